@@ -1,0 +1,1 @@
+"""LLVM IR writer, target strategies, object emission."""

@@ -1,0 +1,1 @@
+"""Our dialects, and what upstream's lack."""

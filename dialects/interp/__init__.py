@@ -1,0 +1,1 @@
+"""Interpreter rules (NumPy), one file per dialect."""

@@ -1,0 +1,48 @@
+"""Every dialect by name: ours, and upstream's as we extend them. Imported on use.
+
+`DIALECTS` maps a dialect name to (module, object); `INTERPRETER_RULES` names the modules with a `RULES` dict.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from xdsl.ir import Dialect
+
+from stepwell.ir.interpreter import Rule
+
+DIALECTS: dict[str, tuple[str, str]] = {
+    # name: (module, dialect object); keep sorted.
+    "affine": ("xdsl.dialects.affine", "Affine"),
+    "arith": ("xdsl.dialects.arith", "Arith"),
+    "builtin": ("xdsl.dialects.builtin", "Builtin"),
+    "complex": ("xdsl.dialects.complex", "Complex"),
+    "func": ("xdsl.dialects.func", "Func"),
+    "linalg": ("xdsl.dialects.linalg", "Linalg"),
+    "math": ("xdsl.dialects.math", "Math"),
+    "memref": ("xdsl.dialects.memref", "MemRef"),
+    "scf": ("xdsl.dialects.scf", "Scf"),
+    "tensor": ("xdsl.dialects.tensor", "Tensor"),
+    "vector": ("xdsl.dialects.vector", "Vector"),
+}
+
+INTERPRETER_RULES: tuple[str, ...] = ()
+"""Modules under stepwell.dialects.interp; keep sorted."""
+
+
+def get_dialect(name: str) -> Dialect:
+    """The dialect object called `name`.
+
+    Raises:
+        KeyError: no such dialect.
+    """
+    module, attribute = DIALECTS[name]
+    return getattr(import_module(module), attribute)
+
+
+def interpreter_rules() -> dict[str, Rule]:
+    """All interpreter rules, by op name."""
+    rules: dict[str, Rule] = {}
+    for module in INTERPRETER_RULES:
+        rules.update(import_module(f"stepwell.dialects.interp.{module}").RULES)
+    return rules

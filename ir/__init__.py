@@ -1,0 +1,1 @@
+"""What all rooms share: diagnostics, locations, dtypes, interfaces, pass and interpreter bases."""

@@ -1,0 +1,56 @@
+"""Element types and their NumPy (and ml_dtypes) counterparts.
+
+One table for the interpreter, the runtime's argument checks and constant data. `i1` is one byte holding 0 or 1
+everywhere in memory, as in NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from xdsl.dialects import builtin
+from xdsl.ir import Attribute
+
+_FLOATS: dict[str, Any] = {
+    "bf16": ml_dtypes.bfloat16,
+    "f16": np.float16,
+    "f32": np.float32,
+    "f64": np.float64,
+}
+
+
+def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
+    """The NumPy dtype that holds one element of `element_type` (index is int64; signless ints are signed).
+
+    Raises:
+        TypeError: the element type has no NumPy counterpart here.
+    """
+    match element_type:
+        case builtin.IntegerType():
+            width = element_type.width.data
+            if width == 1:
+                return np.dtype(np.bool_)
+            if width in (2, 4):
+                kind = "uint" if element_type.signedness.data == builtin.Signedness.UNSIGNED else "int"
+                return np.dtype(getattr(ml_dtypes, f"{kind}{width}"))
+            kind = "u" if element_type.signedness.data == builtin.Signedness.UNSIGNED else "i"
+            if width in (8, 16, 32, 64):
+                return np.dtype(f"{kind}{width // 8}")
+        case builtin.IndexType():
+            return np.dtype(np.int64)
+        case builtin.ComplexType():
+            return np.dtype(np.complex64 if isinstance(element_type.element_type, builtin.Float32Type) else np.complex128)
+        case _:
+            name = getattr(element_type, "name", "")
+            if name in _FLOATS:
+                return np.dtype(_FLOATS[name])
+            if name.startswith("f") and hasattr(ml_dtypes, "float" + name[1:].lower()):
+                return np.dtype(getattr(ml_dtypes, "float" + name[1:].lower()))
+    raise TypeError(f"no NumPy dtype for element type {element_type}")
+
+
+def byte_width(element_type: Attribute) -> int:
+    """Bytes one element takes in memory (i1 takes one)."""
+    return numpy_dtype(element_type).itemsize

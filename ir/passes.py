@@ -1,0 +1,31 @@
+"""The base of every pass.
+
+A pass is a frozen dataclass with a kebab-case `name`, its options as fields, and `apply(ctx, op)`. `anchor` says which op
+it runs on (`builtin.module` by default); the pipeline finds the ops of that name when a pass is written at the top
+level, so `apply-schedule` and `kernel.func(apply-schedule)` mean the same.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+
+class Pass(ModulePass):
+    """Base class; see the module docstring."""
+
+    anchor: ClassVar[str] = "builtin.module"
+
+    def apply(self, ctx: Context, op: Operation) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Transform `op` in place; valid IR before and after.
+
+        Raises:
+            PassFailedError: the pass cannot do what it is asked; names the op, the reason and what would help.
+        """
+        raise NotImplementedError
+
+
+__all__ = ["Pass"]

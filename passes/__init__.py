@@ -1,0 +1,1 @@
+"""One pass a file; pipelines.py lists them in order."""

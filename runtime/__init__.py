@@ -1,0 +1,1 @@
+"""Executes, never compiles: executables, memory, loading, the thread pool."""
