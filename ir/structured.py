@@ -1,0 +1,57 @@
+"""The structured interface: iteration space, iterator kinds and indexing maps of a `linalg.generic`.
+
+Passes ask these functions instead of reading properties, so that other structured ops can join later.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import linalg
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, TensorType
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+
+def indexing_maps(op: linalg.GenericOp) -> tuple[AffineMap, ...]:
+    """One map per operand: loop dims -> operand indices."""
+    return tuple(m.data for m in op.indexing_maps.data)
+
+
+def iterator_kinds(op: linalg.GenericOp) -> tuple[str, ...]:
+    """`"parallel"` or `"reduction"` per loop dim."""
+    return tuple(i.data.value for i in op.iterator_types.data)
+
+
+def loop_bounds(op: linalg.GenericOp) -> tuple[int, ...]:
+    """Extent of each loop dim, read off the operands that index with a bare dim (-1 when dynamic).
+
+    Raises:
+        ValueError: a dim appears bare in no operand's map.
+    """
+    bounds: dict[int, int] = {}
+    for operand, amap in zip(op.operands, indexing_maps(op), strict=True):
+        if not isinstance(operand.type, TensorType | MemRefType):
+            continue
+        for size, expr in zip(operand.type.get_shape(), amap.results, strict=True):
+            if isinstance(expr, AffineDimExpr) and bounds.get(expr.position, DYNAMIC_INDEX) == DYNAMIC_INDEX:
+                bounds[expr.position] = size
+    count = len(op.iterator_types.data)
+    missing = [d for d in range(count) if d not in bounds]
+    if missing:
+        raise ValueError(f"linalg.generic: loop dim d{missing[0]} appears bare in no operand's indexing map")
+    return tuple(bounds[d] for d in range(count))
+
+
+def is_identity_map(amap: AffineMap) -> bool:
+    """True for `(d0, d1, ...) -> (d0, d1, ...)`."""
+    return len(amap.results) == amap.num_dims and all(
+        isinstance(e, AffineDimExpr) and e.position == i for i, e in enumerate(amap.results)
+    )
+
+
+def is_projected_permutation(amap: AffineMap) -> bool:
+    """True when every result is a distinct bare dim."""
+    seen: set[int] = set()
+    for expr in amap.results:
+        if not isinstance(expr, AffineDimExpr) or expr.position in seen:
+            return False
+        seen.add(expr.position)
+    return True
