@@ -18,6 +18,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "builtin": ("xdsl.dialects.builtin", "Builtin"),
     "complex": ("xdsl.dialects.complex", "Complex"),
     "func": ("xdsl.dialects.func", "Func"),
+    "kernel": ("stepwell.dialects.kernel", "Kernel"),
     "linalg": ("xdsl.dialects.linalg", "Linalg"),
     "math": ("xdsl.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
@@ -26,7 +27,9 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "vector": ("xdsl.dialects.vector", "Vector"),
 }
 
-INTERPRETER_RULES: tuple[str, ...] = ()
+INTERPRETER_RULES: tuple[str, ...] = (
+    "kernel",
+)
 """Modules under stepwell.dialects.interp; keep sorted."""
 
 

@@ -1,0 +1,71 @@
+// RUN: stepwell-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{kernel.func: C2: access "both" is not "read", "write" or "readwrite"}}
+kernel.func @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["both"]} {
+  kernel.return %x : tensor<8xf32>
+}
+
+// -----
+
+// expected-error @+1 {{kernel.func: C2: a "read" argument follows a destination}}
+kernel.func @k(%x: tensor<8xf32>, %y: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["write", "read"]} {
+  kernel.return %x : tensor<8xf32>
+}
+
+// -----
+
+// expected-error @+1 {{kernel.func: C2: 1 access kinds and 0 scratch for 2 arguments}}
+kernel.func @k(%x: tensor<8xf32>, %y: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["write"]} {
+  kernel.return %x : tensor<8xf32>
+}
+
+// -----
+
+// expected-error @+1 {{kernel.func: C3: results (tensor<4xf32>) are not (tensor<8xf32>)}}
+kernel.func @k(%x: tensor<4xf32>, %y: tensor<8xf32>) -> tensor<4xf32> attributes {access = ["read", "write"]} {
+  kernel.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{kernel.func: C4: scratch arguments need memref form}}
+kernel.func @k(%x: tensor<8xf32>, %y: tensor<8xi8>) -> tensor<8xf32> attributes {access = ["write"], scratch_bytes = 8 : i64} {
+  kernel.return %x : tensor<8xf32>
+}
+
+// -----
+
+kernel.func @k(%x: tensor<4xf32>, %y: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["read", "write"]} {
+  // expected-error @+1 {{kernel.return: C1: (tensor<4xf32>) is not (tensor<8xf32>)}}
+  kernel.return %x : tensor<4xf32>
+}
+
+// -----
+
+func.func @main(%d: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @+1 {{kernel.launch: C1: @main is not a kernel.func of this module}}
+  %r = kernel.launch @main outs(%d : tensor<8xf32>) -> tensor<8xf32>
+  func.return %r : tensor<8xf32>
+}
+
+// -----
+
+kernel.func @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["write"]} {
+  kernel.return %x : tensor<8xf32>
+}
+func.func @main(%d: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{kernel.launch: C2: outs (tensor<4xf32>) is not (tensor<8xf32>) of @k}}
+  %r = kernel.launch @k outs(%d : tensor<4xf32>) -> tensor<4xf32>
+  func.return %r : tensor<4xf32>
+}
+
+// -----
+
+kernel.func @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["write"]} {
+  kernel.return %x : tensor<8xf32>
+}
+func.func @main(%d: tensor<8xf32>) {
+  // expected-error @+1 {{kernel.launch: C3: results () differ from those of @k, (tensor<8xf32>)}}
+  kernel.launch @k outs(%d : tensor<8xf32>)
+  func.return
+}
