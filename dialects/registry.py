@@ -22,6 +22,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "linalg": ("xdsl.dialects.linalg", "Linalg"),
     "math": ("xdsl.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
+    "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("xdsl.dialects.scf", "Scf"),
     "tensor": ("xdsl.dialects.tensor", "Tensor"),
     "vector": ("xdsl.dialects.vector", "Vector"),
