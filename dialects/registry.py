@@ -14,13 +14,13 @@ from stepwell.ir.interpreter import Rule
 DIALECTS: dict[str, tuple[str, str]] = {
     # name: (module, dialect object); keep sorted.
     "affine": ("xdsl.dialects.affine", "Affine"),
-    "arith": ("xdsl.dialects.arith", "Arith"),
+    "arith": ("stepwell.dialects.arith", "Arith"),
     "builtin": ("xdsl.dialects.builtin", "Builtin"),
     "complex": ("xdsl.dialects.complex", "Complex"),
     "func": ("xdsl.dialects.func", "Func"),
     "kernel": ("stepwell.dialects.kernel", "Kernel"),
     "linalg": ("xdsl.dialects.linalg", "Linalg"),
-    "math": ("xdsl.dialects.math", "Math"),
+    "math": ("stepwell.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("xdsl.dialects.scf", "Scf"),
