@@ -58,8 +58,7 @@ def _recursive(op: Operation) -> Effects:
 
 
 def _has_memref(op: Operation) -> bool:
-    return any(isinstance(o.type, MemRefType | UnrankedMemRefType) for o in op._operands)  # pyright:
-    ignore[reportPrivateUsage]
+    return any(isinstance(o.type, MemRefType | UnrankedMemRefType) for o in op._operands)  # pyright: ignore[reportPrivateUsage]
 
 
 def _on_tensors_none(op: Operation) -> Effects:

@@ -49,8 +49,8 @@ class _AttributeDigests:
             for parameter in attribute.parameters:
                 state.update(self.digest(parameter))
         elif isinstance(attribute, Data):
-            self._update_data(state, attribute.data)  # pyright: ignore[reportUnknownArgumentType,
-            reportUnknownMemberType]
+            data: Any = attribute.data  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            self._update_data(state, data)
         else:
             state.update(str(attribute).encode())
         return state.digest()
@@ -100,9 +100,7 @@ class _Walk:
     def op(self, op: Operation, *, root: bool = False) -> None:
         update = self._state.update
         operands = op._operands  # pyright: ignore[reportPrivateUsage]
-        update(
-            f"o{op.name}({len(operands)},{len(op.results)},{len(op.regions)},{len(op.successors)})".encode()
-        )
+        update(f"o{op.name}({len(operands)},{len(op.results)},{len(op.regions)},{len(op.successors)})".encode())
         for operand in operands:
             self._operand(operand)
         skip = "sym_name" if root else None

@@ -86,8 +86,10 @@ def test_fill_of_a_memref_writes():
 
 
 def test_a_deep_nest_is_summed_once(monkeypatch: pytest.MonkeyPatch):
-    depth = 60 head = "func.func @f(%i: index) {\n" + "".join(f"scf.for %a{n} = %i to %i step %i {{\n" for n
-    in range(depth)) module = parse(head + "}\n" * depth + "func.return\n}") summed: list[Operation] = []
+    depth = 60
+    loops = "".join(f"scf.for %a{n} = %i to %i step %i {{\n" for n in range(depth))
+    module = parse("func.func @f(%i: index) {\n" + loops + "}\n" * depth + "func.return\n}")
+    summed: list[Operation] = []
     plain = EffectCache._sum
 
     def counted(self: EffectCache, op: Operation) -> Effects:
@@ -96,6 +98,5 @@ def test_a_deep_nest_is_summed_once(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(EffectCache, "_sum", counted)
     cache = EffectCache()
-    loops = [op for op in module.walk() if op.name == "scf.for"]
-    assert all(cache.is_pure(op) for op in loops)
+    assert all(cache.is_pure(op) for op in module.walk() if op.name == "scf.for")
     assert len(summed) == depth

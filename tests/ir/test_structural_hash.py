@@ -69,9 +69,7 @@ def test_signed_zeros_differ():
 
 
 def test_a_recursive_call_is_the_same_under_another_name():
-    text = (
-        "func.func @f(%a: f32) -> f32 {{\n %0 = func.call @{}(%a) : (f32) -> f32\n func.return %0 : f32\n}}"
-    )
+    text = "func.func @f(%a: f32) -> f32 {{\n %0 = func.call @{}(%a) : (f32) -> f32\n func.return %0 : f32\n}}"
     recursive = function(text.format("f"))
     renamed = function(text.format("f").replace("@f", "@g"))
     assert structurally_equal(recursive, renamed)
