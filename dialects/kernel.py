@@ -56,7 +56,7 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.parser import AttrParser, Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.traits import (
     CallableOpInterface,
@@ -91,6 +91,17 @@ class ScratchAttr(EnumAttribute[ScratchScope]):
     """`#kernel.scratch<launch|worker|block>` on a `tensor.empty` inside a kernel: where its memory comes from."""
 
     name = "kernel.scratch"
+
+    def print_parameter(self, printer: Printer) -> None:
+        """Print `<scope>`."""
+        with printer.in_angle_brackets():
+            printer.print_string(self.data.value)
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> ScratchScope:
+        """Parse `<scope>`."""
+        with parser.in_angle_brackets():
+            return parser.parse_str_enum(ScratchScope)
 
 
 @irdl_attr_definition

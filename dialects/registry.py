@@ -23,9 +23,9 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "math": ("stepwell.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
     "rt": ("stepwell.dialects.rt", "Rt"),
-    "scf": ("xdsl.dialects.scf", "Scf"),
-    "tensor": ("xdsl.dialects.tensor", "Tensor"),
-    "vector": ("xdsl.dialects.vector", "Vector"),
+    "scf": ("stepwell.dialects.scf", "Scf"),
+    "tensor": ("stepwell.dialects.tensor", "Tensor"),
+    "vector": ("stepwell.dialects.vector", "Vector"),
 }
 
 INTERPRETER_RULES: tuple[str, ...] = (
