@@ -19,17 +19,25 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "complex": ("xdsl.dialects.complex", "Complex"),
     "func": ("xdsl.dialects.func", "Func"),
     "kernel": ("stepwell.dialects.kernel", "Kernel"),
-    "linalg": ("xdsl.dialects.linalg", "Linalg"),
+    "linalg": ("stepwell.dialects.linalg", "Linalg"),
     "math": ("stepwell.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),
+    "structured": ("stepwell.dialects.structured", "Structured"),
     "tensor": ("stepwell.dialects.tensor", "Tensor"),
     "vector": ("stepwell.dialects.vector", "Vector"),
 }
 
 INTERPRETER_RULES: tuple[str, ...] = (
+    "arith",
+    "func",
     "kernel",
+    "linalg",
+    "math",
+    "scf",
+    "structured",
+    "tensor",
 )
 """Modules under stepwell.dialects.interp; keep sorted."""
 

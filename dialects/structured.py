@@ -1,0 +1,468 @@
+"""The structured dialect: what `linalg.generic` cannot say, in the same destination style.
+
+The last operands are the destinations (`outs`). On tensors each op is pure and returns the destinations' new contents; on
+memrefs it updates them in place and returns nothing.
+
+```mlir
+%r = structured.update_slice ins(%u, %i, %j : tensor<2x3xf32>, tensor<i32>, tensor<i32>) outs(%x : tensor<8x6xf32>) -> tensor<8x6xf32>
+%s = structured.sort outs(%x : tensor<5x9xf32>) {dimension = 1 : i64, stable} {
+^bb0(%a: f32, %b: f32):
+  %lt = arith.cmpf olt, %a, %b : f32
+  structured.yield %lt : i1
+} -> tensor<5x9xf32>
+```
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Self
+
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    UnitAttr,
+    i64,
+)
+from xdsl.dialects.utils import AbstractYieldOperation
+from xdsl.ir import Attribute, Dialect, Operation, Region, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import EffectInstance, IsTerminator, MemoryEffect, MemoryEffectKind, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from stepwell.ir.effects import Effects
+
+
+class _DestinationEffects(MemoryEffect):
+    """Pure on tensors; on memrefs reads the inputs and the destinations and writes the destinations."""
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> AbstractSet[EffectInstance] | None:
+        assert isinstance(op, StructuredOp)
+        reads = {EffectInstance(MemoryEffectKind.READ, v) for v in op.operands if isinstance(v.type, MemRefType)}
+        writes = {EffectInstance(MemoryEffectKind.WRITE, v) for v in op.destinations if isinstance(v.type, MemRefType)}
+        return reads | writes
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a tensor or memref value."""
+    assert isinstance(value.type, TensorType | MemRefType)
+    return value.type.get_shape()
+
+
+def element_type_of(value: SSAValue) -> Attribute:
+    """The element type of a tensor or memref value."""
+    assert isinstance(value.type, TensorType | MemRefType)
+    return value.type.get_element_type()
+
+
+def i64_array(values: Sequence[int]) -> DenseArrayBase[Any]:
+    """An `array<i64: ...>` attribute."""
+    return DenseArrayBase.from_list(i64, tuple(values))
+
+
+class StructuredOp(IRDLOperation, ABC):
+    """Base of the dialect's ops: `ins`, `outs`, the custom form and the rules they share.
+
+    Constraints:
+        S1: every operand but indices is a tensor, or every one is a memref.
+        S2: on tensors result i has the type of destination i; on memrefs there is none.
+    """
+
+    @property
+    def ins(self) -> Sequence[SSAValue]:
+        """What is only read."""
+        return self.operands[: len(self.operands) - len(self.destinations)]
+
+    @property
+    def destinations(self) -> Sequence[SSAValue]:
+        """The operands updated in place (memrefs) or tied to the results (tensors)."""
+        raise NotImplementedError
+
+    @classmethod
+    def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        """The operands as `build` takes them, from what the custom form lists."""
+        raise NotImplementedError
+
+    def memory_effects(self) -> Effects:
+        """See `ir.effects.HasMemoryEffects`."""
+        on_memrefs = any(isinstance(o.type, MemRefType) for o in self.operands)
+        return Effects.READ | Effects.WRITE if on_memrefs else Effects.NONE
+
+    def verify_destinations(self) -> None:
+        """Check S1 and S2."""
+        kinds = [isinstance(o.type, MemRefType) for o in self.operands]
+        if any(kinds) and not all(kinds):
+            raise VerifyException(f"{self.name}: S1: operands must be all tensors or all memrefs")
+        results = tuple(r.type for r in self.results)
+        expected = () if any(kinds) else tuple(d.type for d in self.destinations)
+        if results != expected:
+            raise VerifyException(
+                f"{self.name}: S2: results must have the types of the destinations"
+                f" ({', '.join(map(str, expected)) or 'none on memrefs'}), got ({', '.join(map(str, results))})"
+            )
+
+    def verify_region(self, region: Region, name: str, args: Sequence[Attribute], results: Sequence[Attribute]) -> None:
+        """Check that a scalar region takes `args` and yields `results`."""
+        block = region.block
+        if tuple(a.type for a in block.args) != tuple(args):
+            raise VerifyException(f"{self.name}: {name} must take ({', '.join(map(str, args))})")
+        last = block.last_op
+        if not isinstance(last, YieldOp) or tuple(o.type for o in last.operands) != tuple(results):
+            raise VerifyException(f"{self.name}: {name} must yield ({', '.join(map(str, results))})")
+
+    def print(self, printer: Printer) -> None:
+        """Print ` ins(...) outs(...) {properties} regions -> types`."""
+        for keyword, values in (("ins", self.ins), ("outs", self.destinations)):
+            if not values:
+                continue
+            printer.print_string(f" {keyword}(")
+            printer.print_list(values, printer.print_ssa_value)
+            printer.print_string(" : ")
+            printer.print_list([v.type for v in values], printer.print_attribute)
+            printer.print_string(")")
+        shown = {k: v for k, v in {**self.properties, **self.attributes}.items() if k != "operandSegmentSizes"}
+        if shown:
+            printer.print_string(" ")
+            printer.print_attr_dict(shown)
+        for i, region in enumerate(self.regions):
+            printer.print_string(", " if i else " ")
+            printer.print_region(region)
+        if len(self.results) == 1:
+            printer.print_string(" -> ")
+            printer.print_attribute(self.results[0].type)
+        elif self.results:
+            printer.print_string(" -> (")
+            printer.print_list([r.type for r in self.results], printer.print_attribute)
+            printer.print_string(")")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        """Parse what `print` prints."""
+        ins = _parse_operands(parser, "ins")
+        outs = _parse_operands(parser, "outs")
+        attributes = dict(parser.parse_optional_attr_dict())
+        definition = cls.get_irdl_definition()
+        regions: list[Region] = []
+        for i in range(len(definition.regions)):
+            if i:
+                parser.parse_punctuation(",")
+            regions.append(parser.parse_region())
+        results = _parse_results(parser)
+        properties = {k: attributes.pop(k) for k in definition.properties if k in attributes}
+        return cls.build(
+            operands=cls.split_operands(ins, outs),
+            result_types=[results],
+            properties=properties,
+            attributes=attributes,
+            regions=regions,
+        )
+
+
+def _parse_operands(parser: Parser, keyword: str) -> Sequence[SSAValue]:
+    if not parser.parse_optional_keyword(keyword):
+        return ()
+    position = parser.pos
+    parser.parse_punctuation("(")
+    names = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_unresolved_operand)
+    parser.parse_punctuation(":")
+    types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+    parser.parse_punctuation(")")
+    return parser.resolve_operands(names, types, position)
+
+
+def _parse_results(parser: Parser) -> Sequence[Attribute]:
+    if not parser.parse_optional_punctuation("->"):
+        return ()
+    several = parser.parse_optional_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
+    return several if several is not None else (parser.parse_type(),)
+
+
+@irdl_op_definition
+class YieldOp(AbstractYieldOperation[Attribute]):
+    """Ends a scalar region of a structured op."""
+
+    name = "structured.yield"
+    traits = traits_def(IsTerminator(), Pure())
+
+
+@irdl_op_definition
+class SortOp(StructuredOp):
+    """Sorts along one dimension, all destinations by one permutation per line.
+
+    Semantics: the comparator takes a pair of elements of each destination (`%a0, %b0, %a1, %b1, ...`) and yields true
+    when the `a` elements must come before the `b` elements. With `stable` equal elements keep their order.
+
+    Constraints:
+        C1: all destinations have one shape.
+        C2: 0 <= dimension < rank.
+        C3: the comparator takes two scalars of each element type and yields i1.
+    """
+
+    name = "structured.sort"
+    outs = var_operand_def(TensorType | MemRefType)
+    res = var_result_def(TensorType)
+    dimension = prop_def(IntegerAttr.constr(i64))
+    stable = opt_prop_def(UnitAttr)
+    comparator = region_def("single_block")
+    traits = traits_def(_DestinationEffects())
+
+    def __init__(self, outs: Sequence[SSAValue], dimension: int, comparator: Region, *, stable: bool = False):
+        super().__init__(
+            operands=[outs],
+            result_types=[_results(outs)],
+            properties={"dimension": IntegerAttr(dimension, i64), "stable": UnitAttr() if stable else None},
+            regions=[comparator],
+        )
+
+    @property
+    def destinations(self) -> Sequence[SSAValue]:
+        return self.outs
+
+    @classmethod
+    def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        return [outs]
+
+    def verify_(self) -> None:
+        self.verify_destinations()
+        if not self.outs:
+            raise VerifyException("structured.sort: C1: needs a destination")
+        shapes = [shape_of(o) for o in self.outs]
+        if any(s != shapes[0] for s in shapes):
+            raise VerifyException("structured.sort: C1: all destinations must have one shape")
+        dimension = self.dimension.value.data
+        if not 0 <= dimension < len(shapes[0]):
+            raise VerifyException(f"structured.sort: C2: dimension {dimension} out of range for rank {len(shapes[0])}")
+        pairs = [t for o in self.outs for t in (element_type_of(o),) * 2]
+        self.verify_region(self.comparator, "C3: the comparator", pairs, [IntegerType(1)])
+
+
+@irdl_op_definition
+class ScatterOp(StructuredOp):
+    """StableHLO's scatter, in place.
+
+    Semantics: for every index vector, in row-major order of the scatter dims of the updates, and every element of its
+    window (all distinct elements of the destinations): the start index is read from `indices` (signed), the window
+    offset added; when the element is inside the destinations, the region combines the current elements (first
+    arguments) with the update elements (last arguments) and its results are stored. Outside, the update is dropped.
+
+    Constraints: as `stablehlo.scatter`; C1: one update tensor per destination, all updates of one shape and all
+    destinations of one shape; C2: the region takes the element types twice and yields them; C3: dimension numbers fit
+    the ranks.
+    """
+
+    name = "structured.scatter"
+    indices = operand_def(TensorType | MemRefType)
+    updates = var_operand_def(TensorType | MemRefType)
+    outs = var_operand_def(TensorType | MemRefType)
+    res = var_result_def(TensorType)
+    update_window_dims = prop_def(DenseArrayBase.constr(i64))
+    inserted_window_dims = prop_def(DenseArrayBase.constr(i64))
+    input_batching_dims = prop_def(DenseArrayBase.constr(i64))
+    scatter_indices_batching_dims = prop_def(DenseArrayBase.constr(i64))
+    scatter_dims_to_operand_dims = prop_def(DenseArrayBase.constr(i64))
+    index_vector_dim = prop_def(IntegerAttr.constr(i64))
+    unique_indices = opt_prop_def(UnitAttr)
+    update_computation = region_def("single_block")
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+    traits = traits_def(_DestinationEffects())
+
+    def __init__(
+        self,
+        indices: SSAValue,
+        updates: Sequence[SSAValue],
+        outs: Sequence[SSAValue],
+        dimension_numbers: Mapping[str, Sequence[int]],
+        index_vector_dim: int,
+        update_computation: Region,
+        *,
+        unique_indices: bool = False,
+    ):
+        """`dimension_numbers` has one list per array property, by its name."""
+        properties: dict[str, Attribute | None] = {k: i64_array(v) for k, v in dimension_numbers.items()}
+        properties["index_vector_dim"] = IntegerAttr(index_vector_dim, i64)
+        properties["unique_indices"] = UnitAttr() if unique_indices else None
+        super().__init__(
+            operands=[indices, updates, outs],
+            result_types=[_results(outs)],
+            properties=properties,
+            regions=[update_computation],
+        )
+
+    @property
+    def destinations(self) -> Sequence[SSAValue]:
+        return self.outs
+
+    @classmethod
+    def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        return [ins[0], ins[1:], outs]
+
+    def verify_(self) -> None:
+        self.verify_destinations()
+        if not self.outs or len(self.updates) != len(self.outs):
+            raise VerifyException("structured.scatter: C1: needs one update per destination")
+        if any(shape_of(u) != shape_of(self.updates[0]) for u in self.updates) or any(
+            shape_of(o) != shape_of(self.outs[0]) for o in self.outs
+        ):
+            raise VerifyException("structured.scatter: C1: updates, and destinations, must have one shape each")
+        elements = [element_type_of(o) for o in self.outs]
+        self.verify_region(self.update_computation, "C2: the region", elements * 2, elements)
+        self._verify_dimension_numbers()
+
+    def _verify_dimension_numbers(self) -> None:
+        rank, indices_rank = len(shape_of(self.outs[0])), len(shape_of(self.indices))
+        windows = len(self.update_window_dims)
+        if windows + len(self.inserted_window_dims) + len(self.input_batching_dims) != rank:
+            raise VerifyException(
+                f"structured.scatter: C3: window, inserted and batching dims must add up to rank {rank}"
+            )
+        vector_dim = self.index_vector_dim.value.data
+        scatter_rank = indices_rank - (vector_dim < indices_rank)
+        if len(shape_of(self.updates[0])) != windows + scatter_rank:
+            raise VerifyException("structured.scatter: C3: update rank must be window dims plus index dims")
+        size = shape_of(self.indices)[vector_dim] if vector_dim < indices_rank else 1
+        if len(self.scatter_dims_to_operand_dims) != size:
+            raise VerifyException(f"structured.scatter: C3: index vectors have {size} elements")
+        if any(not 0 <= d < rank for d in self.scatter_dims_to_operand_dims.get_values()):
+            raise VerifyException("structured.scatter: C3: scatter_dims_to_operand_dims out of range")
+
+
+@irdl_op_definition
+class SelectAndScatterOp(StructuredOp):
+    """StableHLO's select_and_scatter (the gradient of a max pooling).
+
+    Semantics: the destination is filled with `init`; then for every index of `source`, in row-major order, the window
+    of `operand` at it is searched in row-major order: `select(selected, candidate)` yields whether the selected
+    element stays; the destination at the selected element becomes `scatter(current, source element)`. Window positions
+    in the padding are skipped.
+
+    Constraints:
+        C1: the destination has the operand's shape; init is 0-d.
+        C2: the window arrays have one entry per dimension, and the source one element per window.
+        C3: select takes two operand elements and yields i1; scatter takes two elements and yields one.
+    """
+
+    name = "structured.select_and_scatter"
+    operand = operand_def(TensorType | MemRefType)
+    source = operand_def(TensorType | MemRefType)
+    init = operand_def(TensorType | MemRefType)
+    out = operand_def(TensorType | MemRefType)
+    res = var_result_def(TensorType)
+    window_dimensions = prop_def(DenseArrayBase.constr(i64))
+    window_strides = prop_def(DenseArrayBase.constr(i64))
+    padding_low = prop_def(DenseArrayBase.constr(i64))
+    padding_high = prop_def(DenseArrayBase.constr(i64))
+    select = region_def("single_block")
+    scatter = region_def("single_block")
+    traits = traits_def(_DestinationEffects())
+
+    def __init__(
+        self,
+        inputs: tuple[SSAValue, SSAValue, SSAValue],
+        out: SSAValue,
+        window: Mapping[str, Sequence[int]],
+        select: Region,
+        scatter: Region,
+    ):
+        """`inputs` are operand, source and init; `window` has one list per array property, by its name."""
+        super().__init__(
+            operands=[*inputs, out],
+            result_types=[_results([out])],
+            properties={k: i64_array(v) for k, v in window.items()},
+            regions=[select, scatter],
+        )
+
+    @property
+    def destinations(self) -> Sequence[SSAValue]:
+        return (self.out,)
+
+    @classmethod
+    def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        return [*ins, *outs]
+
+    def verify_(self) -> None:
+        self.verify_destinations()
+        shape = shape_of(self.operand)
+        if shape_of(self.out) != shape or shape_of(self.init) != ():
+            raise VerifyException(
+                "structured.select_and_scatter: C1: destination must have the operand's shape, init none"
+            )
+        arrays = (self.window_dimensions, self.window_strides, self.padding_low, self.padding_high)
+        if any(len(a) != len(shape) for a in arrays):
+            raise VerifyException(f"structured.select_and_scatter: C2: window arrays must have {len(shape)} entries")
+        sizes, strides, low, high = (a.get_values() for a in arrays)
+        windows = tuple(
+            max(0, (n + lo + hi - w) // s + 1) for n, w, s, lo, hi in zip(shape, sizes, strides, low, high, strict=True)
+        )
+        if windows != shape_of(self.source):
+            raise VerifyException(f"structured.select_and_scatter: C2: source must have shape {list(windows)}")
+        element, out = element_type_of(self.operand), element_type_of(self.out)
+        self.verify_region(self.select, "C3: select", [element] * 2, [IntegerType(1)])
+        self.verify_region(self.scatter, "C3: scatter", [out] * 2, [out])
+
+
+@irdl_op_definition
+class UpdateSliceOp(StructuredOp):
+    """Writes `update` into the destination at a start known at run time.
+
+    Semantics: start i is clamped to [0, destination size i - update size i] (indices are signed).
+
+    Constraints:
+        C1: update and destination have one element type and rank, and the update fits.
+        C2: one 0-d integer index per dimension, all of one type.
+    """
+
+    name = "structured.update_slice"
+    update = operand_def(TensorType | MemRefType)
+    indices = var_operand_def(TensorType | MemRefType)
+    out = operand_def(TensorType | MemRefType)
+    res = var_result_def(TensorType)
+    traits = traits_def(_DestinationEffects())
+
+    def __init__(self, update: SSAValue, indices: Sequence[SSAValue], out: SSAValue):
+        super().__init__(operands=[update, indices, out], result_types=[_results([out])])
+
+    @property
+    def destinations(self) -> Sequence[SSAValue]:
+        return (self.out,)
+
+    @classmethod
+    def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        return [ins[0], ins[1:], outs[0]]
+
+    def verify_(self) -> None:
+        self.verify_destinations()
+        update, out = shape_of(self.update), shape_of(self.out)
+        fits = len(update) == len(out) and all(u <= o or o < 0 for u, o in zip(update, out, strict=True))
+        if not fits or element_type_of(self.update) != element_type_of(self.out):
+            raise VerifyException("structured.update_slice: C1: the update must fit into the destination")
+        types = [element_type_of(i) for i in self.indices]
+        valid = all(isinstance(t, IntegerType | IndexType) and t == types[0] for t in types)
+        if len(types) != len(out) or not valid or any(shape_of(i) != () for i in self.indices):
+            raise VerifyException(f"structured.update_slice: C2: needs {len(out)} 0-d integer indices of one type")
+
+
+def _results(outs: Sequence[SSAValue]) -> list[Attribute]:
+    return [o.type for o in outs if isinstance(o.type, TensorType)]
+
+
+Structured = Dialect("structured", [ScatterOp, SelectAndScatterOp, SortOp, UpdateSliceOp, YieldOp], [])
