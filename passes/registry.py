@@ -8,6 +8,7 @@ from stepwell.ir.passes import Pass
 
 PASSES: dict[str, tuple[str, str]] = {
     # name: (module under stepwell.passes, class); keep sorted.
+    "expand-math": ("expand_math", "ExpandMathPass"),
 }
 
 

@@ -1,0 +1,202 @@
+"""expand-math: write transcendental functions as polynomials, and arithmetic on small floats as f32.
+
+Before: `%y = math.exp %x : vector<16xf32>`
+After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on the same type (constants at the function's front)
+
+Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
+which the targets have. bf16 and f16 arithmetic becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
+(`stepwell.target`'s features) products and sums stay apart. ULP bounds: docs/floating-point.md.
+Fails: a float type wider than f64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects import arith, math, vector
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, f32
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+from xdsl.utils.type import get_element_type_or_self
+
+from stepwell.dialects.arith import RemFOp, with_element_type
+from stepwell.dialects.math import ErfcOp
+from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.passes import Pass
+from stepwell.passes.math_expansions import (
+    error_function,
+    exponential,
+    hyperbolic,
+    power,
+    rounding,
+    trigonometric,
+)
+from stepwell.passes.math_expansions.emitter import Constants, Emitter, at
+
+Unary = Callable[[Emitter, SSAValue], SSAValue]
+Binary = Callable[[Emitter, SSAValue, SSAValue], SSAValue]
+
+UNARY: dict[type[Operation], Unary] = {
+    math.AcosOp: trigonometric.acos,
+    math.AcoshOp: hyperbolic.acosh,
+    math.AsinOp: trigonometric.asin,
+    math.AsinhOp: hyperbolic.asinh,
+    math.AtanOp: trigonometric.atan,
+    math.AtanhOp: hyperbolic.atanh,
+    math.CbrtOp: power.cbrt,
+    math.CosOp: trigonometric.cos,
+    math.CoshOp: hyperbolic.cosh,
+    math.ErfOp: error_function.erf,
+    ErfcOp: error_function.erfc,
+    math.Exp2Op: exponential.exp2,
+    math.ExpM1Op: exponential.expm1,
+    math.ExpOp: exponential.exp,
+    math.Log10Op: exponential.log10,
+    math.Log1pOp: exponential.log1p,
+    math.Log2Op: exponential.log2,
+    math.LogOp: exponential.log,
+    math.RoundOp: rounding.round_half_away,
+    math.RsqrtOp: power.rsqrt,
+    math.SinOp: trigonometric.sin,
+    math.SinhOp: hyperbolic.sinh,
+    math.TanOp: trigonometric.tan,
+    math.TanhOp: hyperbolic.tanh,
+    math.TruncOp: rounding.trunc,
+}
+
+BINARY: dict[type[Operation], Binary] = {
+    math.Atan2Op: trigonometric.atan2,
+    math.PowFOp: power.powf,
+    RemFOp: power.remf,
+}
+
+_KEPT_ON_SMALL_FLOATS = (
+    arith.ConstantOp,
+    arith.ExtFOp,
+    arith.TruncFOp,
+    arith.SelectOp,
+    arith.BitcastOp,
+)
+
+
+def is_small_float(type_: Attribute) -> bool:
+    """True for bf16 and f16, and vectors of them."""
+    return isinstance(get_element_type_or_self(type_), BFloat16Type | Float16Type)
+
+
+def has_fma(op: Operation) -> bool:
+    """Whether the module's target has fused multiply-add (true when it names no target)."""
+    module: Operation | None = op
+    while module is not None and "stepwell.target" not in module.attributes:
+        module = module.parent_op()
+    if module is None:
+        return True
+    features = str(module.attributes["stepwell.target"])
+    return "+fma" in features
+
+
+def _widen_small_float(op: Operation) -> list[Operation]:
+    """Rebuild `op` on f32 between extf and truncf; the new ops that may need expanding themselves."""
+    builder = at(op)
+    operands: list[SSAValue] = []
+    for operand in op.operands:
+        if is_small_float(operand.type):
+            extended = builder.insert(arith.ExtFOp(operand, with_element_type(operand.type, f32)))
+            operand = extended.result
+        operands.append(operand)
+    types = [with_element_type(r.type, f32) if is_small_float(r.type) else r.type for r in op.results]
+    wide = type(op).create(
+        operands=operands, result_types=types, properties=dict(op.properties), attributes=dict(op.attributes)
+    )
+    builder.insert(wide)
+    results: list[SSAValue] = []
+    for old, new in zip(op.results, wide.results, strict=True):
+        if new.type != old.type:
+            new = builder.insert(arith.TruncFOp(new, old.type)).result
+        results.append(new)
+    Rewriter.replace_op(op, [], results)
+    return [wide]
+
+
+def _computes_on_small_floats(op: Operation) -> bool:
+    if not op.name.startswith(("arith.", "math.")) and not isinstance(op, vector.ReductionOp | vector.FMAOp):
+        return False
+    if isinstance(op, _KEPT_ON_SMALL_FLOATS):
+        return False
+    return any(is_small_float(v.type) for v in (*op.operands, *op.results))
+
+
+def _split_conversion(op: arith.ExtFOp | arith.TruncFOp) -> None:
+    """bf16/f16 <-> f64 through f32."""
+    wide = op.result.type if isinstance(op, arith.ExtFOp) else op.input.type
+    small = op.input.type if isinstance(op, arith.ExtFOp) else op.result.type
+    if not is_small_float(small) or not isinstance(get_element_type_or_self(wide), Float64Type):
+        return
+    builder = at(op)
+    middle = builder.insert(type(op)(op.input, with_element_type(small, f32)))
+    Rewriter.replace_op(op, [], [builder.insert(type(op)(middle.result, op.result.type)).result])
+
+
+def _check_float(op: Operation, type_: Attribute) -> None:
+    if not isinstance(get_element_type_or_self(type_), Float32Type | Float64Type):
+        raise UnsupportedError(f"{op.name}: no expansion for type {type_}; convert to f32 or f64 first")
+
+
+class _Expansion:
+    """State of one function's expansion."""
+
+    def __init__(self, function: Operation):
+        self.constants = Constants(function.regions[0].block)
+        self.has_fma = has_fma(function)
+
+    def expand(self, op: Operation) -> None:
+        if _computes_on_small_floats(op):
+            for wide in _widen_small_float(op):
+                self.expand(wide)
+            return
+        if isinstance(op, arith.ExtFOp | arith.TruncFOp):
+            _split_conversion(op)
+            return
+        result = self._expanded(op)
+        if result is not None:
+            Rewriter.replace_op(op, [], [result])
+
+    def _expanded(self, op: Operation) -> SSAValue | None:
+        kind = type(op)
+        if kind in UNARY or kind in BINARY:
+            type_ = op.results[0].type
+            _check_float(op, type_)
+            emitter = Emitter(at(op), self.constants, type_, self.has_fma)
+            rule: Any = UNARY.get(kind) or BINARY[kind]
+            return rule(emitter, *op.operands)
+        if isinstance(op, math.FmaOp) and not self.has_fma:
+            builder = at(op)
+            product = builder.insert(arith.MulfOp(op.a, op.b)).result
+            return builder.insert(arith.AddfOp(product, op.c)).result
+        if isinstance(op, math.IPowIOp):
+            return power.ipowi(at(op), self.constants, op.lhs, op.rhs)
+        if isinstance(op, math.FPowIOp):
+            emitter = Emitter(at(op), self.constants, op.result.type, self.has_fma)
+            exponent = emitter.builder.insert(arith.SIToFPOp(op.rhs, op.result.type)).result  # pyright: ignore
+            return power.powf(emitter, op.lhs, exponent)
+        return None
+
+
+@dataclass(frozen=True)
+class ExpandMathPass(Pass):
+    """Write transcendental functions as polynomials, and small-float arithmetic as f32."""
+
+    name = "expand-math"
+    anchor = "kernel.func"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Expand every op of one function."""
+        expansion: _Expansion | None = None
+        for inner in list(op.walk()):
+            if expansion is None and inner.name.startswith(("math.", "arith.", "vector.")):
+                expansion = _Expansion(op)
+            if expansion is not None:
+                expansion.expand(inner)

@@ -1,0 +1,124 @@
+"""exp, exp2, expm1, log, log2, log10, log1p: Cody and Waite's argument reduction and a fitted polynomial."""
+
+from __future__ import annotations
+
+import math
+
+from xdsl.ir import SSAValue
+
+from stepwell.passes.math_expansions import coefficients as k
+from stepwell.passes.math_expansions.emitter import Emitter
+
+# ln 2 in two parts; the high part has enough trailing zeros that n * high is exact for every exponent n.
+LN2_HIGH = {True: 0.693359375, False: 0.693147180369123816490}
+LN2_LOW = {True: -2.12194440054690583e-4, False: 1.90821492927058770002e-10}
+INF = math.inf
+
+
+def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(r, n) with x = n ln 2 + r, |r| <= ln 2 / 2."""
+    n_float, n = e.nearest_int(e.mul(x, e.c(1.4426950408889634)))
+    r = e.fma(n_float, e.c(-LN2_HIGH[e.is_f32]), x)
+    return e.fma(n_float, e.c(-LN2_LOW[e.is_f32]), r), n
+
+
+def _exp_minus_one(e: Emitter, r: SSAValue) -> SSAValue:
+    """exp(r) - 1 on the reduced range: r + r^2 P(r)."""
+    return e.fma(e.mul(r, r), e.poly(r, e.pick(k.EXP_32, k.EXP_64)), r)
+
+
+def _clamp(e: Emitter, x: SSAValue, low32: float, high32: float, low64: float, high64: float) -> SSAValue:
+    low, high = (low32, high32) if e.is_f32 else (low64, high64)
+    return e.at_least(e.at_most(x, high), low)
+
+
+def exp(e: Emitter, x: SSAValue) -> SSAValue:
+    """e^x; 1.0 ULP (f32), 1.0 ULP (f64), denormal results rounded twice."""
+    r, n = _reduce(e, _clamp(e, x, -105.0, 89.0, -746.0, 710.0))
+    return e.scale(e.add(_exp_minus_one(e, r), e.c(1.0)), n)
+
+
+def exp2(e: Emitter, x: SSAValue) -> SSAValue:
+    """2^x; the reduction is exact."""
+    x = _clamp(e, x, -151.0, 129.0, -1076.0, 1025.0)
+    n_float, n = e.nearest_int(x)
+    r = e.mul(e.sub(x, n_float), e.c(0.6931471805599453))
+    return e.scale(e.add(_exp_minus_one(e, r), e.c(1.0)), n)
+
+
+def expm1(e: Emitter, x: SSAValue) -> SSAValue:
+    """e^x - 1 without cancellation near 0: 2 (2^(n-1) (exp(r) - 1) + (2^(n-1) - 1/2))."""
+    clamped = _clamp(e, x, -40.0, 89.0, -50.0, 710.0)
+    r, n = _reduce(e, clamped)
+    half_power = e.power_of_two(e.isub(n, e.ci(1)))
+    result = e.fma(half_power, _exp_minus_one(e, r), e.sub(half_power, e.c(0.5)))
+    result = e.add(result, result)
+    # -0 and tiny arguments are their own result.
+    tiny = e.cmp("olt", e.abs(x), e.c(1e-10 if e.is_f32 else 1e-18))
+    return e.select(tiny, x, result)
+
+
+def split_exponent(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(f, n) with x = 2^n (1 + f), 1 + f in [sqrt 1/2, sqrt 2), for positive finite x, denormals included."""
+    steps = 25 if e.is_f32 else 54
+    smallest = 2.0 ** (1 - e.bias)
+    denormal = e.cmp("olt", x, e.c(smallest))
+    scaled = e.select(denormal, e.mul(x, e.c(2.0**steps)), x)
+    correction = e.select(denormal, e.c(float(steps)), e.c(0.0))
+    # Subtracting the bits of sqrt(1/2) rounds the exponent at the middle of the binade.
+    middle = 0x3F3504F3 if e.is_f32 else 0x3FE6A09E667F3BCD
+    bits = e.isub(e.to_bits(scaled), e.ci(middle))
+    n = e.sar(bits, e.mantissa)
+    one_f = e.to_float(e.isub(e.to_bits(scaled), e.shl(n, e.mantissa)))
+    f = e.sub(one_f, e.c(1.0))
+    return f, e.sub(e.int_to_float(n), correction)
+
+
+def _log_parts(e: Emitter, f: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(hi, lo) with log(1 + f) = hi + lo, hi = f."""
+    square = e.mul(f, f)
+    cube = e.mul(square, f)
+    tail = e.mul(cube, e.poly(f, e.pick(k.LOG_32, k.LOG_64)))
+    return f, e.fma(square, e.c(-0.5), tail)
+
+
+def _log_specials(e: Emitter, x: SSAValue, result: SSAValue) -> SSAValue:
+    result = e.select(e.cmp("oeq", x, e.c(INF)), x, result)
+    result = e.select(e.cmp("oeq", x, e.c(0.0)), e.c(-INF), result)
+    return e.select(e.cmp("ult", x, e.c(0.0)), e.c(math.nan), result)
+
+
+def log(e: Emitter, x: SSAValue) -> SSAValue:
+    """Natural logarithm; -inf at 0, NaN below."""
+    f, n = split_exponent(e, x)
+    high, low = _log_parts(e, f)
+    low = e.fma(n, e.c(LN2_LOW[e.is_f32]), low)
+    result = e.fma(n, e.c(LN2_HIGH[e.is_f32]), e.add(high, low))
+    return _log_specials(e, x, result)
+
+
+def _log_in_base(e: Emitter, x: SSAValue, scale: float, per_octave: float) -> SSAValue:
+    f, n = split_exponent(e, x)
+    high, low = _log_parts(e, f)
+    result = e.fma(n, e.c(per_octave), e.mul(e.add(high, low), e.c(scale)))
+    return _log_specials(e, x, result)
+
+
+def log2(e: Emitter, x: SSAValue) -> SSAValue:
+    """Logarithm to base 2; exact at powers of two."""
+    return _log_in_base(e, x, 1.4426950408889634, 1.0)
+
+
+def log10(e: Emitter, x: SSAValue) -> SSAValue:
+    """Logarithm to base 10."""
+    return _log_in_base(e, x, 0.4342944819032518, 0.30102999566398120)
+
+
+def log1p(e: Emitter, x: SSAValue) -> SSAValue:
+    """log(1 + x), accurate near 0: Kahan's correction by x / ((1 + x) - 1)."""
+    u = e.add(e.c(1.0), x)
+    difference = e.sub(u, e.c(1.0))
+    corrected = e.mul(log(e, u), e.div(x, difference))
+    same = e.cmp("oeq", difference, e.c(0.0))
+    result = e.select(same, x, corrected)
+    return e.select(e.cmp("oeq", x, e.c(INF)), x, result)

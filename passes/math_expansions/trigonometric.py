@@ -1,0 +1,216 @@
+"""sin, cos, tan, atan, atan2, asin, acos.
+
+Range reduction to |r| <= pi/4: Cody and Waite in three parts (f64; f32 is widened) below 2^20, Payne and Hanek's exact product with
+the bits of 2/pi beyond, taken only when a lane needs it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from xdsl.builder import InsertPoint
+from xdsl.dialects import arith, scf
+from xdsl.ir import Block, Region, SSAValue
+
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.passes.math_expansions import coefficients as k
+from stepwell.passes.math_expansions.emitter import Emitter
+from stepwell.passes.math_expansions.lanes import any_lane
+
+PI_2 = (1.57079632673412561417, 6.07710050630396597660e-11, 2.02226624879595063154e-21)
+"""pi/2 in three parts, the first two with 33 bits each."""
+
+LARGE = 2.0**20
+
+
+def _two_over_pi_words(count: int) -> list[int]:
+    """The first `count` 64-bit words of the binary fraction of 2/pi (Machin's formula in integers)."""
+    bits = 64 * count + 64
+    one = 1 << bits
+
+    def arctan_inverse(n: int) -> int:
+        total = term = one // n
+        divisor, sign = 1, 1
+        while term:
+            term //= n * n
+            divisor, sign = divisor + 2, -sign
+            total += sign * (term // divisor)
+        return total
+
+    pi = 4 * (4 * arctan_inverse(5) - arctan_inverse(239))
+    fraction = (2 * one * one // pi) >> 64
+    return [(fraction >> (64 * (count - 1 - i))) & (2**64 - 1) for i in range(count)]
+
+
+WORDS = _two_over_pi_words(19)
+
+
+def _shift(e: Emitter, a: SSAValue, amount: SSAValue, left: bool) -> SSAValue:
+    return e.builder.insert((arith.ShLIOp if left else arith.ShRUIOp)(a, amount)).results[0]
+
+
+def _funnel(e: Emitter, high: SSAValue, low: SSAValue, amount: SSAValue) -> SSAValue:
+    """The 64 bits of high:low that start `amount` (0..63) bits in."""
+    rest = e.isub(e.ci(63), amount)
+    return e.or_(_shift(e, high, amount, True), _shift(e, e.shr(low, 1), rest, False))
+
+
+def _multiply_high(e: Emitter, a: SSAValue, b: SSAValue) -> SSAValue:
+    """The upper 64 bits of the unsigned product a * b, a < 2^53."""
+    mask = e.ci(0xFFFFFFFF)
+    a1, a0, b1, b0 = e.shr(a, 32), e.and_(a, mask), e.shr(b, 32), e.and_(b, mask)
+    middle = e.iadd(e.imul(a1, b0), e.shr(e.imul(a0, b0), 32))
+    other = e.iadd(e.imul(a0, b1), e.and_(middle, mask))
+    return e.iadd(e.imul(a1, b1), e.iadd(e.shr(middle, 32), e.shr(other, 32)))
+
+
+def _payne_hanek(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(r, quadrant) of a f64 |x| >= 2, exact to f64 precision: x * 2/pi mod 4 from the bits of 2/pi that matter."""
+    bits = e.and_(e.to_bits(x), e.ci(0x7FFFFFFFFFFFFFFF))
+    mantissa = e.or_(e.and_(bits, e.ci(0xFFFFFFFFFFFFF)), e.ci(1 << 52))
+    skip = e.isub(e.shr(bits, 52), e.ci(1075 + 2))
+    nonnegative = e.icmp("sgt", skip, e.ci(0))
+    skip = e.select(nonnegative, skip, e.ci(0))
+    index, amount = e.shr(skip, 6), e.and_(skip, e.ci(63))
+    words = [e.ci(WORDS[i]) for i in range(4)]
+    for i in range(1, 16):
+        here = e.icmp("eq", index, e.ci(i))
+        words = [e.select(here, e.ci(WORDS[i + j]), w) for j, w in enumerate(words)]
+    window = [_funnel(e, words[i], words[i + 1], amount) for i in range(3)]
+    low_b = e.imul(mantissa, window[1])
+    low = e.iadd(low_b, _multiply_high(e, mantissa, window[2]))
+    carry = e.select(e.icmp("ult", low, low_b), e.ci(1), e.ci(0))
+    high = e.iadd(e.iadd(e.imul(mantissa, window[0]), _multiply_high(e, mantissa, window[1])), carry)
+    quadrant = e.shr(e.iadd(high, e.ci(1 << 61)), 62)
+    fraction = e.isub(high, e.shl(quadrant, 62))
+    scaled = e.mul(e.int_to_float(fraction), e.c(2.0**-62))
+    scaled = e.add(scaled, e.mul(e.int_to_float(e.shr(low, 1)), e.c(2.0**-125)))
+    negative = e.cmp("olt", x, e.c(0.0))
+    r = e.mul(scaled, e.c(math.pi / 2))
+    return e.select(negative, e.neg(r), r), e.select(negative, e.isub(e.ci(0), quadrant), quadrant)
+
+
+def _reduce_large(e: Emitter, x: SSAValue, large: SSAValue, r: SSAValue, n: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """Replace (r, n) where `large`, computing Payne and Hanek's way only when some lane is."""
+    types = [r.type, n.type]
+    branch = scf.IfOp(any_lane(e, large), types, Region(Block()), Region(Block()))
+    e.builder.insert(branch)
+    inner = Emitter(
+        LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location), e.constants, e.type, e.has_fma
+    )
+    exact_r, exact_n = _payne_hanek(inner, x)
+    inner.builder.insert(scf.YieldOp(inner.select(large, exact_r, r), inner.select(large, exact_n, n)))
+    branch.false_region.block.add_op(scf.YieldOp(r, n))
+    return branch.results[0], branch.results[1]
+
+
+def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(r, quadrant) in e's type with x = quadrant * pi/2 + r, |r| <= pi/4 (quadrant modulo 4, e's integer width)."""
+    w = e.wide() if e.is_f32 else e
+    wide_x = x if not e.is_f32 else e.builder.insert(arith.ExtFOp(x, w.type)).results[0]
+    large = w.cmp("uge", w.abs(wide_x), w.c(LARGE))
+    small_x = w.select(large, w.c(0.0), wide_x)
+    n_float, n = w.nearest_int(w.mul(small_x, w.c(2 / math.pi)))
+    r = small_x
+    for part in PI_2:
+        r = w.sub(r, w.mul(n_float, w.c(part)))
+    r, n = _reduce_large(w, wide_x, large, r, n)
+    not_finite = w.cmp("uge", w.abs(wide_x), w.c(math.inf))
+    r = w.select(not_finite, w.c(math.nan), r)
+    if not e.is_f32:
+        return r, n
+    narrow_n = e.builder.insert(arith.TruncIOp(n, e.int_type)).results[0]  # pyright: ignore
+    return e.builder.insert(arith.TruncFOp(r, e.type)).results[0], narrow_n
+
+
+def _sine_cosine(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
+    z = e.mul(r, r)
+    sine = e.fma(e.mul(r, z), e.poly(z, e.pick(k.SIN_32, k.SIN_64)), r)
+    half_z = e.mul(z, e.c(0.5))
+    top = e.sub(e.c(1.0), half_z)
+    lost = e.sub(e.sub(e.c(1.0), top), half_z)
+    cosine = e.add(top, e.fma(e.mul(z, z), e.poly(z, e.pick(k.COS_32, k.COS_64)), lost))
+    return sine, cosine
+
+
+def _bit_set(e: Emitter, n: SSAValue, bit: int) -> SSAValue:
+    return e.icmp("ne", e.and_(n, e.ci(bit)), e.ci(0))
+
+
+def _sine_at(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
+    r, n = _reduce(e, x)
+    if quarter_turns:
+        n = e.iadd(n, e.ci(quarter_turns))
+    sine, cosine = _sine_cosine(e, r)
+    result = e.select(_bit_set(e, n, 1), cosine, sine)
+    return e.select(_bit_set(e, n, 2), e.neg(result), result)
+
+
+def sin(e: Emitter, x: SSAValue) -> SSAValue:
+    """Sine, right for every finite argument; sin(-0) = -0."""
+    result = _sine_at(e, x, 0)
+    return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
+
+
+def cos(e: Emitter, x: SSAValue) -> SSAValue:
+    """Cosine, right for every finite argument."""
+    return _sine_at(e, x, 1)
+
+
+def tan(e: Emitter, x: SSAValue) -> SSAValue:
+    """Tangent: sine over cosine of the reduced argument."""
+    r, n = _reduce(e, x)
+    sine, cosine = _sine_cosine(e, r)
+    odd = _bit_set(e, n, 1)
+    result = e.div(e.select(odd, e.neg(cosine), sine), e.select(odd, sine, cosine))
+    return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
+
+
+def _atan_positive(e: Emitter, t: SSAValue) -> SSAValue:
+    """atan(t) for t in [0, 1]: pi/4 + atan((t - 1) / (t + 1)) above tan(pi/8)."""
+    upper = e.cmp("ogt", t, e.c(math.sqrt(2) - 1))
+    moved = e.div(e.sub(t, e.c(1.0)), e.add(t, e.c(1.0)))
+    u = e.select(upper, moved, t)
+    z = e.mul(u, u)
+    result = e.fma(e.mul(u, z), e.poly(z, e.pick(k.ATAN_32, k.ATAN_64)), u)
+    low = e.c(-2.1855694e-08 if e.is_f32 else 3.061616997868383e-17)
+    high = e.c(math.pi / 4)
+    return e.select(upper, e.add(high, e.add(result, low)), result)
+
+
+def atan2(e: Emitter, y: SSAValue, x: SSAValue) -> SSAValue:
+    """The angle of (x, y), all quadrants, signed zeros and infinities as C's atan2."""
+    abs_y, abs_x = e.abs(y), e.abs(x)
+    steep = e.cmp("ogt", abs_y, abs_x)
+    smaller, larger = e.select(steep, abs_x, abs_y), e.select(steep, abs_y, abs_x)
+    ratio = e.div(smaller, larger)
+    # 0/0 is 0 here, inf/inf is 1; NaN operands are restored at the end.
+    ratio = e.select(e.cmp("oeq", larger, e.c(0.0)), e.c(0.0), ratio)
+    ratio = e.select(e.cmp("oeq", smaller, e.c(math.inf)), e.c(1.0), ratio)
+    angle = _atan_positive(e, ratio)
+    angle = e.select(steep, e.sub(e.c(math.pi / 2), angle), angle)
+    negative_x = e.icmp("slt", e.to_bits(x), e.ci(0))
+    angle = e.select(negative_x, e.sub(e.c(math.pi), angle), angle)
+    result = e.copysign(angle, y)
+    return e.select(e.cmp("uno", x, y), e.add(x, y), result)
+
+
+def atan(e: Emitter, x: SSAValue) -> SSAValue:
+    """Arc tangent in [-pi/2, pi/2]."""
+    magnitude = e.abs(x)
+    steep = e.cmp("ogt", magnitude, e.c(1.0))
+    angle = _atan_positive(e, e.select(steep, e.div(e.c(1.0), magnitude), magnitude))
+    return e.copysign(e.select(steep, e.sub(e.c(math.pi / 2), angle), angle), x)
+
+
+def asin(e: Emitter, x: SSAValue) -> SSAValue:
+    """Arc sine: atan2(x, sqrt((1 - x)(1 + x))); NaN outside [-1, 1]."""
+    one = e.c(1.0)
+    return atan2(e, x, e.sqrt(e.mul(e.sub(one, x), e.add(one, x))))
+
+
+def acos(e: Emitter, x: SSAValue) -> SSAValue:
+    """Arc cosine: 2 atan2(sqrt(1 - x), sqrt(1 + x)); NaN outside [-1, 1]."""
+    one = e.c(1.0)
+    half = atan2(e, e.sqrt(e.sub(one, x)), e.sqrt(e.add(one, x)))
+    return e.add(half, half)

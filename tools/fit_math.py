@@ -1,0 +1,135 @@
+"""Fit the polynomials of `passes/math_expansions/coefficients.py` (needs mpmath); `--write` rewrites that file.
+
+Each is the Chebyshev interpolant of a smooth function on the reduced range, in the monomial basis, highest degree first, rounded
+to the type's precision. The error printed is the largest relative (or absolute) one of the rounded polynomial, in high precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+
+mp.mp.dps = 60
+F = Callable[[Any], Any]
+
+
+def chebyshev_fit(f: F, lo: Any, hi: Any, degree: int) -> list[Any]:
+    """Coefficients (highest first) of the degree-`degree` interpolant of f at Chebyshev nodes of [lo, hi]."""
+    n = degree + 1
+    nodes = [(lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * n)) for k in range(n)]
+    matrix = mp.matrix(n, n)
+    rhs = mp.matrix(n, 1)
+    for i, x in enumerate(nodes):
+        for j in range(n):
+            matrix[i, j] = x**j
+        rhs[i] = f(x)
+    solution = mp.lu_solve(matrix, rhs)
+    return [solution[j] for j in reversed(range(n))]
+
+
+def largest_error(f: F, coefficients: list[float], lo: Any, hi: Any, relative: bool = True) -> Any:
+    """The largest error of the rounded polynomial over 400 points."""
+    worst = mp.mpf(0)
+    for k in range(401):
+        x = lo + (hi - lo) * mp.mpf(k) / 400
+        want = f(x)
+        got = mp.polyval([mp.mpf(c) for c in coefficients], x)
+        error = abs(got - want)
+        if relative and want != 0:
+            error /= abs(want)
+        worst = max(worst, error)
+    return worst
+
+
+def series(f: F, at: Any = 0) -> F:
+    """f, with the removable singularity at 0 filled by its limit."""
+
+    def g(x: Any) -> Any:
+        return f(x) if abs(x) > mp.mpf(10) ** -15 else f(mp.mpf(10) ** -15)
+
+    return g
+
+
+ln2 = mp.log(2)
+tan_pi_8 = mp.tan(mp.pi / 8)
+
+
+def erfcx_scaled(k: Any) -> F:
+    """(1 + 2x) exp(x^2) erfc(x) as a function of t = (x - k) / (x + k)."""
+
+    def g(t: Any) -> Any:
+        if t >= 1:
+            return 2 / mp.sqrt(mp.pi)
+        x = k * (1 + t) / (1 - t)
+        if x > 50:
+            # asymptotic series of erfcx
+            total, term = mp.mpf(1), mp.mpf(1)
+            for i in range(1, 20):
+                term *= -(2 * i - 1) / (2 * x * x)
+                total += term
+            return (1 + 2 * x) * total / (x * mp.sqrt(mp.pi))
+        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+    return g
+
+
+half = ln2 / 2 * mp.mpf("1.01")
+# name: (function, lo, hi, degree for f32, degree for f64, relative)
+FITS: dict[str, tuple[F, Any, Any, int, int, bool]] = {
+    # exp(r) = 1 + r + r^2 * EXP(r)
+    "EXP": (series(lambda r: (mp.exp(r) - 1 - r) / r**2), -half, half, 4, 10, True),
+    # log(1+f) = f - f^2/2 + f^3 * LOG(f), f in [sqrt(1/2)-1, sqrt(2)-1]
+    "LOG": (series(lambda f: (mp.log(1 + f) - f + f**2 / 2) / f**3), mp.sqrt(0.5) - 1, mp.sqrt(2) - 1, 8, 20, True),
+    # log(1+f) = 2s + s*z*LOG_S(z), s = f/(2+f), z = s^2
+    "LOG_S": (
+        series(lambda z: (2 * mp.atanh(mp.sqrt(z)) - 2 * mp.sqrt(z)) / mp.sqrt(z) ** 3),
+        mp.mpf(0),
+        mp.mpf("0.02945"),
+        3,
+        8,
+        True,
+    ),
+    # sin(r) = r + r*z*SIN(z), cos(r) = 1 - z/2 + z^2*COS(z), z = r^2, |r| <= pi/4
+    "SIN": (series(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z), mp.mpf(0), mp.mpf("0.6169"), 2, 6, True),
+    "COS": (series(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2), mp.mpf(0), mp.mpf("0.6169"), 2, 6, True),
+    # atan(t) = t + t*z*ATAN(z), z = t^2, |t| <= tan(pi/8)
+    "ATAN": (series(lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z), mp.mpf(0), tan_pi_8**2, 4, 11, True),
+    # erf(x) = x + x*ERF(z), z = x^2, |x| <= 1
+    "ERF": (series(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1), mp.mpf(0), mp.mpf(1), 7, 14, False),
+    # exp(x^2) erfc(x) (1 + 2x) = ERFCX(t), t = (x-k)/(x+k)
+    "ERFCX": (erfcx_scaled(mp.mpf("2")), (mp.mpf("0.4") - 2) / (mp.mpf("0.4") + 2), mp.mpf("0.9"), 11, 24, True),
+}
+
+
+def main() -> None:
+    """Fit, print errors, and write the table when asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    lines = [
+        '"""Polynomial coefficients, highest degree first: written by `tools/fit_math.py`, do not edit."""',
+        "",
+        "from __future__ import annotations",
+        "",
+    ]
+    for name, (f, lo, hi, degree32, degree64, relative) in FITS.items():
+        for suffix, degree, dtype in (("32", degree32, np.float32), ("64", degree64, np.float64)):
+            exact = chebyshev_fit(f, lo, hi, degree)
+            rounded = [float(dtype(mp.nstr(c, 25))) for c in exact]
+            error = largest_error(f, rounded, lo, hi, relative)
+            print(f"{name}_{suffix}: degree {degree}, error 2^{mp.nstr(mp.log(error, 2), 4)}")
+            lines.append(f"{name}_{suffix} = (")
+            lines += [f"    {c!r}," for c in rounded]
+            lines.append(")")
+    if arguments.write:
+        target = Path(__file__).parent.parent / "passes" / "math_expansions" / "coefficients.py"
+        target.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
