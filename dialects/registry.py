@@ -31,6 +31,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
 
 INTERPRETER_RULES: tuple[str, ...] = (
     "arith",
+    "forall",
     "func",
     "kernel",
     "linalg",
@@ -38,6 +39,7 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "scf",
     "structured",
     "tensor",
+    "vector",
 )
 """Modules under stepwell.dialects.interp; keep sorted."""
 
