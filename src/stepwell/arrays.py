@@ -45,11 +45,12 @@ def load_arrays(path: str | Path) -> list[Array]:
         InvalidProgramError: the file is missing, unreadable, truncated or its keys are not positions 0..n-1.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return [loaded]
-        with loaded as archive:
-            entries = {key: archive[key] for key in archive.files}
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return [loaded]
+            with loaded as archive:
+                entries = {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise InvalidProgramError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
