@@ -1,0 +1,192 @@
+"""The `stepwell` command: run, compile, doctor.
+
+Errors go to standard error with their location and exit code 1; a wrong command line is exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepwell.errors import CompileError, InvalidProgramError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLES = """examples:
+  stepwell run model.mlir --inputs in.npz --expect out.npz
+  stepwell run model.mlir --inputs in.npz --outputs result.npz --simd avx2
+  stepwell compile model.mlir --emit=kernels            # print the module at a step
+  stepwell compile model.mlir --emit=asm -o model.s
+  stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
+  stepwell doctor
+"""
+
+EMIT = ("tensor", "structured", "kernels", "scheduled", "buffers", "device", "llvm", "asm", "obj")
+SIMD = ("avx512", "avx2", "sse4.2")
+
+
+def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.mlir", help="the program, at any step; '-' reads standard input")
+    parser.add_argument("--entry", default="main", help="the function to run (default: main)")
+    parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
+    parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
+    parser.add_argument("--verify-each", action="store_true", help="run the verifier after every step")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of `stepwell`."""
+    from stepwell import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="stepwell",
+        description="A multi-level tensor compiler: StableHLO programs down to AVX code, step by printable step.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"stepwell {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="compile a program, run it on arrays, show or compare its results")
+    _add_program_arguments(run)
+    run.add_argument("--inputs", metavar="IN.npz", help="arguments: npz with N@dtype keys, plain npz, or one npy")
+    run.add_argument("--expect", metavar="OUT.npz", help="compare the results; exit code 1 on a difference")
+    run.add_argument("--outputs", metavar="FILE.npz", help="write the results")
+    run.add_argument("--target", choices=("cpu", "interpreter"), default="cpu", help="native code or NumPy rules")
+    run.add_argument("--rtol", type=float, help="relative tolerance instead of the table's (docs/floating-point.md)")
+    run.add_argument("--atol", type=float, help="absolute tolerance instead of the table's")
+    run.set_defaults(handler=run_command)
+
+    compile_ = commands.add_parser("compile", help="print or write a program at any step, as LLVM IR, assembly or object")
+    _add_program_arguments(compile_)
+    compile_.add_argument("--emit", choices=EMIT, default="device", help="what to produce (default: device)")
+    compile_.add_argument("-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)")
+    compile_.add_argument("--mlir-timing", action="store_true", help="print each pass's time to standard error")
+    compile_.set_defaults(handler=compile_command)
+
+    doctor = commands.add_parser("doctor", help="show versions, CPU features, LLVM and CUDA")
+    doctor.set_defaults(handler=doctor_command)
+    return parser
+
+
+def _program(arguments: argparse.Namespace) -> Any:
+    return sys.stdin.read() if arguments.file == "-" else Path(arguments.file)
+
+
+def _preview(array: np.ndarray[Any, Any]) -> str:
+    import numpy as np
+
+    flat = array.reshape(-1)[:6]
+    with np.printoptions(precision=6, suppress=False):
+        values = ", ".join(str(v) for v in flat)
+    return f"[{values}{', ...' if array.size > 6 else ''}]"
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """`stepwell run`."""
+    from stepwell.arrays import load_arrays, save_arrays
+    from stepwell.compiler import compile
+
+    inputs = load_arrays(arguments.inputs) if arguments.inputs else []
+    expected = load_arrays(arguments.expect) if arguments.expect else None
+    executable = compile(
+        _program(arguments),
+        entry=arguments.entry,
+        target=arguments.target,
+        opt_level=arguments.opt_level,
+        simd=arguments.simd,
+        verify_each=arguments.verify_each,
+    )
+    results = executable(*inputs)
+    for i, result in enumerate(results):
+        shape = "x".join(str(d) for d in result.shape)
+        print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
+    if arguments.outputs:
+        save_arrays(arguments.outputs, results)
+    return 0 if expected is None else _compare(arguments, results, expected)
+
+
+def _compare(arguments: argparse.Namespace, results: Sequence[Any], expected: Sequence[Any]) -> int:
+    from stepwell.compare import Tolerance, first_difference, tolerance_for
+
+    if len(results) != len(expected):
+        raise InvalidProgramError(f"{arguments.expect}: {len(expected)} arrays for {len(results)} results")
+    failed = 0
+    for i, (got, want) in enumerate(zip(results, expected, strict=True)):
+        table = tolerance_for(want.dtype)
+        tolerance = Tolerance(
+            table.rtol if arguments.rtol is None else arguments.rtol,
+            table.atol if arguments.atol is None else arguments.atol,
+        )
+        difference = first_difference(got, want, tolerance)
+        if difference is not None:
+            failed += 1
+            print(f"{arguments.file}: error: result {i}: {difference}", file=sys.stderr)
+    if failed:
+        return 1
+    print(f"all {len(expected)} results match {arguments.expect}")
+    return 0
+
+
+def _write(path: str, content: str | bytes) -> None:
+    if path == "-":
+        if isinstance(content, bytes):
+            sys.stdout.buffer.write(content)
+        else:
+            sys.stdout.write(content)
+        return
+    try:
+        Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise InvalidProgramError(f"{path}: error: cannot write: {error.strerror}") from None
+
+
+def compile_command(arguments: argparse.Namespace) -> int:
+    """`stepwell compile`."""
+    from stepwell.native import emit
+
+    if arguments.emit == "obj" and arguments.output == "-" and sys.stdout.isatty():
+        raise InvalidProgramError("an object file does not belong on a terminal; name a file with -o")
+    content = emit(
+        _program(arguments),
+        arguments.emit,
+        entry=arguments.entry,
+        opt_level=arguments.opt_level,
+        simd=arguments.simd,
+        verify_each=arguments.verify_each,
+        timing=arguments.mlir_timing,
+    )
+    _write(arguments.output, content)
+    return 0
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """`stepwell doctor`."""
+    from stepwell.doctor import report
+
+    print(report())
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the console script; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.handler(arguments)
+    except CompileError as error:
+        message = str(error)
+        print(message if "error:" in message else f"stepwell: error: {message}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

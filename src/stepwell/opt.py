@@ -1,0 +1,417 @@
+"""`stepwell-opt`: parse, verify, transform and print IR of any step, with mlir-opt's habits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xdsl.context import Context
+    from xdsl.dialects.builtin import ModuleOp
+
+    from stepwell.ir.diagnostics import Diagnostic
+    from stepwell.ir.instrumentation import Instrumentation
+    from stepwell.ir.pass_manager import Pipeline
+
+SPLIT_MARKER = "// -----"
+
+_EPILOG = """examples:
+  stepwell-opt model.mlir --canonicalize --cse
+  stepwell-opt model.mlir --pass-pipeline='builtin.module(inline,func.func(canonicalize),kernel.func(apply-schedule))'
+  stepwell-opt tests.mlir --split-input-file --verify-diagnostics
+  jax-export | stepwell-opt - --convert-stablehlo-to-linalg -o out.mlir
+
+Every pass of --list-passes is also a flag: --my-pass or --my-pass="option=value other=1,2"; flags run in order.
+"""
+
+
+def build_argument_parser() -> argparse.ArgumentParser:
+    """The options (pass flags are taken off the command line before)."""
+    parser = argparse.ArgumentParser(
+        prog="stepwell-opt",
+        description="Parse, verify, transform and print IR of any step.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("input", nargs="?", help="input file; - (or a pipe) is standard input")
+    add("-o", dest="output", default="-", metavar="FILE", help="output file (default: standard output)")
+    add("-p", "--pass-pipeline", metavar="TEXT", help="pipeline, e.g. builtin.module(func.func(cse))")
+    add("--split-input-file", action="store_true", help=f"process each part between '{SPLIT_MARKER}' lines on its own")
+    add("--verify-diagnostics", action="store_true", help="check diagnostics against expected-error comments")
+    add("--verify-each", **_boolean(True), help="verify after each pass (default: true)")
+    add("--verify-roundtrip", action="store_true", help="check that printing and parsing again gives the same IR")
+    add("--allow-unregistered-dialect", action="store_true", help="accept ops of unknown dialects in generic form")
+    add("--mlir-print-op-generic", action="store_true", help="print ops in the generic form")
+    add("--mlir-print-debuginfo", action="store_true", help="print locations")
+    add("--mlir-print-ir-before", metavar="PASS,...", action="append", default=[], help="print IR before passes")
+    add("--mlir-print-ir-after", metavar="PASS,...", action="append", default=[], help="print IR after passes")
+    add("--mlir-print-ir-before-all", action="store_true", help="print IR before each pass")
+    add("--mlir-print-ir-after-all", action="store_true", help="print IR after each pass")
+    add("--mlir-print-ir-after-change", action="store_true", help="print after a pass only if the IR changed")
+    add("--mlir-print-ir-after-failure", action="store_true", help="print IR after a pass that failed")
+    add("--mlir-print-ir-module-scope", action="store_true", help="print the whole module, not the pass's op")
+    add("--mlir-print-ir-tree-dir", metavar="DIR", help="write the printed IR as files of a directory tree")
+    add("--mlir-timing", action="store_true", help="report the time of each pass on standard error")
+    add("--mlir-pass-statistics", action="store_true", help="report counters of each pass on standard error")
+    add("--mlir-pass-pipeline-crash-reproducer", metavar="FILE", help="on failure, write module and pipeline here")
+    add("--run-reproducer", action="store_true", help="run the pipeline written in the input file")
+    add("--list-passes", action="store_true", help="list all passes with their options and exit")
+    add("--show-dialects", action="store_true", help="list all dialects and exit")
+    add("--version", action="store_true", help="print the version and exit")
+    return parser
+
+
+def _boolean(default: bool) -> dict[str, Any]:
+    def parse(text: str) -> bool:
+        if text.lower() in ("true", "1"):
+            return True
+        if text.lower() in ("false", "0"):
+            return False
+        raise argparse.ArgumentTypeError("expected true or false")
+
+    return {"nargs": "?", "const": True, "default": default, "type": parse, "metavar": "BOOL"}
+
+
+def split_pass_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(pass flags as pipeline items, the other arguments); a pass flag is `--name` or `--name=options`."""
+    from stepwell.passes.registry import PASSES
+
+    items: list[str] = []
+    rest: list[str] = []
+    for argument in arguments:
+        flag, equals, options = argument.partition("=")
+        name = flag.lstrip("-").replace("_", "-")
+        if flag.startswith("-") and name in PASSES:
+            options = options.strip()
+            if options.startswith("{") and options.endswith("}"):
+                options = options[1:-1]
+            items.append(f"{name}{{{options}}}" if equals and options else name)
+        else:
+            rest.append(argument)
+    return items, rest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code (0, 1 for a bad program, 2 for a wrong command line)."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    pass_flags, rest = split_pass_flags(sys.argv[1:] if arguments is None else arguments)
+    parser = build_argument_parser()
+    options, unknown = parser.parse_known_args(rest)
+    if unknown:
+        return _usage_error(parser, unknown[0])
+    if (listing := _listing(options)) is not None:
+        sys.stdout.write(listing)
+        return 0
+    if options.pass_pipeline is not None and pass_flags:
+        print("stepwell-opt: error: give either --pass-pipeline or pass flags, not both", file=sys.stderr)
+        return 2
+    if options.input is None and sys.stdin.isatty():
+        print("stepwell-opt: error: no input file; write - to read standard input", file=sys.stderr)
+        return 2
+    pipeline = options.pass_pipeline if options.pass_pipeline is not None else ",".join(pass_flags)
+    try:
+        return _run(options, pipeline)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _usage_error(parser: argparse.ArgumentParser, argument: str) -> int:
+    from difflib import get_close_matches
+
+    from stepwell.passes.registry import PASSES
+
+    name = argument.partition("=")[0]
+    known = [o for a in parser._actions for o in a.option_strings] + [f"--{p}" for p in PASSES]  # pyright: ignore[reportPrivateUsage]
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    what = "unknown option or pass" if argument.startswith("-") else "unexpected argument"
+    print(f"stepwell-opt: error: {what} '{argument}'", file=sys.stderr)
+    if close:
+        print(f"hint: did you mean '{close[0]}'?", file=sys.stderr)
+    return 2
+
+
+def _listing(options: argparse.Namespace) -> str | None:
+    if options.version:
+        from stepwell import __version__
+
+        return f"stepwell-opt {__version__}\n"
+    if options.show_dialects:
+        from stepwell.dialects.registry import DIALECTS
+
+        return "".join(f"{name}\n" for name in sorted(DIALECTS))
+    if options.list_passes:
+        return _list_passes()
+    return None
+
+
+def _list_passes() -> str:
+    from stepwell.ir.pass_manager import option_infos
+    from stepwell.passes.registry import PASSES, get_pass
+
+    lines: list[str] = []
+    for name in sorted(PASSES):
+        try:
+            cls = get_pass(name)
+        except (ImportError, AttributeError) as error:
+            lines.append(f"{name}: cannot be loaded: {error}")
+            continue
+        summary = (cls.__doc__ or "").strip().split("\n")[0]
+        lines.append(f"{name}: {summary}")
+        for option, kind, default in option_infos(cls):
+            lines.append(f"    {option}: {kind}" + (f" (default: {default})" if default is not None else ""))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+# Running
+
+
+@dataclass
+class _Job:
+    """What one run of the tool shares between the chunks of its input."""
+
+    options: argparse.Namespace
+    pipeline_text: str
+    filename: str
+    output: list[str]
+    instrumentations: list[Instrumentation]
+
+
+def _run(options: argparse.Namespace, pipeline: str) -> int:
+    from stepwell.ir.errors import CompileError
+
+    try:
+        text, filename = _read(options.input)
+        job = _Job(options, pipeline, filename, [], _instrumentations(options))
+        code = _run_chunks(job, text)
+    except CompileError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except RecursionError:
+        print(f"{options.input or '-'}: error: the program is nested too deep", file=sys.stderr)
+        return 1
+    if code == 0 or options.split_input_file:
+        try:
+            _write(options.output, job.output)
+        except OSError as error:
+            print(f"{options.output}: error: cannot write: {error.strerror or error}", file=sys.stderr)
+            return 1
+    _report(job)
+    return code
+
+
+def _read(path: str | None) -> tuple[str, str]:
+    from stepwell.ir.parser import decode_source, read_source
+
+    if path is None or path == "-":
+        return decode_source(sys.stdin.buffer.read(), "-"), "-"
+    return read_source(path), path
+
+
+def _write(path: str, output: Sequence[str]) -> None:
+    text = f"{SPLIT_MARKER}\n".join(output)
+    if path == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        Path(path).write_text(text, encoding="utf-8")
+
+
+def _report(job: _Job) -> None:
+    from stepwell.ir.instrumentation import render_reports
+
+    sys.stderr.write(render_reports(job.instrumentations))
+
+
+def _instrumentations(options: argparse.Namespace) -> list[Instrumentation]:
+    from stepwell.ir import instrumentation as tools
+
+    found: list[Instrumentation] = []
+    if options.mlir_pass_pipeline_crash_reproducer is not None:
+        found.append(tools.CrashReproducer(options.mlir_pass_pipeline_crash_reproducer, options.verify_each))
+    printing = tools.PrintOptions(
+        before=_names(options.mlir_print_ir_before),
+        after=_names(options.mlir_print_ir_after),
+        before_all=options.mlir_print_ir_before_all,
+        after_all=options.mlir_print_ir_after_all,
+        after_change=options.mlir_print_ir_after_change,
+        after_failure=options.mlir_print_ir_after_failure,
+        module_scope=options.mlir_print_ir_module_scope,
+        generic=options.mlir_print_op_generic,
+        debug_info=options.mlir_print_debuginfo,
+        tree_dir=options.mlir_print_ir_tree_dir,
+    )
+    if options.mlir_print_ir_after_change and not printing.after:
+        printing.after_all = True
+    if printing.active:
+        found.append(tools.IRPrinter(printing))
+    if options.mlir_pass_statistics:
+        found.append(tools.StatisticsInstrumentation())
+    if options.verify_each:
+        found.append(tools.VerifyEach())
+    if options.mlir_timing:
+        # Last, so that its clock holds the passes only.
+        found.append(tools.TimingInstrumentation())
+    return found
+
+
+def _names(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _run_chunks(job: _Job, text: str) -> int:
+    """Process each chunk; a chunk that fails is reported and the others still run."""
+    from stepwell.ir.diagnostics import DiagnosticError, diagnostic_handler
+    from stepwell.ir.errors import CompileError
+
+    code = 0
+    for chunk, line_offset in _split(text) if job.options.split_input_file else [(text, 0)]:
+        emitted: list[Diagnostic] = []
+        try:
+            if job.options.verify_diagnostics:
+                with diagnostic_handler(emitted.append):
+                    printed = _process(job, chunk, line_offset)
+            else:
+                printed = _process(job, chunk, line_offset)
+            job.output.append(printed)
+        except DiagnosticError as error:
+            emitted.append(error.diagnostic)
+            if not job.options.verify_diagnostics:
+                print(error, file=sys.stderr)
+                code = 1
+        except CompileError as error:
+            print(error, file=sys.stderr)
+            code = 1
+        if job.options.verify_diagnostics and not _check_expected(job.filename, chunk, line_offset, emitted):
+            code = 1
+    if job.options.verify_diagnostics:
+        job.output.clear()
+    return code
+
+
+def _check_expected(filename: str, chunk: str, line_offset: int, emitted: Sequence[Diagnostic]) -> bool:
+    from stepwell.expected import check_diagnostics
+
+    problems = check_diagnostics(filename, chunk, line_offset, emitted)
+    for problem in problems:
+        print(problem.render(), file=sys.stderr)
+    return not problems
+
+
+def _split(text: str) -> list[tuple[str, int]]:
+    """(chunk, lines before it), split at lines that start with the marker."""
+    chunks: list[tuple[str, int]] = []
+    current: list[str] = []
+    start = 0
+    for number, line in enumerate(text.split("\n")):
+        if line.startswith(SPLIT_MARKER):
+            chunks.append(("\n".join(current) + "\n", start))
+            current, start = [], number + 1
+        else:
+            current.append(line)
+    chunks.append(("\n".join(current), start))
+    return chunks
+
+
+def _process(job: _Job, chunk: str, line_offset: int) -> str:
+    """Parse, verify, run the pipeline, verify and print one chunk."""
+    from stepwell.dialects.registry import context as stepwell_context
+    from stepwell.ir.instrumentation import print_ir
+    from stepwell.ir.parser import deep_recursion, parse_with_resources
+    from stepwell.ir.verify import verify_module
+
+    options = job.options
+    started = time.perf_counter()
+    context = stepwell_context(allow_unregistered=options.allow_unregistered_dialect)
+    module, resources = parse_with_resources(chunk, job.filename, context, line_offset=line_offset)
+    parsed = time.perf_counter()
+    with deep_recursion():
+        verify_module(module)
+        verified = time.perf_counter()
+        text = job.pipeline_text
+        if options.run_reproducer:
+            text = _reproducer_pipeline(resources, job.filename)
+        pipeline = _pipeline(text, context, job.instrumentations)
+        if pipeline is not None:
+            pipeline.run(context, module)
+            if not options.verify_each:
+                verify_module(module)
+        if options.verify_roundtrip:
+            _verify_roundtrip(job, module, context)
+        printing = time.perf_counter()
+        printed = print_ir(module, generic=options.mlir_print_op_generic, debug_info=options.mlir_print_debuginfo)
+    _add_times(job, {"Parser": parsed - started, "Verifier": verified - parsed, "Output": time.perf_counter() - printing})
+    return printed
+
+
+def _pipeline(text: str, context: Context, instrumentations: Sequence[Instrumentation]) -> Pipeline | None:
+    from stepwell.ir.pass_manager import build_pipeline
+    from stepwell.passes.registry import PASSES, get_pass
+
+    if not text.strip():
+        return None
+    return build_pipeline(text, get_pass, list(PASSES), context, instrumentations)
+
+
+def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) -> str:
+    from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, SourceLocation
+
+    pipeline = resources.get("mlir_reproducer", {}).get("pipeline")
+    if isinstance(pipeline, str):
+        return pipeline
+    raise InvalidProgramDiagnosticError(
+        Diagnostic(
+            "error",
+            SourceLocation(filename, 1, 1),
+            "the file holds no reproducer",
+            hint="--mlir-pass-pipeline-crash-reproducer=FILE writes one when a pass fails",
+        )
+    )
+
+
+def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:
+    """Print and parse again, in both forms, and compare the generic texts."""
+    from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, SourceLocation
+    from stepwell.ir.instrumentation import print_ir
+    from stepwell.ir.parser import parse_module
+
+    reference = print_ir(module, generic=True)
+    for generic in (True, False):
+        text = print_ir(module, generic=generic)
+        again = print_ir(parse_module(text, "<roundtrip>", context), generic=True)
+        if again == reference:
+            continue
+        pairs = zip(reference.splitlines(), again.splitlines(), strict=False)
+        number, (before, after) = next((n, p) for n, p in enumerate(pairs, 1) if p[0] != p[1])
+        form = "generic" if generic else "custom"
+        diagnostic = Diagnostic(
+            "error",
+            SourceLocation(job.filename, 1, 1),
+            f"the {form} form does not read back as the same IR (line {number} of the generic form)",
+        )
+        raise InvalidProgramDiagnosticError(
+            diagnostic.with_note(f"printed:    {before.strip()}").with_note(f"read back: {after.strip()}")
+        )
+
+
+def _add_times(job: _Job, times: dict[str, float]) -> None:
+    from stepwell.ir.instrumentation import TimingInstrumentation
+
+    for instrumentation in job.instrumentations:
+        if isinstance(instrumentation, TimingInstrumentation):
+            for name, seconds in times.items():
+                instrumentation.add(name, seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
