@@ -2,7 +2,8 @@
 
 A pass is a frozen dataclass with a kebab-case `name`, its options as fields, and `apply(ctx, op)`. `anchor` says which op
 it runs on (`builtin.module` by default); the pipeline finds the ops of that name when a pass is written at the top
-level, so `apply-schedule` and `kernel.func(apply-schedule)` mean the same.
+level, so `apply-schedule` and `kernel.func(apply-schedule)` mean the same. A pass with `anchor = ANY_ANCHOR` runs on
+whatever op it is written in.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
+
+ANY_ANCHOR = "any"
 
 
 class Pass(ModulePass):
@@ -28,4 +31,4 @@ class Pass(ModulePass):
         raise NotImplementedError
 
 
-__all__ = ["Pass"]
+__all__ = ["ANY_ANCHOR", "Pass"]

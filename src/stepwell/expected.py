@@ -84,9 +84,7 @@ def _flatten(diagnostics: Sequence[Diagnostic]) -> Iterator[tuple[Diagnostic, bo
             yield note, False
 
 
-def check_diagnostics(
-    filename: str, text: str, line_offset: int, emitted: Sequence[Diagnostic]
-) -> list[Diagnostic]:
+def check_diagnostics(filename: str, text: str, line_offset: int, emitted: Sequence[Diagnostic]) -> list[Diagnostic]:
     """The mismatches as errors: expectations not met, and errors, warnings or remarks nobody expected."""
     expectations = list(_expectations(filename, text, line_offset))
     problems: list[Diagnostic] = []

@@ -350,7 +350,9 @@ def _process(job: _Job, chunk: str, line_offset: int) -> str:
             _verify_roundtrip(job, module, context)
         printing = time.perf_counter()
         printed = print_ir(module, generic=options.mlir_print_op_generic, debug_info=options.mlir_print_debuginfo)
-    _add_times(job, {"Parser": parsed - started, "Verifier": verified - parsed, "Output": time.perf_counter() - printing})
+    _add_times(
+        job, {"Parser": parsed - started, "Verifier": verified - parsed, "Output": time.perf_counter() - printing}
+    )
     return printed
 
 
