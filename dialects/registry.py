@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 
+from xdsl.context import Context
 from xdsl.ir import Dialect
 
+from stepwell.ir.context import make_context
 from stepwell.ir.interpreter import Rule
 
 DIALECTS: dict[str, tuple[str, str]] = {
@@ -52,6 +55,12 @@ def get_dialect(name: str) -> Dialect:
     """
     module, attribute = DIALECTS[name]
     return getattr(import_module(module), attribute)
+
+
+def context(*, allow_unregistered: bool = False) -> Context:
+    """A context that knows every dialect, each loaded on first use."""
+    factories = {name: partial(get_dialect, name) for name in DIALECTS}
+    return make_context(factories, allow_unregistered=allow_unregistered)
 
 
 def interpreter_rules() -> dict[str, Rule]:
