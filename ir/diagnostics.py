@@ -138,7 +138,7 @@ class Diagnostic:
 
 def _caret_lines(location: SourceLocation) -> list[str]:
     text = _source_line(location.file, location.line)
-    if text is None or location.col < 1 or location.col > len(text) + 1:
+    if not text or location.col < 1 or location.col > len(text) + 1:
         return []
     column, length = location.col - 1, max(1, min(location.length, len(text) - location.col + 1))
     start = 0

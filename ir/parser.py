@@ -79,6 +79,10 @@ _LOCATION_TYPES = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
 _BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|//[^\n]*+|->|[<>]=|([(\[{<])|([)\]}>])')
 _ALIAS_DEFINITION = re.compile(r"^[ \t]*+([#!][a-zA-Z$._-][a-zA-Z0-9$._-]*+)[ \t]*+=", re.MULTILINE)
 _MAX_ALIAS_DEPTH = 500
+_BUILTIN_TYPES = (
+    *("i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "si32", "index", "none"),
+    *("f16", "bf16", "f32", "f64", "f80", "f128", "tf32", "complex", "tuple", "tensor", "memref", "vector"),
+)
 _INT64_MAX = (1 << 63) - 1
 
 
@@ -179,7 +183,7 @@ class SourceParser(Parser):
                 ops.append(op)
             else:
                 self.fail("expected an operation", self._current_token.span)
-        self._check_forward_uses({})
+        self._check_forward_uses({}, 0)
         if len(ops) == 1 and isinstance(ops[0], ModuleOp):
             return ops[0]
         module = ModuleOp(ops)
@@ -364,7 +368,7 @@ class SourceParser(Parser):
         if isinstance(op.location, UnknownLoc) and not self._has_explicit_location:
             op.location = self._location_at(token.span.start)
         if self.forward_ssa_references and op_type.has_trait(IsolatedFromAbove):
-            self._check_forward_uses(forward_before)
+            self._check_forward_uses(forward_before, first.start)
         self._bind_results(op, bound, first)
         return op
 
@@ -480,18 +484,25 @@ class SourceParser(Parser):
             self._undeclared(operand.operand_name, operand.span)
         return self._indexed_value(operand.operand_name, values, operand)
 
-    def _undeclared(self, name: str, span: Span) -> NoReturn:
-        hint = close_name(f"%{name}", (f"%{known}" for known in self.ssa_values))
-        self.fail(f"use of undeclared SSA value name '%{name}'", span, hint)
+    def _undeclared(self, name: str, span: Span, start: int = 0) -> NoReturn:
+        """Refuse a name that nothing visible defines; `start` is where the enclosing isolated op begins."""
+        notes: list[tuple[Span, str]] = []
+        hint = None
+        if (where := self._definitions.get(name)) is not None:
+            notes.append((where, f"'%{name}' is defined here, in a region that does not enclose the use"))
+        else:
+            known = (f"%{n}" for n, s in self._definitions.items() if s.start >= start)
+            hint = close_name(f"%{name}", known)
+        self.fail(f"use of undeclared SSA value name '%{name}'", span, hint, notes)
 
-    def _check_forward_uses(self, allowed: Mapping[str, Any]) -> None:
+    def _check_forward_uses(self, allowed: Mapping[str, Any], start: int) -> None:
         """Refuse names that were used but are still undefined, except those in `allowed`."""
         missing = [name for name in self.forward_ssa_references if name not in allowed]
         if not missing:
             return
         uses = [(span.start, name, span) for (name, _), span in self._forward_uses.items() if name in missing]
         _, name, span = min(uses)
-        self._undeclared(name, span)
+        self._undeclared(name, span, start)
 
     def _register_ssa_definition(self, name: str, values: Sequence[SSAValue], span: Span) -> None:
         if name in self.ssa_values:
@@ -568,7 +579,30 @@ class SourceParser(Parser):
         for name, spans in self.forward_block_references.items():
             self.fail(f"use of undefined block '^{name}'", spans[0], close_name(name, self.blocks.keys() - {name}))
 
-    # Shapes and dense literals
+    # Types, shapes and dense literals
+
+    def parse_type(self) -> Any:
+        """A type, or an error that names what stands there instead."""
+        if (found := self.parse_optional_type()) is None:
+            self._unknown_type("expected a type")
+        return found
+
+    def parse_ranked_shape(self) -> tuple[list[int], Attribute]:
+        """`4x?xf32`: extents and the element type."""
+        sizes = self.parse_dimension_list()
+        if sizes:
+            self.parse_shape_delimiter()
+        if (found := self.parse_optional_type()) is None:
+            self._unknown_type("expected an element type")
+        return sizes, found
+
+    def _unknown_type(self, expected: str) -> NoReturn:
+        token = self._current_token
+        if token.kind is MLIRTokenKind.BARE_IDENT:
+            self.fail(f"unknown type '{token.text}'", token.span, close_name(token.text, _BUILTIN_TYPES))
+        if token.kind is MLIRTokenKind.MINUS:
+            self.fail("a dimension cannot be negative", token.span, "write ? for a dynamic dimension")
+        self.fail(expected, token.span)
 
     def parse_shape_dimension(self, allow_dynamic: bool = True) -> int:
         """One extent of a shape; it must fit in 64 bits."""
@@ -747,11 +781,13 @@ def decode_source(data: bytes, filename: str) -> str:
         ParseDiagnosticError: bytecode, binary or not UTF-8.
     """
     if data.startswith(b"ML\xefR"):
+        register_source(Source(filename, ""))
         raise _file_error(
             filename,
             "this is MLIR bytecode (a VHLO portable artifact), which is not supported",
             "print the module as text instead, e.g. with jax: lowered.as_text()",
         )
+    register_source(Source(filename, ""))
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _file_error(filename, "this is a binary file, not MLIR text", line=line)
@@ -760,6 +796,7 @@ def decode_source(data: bytes, filename: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
+        register_source(Source(filename, data[: error.end + 200].decode("utf-8", errors="replace")))
         raise _file_error(filename, "the text is not UTF-8", line=line, col=column) from None
 
 
@@ -810,9 +847,12 @@ def _parse_diagnostic(error: ParseError, source: Source) -> Diagnostic:
     notes: tuple[tuple[Span[Any], str | None], ...] = getattr(error, "notes", ())
     if isinstance(error, MultipleSpansParseError):
         notes = tuple((span, text or error.ref_text) for span, text in error.refs)
-    if error.span.start >= len(source.text.rstrip()) and hint is None:
+    location = _span_location(error.span, source)
+    if source.text and error.span.start >= (end := len(source.text.rstrip())) and hint is None:
         message, hint = f"{message}, but the file ends here", "is the file truncated?"
-    diagnostic = Diagnostic("error", _span_location(error.span, source), message, hint=hint)
+        line, column = source.line_and_column(end)
+        location = SourceLocation(source.name, line, column)
+    diagnostic = Diagnostic("error", location, message, hint=hint)
     for span, text in notes:
         diagnostic = diagnostic.with_note(text or "see here", _span_location(span, source))
     return diagnostic

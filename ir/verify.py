@@ -54,9 +54,12 @@ class _Verifier:
 
     def _verify_op(self, op: Operation) -> None:
         self._check_operands(op)
+        if op.regions:
+            self._verify_regions(op)
         self._check_own(op)
-        if not op.regions:
-            return
+
+    def _verify_regions(self, op: Operation) -> None:
+        """Verify what is inside `op` first, so that its own verifier sees valid regions."""
         outer, outer_order = self._visible, self._check_order
         if op.has_trait(IsolatedFromAbove):
             self._visible = {}
@@ -135,11 +138,9 @@ class _Verifier:
                 self._fail_operand(op, index, operand)
 
     def _fail_operand(self, op: Operation, index: int, operand: SSAValue) -> None:
-        diagnostic = op_diagnostic(op, f"{_op_name(op)}: operand #{index} does not dominate this use")
+        diagnostic = op_diagnostic(op, f"operand #{index} does not dominate this use")
         if _is_outside_isolated(op, operand):
-            diagnostic = op_diagnostic(
-                op, f"{_op_name(op)}: operand #{index} is defined outside the enclosing isolated operation"
-            )
+            diagnostic = op_diagnostic(op, f"operand #{index} is defined outside the enclosing isolated operation")
         what = "the operand is defined here"
         if isinstance(operand, BlockArgument):
             what = "the operand is a block argument defined here"
@@ -268,10 +269,6 @@ def _fail_empty(block: Block) -> NoReturn:
     parent = block.parent_op()
     assert parent is not None
     fail(parent, "has an empty block; expected at least a terminator")
-
-
-def _op_name(op: Operation) -> str:
-    return f"'{op.name}' op"
 
 
 def _first_line(error: Exception) -> str:
