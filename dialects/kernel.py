@@ -33,12 +33,12 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
 )
 from xdsl.dialects.utils import AbstractYieldOperation, parse_func_op_like, print_func_op_like
+from xdsl.dialects.utils.enum_attribute import EnumAttribute
 from xdsl.ir import (
     Attribute,
     Block,
     BlockArgument,
     Dialect,
-    EnumAttribute,
     Operation,
     ParametrizedAttribute,
     Region,
