@@ -42,7 +42,8 @@ def _two_over_pi_words(count: int) -> list[int]:
     return [(fraction >> (64 * (count - 1 - i))) & (2**64 - 1) for i in range(count)]
 
 
-WORDS = _two_over_pi_words(19)
+WORDS = [0, *_two_over_pi_words(19)]
+"""A leading zero word lets the window start before the binary point, for arguments below 2^55."""
 
 
 def _shift(e: Emitter, a: SSAValue, amount: SSAValue, left: bool) -> SSAValue:
@@ -65,15 +66,13 @@ def _multiply_high(e: Emitter, a: SSAValue, b: SSAValue) -> SSAValue:
 
 
 def _payne_hanek(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
-    """(r, quadrant) of a f64 |x| >= 2, exact to f64 precision: x * 2/pi mod 4 from the bits of 2/pi that matter."""
+    """(r, quadrant) of a f64 |x| >= LARGE, exact to f64 precision: x * 2/pi mod 4 from the bits of 2/pi that matter."""
     bits = e.and_(e.to_bits(x), e.ci(0x7FFFFFFFFFFFFFFF))
     mantissa = e.or_(e.and_(bits, e.ci(0xFFFFFFFFFFFFF)), e.ci(1 << 52))
-    skip = e.isub(e.shr(bits, 52), e.ci(1075 + 2))
-    nonnegative = e.icmp("sgt", skip, e.ci(0))
-    skip = e.select(nonnegative, skip, e.ci(0))
+    skip = e.isub(e.shr(bits, 52), e.ci(1075 + 2 - 64))
     index, amount = e.shr(skip, 6), e.and_(skip, e.ci(63))
     words = [e.ci(WORDS[i]) for i in range(4)]
-    for i in range(1, 16):
+    for i in range(1, 17):
         here = e.icmp("eq", index, e.ci(i))
         words = [e.select(here, e.ci(WORDS[i + j]), w) for j, w in enumerate(words)]
     window = [_funnel(e, words[i], words[i + 1], amount) for i in range(3)]
