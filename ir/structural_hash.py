@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr, SymbolRefAttr
-from xdsl.ir import Attribute, Block, Data, Operation, ParametrizedAttribute, SSAValue
+from xdsl.ir import Attribute, Block, Data, Operation, ParametrizedAttribute, Region, SSAValue
 from xdsl.traits import SymbolOpInterface
 
 _ATTRIBUTE_LIMIT = 4096
@@ -93,6 +93,8 @@ class _Walk:
         self._values: dict[SSAValue, int] = {}
         self._blocks: dict[Block, int] = {}
         self._own_name = own_name
+        self.free: list[SSAValue] = []
+        """Values defined outside, in the order of their first use."""
 
     def finish(self) -> str:
         return self._state.hexdigest()
@@ -111,12 +113,15 @@ class _Walk:
         for successor in op.successors:
             update(b"s%d" % self._blocks.get(successor, -1))
         for region in op.regions:
-            blocks = tuple(region.blocks)
-            update(b"r%d" % len(blocks))
-            for block in blocks:
-                self._blocks[block] = len(self._blocks)
-            for block in blocks:
-                self._block(block)
+            self.region(region)
+
+    def region(self, region: Region) -> None:
+        blocks = tuple(region.blocks)
+        self._state.update(b"r%d" % len(blocks))
+        for block in blocks:
+            self._blocks[block] = len(self._blocks)
+        for block in blocks:
+            self._block(block)
 
     def _block(self, block: Block) -> None:
         self._state.update(b"b%d" % len(block.args))
@@ -134,6 +139,7 @@ class _Walk:
         number = self._values.get(value)
         if number is None:  # defined outside, or in a block not seen yet: numbered by first use
             number = self._values[value] = len(self._values)
+            self.free.append(value)
             self._state.update(b"x")
             self._state.update(_DIGESTS.digest(value.type))
         self._state.update(b"v%d" % number)
@@ -164,3 +170,15 @@ def structural_hash(op: Operation) -> str:
 def structurally_equal(first: Operation, second: Operation) -> bool:
     """True when the two ops differ in nothing that `structural_hash` counts."""
     return first.name == second.name and structural_hash(first) == structural_hash(second)
+
+
+def structure_of_regions(op: Operation) -> tuple[str, tuple[SSAValue, ...]]:
+    """The structure of the regions of `op` and, in order of first use, the outer values they use.
+
+    Two ops in one scope whose regions agree in both compute the same when their operands and attributes
+    agree too.
+    """
+    walk = _Walk(None)
+    for region in op.regions:
+        walk.region(region)
+    return walk.finish(), tuple(walk.free)

@@ -8,7 +8,12 @@ from stepwell.ir.passes import Pass
 
 PASSES: dict[str, tuple[str, str]] = {
     # name: (module under stepwell.passes, class); keep sorted.
+    "canonicalize": ("canonicalize", "CanonicalizePass"),
+    "cse": ("cse", "CSEPass"),
+    "dce": ("dce", "DCEPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
+    "inline": ("inline", "InlinePass"),
+    "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 
 
