@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 
@@ -248,7 +248,7 @@ def value_location(value: SSAValue) -> SourceLocation | None:
         return location_of(value.op)
     if isinstance(value, BlockArgument):
         found = source_location(value.location)
-        parent = value.block.parent_op() if isinstance(value.block, Block) else None
+        parent = value.block.parent_op()
         return found if found is not None or parent is None else location_of(parent)
     return None
 

@@ -367,7 +367,7 @@ class SourceParser(Parser):
         self._op_spans.pop()
         if isinstance(op.location, UnknownLoc) and not self._has_explicit_location:
             op.location = self._location_at(token.span.start)
-        if self.forward_ssa_references and op_type.has_trait(IsolatedFromAbove):
+        if self.forward_ssa_references and op_type.has_trait(IsolatedFromAbove, value_if_unregistered=False):
             self._check_forward_uses(forward_before, first.start)
         self._bind_results(op, bound, first)
         return op

@@ -401,6 +401,7 @@ class Pipeline:
             for instrumentation in reversed(self.instrumentations):
                 instrumentation.pass_failed(item, op, failure)
             if failure is error:
+                error.add_note(f"while running pass '{item.name}' on {_op_text(op)}")
                 raise
             raise failure from error
         for instrumentation in reversed(self.instrumentations):

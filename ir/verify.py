@@ -34,12 +34,17 @@ class VerifyDiagnosticError(InvalidProgramDiagnosticError):
 
 
 def verify_module(module: Operation) -> None:
-    """Verify `module` and all ops in it.
+    """Verify `module` and all ops in it (from the nearest isolated op, whose values its body may use).
 
     Raises:
         VerifyDiagnosticError: the first op that is not valid.
     """
-    _Verifier().verify(module)
+    root = module
+    while (
+        not root.has_trait(IsolatedFromAbove, value_if_unregistered=False) and (parent := root.parent_op()) is not None
+    ):
+        root = parent
+    _Verifier().verify(root)
 
 
 class _Verifier:
@@ -50,7 +55,9 @@ class _Verifier:
         self._check_order = True
 
     def verify(self, root: Operation) -> None:
-        self._verify_op(root)
+        """Verify `root` and what is inside."""
+        self._verify_regions(root)
+        self._check_own(root)
 
     def _verify_op(self, op: Operation) -> None:
         self._check_operands(op)
@@ -61,7 +68,7 @@ class _Verifier:
     def _verify_regions(self, op: Operation) -> None:
         """Verify what is inside `op` first, so that its own verifier sees valid regions."""
         outer, outer_order = self._visible, self._check_order
-        if op.has_trait(IsolatedFromAbove):
+        if op.has_trait(IsolatedFromAbove, value_if_unregistered=False):
             self._visible = {}
             self._check_order = True
         graph = op.name in GRAPH_REGION_OPS
@@ -193,7 +200,7 @@ def _is_outside_isolated(op: Operation, operand: SSAValue) -> bool:
         if current.parent is not None and home is not None and current.parent.parent is home.parent:
             return crossed
         current = current.parent_op()
-        if current is not None and current.has_trait(IsolatedFromAbove):
+        if current is not None and current.has_trait(IsolatedFromAbove, value_if_unregistered=False):
             crossed = True
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -101,7 +102,8 @@ def split_pass_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code (0, 1 for a bad program, 2 for a wrong command line)."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     pass_flags, rest = split_pass_flags(sys.argv[1:] if arguments is None else arguments)
     parser = build_argument_parser()
     options, unknown = parser.parse_known_args(rest)
@@ -199,6 +201,11 @@ def _run(options: argparse.Namespace, pipeline: str) -> int:
         return 1
     except RecursionError:
         print(f"{options.input or '-'}: error: the program is nested too deep", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"{error.filename}: error: {error.strerror or error}", file=sys.stderr)
         return 1
     if code == 0 or options.split_input_file:
         try:

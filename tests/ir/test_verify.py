@@ -1,0 +1,117 @@
+"""Verification: dominance in structured and control-flow regions, structure, and where errors point."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from xdsl.dialects.builtin import ModuleOp
+
+from stepwell.dialects.registry import context
+from stepwell.ir.parser import parse_module
+from stepwell.ir.verify import VerifyDiagnosticError, verify_module
+
+
+def parse(text: str) -> ModuleOp:
+    return parse_module(text, "t.mlir", context(allow_unregistered=True))
+
+
+def failure(text: str) -> VerifyDiagnosticError:
+    module = parse(text)
+    with pytest.raises(VerifyDiagnosticError) as caught:
+        verify_module(module)
+    return caught.value
+
+
+def test_use_before_definition_in_a_block():
+    error = failure("func.func @f(%a: f32) {\n %0 = arith.addf %1, %a : f32\n %1 = arith.negf %a : f32\n return }")
+    assert str(error).splitlines()[0] == "t.mlir:2:7: error: 'arith.addf' op operand #0 does not dominate this use"
+    assert "t.mlir:3:7: note: the operand is defined here" in str(error)
+
+
+def test_an_op_cannot_use_its_own_result():
+    error = failure("func.func @f(%a: f32) {\n %0 = arith.addf %a, %0 : f32\n return }")
+    assert "operand #1 does not dominate" in str(error)
+
+
+def test_a_region_does_not_leak_values():
+    error = failure(
+        'func.func @f(%c: i1) {\n scf.if %c { %x = arith.constant 1 : i32\n }\n "test.use"(%y) : (i32) -> ()\n'
+        " scf.if %c { %y2 = arith.constant 1 : i32\n }\n %y = arith.constant 1 : i32\n return }"
+    )
+    assert "'test.use' op operand #0" in str(error)
+
+
+def test_nested_isolated_op_cannot_use_outer_values():
+    error = failure("func.func @f(%a: f32) {\n func.func @g() {\n %0 = arith.negf %a : f32\n return }\n return }")
+    assert "outside the enclosing isolated operation" in str(error)
+
+
+DIAMOND = """func.func @f(%c: i1) {{
+  "test.cond"(%c)[^l, ^r] : (i1) -> ()
+^l:
+  %x = "test.make"() : () -> i32
+  "test.br"()[^m] : () -> ()
+^r:
+  "test.br"()[^m] : () -> ()
+^m:
+  {use}
+  return
+}}"""
+
+
+def test_a_branch_does_not_dominate_the_merge():
+    error = failure(DIAMOND.format(use='"test.use"(%x) : (i32) -> ()'))
+    assert "t.mlir:9:3: error: 'test.use' op operand #0 does not dominate" in str(error)
+
+
+def test_the_entry_dominates_the_merge():
+    verify_module(parse(DIAMOND.format(use='"test.use"(%c) : (i1) -> ()')))
+
+
+def test_loops_and_blocks_in_any_order():
+    verify_module(
+        parse(
+            """func.func @f(%c: i1) {
+  "test.br"()[^b] : () -> ()
+^a:
+  "test.use"(%x) : (i32) -> ()
+  "test.cond"(%c)[^b, ^e] : (i1) -> ()
+^b:
+  %x = "test.make"() : () -> i32
+  "test.br"()[^a] : () -> ()
+^dead:
+  "test.use"(%z) : (i32) -> ()
+  %z = "test.make"() : () -> i32
+  "test.br"()[^e] : () -> ()
+^e:
+  "test.use"(%x) : (i32) -> ()
+  return
+}"""
+        )
+    )
+
+
+def test_many_blocks_are_not_quadratic():
+    count = 4000  # xDSL's own verifier takes minutes here.
+    blocks = "".join(f'^b{i}:\n "test.br"(%a)[^b{i + 1}, ^b{max(0, i - 1)}] : (f32) -> ()\n' for i in range(count))
+    module = parse(f'func.func @f(%a: f32) {{\n "test.br"()[^b0] : () -> ()\n{blocks}^b{count}:\n return }}')
+    started = time.process_time()
+    verify_module(module)
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("func.func @f() { %0 = arith.constant 1 : i32 }", "is not a terminator"),
+        ("func.func @f() {\n return\n return }", "is a terminator but not the last"),
+        ("func.func @f(%a: f32) -> f64 { return %a : f32 }", "'func.return' op"),
+        ('func.func @f() {\n "test.br"()[^a] : () -> ()\n^a:\n}', "empty block"),
+    ],
+)
+def test_structure(text: str, message: str):
+    error = failure(text)
+    assert message in str(error)
+    assert str(error).startswith("t.mlir:")
+    assert len(str(error)) < 1500
