@@ -41,6 +41,8 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "kernel",
     "linalg",
     "math",
+    "memref",
+    "rt",
     "scf",
     "structured",
     "tensor",

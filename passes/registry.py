@@ -8,6 +8,7 @@ from stepwell.ir.passes import Pass
 
 PASSES: dict[str, tuple[str, str]] = {
     # name: (module under stepwell.passes, class); keep sorted.
+    "bufferize": ("bufferize", "BufferizePass"),
     "canonicalize": ("canonicalize", "CanonicalizePass"),
     "cse": ("cse", "CSEPass"),
     "dce": ("dce", "DCEPass"),
