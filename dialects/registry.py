@@ -29,6 +29,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),
     "stablehlo": ("stepwell.dialects.stablehlo", "StableHLO"),
+    "stepwell": ("stepwell.dialects.stepwell", "Stepwell"),
     "structured": ("stepwell.dialects.structured", "Structured"),
     "tensor": ("stepwell.dialects.tensor", "Tensor"),
     "vector": ("stepwell.dialects.vector", "Vector"),

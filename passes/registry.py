@@ -8,12 +8,19 @@ from stepwell.ir.passes import Pass
 
 PASSES: dict[str, tuple[str, str]] = {
     # name: (module under stepwell.passes, class); keep sorted.
+    "apply-schedule": ("apply_schedule", "ApplySchedulePass"),
     "bufferize": ("bufferize", "BufferizePass"),
     "canonicalize": ("canonicalize", "CanonicalizePass"),
+    "choose-schedules": ("choose_schedules", "ChooseSchedulesPass"),
+    "convert-chlo-to-stablehlo": ("convert_chlo_to_stablehlo", "ConvertChloToStablehloPass"),
+    "convert-stablehlo-to-linalg": ("convert_stablehlo_to_linalg", "ConvertStablehloToLinalgPass"),
     "cse": ("cse", "CSEPass"),
     "dce": ("dce", "DCEPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "inline": ("inline", "InlinePass"),
+    "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
+    "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
+    "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

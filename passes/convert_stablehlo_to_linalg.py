@@ -1,0 +1,93 @@
+"""convert-stablehlo-to-linalg: from the tensor step to the structured step.
+
+One walk builds every function anew with a value map. Each op becomes `linalg.generic` with explicit index maps, a free
+reshape, an insert, an op of the `structured` dialect, or host control flow; integer types become signless.
+
+Before:
+```mlir
+%0 = stablehlo.add %a, %b : tensor<4xf32>
+```
+After:
+```mlir
+%e = tensor.empty() : tensor<4xf32>
+%0 = linalg.generic {indexing_maps = [...], iterator_types = ["parallel"]} ins(%a, %b : ...) outs(%e : ...) {
+^bb0(%x: f32, %y: f32, %unused: f32):
+  %s = arith.addf %x, %y : f32
+  linalg.yield %s : f32
+} -> tensor<4xf32>
+```
+Needs: static shapes, no `chlo` (`convert-chlo-to-stablehlo`). Keeps: names, visibility, attributes, locations.
+Fails: `UnsupportedError` naming the op that has no lowering, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.builder import InsertPoint
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, Region
+
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.diagnostics import unsupported
+from stepwell.passes.stablehlo_to_linalg import (
+    contractions,
+    control_flow,
+    data_movement,
+    indexing,
+    maps,
+    reductions,
+)
+from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
+from stepwell.ir.passes import Pass
+
+RULES: dict[type[Operation], Rule] = {
+    **maps.RULES,
+    **data_movement.RULES,
+    **reductions.RULES,
+    **contractions.RULES,
+    **indexing.RULES,
+    **control_flow.RULES,
+}
+"""The lowering of every op, by class."""
+
+
+def convert_function(function: func.FuncOp) -> func.FuncOp:
+    """The step-2 counterpart of a function, not inserted anywhere."""
+    if function.is_declaration:
+        raise unsupported(function, "a function without a body cannot be compiled", "define it or remove the call")
+    if len(function.body.blocks) != 1:
+        raise unsupported(function, "several blocks", "write control flow with stablehlo.if, case and while")
+    builder = LocatedBuilder(InsertPoint.at_end(function.body.block), function.location)
+    low = Lowering(builder, RULES)
+    block, results = control_flow.convert_block(low, function.body.block)
+    with low.inside(block):
+        builder.insert(func.ReturnOp(*results))
+    low.remove_unused()
+    new = func.FuncOp.create(
+        properties=dict(function.properties),
+        attributes=dict(function.attributes),
+        regions=[Region(block)],
+    )
+    new.properties["function_type"] = low.convert_type(function.function_type, function)
+    new.location = function.location
+    return new
+
+
+@dataclass(frozen=True)
+class ConvertStablehloToLinalgPass(Pass):
+    """Convert StableHLO on tensors to linalg, structured and scf ops on tensors."""
+
+    name = "convert-stablehlo-to-linalg"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Convert every function of the module."""
+        assert isinstance(op, ModuleOp)
+        for function in list(op.body.block.ops):
+            if isinstance(function, func.FuncOp):
+                new = convert_function(function)
+                op.body.block.insert_op_before(new, function)
+                function.detach()
+                function.erase()

@@ -1,0 +1,124 @@
+"""reduce, reduce_window, sort and select_and_scatter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineExpr
+
+from stepwell.dialects import stablehlo, structured
+from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, dim, element_of, shape_of
+from stepwell.passes.stablehlo_to_linalg.regions import inline_region, scalar_region
+
+
+def reduce(low: Lowering, op: stablehlo.ReduceOp) -> Sequence[SSAValue]:
+    """One generic: the outputs start as the init values, the region combines (accumulators, elements)."""
+    operands = [low.get(o) for o in op.inputs]
+    shape = shape_of(operands[0])
+    reduced = op.dimensions.get_values()
+    kept = [i for i in range(len(shape)) if i not in reduced]
+    result_shape = tuple(shape[i] for i in kept)
+    inits = [low.broadcast_scalar(v, result_shape) for v in op.init_values]
+    if 0 in shape:
+        return inits
+    every = [dim(i) for i in range(len(shape))]
+    region, count = op.regions[0], len(operands)
+    return low.generic(
+        [(o, every) for o in operands],
+        [(v, [dim(i) for i in kept]) for v in inits],
+        ["r" if i in reduced else "p" for i in range(len(shape))],
+        lambda s, args: inline_region(s, region, [*args[count:], *args[:count]]),
+    )
+
+
+def reduce_window(low: Lowering, op: stablehlo.ReduceWindowOp) -> Sequence[SSAValue]:
+    """Padding by the init values, then a generic over results and window positions.
+
+    Window dimensions of extent 1 need no loop; the others are named by a shape-only operand.
+    """
+    result_shape = low.result_type(op).get_shape()
+    inits = [low.broadcast_scalar(v, result_shape) for v in op.init_values]
+    window = op.window_dimensions.get_values()
+    if 0 in result_shape or 0 in window:
+        return inits
+    edges = op.pads
+    low_edge, high_edge = [p[0] for p in edges], [p[1] for p in edges]
+    interior = [d - 1 for d in op.base_dilation]
+    padded = [
+        low.pad(low.get(v), init, low_edge, high_edge, interior)
+        for v, init in zip(op.inputs, op.init_values, strict=True)
+    ]
+    exprs, extents = window_exprs(len(result_shape), window, op.strides, op.window_dilation)
+    identity = [dim(i) for i in range(len(result_shape))]
+    inputs = [(p, exprs) for p in padded]
+    if extents:
+        shape_only = low.empty(extents, element_of(padded[0]))
+        inputs.append((shape_only, [dim(len(result_shape) + i) for i in range(len(extents))]))
+    count, first_out = len(padded), len(inputs)
+    return low.generic(
+        inputs,
+        [(v, identity) for v in inits],
+        ["p"] * len(result_shape) + ["r"] * len(extents),
+        lambda s, args: inline_region(s, op.regions[0], [*args[first_out:], *args[:count]]),
+    )
+
+
+def window_exprs(
+    rank: int, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[list[AffineExpr], Shape]:
+    """Index expressions `d_i * stride + w_i * dilation`, with loop dims after `rank` for extents above 1."""
+    exprs: list[AffineExpr] = []
+    extents: list[int] = []
+    for i, (size, stride, dilation) in enumerate(zip(window, strides, dilations, strict=True)):
+        expr = scaled(dim(i), stride)
+        if size != 1:
+            expr = expr + scaled(dim(rank + len(extents)), dilation)
+            extents.append(size)
+        exprs.append(expr)
+    return exprs, tuple(extents)
+
+
+def scaled(expr: AffineExpr, factor: int) -> AffineExpr:
+    """`expr * factor`, without a factor of 1."""
+    return expr if factor == 1 else expr * factor
+
+
+def sort(low: Lowering, op: stablehlo.SortOp) -> Sequence[SSAValue]:
+    """`structured.sort`; lines of at most one element are sorted already."""
+    operands = [low.get(o) for o in op.operands]
+    shape = shape_of(operands[0])
+    axis = op.dimension.value.data if op.dimension is not None else -1
+    axis = axis + len(shape) if axis < 0 else axis
+    if 0 in shape or not shape or shape[axis] == 1:
+        return operands
+    stable = op.is_stable is not None and bool(op.is_stable.value.data)
+    region = scalar_region(low, op.regions[0])
+    return low.builder.insert(structured.SortOp(operands, axis, region, stable=stable)).results
+
+
+def select_and_scatter(low: Lowering, op: stablehlo.SelectAndScatterOp) -> Sequence[SSAValue]:
+    """`structured.select_and_scatter`, with every window attribute written out."""
+    operand, source = low.get(op.operand), low.get(op.source)
+    rank = len(shape_of(operand))
+    if 0 in shape_of(operand) or 0 in shape_of(source):
+        return [low.broadcast_scalar(op.init_value, shape_of(operand))]
+    window = op.window_dimensions.get_values() if op.window_dimensions is not None else (1,) * rank
+    arrays = {
+        "window_dimensions": window,
+        "window_strides": op.strides,
+        "padding_low": [p[0] for p in op.pads],
+        "padding_high": [p[1] for p in op.pads],
+    }
+    target = low.empty(shape_of(operand), element_of(operand))
+    inputs = (operand, source, low.get(op.init_value))
+    select, scatter = scalar_region(low, op.regions[0]), scalar_region(low, op.regions[1])
+    return low.builder.insert(structured.SelectAndScatterOp(inputs, target, arrays, select, scatter)).results
+
+
+RULES: dict[type[Operation], Rule] = {
+    stablehlo.ReduceOp: reduce,
+    stablehlo.ReduceWindowOp: reduce_window,
+    stablehlo.SelectAndScatterOp: select_and_scatter,
+    stablehlo.SortOp: sort,
+}
