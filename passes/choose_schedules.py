@@ -1,0 +1,53 @@
+"""choose-schedules: write a `#kernel.schedule` on every kernel, from the machine and the shapes.
+
+Before: kernel.func @k(...) attributes {access = ["read", "write"]}
+After:  kernel.func @k(...) attributes {access = ["read", "write"],
+          schedule = #kernel.schedule<"loops", {vector = 16 : i64, unroll = 4 : i64, tasks = 8 : i64, grain = 20000 : i64,
+                                                reason = "..."}>}
+Needs: `stepwell.target` on the module (else the narrowest machine).  Keeps: schedules already there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
+from xdsl.ir import Attribute, Operation
+
+from stepwell.dialects import kernel
+from stepwell.ir.machine import MachineDescription, machine_of
+from stepwell.ir.passes import Pass
+from stepwell.passes.schedules.strategies import choose
+
+
+@dataclass(frozen=True)
+class ChooseSchedulesPass(Pass):
+    """Choose a schedule for every kernel that has none."""
+
+    name = "choose-schedules"
+
+    strategy: str = ""
+    """Force this strategy where it applies (`loops`, `rows`, `contraction`)."""
+    scalar: bool = False
+    """Scalar loops everywhere, for debugging."""
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Annotate the kernels of the module."""
+        del ctx
+        machine = machine_of(op)
+        for inner in op.regions[0].block.ops:
+            if isinstance(inner, kernel.FuncOp) and inner.schedule is None:
+                inner.properties["schedule"] = self._schedule(inner, machine)
+
+    def _schedule(self, func: kernel.FuncOp, machine: MachineDescription) -> kernel.ScheduleAttr:
+        if self.scalar:
+            return schedule("loops", {"vector": 0, "tasks": 1}, "scalar code asked for")
+        strategy, parameters, reason = choose(func, machine, self.strategy)
+        return schedule(strategy, parameters, reason)
+
+
+def schedule(strategy: str, parameters: dict[str, int], reason: str) -> kernel.ScheduleAttr:
+    """A schedule attribute from plain numbers."""
+    entries: dict[str, Attribute] = {name: IntegerAttr(value, i64) for name, value in parameters.items()}
+    return kernel.ScheduleAttr(strategy, {**entries, "reason": StringAttr(reason)})

@@ -1,0 +1,319 @@
+"""Evaluating a nest's body at one point, or at a vector of points along one dim.
+
+A lane value is an SSA scalar (equal for all lanes) or a 1-D vector; what does not vary along the vector dim stays scalar
+until a vector meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import vector as upstream_vector
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    BoolAttr,
+    ComplexType,
+    IndexType,
+    IntegerAttr,
+    TensorType,
+    VectorType,
+    i1,
+    i32,
+)
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.ir.affine import (
+    AffineBinaryOpExpr,
+    AffineBinaryOpKind,
+    AffineConstantExpr,
+    AffineDimExpr,
+    AffineExpr,
+    AffineMap,
+    AffineSymExpr,
+)
+
+from stepwell.dialects import vector
+from stepwell.passes.schedules.emit import INDEX, Emitter, Index
+from stepwell.passes.schedules.nest import (
+    Access,
+    Nest,
+    is_contiguous,
+    step_in_memory,
+    strides_of,
+    uses_dim,
+)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The vector dim, how many lanes, and which of them count (None: all)."""
+
+    dim: int
+    width: int
+    mask: SSAValue | None = None
+
+
+@dataclass
+class Point:
+    """Where the loops are: an index per dim (absolute), and the lanes."""
+
+    index: list[Index]
+    lanes: Lanes | None = None
+
+
+Resolve = Callable[[SSAValue, Sequence[AffineExpr]], Access]
+"""Maps a tensor of the original kernel, indexed by expressions, to an access of the new kernel."""
+
+
+def is_vector(value: SSAValue) -> bool:
+    """Whether a lane value varies along the vector dim."""
+    return isinstance(value.type, VectorType)
+
+
+def vector_of(element: Attribute, width: int) -> VectorType:
+    """`vector<width x element>`."""
+    return VectorType(element, [width])
+
+
+def broadcast(em: Emitter, value: SSAValue, width: int) -> SSAValue:
+    """A scalar in all lanes; constants become dense constants."""
+    if is_vector(value):
+        return value
+    kind = vector_of(value.type, width)
+    if isinstance(value.owner, arith.ConstantOp) and not isinstance(value.type, IndexType):
+        return em.splat(value.owner.value, kind)
+    return em.add(upstream_vector.BroadcastOp(value, kind)).results[0]
+
+
+def all_lanes(em: Emitter, lanes: Lanes) -> SSAValue:
+    """The mask as a value."""
+    if lanes.mask is not None:
+        return lanes.mask
+    return em.splat(IntegerAttr(-1, i1), vector_of(i1, lanes.width))
+
+
+def _transfer_properties(rank: int, vector_rank: int) -> tuple[ArrayAttr[BoolAttr], AffineMapAttr]:
+    in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * vector_rank)
+    return in_bounds, AffineMapAttr(AffineMap.minor_identity(rank, vector_rank))
+
+
+def transfer_read(
+    em: Emitter, source: SSAValue, indices: Sequence[Index], shape: Sequence[int], mask: SSAValue | None = None
+) -> SSAValue:
+    """An in-bounds read of the minor dims; masked-off lanes are zero."""
+    assert isinstance(source.type, TensorType)
+    element = source.type.element_type
+    in_bounds, amap = _transfer_properties(len(indices), len(shape))
+    op = upstream_vector.TransferReadOp(
+        source, em.indices(indices), em.zero(element), VectorType(element, shape), in_bounds, amap, mask
+    )
+    return em.add(op).result
+
+
+def transfer_write(
+    em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], mask: SSAValue | None = None
+) -> SSAValue:
+    """An in-bounds write of the minor dims; returns the new tensor."""
+    assert isinstance(target.type, TensorType)
+    assert isinstance(value.type, VectorType)
+    in_bounds, amap = _transfer_properties(len(indices), len(value.type.get_shape()))
+    op = upstream_vector.TransferWriteOp(value, target, em.indices(indices), in_bounds, mask, amap, target.type)
+    result = em.add(op).result
+    assert result is not None
+    return result
+
+
+def read(em: Emitter, access: Access, point: Point) -> SSAValue:
+    """Read an access: scalar, contiguous vector, or gathered."""
+    lanes = point.lanes
+    indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
+    if lanes is None or not uses_dim(access.exprs, lanes.dim):
+        return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
+    if is_contiguous(access.exprs, lanes.dim):
+        return transfer_read(em, access.value, indices, [lanes.width], lanes.mask)
+    step = step_in_memory(access, lanes.dim)
+    if step is not None:
+        return _gather(em, access, indices, _multiples(em, step, lanes.width), lanes)
+    return _gather_positions(em, access, point, lanes)
+
+
+def _multiples(em: Emitter, step: int, width: int) -> SSAValue:
+    """The vector 0, step, 2 step, ... of i32."""
+    kind = vector_of(i32, width)
+    lane = em.add(vector.StepOp(width, i32)).result
+    return em.add(arith.MuliOp(lane, em.splat(IntegerAttr(step, i32), kind))).result
+
+
+def _gather(em: Emitter, access: Access, indices: Sequence[Index], offsets: SSAValue, lanes: Lanes) -> SSAValue:
+    passed = em.splat_zero(access.element, lanes.width)
+    op = vector.GatherOp(access.value, em.indices(indices), offsets, all_lanes(em, lanes), passed)
+    return em.add(op).result
+
+
+def _gather_positions(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAValue:
+    """Gather where the index is no linear function of the vector dim (floordiv, mod): computed per lane."""
+    base = list(point.index)
+    vectors: list[SSAValue] = [
+        lane_indices(em, point, d) if d == lanes.dim else broadcast(em, em.index(i), lanes.width)
+        for d, i in enumerate(base)
+    ]
+    vectors += [broadcast(em, s, lanes.width) for s in access.symbols]
+    positions = [_vector_expr(em, e, vectors, len(base), lanes.width) for e in access.exprs]
+    return gather_at(em, access.value, positions, lanes)
+
+
+def _vector_expr(em: Emitter, expr: AffineExpr, values: list[SSAValue], dims: int, width: int) -> SSAValue:
+    if isinstance(expr, AffineDimExpr):
+        return values[expr.position]
+    if isinstance(expr, AffineSymExpr):
+        return values[dims + expr.position]
+    if isinstance(expr, AffineConstantExpr):
+        return broadcast(em, em.index(expr.value), width)
+    assert isinstance(expr, AffineBinaryOpExpr)
+    lhs = _vector_expr(em, expr.lhs, values, dims, width)
+    rhs = _vector_expr(em, expr.rhs, values, dims, width)
+    # Positions of a nest are never negative, so truncating division is floor division.
+    ops: dict[AffineBinaryOpKind, type[arith.AddiOp | arith.MuliOp | arith.DivUIOp | arith.RemUIOp]] = {
+        AffineBinaryOpKind.Add: arith.AddiOp,
+        AffineBinaryOpKind.Mul: arith.MuliOp,
+        AffineBinaryOpKind.FloorDiv: arith.DivUIOp,
+        AffineBinaryOpKind.Mod: arith.RemUIOp,
+    }
+    return em.add(ops[expr.kind](lhs, rhs)).results[0]
+
+
+def gather_at(em: Emitter, base: SSAValue, positions: Sequence[SSAValue], lanes: Lanes) -> SSAValue:
+    """Gather `base[positions...]`, positions being index scalars or vectors of index."""
+    assert isinstance(base.type, TensorType)
+    starts: list[Index] = []
+    offsets: SSAValue | None = None
+    for position, stride in zip(positions, strides_of(base.type.get_shape()), strict=True):
+        if not is_vector(position):
+            starts.append(position)
+            continue
+        starts.append(0)
+        kind = vector_of(INDEX, lanes.width)
+        term = position
+        if stride != 1:
+            term = em.add(arith.MuliOp(position, em.splat(IntegerAttr(stride, INDEX), kind))).result
+        offsets = term if offsets is None else em.add(arith.AddiOp(offsets, term)).result
+    assert offsets is not None
+    access = Access(base, ())
+    return _gather(em, access, starts, offsets, lanes)
+
+
+def lane_indices(em: Emitter, point: Point, dim: int) -> SSAValue:
+    """The index of `dim` per lane: a scalar, or a vector along the vector dim."""
+    lanes = point.lanes
+    if lanes is None or lanes.dim != dim:
+        return em.index(point.index[dim])
+    step = em.add(vector.StepOp(lanes.width)).result
+    start = broadcast(em, em.index(point.index[dim]), lanes.width)
+    return em.add(arith.AddiOp(start, step)).result
+
+
+def write(em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], lanes: Lanes | None) -> SSAValue:
+    """Write a lane value at (the first lane's) indices; vectors along the last dim."""
+    if lanes is not None:
+        return transfer_write(em, broadcast(em, value, lanes.width), target, indices, lanes.mask)
+    return em.add(tensor.InsertOp(value, target, em.indices(indices))).result
+
+
+def can_vectorize(body: Block | None) -> bool:
+    """Whether every op of a body has a vector form."""
+    if body is None:
+        return True
+    for op in body.ops:
+        if isinstance(op, linalg.YieldOp | linalg.IndexOp):
+            continue
+        if isinstance(op, tensor.ExtractOp):
+            if not op.indices or isinstance(op.result.type, ComplexType) or op.result.type == i1:
+                return False
+            continue
+        if op.regions or not op.name.startswith(("arith.", "math.")):
+            return False
+        if any(isinstance(v.type, ComplexType) for v in (*op.operands, *op.results)):
+            return False
+    return True
+
+
+class BodyEvaluator:
+    """Evaluates one nest's body at points; `resolve` finds the tensors its `tensor.extract`s read."""
+
+    def __init__(self, em: Emitter, nest: Nest, resolve: Resolve):
+        self.em = em
+        self.nest = nest
+        self.resolve = resolve
+
+    def __call__(
+        self, point: Point, inputs: Sequence[SSAValue | None], accumulators: Sequence[SSAValue | None]
+    ) -> list[SSAValue]:
+        """The yielded lane values, given those of inputs and accumulators (None where unused)."""
+        if self.nest.body is None:
+            first = inputs[0]
+            assert first is not None
+            return [first]
+        env: dict[SSAValue, SSAValue] = {}
+        for argument, value in zip(self.nest.body.args, (*inputs, *accumulators), strict=True):
+            if value is not None:
+                env[argument] = value
+        for op in self.nest.body.ops:
+            if isinstance(op, linalg.YieldOp):
+                return [env[o] if o in env else self._outside(o) for o in op.operands]
+            self._evaluate(op, env, point)
+        raise AssertionError("linalg.generic body without linalg.yield")
+
+    def _outside(self, value: SSAValue) -> SSAValue:
+        """A scalar defined outside the body, in the kernel."""
+        return self.resolve(value, ()).value
+
+    def _evaluate(self, op: Operation, env: dict[SSAValue, SSAValue], point: Point) -> None:
+        em = self.em
+        if isinstance(op, linalg.IndexOp):
+            env[op.result] = lane_indices(em, point, op.dim.value.data)
+        elif isinstance(op, arith.ConstantOp):
+            env[op.result] = em.constant(op.value, op.result.type)
+        elif isinstance(op, tensor.ExtractOp):
+            env[op.result] = self._extract(op, env, point)
+        else:
+            self._clone(op, env, point)
+
+    def _extract(self, op: tensor.ExtractOp, env: dict[SSAValue, SSAValue], point: Point) -> SSAValue:
+        em = self.em
+        given = [env[i] if i in env else self._outside(i) for i in op.indices]
+        access = self.resolve(op.tensor, [AffineExpr.dimension(d) for d in range(len(given))])
+        if all(not is_vector(v) for v in given):
+            indices = [em.apply(e, given, access.symbols) for e in access.exprs]
+            return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
+        assert point.lanes is not None
+        width = point.lanes.width
+        if list(access.exprs) == [AffineExpr.dimension(d) for d in range(len(given))]:
+            return gather_at(em, access.value, given, point.lanes)
+        vectors = [broadcast(em, v, width) for v in (*given, *access.symbols)]
+        positions = [_vector_expr(em, e, vectors, len(given), width) for e in access.exprs]
+        return gather_at(em, access.value, positions, point.lanes)
+
+    def _clone(self, op: Operation, env: dict[SSAValue, SSAValue], point: Point) -> None:
+        operands = [env[o] if o in env else self._outside(o) for o in op._operands]  # pyright: ignore[reportPrivateUsage]
+        results: Sequence[Attribute] = [r.type for r in op.results]
+        if any(is_vector(o) for o in operands):
+            assert point.lanes is not None
+            width = point.lanes.width
+            operands = [broadcast(self.em, o, width) for o in operands]
+            results = [vector_of(t, width) for t in results]
+        copy = type(op).create(
+            operands=operands,
+            result_types=results,
+            properties=dict(op.properties),
+            attributes=dict(op.attributes),
+        )
+        self.em.add(copy)
+        for old, new in zip(op.results, copy.results, strict=True):
+            env[old] = new
+
+
+def unused(argument: BlockArgument) -> bool:
+    """Whether a body never looks at an argument."""
+    return argument.first_use is None

@@ -1,0 +1,262 @@
+"""The `loops` strategy: each op, or run of pointwise ops over one space, is a parallel phase of vectorized loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xdsl.dialects import linalg, tensor
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineExpr
+
+from stepwell.dialects import structured
+from stepwell.passes.schedules.emit import Index
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
+from stepwell.passes.schedules.nest import Access, Nest, Output, linear_form, uses_dim
+from stepwell.passes.schedules.space import Machine, Plan, SpaceEmitter, Target, plan_space
+
+
+def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
+    """Schedule every op of the kernel, in order."""
+    group: list[Operation] = []
+    for op in builder.func.body.block.ops:
+        if op is builder.func.return_op:
+            break
+        if is_scheduled(op) and group and joins(group, op):
+            group.append(op)
+            continue
+        if is_scheduled(op) or _depends(op, group):
+            flush(builder, group, machine)
+        if not builder.pass_through(op):
+            group.append(op)
+    flush(builder, group, machine)
+
+
+def _depends(op: Operation, group: Sequence[Operation]) -> bool:
+    return any(o.owner in group for o in op._operands)  # pyright: ignore[reportPrivateUsage]
+
+
+def joins(group: Sequence[Operation], op: Operation) -> bool:
+    """Whether a generic reads what the group produces pointwise over the same space (or nothing of it)."""
+    first = group[0]
+    if not isinstance(op, linalg.GenericOp) or not isinstance(first, linalg.GenericOp):
+        return False
+    if not _all_parallel(op) or not _all_parallel(first):
+        return False
+    shape = _shape(first.results[0])
+    if any(_shape(r) != shape for r in op.results) or not _identity_outputs(first) or not _identity_outputs(op):
+        return False
+    produced = [o for o in op._operands if o.owner in group]  # pyright: ignore[reportPrivateUsage]
+    if any(o.owner in group for o in op.outputs):
+        return False
+    reads = zip(op.inputs, op.indexing_maps.data, strict=False)
+    return bool(produced) and all(_identity(m.data.results) for o, m in reads if o in produced)
+
+
+def _all_parallel(op: linalg.GenericOp) -> bool:
+    return all(i.data.value == "parallel" for i in op.iterator_types.data)
+
+
+def _identity_outputs(op: linalg.GenericOp) -> bool:
+    return all(_identity(m.data.results) for m in op.indexing_maps.data[len(op.inputs) :])
+
+
+def _identity(exprs: Sequence[AffineExpr]) -> bool:
+    return all(e == AffineExpr.dimension(i) for i, e in enumerate(exprs))
+
+
+def _shape(value: SSAValue) -> tuple[int, ...]:
+    assert isinstance(value.type, TensorType)
+    return value.type.get_shape()
+
+
+def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> None:
+    """Make one phase of the group and empty it."""
+    ops = list(group)
+    group.clear()
+    if not ops:
+        return
+    builder.em.location = ops[0].location
+    if isinstance(ops[0], structured.StructuredOp):
+        structured_phase(builder, ops[0])
+        return
+    if isinstance(ops[0], linalg.FillOp) and _is_only_init(ops[0]):
+        return
+    nests = [builder.nest(op) for op in ops]
+    forward_within(nests)
+    nest_phase(builder, ops, nests, machine)
+
+
+def _is_only_init(op: linalg.FillOp) -> bool:
+    """A fill that only reductions and readers of its scalar use needs no phase."""
+    return all(isinstance(u.operation, linalg.GenericOp) for u in op.results[0].uses)
+
+
+def forward_within(nests: Sequence[Nest]) -> None:
+    """Let each nest take what earlier ones of the group produce from registers."""
+    produced: list[SSAValue] = []
+    for nest in nests:
+        for position, access in enumerate(nest.inputs):
+            if isinstance(access, Access) and access.value in produced:
+                nest.forwarded[position] = access.value
+        produced += [o.original for o in nest.outputs if not o.reduced]
+
+
+def nest_phase(builder: KernelBuilder, ops: Sequence[Operation], nests: Sequence[Nest], machine: Machine) -> None:
+    """One phase for fused nests of one space: chunk a parallel dim over tasks, loop inside."""
+    stored = [
+        (op, output)
+        for op, nest in zip(ops, nests, strict=True)
+        for output in nest.outputs
+        if escapes(output.original, ops)
+    ]
+    homes = [builder.destination(op, output.original) for op, output in stored]
+    if all(0 in _shape(home) for home in homes):
+        for (_, output), home in zip(stored, homes, strict=True):
+            builder.define(output.original, home, builder.home(home))
+        return
+    plan = plan_space(nests, machine)
+    targets = [_target(builder, op, output, home) for (op, output), home in zip(stored, homes, strict=True)]
+    chunk_dim, chunk, tasks = choose_chunks(plan, nests, targets, machine)
+
+    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        return _emit_task(builder, nests, plan, targets, (chunk_dim, chunk, tasks), ivs[0], outs)
+
+    results = builder.phase([tasks], homes, task)
+    for (_, output), home, result in zip(stored, homes, results, strict=True):
+        builder.define(output.original, result, builder.home(home))
+
+
+def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:
+    """Whether a result is used outside the group."""
+    return any(u.operation not in ops for u in value.uses)
+
+
+def _target(builder: KernelBuilder, op: Operation, output: Output, home: SSAValue) -> Target:
+    symbols: tuple[SSAValue, ...] = ()
+    if isinstance(op, tensor.InsertSliceOp):
+        symbols = builder.insert_exprs(op)[1]
+    reads_old = isinstance(output.init, Access) and output.init.value is home
+    return Target(output, output.exprs, symbols, reads_old)
+
+
+def choose_chunks(
+    plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine
+) -> tuple[int | None, int, int]:
+    """The dim cut over tasks, points per task, and how many tasks; one task when there is too little work."""
+    first = nests[0]
+    wanted = min(machine.tasks, int(first.points * plan.cost / machine.grain))
+    candidates = [d for d in plan.outer if all(_cuttable(t, d) for t in targets)]
+    if wanted < 2 or not candidates:
+        return None, 0, 1
+    fitting = [d for d in candidates if first.sizes[d] >= wanted]
+    dim = fitting[0] if fitting else max(candidates, key=lambda d: first.sizes[d])
+    size = first.sizes[dim]
+    chunk = -(-size // min(wanted, size))
+    if dim == plan.vector:
+        chunk = -(-chunk // plan.width) * plan.width
+    tasks = -(-size // chunk)
+    return (dim, chunk, tasks) if tasks > 1 else (None, 0, 1)
+
+
+def _cuttable(target: Target, dim: int) -> bool:
+    """The dim moves the result along exactly one of its dims, by ones."""
+    using = [e for e in target.exprs if uses_dim([e], dim)]
+    form = linear_form(using[0]) if len(using) == 1 else None
+    return form is not None and form[0] == {dim: 1}
+
+
+def _emit_task(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    plan: Plan,
+    targets: Sequence[Target],
+    cut: tuple[int | None, int, int],
+    task: Index,
+    outs: Sequence[SSAValue],
+) -> Sequence[Slice]:
+    """The loops of one task over its chunk, on slices of the shared outputs."""
+    dim, chunk, tasks = cut
+    em = builder.em
+    starts: dict[int, Index] = {}
+    extents: dict[int, Index] = {}
+    if dim is not None:
+        size = nests[0].sizes[dim]
+        starts[dim] = em.apply(AffineExpr.dimension(0) * chunk, [task])
+        left = em.apply(AffineExpr.dimension(0) * (-chunk) + size, [task])
+        extents[dim] = chunk if tasks * chunk == size else em.minimum(chunk, left)
+    slices: dict[SSAValue, SSAValue] = {}
+    placed: dict[SSAValue, Target] = {}
+    places: list[tuple[Sequence[Index], Sequence[Index]]] = []
+    for target, out in zip(targets, outs, strict=True):
+        exprs, offsets, sizes = _place(builder, target, dim, starts, extents, _shape(out))
+        slices[target.output.original] = builder.slice_of(out, offsets, sizes)
+        placed[target.output.original] = replace(target, exprs=exprs)
+        places.append((offsets, sizes))
+    emitter = SpaceEmitter(em, nests, plan, builder.resolve, placed, starts, extents)
+    last = emitter.run(slices, [0] * len(nests[0].sizes))
+    em.location = nests[0].location
+    return [(last[t.output.original], offsets, sizes) for t, (offsets, sizes) in zip(targets, places, strict=True)]
+
+
+def _place(
+    builder: KernelBuilder,
+    target: Target,
+    dim: int | None,
+    starts: dict[int, Index],
+    extents: dict[int, Index],
+    shape: Sequence[int],
+) -> tuple[tuple[AffineExpr, ...], list[Index], list[Index]]:
+    """A task's slice of an output, and positions relative to it."""
+    exprs = list(target.exprs)
+    offsets: list[Index] = [0] * len(shape)
+    sizes: list[Index] = list(shape)
+    if dim is not None:
+        position = next(i for i, e in enumerate(exprs) if uses_dim([e], dim))
+        form = linear_form(exprs[position])
+        assert form is not None
+        offsets[position] = builder.em.apply(AffineExpr.dimension(0) + form[1], [starts[dim]])
+        sizes[position] = extents[dim]
+        exprs[position] = AffineExpr.dimension(dim)
+    return tuple(exprs), offsets, sizes
+
+
+def structured_phase(builder: KernelBuilder, op: structured.StructuredOp) -> None:
+    """A structured op stays itself, in one task, on its destinations."""
+    homes = [builder.destination(op, r) for r in op.results]
+    inputs = {v: builder.value(v) for v in op.ins}
+    given = [d for d in op.destinations if not isinstance(d.owner, tensor.EmptyOp) and _is_read(op, d)]
+    missing = {d: builder.value(d) for d in given}
+
+    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        del ivs
+        mapping = {**missing, **inputs, **dict(zip(op.destinations, outs, strict=True))}
+        copy = builder.em.add(op.clone(mapping))
+        return [builder.whole(r) for r in copy.results]
+
+    results = builder.phase([1], homes, task)
+    for old, home, new in zip(op.results, homes, results, strict=True):
+        builder.define(old, new, builder.home(home))
+
+
+def _is_read(op: structured.StructuredOp, destination: SSAValue) -> bool:
+    return destination in op.ins
+
+
+def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue) -> SSAValue:
+    """Copy a tensor of the new kernel (or fill with a scalar) into another tensor of it."""
+    shape = _shape(target)
+    if 0 in shape:
+        return target
+    exprs = tuple(AffineExpr.dimension(d) for d in range(len(shape)))
+    output = Output(target, exprs, reduced=False)
+    given = Access(source, exprs) if isinstance(source.type, TensorType) else source
+    nest = Nest(shape, (False,) * len(shape), [given], [output], None, builder.em.location)
+    plan = plan_space([nest], Machine(16))
+    targets = [Target(output, exprs)]
+
+    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        return _emit_task(builder, [nest], plan, targets, (None, 0, 1), ivs[0], outs)
+
+    return builder.phase([1], [target], task)[0]
