@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
-    DictionaryAttr,
     MemRefType,
     i8,
     i64,
@@ -20,6 +19,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from stepwell.dialects import kernel
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.errors import UnsupportedError
+from stepwell.passes.bufferization.abi import ABI, donated_inputs
 from stepwell.passes.bufferization.control import CONTROL
 from stepwell.passes.bufferization.engine import Bufferizer, Handler, fill_memref, memref_type
 from stepwell.passes.bufferization.globals import GlobalTable, is_large_splat
@@ -145,7 +145,7 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
     assert isinstance(terminator, func.ReturnOp)
     if not all(is_tensor(v) for v in terminator.operands):
         raise UnsupportedError(f"bufferize: func.func @{function.sym_name.data} returns values that are no tensors")
-    donated = _donated(function)
+    donated = donated_inputs(function)
     state = Bufferizer(function, HostMemory(constants), HOST)
     inputs = list(block.args)
     for number, argument in enumerate(inputs):
@@ -168,17 +168,8 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
     terminator.operands = []
     state.retire_args(block, lambda a: not is_tensor(a))
     state.finish()
-    if "stepwell.abi" not in function.attributes:
+    if ABI not in function.attributes:
         function.attributes[SIGNATURE] = DenseArrayBase.from_list(i64, (len(inputs), len(outputs)))
     function.update_function_type()
     function.properties.pop("arg_attrs", None)
     function.properties.pop("res_attrs", None)
-
-
-def _donated(function: func.FuncOp) -> list[int]:
-    abi = function.attributes.get("stepwell.abi")
-    entries = getattr(abi, "data", None) or getattr(abi, "parameters", None)
-    if isinstance(entries, tuple | list) and entries and isinstance(entries[0], DictionaryAttr):
-        entries = entries[0].data
-    donated = entries.get("donated") if entries is not None and hasattr(entries, "get") else None  # pyright: ignore
-    return [int(v) for v in donated.get_values()] if isinstance(donated, DenseArrayBase) else []
