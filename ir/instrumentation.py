@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
 from xdsl.ir import Operation
-from xdsl.printer import Printer
 
 from stepwell.ir.passes import Pass
+from stepwell.ir.printer import print_ir
 from stepwell.ir.verify import VerifyDiagnosticError, verify_module
 
 
@@ -42,14 +41,6 @@ class Instrumentation:
 
     def pass_failed(self, item: Pass, op: Operation, error: Exception) -> None:
         """Called when `item` raised `error` on `op`."""
-
-
-def print_ir(op: Operation, *, generic: bool = False, debug_info: bool = False) -> str:
-    """The text of `op`, ending with a newline."""
-    stream = StringIO()
-    printer = Printer(stream, print_generic_format=generic, print_debuginfo=debug_info)
-    printer.print_op(op)
-    return stream.getvalue() + "\n"
 
 
 def symbol_of(op: Operation) -> str | None:

@@ -23,7 +23,7 @@ from xdsl.traits import IsolatedFromAbove
 
 from stepwell.dialects.canonicalize import all_folders, all_patterns
 from stepwell.dialects.canonicalize.constants import CONSTANT_OPS, constant_of, materialize
-from stepwell.ir.passes import Pass
+from stepwell.ir.passes import ANY_ANCHOR, Pass
 from stepwell.ir.rewriting import Folder, Rewriter, rewrite_greedily
 
 _PLAIN_CONTROL_FLOW = frozenset(
@@ -157,6 +157,7 @@ class CanonicalizePass(Pass):
     """Fold constants, apply identities and remove dead ops until nothing changes."""
 
     name = "canonicalize"
+    anchor = ANY_ANCHOR
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Canonicalize everything inside `op`."""

@@ -21,7 +21,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.traits import IsolatedFromAbove
 
 from stepwell.ir.effects import EffectCache, is_anchored
-from stepwell.ir.passes import Pass
+from stepwell.ir.passes import ANY_ANCHOR, Pass
 from stepwell.ir.structural_hash import structure_of_regions
 
 Key = tuple[
@@ -128,6 +128,7 @@ class CSEPass(Pass):
     """Merge equal ops without effects where one dominates the other."""
 
     name = "cse"
+    anchor = ANY_ANCHOR
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Merge equal ops inside `op`."""

@@ -25,7 +25,7 @@ from xdsl.traits import IsTerminator
 
 from stepwell.dialects.canonicalize.carries import keep_arguments, terminator, with_only
 from stepwell.ir.effects import EffectCache, is_anchored
-from stepwell.ir.passes import Pass
+from stepwell.ir.passes import ANY_ANCHOR, Pass
 
 _BRANCHES = frozenset({"scf.if", "scf.index_switch", "stablehlo.if", "stablehlo.case"})
 _FOR = "scf.for"
@@ -241,6 +241,7 @@ class DCEPass(Pass):
     """Remove ops, loop carries and branch results that nothing observable depends on."""
 
     name = "dce"
+    anchor = ANY_ANCHOR
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Remove dead code inside `op`."""

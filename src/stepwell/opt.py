@@ -333,7 +333,7 @@ def _split(text: str) -> list[tuple[str, int]]:
 def _process(job: _Job, chunk: str, line_offset: int) -> str:
     """Parse, verify, run the pipeline, verify and print one chunk."""
     from stepwell.dialects.registry import context as stepwell_context
-    from stepwell.ir.instrumentation import print_ir
+    from stepwell.ir.printer import print_ir
     from stepwell.ir.parser import deep_recursion, parse_with_resources
     from stepwell.ir.verify import verify_module
 
@@ -391,13 +391,14 @@ def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) ->
 def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:
     """Print and parse again, in both forms, and compare the generic texts."""
     from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, SourceLocation
-    from stepwell.ir.instrumentation import print_ir
-    from stepwell.ir.parser import parse_module
+    from stepwell.ir.printer import print_ir
+    from stepwell.ir.parser import DEFAULT_LIMITS, ParseLimits, parse_module
 
+    limits = ParseLimits(nesting=4 * DEFAULT_LIMITS.nesting)
     reference = print_ir(module, generic=True)
     for generic in (True, False):
         text = print_ir(module, generic=generic)
-        again = print_ir(parse_module(text, "<roundtrip>", context), generic=True)
+        again = print_ir(parse_module(text, "<roundtrip>", context, limits=limits), generic=True)
         if again == reference:
             continue
         pairs = zip(reference.splitlines(), again.splitlines(), strict=False)
