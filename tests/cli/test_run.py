@@ -1,0 +1,160 @@
+"""`stepwell run` and `stepwell compile`: the main job, and one located message for each user mistake."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stepwell.arrays import load_arrays, save_arrays
+from stepwell.cli import main
+
+ROOT = Path(__file__).parents[2]
+JAX = ROOT / "tests" / "data" / "jax"
+ADD = """func.func public @main(%x: tensor<2x3xf32>, %y: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = stablehlo.add %x, %y : tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+"""
+
+
+@pytest.fixture
+def add(tmp_path):
+    program, inputs = tmp_path / "add.mlir", tmp_path / "in.npz"
+    program.write_text(ADD)
+    save_arrays(inputs, [np.ones((2, 3), np.float32), np.full((2, 3), 2, np.float32)])
+    return program, inputs
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_run_prints_results_and_compares(capsys, tmp_path, add):
+    program, inputs = add
+    code, out, _ = run(capsys, "run", program, "--inputs", inputs, "--outputs", tmp_path / "o.npz")
+    assert code == 0
+    assert "result 0: float32[2x3] [3.0, 3.0" in out
+    assert load_arrays(tmp_path / "o.npz")[0].tolist() == [[3] * 3] * 2
+    code, out, _ = run(capsys, "run", program, "--inputs", inputs, "--expect", tmp_path / "o.npz")
+    assert code == 0
+    assert "all 1 results match" in out
+
+
+def test_a_mismatch_names_the_first_index_and_exits_1(capsys, tmp_path, add):
+    program, inputs = add
+    want = np.full((2, 3), 3, np.float32)
+    want[1, 1] = 7
+    save_arrays(tmp_path / "w.npz", [want])
+    code, _, err = run(capsys, "run", program, "--inputs", inputs, "--expect", tmp_path / "w.npz")
+    assert code == 1
+    assert "first difference at index [1, 1]: got 3.0, expected 7.0" in err
+
+
+def test_the_interpreter_runs_the_same_program(capsys, add):
+    program, inputs = add
+    code, out, _ = run(capsys, "run", program, "--inputs", inputs, "--target", "interpreter")
+    assert code == 0
+    assert "result 0: float32[2x3] [3.0" in out
+
+
+@pytest.mark.parametrize("step", ["tensor", "structured", "kernels", "scheduled", "buffers", "device"])
+def test_a_file_of_any_step_compiles_and_runs(capsys, tmp_path, step):
+    program = tmp_path / f"{step}.mlir"
+    assert main(["compile", str(JAX / "softmax.mlir"), f"--emit={step}", "-o", str(program)]) == 0
+    inputs, expected = JAX / "softmax.in.npz", JAX / "softmax.out.npz"
+    for target in ("cpu", "interpreter"):
+        code, _, err = run(capsys, "run", program, "--inputs", inputs, "--expect", expected, "--target", target)
+        assert code == 0, err
+
+
+def test_emits_llvm_assembly_and_object(capsys, tmp_path):
+    for kind in ("llvm", "asm", "obj"):
+        assert main(["compile", str(JAX / "softmax.mlir"), f"--emit={kind}", "-o", str(tmp_path / kind)]) == 0
+    assert "define" in (tmp_path / "llvm").read_text()
+    assert ".text" in (tmp_path / "asm").read_text()
+    assert (tmp_path / "obj").read_bytes().startswith(b"\x7fELF")
+
+
+MISTAKES = {
+    "missing file": (["run", "{dir}/none.mlir"], "cannot read the program"),
+    "missing entry": (["run", "{add}", "--entry", "mian", "--inputs", "{in}"], "main"),
+    "too few inputs": (["run", "{add}"], "2"),
+    "wrong shape": (["run", "{add}", "--inputs", "{dir}/shape.npz"], "2x3"),
+    "wrong dtype": (["run", "{add}", "--inputs", "{dir}/dtype.npz"], "float32"),
+    "unreadable npz": (["run", "{add}", "--inputs", "{dir}/bad.npz"], "not a readable npz"),
+    "missing npz": (["run", "{add}", "--inputs", "{dir}/none.npz"], "no such file"),
+    "truncated program": (["run", "{dir}/truncated.mlir"], "truncated.mlir:"),
+    "binary program": (["run", "{dir}/binary.mlir"], "binary.mlir"),
+    "bytecode": (["run", "{dir}/bytecode.mlir"], "bytecode"),
+    "constant beyond memory": (["run", "{dir}/huge.mlir"], "error"),
+    "array beyond memory": (["run", "{dir}/huge_temporary.mlir"], "error"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_diagnostic_quickly(tmp_path, add, mistake):
+    save_arrays(tmp_path / "shape.npz", [np.ones((3, 2), np.float32)] * 2)
+    save_arrays(tmp_path / "dtype.npz", [np.ones((2, 3), np.float64)] * 2)
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04nonsense")
+    (tmp_path / "truncated.mlir").write_text(ADD[: len(ADD) // 2])
+    (tmp_path / "binary.mlir").write_bytes(bytes(range(256)) * 4)
+    (tmp_path / "bytecode.mlir").write_bytes(b"ML\xefR\x01\x02")
+    (tmp_path / "huge.mlir").write_text(
+        "func.func public @main() -> tensor<1000000000000xi8> {\n"
+        "  %0 = stablehlo.constant dense<0> : tensor<1000000000000xi8>\n  return %0 : tensor<1000000000000xi8>\n}\n"
+    )
+    (tmp_path / "huge_temporary.mlir").write_text(
+        "func.func public @main() -> tensor<f32> {\n"
+        "  %c = stablehlo.constant dense<1.0> : tensor<f32>\n"
+        "  %0 = stablehlo.iota dim = 0 : tensor<1000000000000xf32>\n"
+        "  %1 = stablehlo.sine %0 : tensor<1000000000000xf32>\n"
+        "  %2 = stablehlo.reverse %1, dims = [0] : tensor<1000000000000xf32>\n"
+        "  %s = \"stablehlo.sort\"(%2) <{dimension = 0 : i64, is_stable = true}> ({\n"
+        "  ^bb0(%a: tensor<f32>, %b: tensor<f32>):\n"
+        "    %p = stablehlo.compare LT, %a, %b, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>\n"
+        "    stablehlo.return %p : tensor<i1>\n"
+        "  }) : (tensor<1000000000000xf32>) -> tensor<1000000000000xf32>\n"
+        "  %3 = stablehlo.slice %s [5:6] : (tensor<1000000000000xf32>) -> tensor<1xf32>\n"
+        "  %4 = stablehlo.reshape %3 : (tensor<1xf32>) -> tensor<f32>\n"
+        "  return %4 : tensor<f32>\n}\n"
+    )
+    names = {"dir": tmp_path, "add": add[0], "in": add[1]}
+    arguments, message = MISTAKES[mistake]
+    command = [sys.executable, "-m", "stepwell.cli", *(a.format(**names) for a in arguments)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 1, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 4
+    assert after.ru_maxrss < 500 * 1024
+
+
+def test_a_wrong_command_line_exits_2():
+    for arguments in (["frobnicate"], ["run"], ["compile", "x.mlir", "--emit=nothing"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+
+
+def test_help_has_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "stepwell run model.mlir --inputs in.npz" in capsys.readouterr().out
+
+
+def test_doctor_names_the_machine(capsys):
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    for name in ("stepwell:", "xdsl:", "llvm:", "simd:", "cuda:"):
+        assert name in out
