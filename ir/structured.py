@@ -21,7 +21,9 @@ def iterator_kinds(op: linalg.GenericOp) -> tuple[str, ...]:
 
 
 def loop_bounds(op: linalg.GenericOp) -> tuple[int, ...]:
-    """Extent of each loop dim, read off the operands that index with a bare dim (-1 when dynamic).
+    """Extent of each loop dim: the smallest one that an operand indexes with the bare dim (-1 when dynamic).
+
+    An input may be larger than the loop reaches (a slice that starts at 0); outputs never are.
 
     Raises:
         ValueError: a dim appears bare in no operand's map.
@@ -31,8 +33,9 @@ def loop_bounds(op: linalg.GenericOp) -> tuple[int, ...]:
         if not isinstance(operand.type, TensorType | MemRefType):
             continue
         for size, expr in zip(operand.type.get_shape(), amap.results, strict=True):
-            if isinstance(expr, AffineDimExpr) and bounds.get(expr.position, DYNAMIC_INDEX) == DYNAMIC_INDEX:
-                bounds[expr.position] = size
+            if isinstance(expr, AffineDimExpr):
+                known = bounds.get(expr.position, DYNAMIC_INDEX)
+                bounds[expr.position] = size if known == DYNAMIC_INDEX else min(known, known if size == DYNAMIC_INDEX else size)
     count = len(op.iterator_types.data)
     missing = [d for d in range(count) if d not in bounds]
     if missing:
