@@ -112,7 +112,9 @@ def _verify_indices(op: linalg.GenericOp, maps: Sequence[AffineMap]) -> None:
                 continue
             low, high = expression_range(expr, bounds)
             if low < 0 or high >= size:
-                raise VerifyException(f"operand #{i} dimension #{axis} has size {size}, but {expr} reaches [{low}, {high}]")
+                raise VerifyException(
+                    f"operand #{i} dimension #{axis} has size {size}, but {expr} reaches [{low}, {high}]"
+                )
             if i >= len(op.inputs) and isinstance(expr, AffineDimExpr) and high != size - 1:
                 raise VerifyException(
                     f"output operand #{i} dimension #{axis} must have size {high + 1}, the extent of its loop, not {size}"

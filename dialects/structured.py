@@ -98,6 +98,11 @@ class StructuredOp(IRDLOperation, ABC):
         """The operands updated in place (memrefs) or tied to the results (tensors)."""
         raise NotImplementedError
 
+    @property
+    def scratch_operands(self) -> Sequence[SSAValue]:
+        """Memory whose contents mean nothing before and after; on memrefs only."""
+        return ()
+
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
         """The operands as `build` takes them, from what the custom form lists."""
@@ -131,8 +136,9 @@ class StructuredOp(IRDLOperation, ABC):
             raise VerifyException(f"{self.name}: {name} must yield ({', '.join(map(str, results))})")
 
     def print(self, printer: Printer) -> None:
-        """Print ` ins(...) outs(...) {properties} regions -> types`."""
-        for keyword, values in (("ins", self.ins), ("outs", self.destinations)):
+        """Print ` ins(...) outs(...) scratch(...) {properties} regions -> types`."""
+        groups = (("ins", self.ins), ("outs", self.destinations), ("scratch", self.scratch_operands))
+        for keyword, values in groups:
             if not values:
                 continue
             printer.print_string(f" {keyword}(")
@@ -160,6 +166,7 @@ class StructuredOp(IRDLOperation, ABC):
         """Parse what `print` prints."""
         ins = _parse_operands(parser, "ins")
         outs = _parse_operands(parser, "outs")
+        scratch = _parse_operands(parser, "scratch")
         attributes = dict(parser.parse_optional_attr_dict())
         definition = cls.get_irdl_definition()
         regions: list[Region] = []
@@ -169,8 +176,11 @@ class StructuredOp(IRDLOperation, ABC):
             regions.append(parser.parse_region())
         results = _parse_results(parser)
         properties = {k: attributes.pop(k) for k in definition.properties if k in attributes}
+        operands = cls.split_operands(ins, outs)
+        if scratch:
+            operands[-1] = scratch
         return cls.build(
-            operands=cls.split_operands(ins, outs),
+            operands=operands,
             result_types=[results],
             properties=properties,
             attributes=attributes,
@@ -211,36 +221,56 @@ class SortOp(StructuredOp):
 
     Semantics: the comparator takes a pair of elements of each destination (`%a0, %b0, %a1, %b1, ...`) and yields true
     when the `a` elements must come before the `b` elements. With `stable` equal elements keep their order.
+    On memrefs, `scratch` may hold one dense buffer per destination, of its element type and as long as the dimension.
 
     Constraints:
         C1: all destinations have one shape.
         C2: 0 <= dimension < rank.
         C3: the comparator takes two scalars of each element type and yields i1.
+        C4: scratch, where given, is one buffer per destination.
     """
 
     name = "structured.sort"
     outs = var_operand_def(TensorType | MemRefType)
+    scratch = var_operand_def(MemRefType)
     res = var_result_def(TensorType)
     dimension = prop_def(IntegerAttr.constr(i64))
     stable = opt_prop_def(UnitAttr)
     comparator = region_def("single_block")
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
     traits = traits_def(_DestinationEffects())
 
-    def __init__(self, outs: Sequence[SSAValue], dimension: int, comparator: Region, *, stable: bool = False):
+    def __init__(
+        self,
+        outs: Sequence[SSAValue],
+        dimension: int,
+        comparator: Region,
+        *,
+        stable: bool = False,
+        scratch: Sequence[SSAValue] = (),
+    ):
         super().__init__(
-            operands=[outs],
+            operands=[outs, scratch],
             result_types=[_results(outs)],
             properties={"dimension": IntegerAttr(dimension, i64), "stable": UnitAttr() if stable else None},
             regions=[comparator],
         )
 
     @property
+    def ins(self) -> Sequence[SSAValue]:
+        return ()
+
+    @property
     def destinations(self) -> Sequence[SSAValue]:
         return self.outs
 
+    @property
+    def scratch_operands(self) -> Sequence[SSAValue]:
+        return self.scratch
+
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
-        return [outs]
+        return [outs, []]
 
     def verify_(self) -> None:
         self.verify_destinations()
@@ -252,6 +282,10 @@ class SortOp(StructuredOp):
         dimension = self.dimension.value.data
         if not 0 <= dimension < len(shapes[0]):
             raise VerifyException(f"structured.sort: C2: dimension {dimension} out of range for rank {len(shapes[0])}")
+        if self.scratch and [shape_of(b) for b in self.scratch] != [(shapes[0][dimension],)] * len(self.outs):
+            raise VerifyException(
+                f"structured.sort: C4: scratch must be one buffer of {shapes[0][dimension]} elements per destination"
+            )
         pairs = [t for o in self.outs for t in (element_type_of(o),) * 2]
         self.verify_region(self.comparator, "C3: the comparator", pairs, [IntegerType(1)])
 

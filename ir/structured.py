@@ -5,8 +5,8 @@ Passes ask these functions instead of reading properties, so that other structur
 
 from __future__ import annotations
 
-from xdsl.dialects import linalg
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 
@@ -35,7 +35,9 @@ def loop_bounds(op: linalg.GenericOp) -> tuple[int, ...]:
         for size, expr in zip(operand.type.get_shape(), amap.results, strict=True):
             if isinstance(expr, AffineDimExpr):
                 known = bounds.get(expr.position, DYNAMIC_INDEX)
-                bounds[expr.position] = size if known == DYNAMIC_INDEX else min(known, known if size == DYNAMIC_INDEX else size)
+                bounds[expr.position] = (
+                    size if known == DYNAMIC_INDEX else min(known, known if size == DYNAMIC_INDEX else size)
+                )
     count = len(op.iterator_types.data)
     missing = [d for d in range(count) if d not in bounds]
     if missing:

@@ -32,6 +32,7 @@ from xdsl.ir import Operation, Region
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
+from stepwell.ir.passes import Pass
 from stepwell.passes.stablehlo_to_linalg import (
     contractions,
     control_flow,
@@ -41,7 +42,6 @@ from stepwell.passes.stablehlo_to_linalg import (
     reductions,
 )
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
-from stepwell.ir.passes import Pass
 
 RULES: dict[type[Operation], Rule] = {
     **maps.RULES,

@@ -26,7 +26,7 @@ def _targets(op: StructuredOp, arrays: tuple[Value, ...]) -> list[Array]:
 def _sort(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     """Bottom-up merge sort, every merge of every line in step."""
     assert isinstance(op, structured.SortOp)
-    targets = _targets(op, args)
+    targets = _targets(op, args[: len(op.outs)])
     axis, shape = op.dimension.value.data, targets[0].shape
     if 0 in shape:
         return _finish(op, targets)

@@ -22,9 +22,7 @@ def broadcast_in_dim(low: Lowering, op: stablehlo.BroadcastInDimOp) -> Sequence[
     dims = op.broadcast_dimensions.get_values()
     if shape_of(value) == shape and tuple(dims) == tuple(range(len(shape))):
         return [value]
-    exprs = [
-        dim(d) if n == shape[d] else AffineExpr.constant(0) for d, n in zip(dims, shape_of(value), strict=True)
-    ]
+    exprs = [dim(d) if n == shape[d] else AffineExpr.constant(0) for d, n in zip(dims, shape_of(value), strict=True)]
     return [low.remap(value, shape, exprs)]
 
 

@@ -137,19 +137,19 @@ def _sign_unsigned(s: Scalars, a: SSAValue) -> SSAValue:
     return s.select(s.cmpi("eq", a, s.like(0, a)), a, s.like(1, a))
 
 
-def _widened(rule: Callable[..., SSAValue]) -> Callable[..., SSAValue]:
+def widened(rule: Callable[..., SSAValue]) -> Callable[..., SSAValue]:
     """Compute small floats in f32 and round once."""
 
-    def widened(s: Scalars, *args: SSAValue) -> SSAValue:
+    def compute(s: Scalars, *args: SSAValue) -> SSAValue:
         a_type = args[0].type
         if not is_small_float(a_type):
             return rule(s, *args)
         return s(arith.TruncFOp, rule(s, *(s.extend_float(a, f32) for a in args)), a_type)
 
-    return widened
+    return compute
 
 
-@_widened
+@widened
 def _logistic(s: Scalars, a: SSAValue) -> SSAValue:
     denominator = s(arith.AddfOp, s.like(1.0, a), s(math.ExpOp, s(arith.NegfOp, a)))
     return s(arith.DivfOp, s.like(1.0, a), denominator)
@@ -159,7 +159,7 @@ def _power_float(s: Scalars, a: SSAValue, b: SSAValue) -> SSAValue:
     """Small whole exponents are products; the rest is left to `expand-math`."""
     exponent = known(b)
     if exponent in (1.0, 2.0, 3.0, 4.0):
-        return _widened(lambda s, a: _whole_power(s, a, int(exponent)))(s, a)
+        return widened(lambda s, a: _whole_power(s, a, int(exponent)))(s, a)
     if exponent == -1.0:
         return s(arith.DivfOp, s.like(1.0, a), a)
     return s(math.PowFOp, a, b)
@@ -346,7 +346,7 @@ def _float_op(cls: Any) -> ScalarRule:
     return _by_kind(float=cls)
 
 
-SCALAR_RULES: dict[type[Operation], ScalarRule] = {
+ELEMENTWISE_RULES: dict[type[Operation], ScalarRule] = {
     stablehlo.AbsOp: _by_kind(float=math.AbsFOp, signed=math.AbsIOp),
     stablehlo.AddOp: _by_kind(float=arith.AddfOp, integer=arith.AddiOp, bool=arith.OrIOp),
     stablehlo.AndOp: _by_kind(integer=arith.AndIOp, bool=arith.AndIOp),
@@ -391,4 +391,4 @@ SCALAR_RULES: dict[type[Operation], ScalarRule] = {
     stablehlo.TanhOp: _float_op(math.TanhOp),
     stablehlo.XorOp: _by_kind(integer=arith.XOrIOp, bool=arith.XOrIOp),
 }
-"""Scalar code of every elementwise op."""
+"""Scalar code of StableHLO's elementwise ops."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo
 from stepwell.ir.dense import splat_value
 from stepwell.ir.diagnostics import unsupported
-from stepwell.passes.stablehlo_to_linalg.elementwise import SCALAR_RULES
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, dim, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, signless_constant
+from stepwell.passes.stablehlo_to_linalg.scalar_rules import SCALAR_RULES
 from stepwell.passes.stablehlo_to_linalg.scalars import (
     FLOAT,
     SIGNED,
@@ -114,7 +115,9 @@ def bitcast_convert(low: Lowering, op: stablehlo.BitcastConvertOp) -> Sequence[S
 
 
 def _as_bits(s: Scalars, value: SSAValue) -> SSAValue:
-    return value if isinstance(value.type, IntegerType) else s(arith.BitcastOp, value, IntegerType(width_of(value.type)))
+    return (
+        value if isinstance(value.type, IntegerType) else s(arith.BitcastOp, value, IntegerType(width_of(value.type)))
+    )
 
 
 def _from_bits(s: Scalars, value: SSAValue, target: Any) -> SSAValue:

@@ -12,8 +12,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from stepwell.dialects import stablehlo, structured
 from stepwell.ir.dense import splat_value
 from stepwell.ir.diagnostics import unsupported
-from stepwell.passes.stablehlo_to_linalg.elementwise import SCALAR_RULES
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering
+from stepwell.passes.stablehlo_to_linalg.scalar_rules import SCALAR_RULES
 from stepwell.passes.stablehlo_to_linalg.scalars import Scalars, element_type, signless_element
 
 _FORWARDS = (stablehlo.ReshapeOp, stablehlo.BroadcastInDimOp, stablehlo.OptimizationBarrierOp)
