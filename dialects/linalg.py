@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xdsl.dialects import linalg
+from xdsl.dialects import linalg as upstream
 from xdsl.dialects.builtin import MemRefType, TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -157,4 +158,4 @@ _GENERIC: Any = linalg.GenericOp
 _GENERIC.parse = classmethod(_parse_generic)
 _GENERIC.verify_ = _verify_generic
 
-Linalg = Dialect("linalg", list(linalg.Linalg.operations), list[type[Attribute]](linalg.Linalg.attributes))
+Linalg = Dialect("linalg", list(upstream.Linalg.operations), list[type[Attribute]](upstream.Linalg.attributes))
