@@ -6,7 +6,7 @@ import sys
 import lit.formats
 
 config.name = "stepwell"  # noqa: F821
-config.test_format = lit.formats.ShTest(True)  # noqa: F821
+config.test_format = lit.formats.ShTest(False)  # noqa: F821
 config.suffixes = [".mlir"]  # noqa: F821
 config.excludes = ["build", "data", "docs", "examples", "Inputs", ".venv", "node_modules"]  # noqa: F821
 config.test_source_root = os.path.dirname(__file__)  # noqa: F821

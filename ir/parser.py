@@ -126,6 +126,14 @@ class _Scope:
     names: list[str] = field(default_factory=list[str])
 
 
+class _LocatedArgument(Parser.Argument):
+    """An argument whose location was read with it; xDSL's function parser then assigns None, which is ignored."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "location" or value is not None or "location" not in self.__dict__:
+            super().__setattr__(name, value)
+
+
 class SourceParser(Parser):
     """The parser; see the module docstring."""
 
@@ -563,6 +571,15 @@ class SourceParser(Parser):
             del self.ssa_values[name]
         self.blocks, self.forward_block_references = outer_blocks, outer_forward
         return region
+
+    def parse_optional_argument(self, expect_type: bool = True) -> Any:
+        """`%name : type loc(...)`, if present; the location may be left out."""
+        argument = super().parse_optional_argument(expect_type)
+        if isinstance(argument, Parser.Argument):
+            location = self.parse_optional_location()
+            if location is not None:
+                return _LocatedArgument(argument.name, argument.type, location)
+        return argument
 
     def _parse_entry_block(self, arguments: list[Parser.Argument]) -> Block:
         block = Block(arg_types=[argument.type for argument in arguments])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -102,8 +101,8 @@ def split_pass_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code (0, 1 for a bad program, 2 for a wrong command line)."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if callable(reconfigure := getattr(sys.stdout, "reconfigure", None)):
+        reconfigure(errors="backslashreplace")
     pass_flags, rest = split_pass_flags(sys.argv[1:] if arguments is None else arguments)
     parser = build_argument_parser()
     options, unknown = parser.parse_known_args(rest)
