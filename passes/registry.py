@@ -20,6 +20,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "inline": ("inline", "InlinePass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
+    "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from xdsl.dialects import arith, linalg, memref, tensor
+from xdsl.dialects import arith, memref, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, MemRefType, TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
+from stepwell.dialects.structured import SortOp
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.errors import UnsupportedError
 from stepwell.passes.bufferization.engine import (
@@ -20,6 +22,7 @@ from stepwell.passes.bufferization.engine import (
 )
 from stepwell.passes.bufferization.homes import Home, slice_key
 from stepwell.passes.bufferization.reads import is_tensor
+from stepwell.passes.structured_loops.sort import RUN
 
 
 def rebuild(op: Operation, operands: Sequence[SSAValue], keep_results: bool = False) -> Operation:
@@ -202,11 +205,27 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
         reached.append(home.memref)
     results = list(op.results)
     replacement = state.builder(op).insert(rebuild(op, reached))
+    if isinstance(replacement, SortOp):
+        _add_sort_scratch(state, op, replacement)
     for region in replacement.regions:
         state.run_block(region.block)
     for result, home in zip(results, homes, strict=True):
         state.define(result, Home(home.place, home.memref))
     state.retire(op)
+
+
+def _add_sort_scratch(state: Bufferizer, op: Operation, sort: SortOp) -> None:
+    """Give a sort of long lines one line of scratch per destination."""
+    length = _shape(sort.outs[0])[sort.dimension.value.data]
+    if length <= RUN:
+        return
+    lines: list[SSAValue] = []
+    for out in sort.outs:
+        assert isinstance(out.type, MemRefType)
+        home = state.fresh(op, TensorType(out.type.element_type, [length]), None)
+        assert home.memref is not None
+        lines.append(home.memref)
+    sort.scratch = lines
 
 
 def redirect_foreign_reads(root: Operation) -> None:

@@ -1,0 +1,66 @@
+"""lower-structured-to-loops: the structured dialect's ops on memrefs become loops.
+
+Before:
+    structured.update_slice ins(%u, %i, %j : memref<2x3xf32>, memref<i32>, memref<i32>) outs(%x : memref<8x6xf32>)
+
+After:
+    %i0 = ... clamp of the loaded index
+    %s = memref.subview %x[%i0, %j0] [2, 3] [1, 1] : memref<8x6xf32> to memref<2x3xf32, strided<[6, 1], offset: ?>>
+    memref.copy %u, %s
+
+Sorting merges runs (`structured_loops/sort.py`), scattering goes through the updates one by one in order
+(`structured_loops/scatter.py`).
+
+Needs: `bufferize`. Keeps: structured ops on tensors are refused.
+Fails: UnsupportedError on tensors and on ops without loops yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.ir import Operation
+
+from stepwell.dialects.structured import ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, UpdateSliceOp
+from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.passes import Pass
+from stepwell.passes.structured_loops.scatter import (
+    scatter_loops,
+    select_and_scatter_loops,
+    update_slice_loops,
+)
+from stepwell.passes.structured_loops.sort import sort_loops
+
+LOOPS: dict[type[Operation], Callable[[Any], None]] = {
+    ScatterOp: scatter_loops,
+    SelectAndScatterOp: select_and_scatter_loops,
+    SortOp: sort_loops,
+    UpdateSliceOp: update_slice_loops,
+}
+
+
+@dataclass(frozen=True)
+class LowerStructuredToLoopsPass(Pass):
+    """Sort, scatter and the like as loops over memrefs."""
+
+    name = "lower-structured-to-loops"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Replace each structured op."""
+        del ctx
+        found = [inner for inner in op.walk() if isinstance(inner, StructuredOp)]
+        for structured in found:
+            if structured.results:
+                raise UnsupportedError(f"{self.name}: {structured.name} is on tensors; run bufferize first")
+            emit = LOOPS.get(type(structured))
+            if emit is None:
+                raise UnsupportedError(f"{self.name}: {structured.name} has no loops yet ({structured.location})")
+            emit(structured)
+            structured.detach()
+            structured.erase()
+
+
+__all__ = ["LowerStructuredToLoopsPass"]
