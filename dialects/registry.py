@@ -37,6 +37,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
 
 INTERPRETER_RULES: tuple[str, ...] = (
     "arith",
+    "chlo",
     "forall",
     "func",
     "kernel",
@@ -45,6 +46,7 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "memref",
     "rt",
     "scf",
+    "stablehlo",
     "structured",
     "tensor",
     "vector",

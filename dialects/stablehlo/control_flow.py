@@ -215,7 +215,7 @@ class WhileOp(StableHLOOp):
         for i, (argument, operand) in enumerate(zip(body.args, self._operands, strict=True)):
             printer.print_string(", " if i else "")
             name = printer.print_ssa_value(argument)
-            printer.ssa_names[cond.args[i]] = name.removeprefix("%")
+            printer._ssa_values[cond.args[i]] = name  # pyright: ignore[reportPrivateUsage]
             printer.print_string(" = ")
             printer.print_ssa_value(operand)
         printer.print_string(")")
@@ -223,7 +223,7 @@ class WhileOp(StableHLOOp):
             printer.print_string(" : ")
             printer.print_list([o.type for o in self._operands], printer.print_attribute)
         print_attr_dict(printer, self, keyword=True)
-        printer.print_string("\n" + " " * (2 * printer._indent) + "cond ")  # pyright: ignore[reportPrivateUsage]
+        printer.print_string("\ncond ")
         printer.print_region(self.cond, print_entry_block_args=False)
         printer.print_string(" do ")
         printer.print_region(self.body, print_entry_block_args=False)

@@ -1,0 +1,18 @@
+"""Interpreter rules of StableHLO, collected from the files of each theme."""
+
+from __future__ import annotations
+
+from stepwell.dialects.interp import (
+    stablehlo_contractions,
+    stablehlo_data,
+    stablehlo_elementwise,
+    stablehlo_regions,
+)
+from stepwell.ir.interpreter import Rule
+
+RULES: dict[str, Rule] = {
+    **stablehlo_contractions.RULES,
+    **stablehlo_data.RULES,
+    **stablehlo_elementwise.RULES,
+    **stablehlo_regions.RULES,
+}
