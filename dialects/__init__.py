@@ -1,7 +1,8 @@
 """Our dialects, and what upstream's lack.
 
-Importing the package widens upstream's `arith` to vectors and tensors (see `arith.py`), so that every module that builds such ops
-sees the same definitions.
+Importing the package widens upstream's `arith` and `linalg` (see `arith.py`, `linalg.py`), so that every module that builds or
+verifies such ops sees the same definitions.
 """
 
 from stepwell.dialects import arith as _arith  # noqa: F401
+from stepwell.dialects import linalg as _linalg  # noqa: F401
