@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
     i1,
     i32,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -272,7 +273,9 @@ class BodyEvaluator:
     def _evaluate(self, op: Operation, env: dict[SSAValue, SSAValue], point: Point) -> None:
         em = self.em
         if isinstance(op, linalg.IndexOp):
-            env[op.result] = lane_indices(em, point, op.dim.value.data)
+            dims = self.nest.body_dims
+            dim = op.dim.value.data
+            env[op.result] = lane_indices(em, point, dims[dim] if dims else dim)
         elif isinstance(op, arith.ConstantOp):
             env[op.result] = em.constant(op.value, op.result.type)
         elif isinstance(op, tensor.ExtractOp):

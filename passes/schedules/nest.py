@@ -7,10 +7,10 @@ space it reads inputs at affine positions, evaluates a body, and writes or accum
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ComplexType,
@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
     LocationAttr,
     TensorType,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -95,6 +96,8 @@ class Nest:
     location: LocationAttr
     forwarded: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     """Inputs that a fused producer gives in registers: position -> the producer's original result."""
+    body_dims: tuple[int, ...] = ()
+    """After renumbering: what the body's `linalg.index d` means now; empty for no change."""
 
     @property
     def points(self) -> int:
@@ -105,6 +108,33 @@ class Nest:
     def dims(self) -> range:
         """The dim numbers."""
         return range(len(self.sizes))
+
+
+def renumber(nest: Nest, order: Sequence[int]) -> Nest:
+    """The same nest with dims reordered: new dim i is old dim `order[i]`."""
+    place = [order.index(d) for d in nest.dims]
+    dims = [AffineExpr.dimension(p) for p in place]
+
+    def moved(exprs: Sequence[AffineExpr], symbols: int) -> tuple[AffineExpr, ...]:
+        kept = [AffineExpr.symbol(i) for i in range(symbols)]
+        return tuple(e.replace_dims_and_symbols(dims, kept) for e in exprs)
+
+    def access(given: Access | SSAValue | None) -> Access | SSAValue | None:
+        if not isinstance(given, Access):
+            return given
+        return replace(given, exprs=moved(given.exprs, len(given.symbols)))
+
+    inputs = [access(i) for i in nest.inputs]
+    outputs = [replace(o, exprs=moved(o.exprs, 0), init=access(o.init)) for o in nest.outputs]
+    return replace(
+        nest,
+        sizes=tuple(nest.sizes[d] for d in order),
+        reduction=tuple(nest.reduction[d] for d in order),
+        inputs=[i for i in inputs if i is not None],
+        outputs=outputs,
+        forwarded=dict(nest.forwarded),
+        body_dims=tuple(place),
+    )
 
 
 def linear_form(expr: AffineExpr) -> tuple[dict[int, int], int] | None:

@@ -216,10 +216,15 @@ class SpaceEmitter:
         self._local: list[Index] = []
         self._loaded: list[dict[int, SSAValue]] = [{} for _ in self.nests]
 
-    def run(self, tensors: dict[SSAValue, SSAValue], index: list[Index]) -> dict[SSAValue, SSAValue]:
-        """Emit; `tensors` maps stored results to the tensors to write into; returns their last versions."""
+    def run(
+        self, tensors: dict[SSAValue, SSAValue], index: list[Index], local: list[Index] | None = None
+    ) -> dict[SSAValue, SSAValue]:
+        """Emit; `tensors` maps stored results to the tensors to write into; returns their last versions.
+
+        `index` holds the absolute indices of fixed dims, `local` those relative to the tensors written.
+        """
         self._tensors = dict(tensors)
-        self._local = list(index)
+        self._local = list(index if local is None else local)
         self._outer(0, Point(list(index)))
         return {s: self._tensors[s] for s in self._stored}
 
@@ -362,6 +367,8 @@ class SpaceEmitter:
                     accs[output.original] = self._accumulated(accs[output.original], value, point)
                     continue
                 produced[output.original] = value
+                if not self.plan.outer and not self.plan.inner:
+                    self.scalars[output.original] = value
                 if output.original in self.targets:
                     self._store(output, value, point)
         return list(accs.values())
