@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -50,10 +48,12 @@ from stepwell.ir.diagnostics import (
     InvalidProgramDiagnosticError,
     Source,
     SourceLocation,
+    UnsupportedDiagnosticError,
     close_name,
     register_source,
 )
 from stepwell.ir.lexer import SourceLexer
+from stepwell.ir.recursion import deep_recursion
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,6 @@ class ParseLimits:
 
 DEFAULT_LIMITS = ParseLimits()
 
-_RECURSION_LIMIT = 20_000
 _LOCATION_TYPES = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
 _BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|//[^\n]*+|->|[<>]=|([(\[{<])|([)\]}>])')
 _ALIAS_DEFINITION = re.compile(r"^[ \t]*+([#!][a-zA-Z$._-][a-zA-Z0-9$._-]*+)[ \t]*+=", re.MULTILINE)
@@ -88,17 +87,6 @@ _INT64_MAX = (1 << 63) - 1
 
 class ParseDiagnosticError(InvalidProgramDiagnosticError):
     """The text is not a valid program."""
-
-
-@contextmanager
-def deep_recursion() -> Generator[None, None, None]:
-    """Room for recursive walks over IR nested as deep as `ParseLimits.nesting` allows."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _RECURSION_LIMIT))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 class _HintedParseError(ParseError):
@@ -795,14 +783,18 @@ def decode_source(data: bytes, filename: str) -> str:
     """The text of a program's bytes.
 
     Raises:
-        ParseDiagnosticError: bytecode, binary or not UTF-8.
+        ParseDiagnosticError: binary or not UTF-8.
+        UnsupportedDiagnosticError: MLIR bytecode.
     """
     if data.startswith(b"ML\xefR"):
         register_source(Source(filename, ""))
-        raise _file_error(
-            filename,
-            "this is MLIR bytecode (a VHLO portable artifact), which is not supported",
-            "print the module as text instead, e.g. with jax: lowered.as_text()",
+        raise UnsupportedDiagnosticError(
+            Diagnostic(
+                "error",
+                SourceLocation(filename, 1, 1),
+                "this is MLIR bytecode (a VHLO portable artifact), which is not supported",
+                hint="print the module as text instead, in JAX with jax.jit(f).lower(*args).as_text()",
+            )
         )
     register_source(Source(filename, ""))
     if b"\0" in data:
@@ -894,7 +886,6 @@ __all__ = [
     "ParseLimits",
     "SourceParser",
     "decode_source",
-    "deep_recursion",
     "parse_module",
     "parse_with_resources",
     "read_source",

@@ -36,6 +36,7 @@ from stepwell.ir.diagnostics import (
 from stepwell.ir.errors import CompileError, UnsupportedError
 from stepwell.ir.instrumentation import Instrumentation
 from stepwell.ir.passes import ANY_ANCHOR, Pass
+from stepwell.ir.recursion import deep_recursion
 from stepwell.ir.verify import VerifyDiagnosticError
 
 PassLookup = Callable[[str], type[Pass]]
@@ -372,7 +373,8 @@ class Pipeline:
         for instrumentation in self.instrumentations:
             instrumentation.before_pipeline(self, op)
         try:
-            self._run_items(self.items, context, op)
+            with deep_recursion():
+                self._run_items(self.items, context, op)
         except BaseException as error:
             for instrumentation in reversed(self.instrumentations):
                 instrumentation.pipeline_failed(self, op, error)

@@ -20,6 +20,7 @@ from stepwell.ir.diagnostics import (
     op_diagnostic,
     value_location,
 )
+from stepwell.ir.recursion import deep_recursion
 
 GRAPH_REGION_OPS = frozenset({"builtin.module"})
 """Ops whose regions have no order: uses may precede definitions."""
@@ -44,7 +45,8 @@ def verify_module(module: Operation) -> None:
         not root.has_trait(IsolatedFromAbove, value_if_unregistered=False) and (parent := root.parent_op()) is not None
     ):
         root = parent
-    _Verifier().verify(root)
+    with deep_recursion():
+        _Verifier().verify(root)
 
 
 class _Verifier:

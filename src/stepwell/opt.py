@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -103,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code (0, 1 for a bad program, 2 for a wrong command line)."""
     if callable(reconfigure := getattr(sys.stdout, "reconfigure", None)):
         reconfigure(errors="backslashreplace")
+    gc.set_threshold(200_000, 20, 100)  # IR is cyclic and lives as long as the process.
     pass_flags, rest = split_pass_flags(sys.argv[1:] if arguments is None else arguments)
     parser = build_argument_parser()
     options, unknown = parser.parse_known_args(rest)
@@ -332,8 +334,9 @@ def _split(text: str) -> list[tuple[str, int]]:
 def _process(job: _Job, chunk: str, line_offset: int) -> str:
     """Parse, verify, run the pipeline, verify and print one chunk."""
     from stepwell.dialects.registry import context as stepwell_context
+    from stepwell.ir.parser import parse_with_resources
     from stepwell.ir.printer import print_ir
-    from stepwell.ir.parser import deep_recursion, parse_with_resources
+    from stepwell.ir.recursion import deep_recursion
     from stepwell.ir.verify import verify_module
 
     options = job.options
@@ -390,8 +393,8 @@ def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) ->
 def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:
     """Print and parse again, in both forms, and compare the generic texts."""
     from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, SourceLocation
-    from stepwell.ir.printer import print_ir
     from stepwell.ir.parser import DEFAULT_LIMITS, ParseLimits, parse_module
+    from stepwell.ir.printer import print_ir
 
     limits = ParseLimits(nesting=4 * DEFAULT_LIMITS.nesting)
     reference = print_ir(module, generic=True)

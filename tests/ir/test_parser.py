@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, Locatio
 from stepwell.dialects.registry import context
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.diagnostics import Diagnostic, source_location
-from stepwell.ir.errors import CompileError, InvalidProgramError
+from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 from stepwell.ir.parser import ParseDiagnosticError, ParseLimits, SourceParser, parse_module, read_source
 from stepwell.ir.verify import verify_module
 
@@ -130,7 +130,6 @@ def test_each_forward_alias_is_read_once(monkeypatch: pytest.MonkeyPatch):
         (f"func.func @f(%a: tensor<{'1x' * 65}f32>) {{ return }}", (1, 25), "rank 65", ""),
         ("func.func @f() { %0 = arith.constant dense<[1, 2]> : tensor<3xi8>\n return }", (1, 44), "shape [2]", ""),
         ("func.func @f() { %0 = arith.constant dense<300> : tensor<3xi8>\n return }", (1, 44), "does not fit", ""),
-        (b"ML\xefR\x0dStableHLO_v1.0.0\0", (1, 1), "VHLO", "as_text"),
         (b"\x7fELF\0\0\0", (1, 1), "binary", ""),
         (b"module {\n  \xff\xfe }", (2, 3), "UTF-8", ""),
         ("&", (1, 1), "unexpected character '&'", ""),
@@ -188,6 +187,11 @@ def test_hexadecimal_floats_are_bit_patterns():
 @pytest.mark.parametrize("text", ["", "\n", "// only a comment\n"])
 def test_empty_text_is_an_empty_module(text: str):
     assert not list(parse(text).ops)
+
+
+def test_bytecode_is_refused_by_name():
+    with pytest.raises(UnsupportedError, match=r"t\.mlir:1:1: error: .*VHLO[\s\S]*as_text"):
+        parse(b"ML\xefR\x0dStableHLO_v1.0.0\0")
 
 
 def test_a_missing_file_is_an_error_without_a_traceback(tmp_path: Path):
