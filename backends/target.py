@@ -1,0 +1,137 @@
+"""The machine a program is compiled for: instruction-set level, features, caches; as the `#stepwell.target` attribute.
+
+A level names a register width and the features every CPU of that level has; forcing a lower level on a better host compiles and runs
+there, which is how one machine tests all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from llvmlite import binding as llvm
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
+
+from stepwell.dialects.stepwell import TargetAttr
+from stepwell.ir.errors import InvalidProgramError
+
+LEVELS = ("scalar", "sse4.2", "avx2", "avx512")
+"""From narrow to wide."""
+
+_VECTOR_BITS = {"scalar": 64, "sse4.2": 128, "avx2": 256, "avx512": 512}
+_SSE42 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16")
+_AVX2 = (*_SSE42, "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
+_AVX512 = (*_AVX2, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd")
+_CPU = {"scalar": "x86-64", "sse4.2": "x86-64-v2", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
+_FEATURES = {"scalar": (), "sse4.2": _SSE42, "avx2": _AVX2, "avx512": _AVX512}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What code generation and the cost models need to know of a machine."""
+
+    arch: str
+    level: str
+    cpu: str
+    features: str
+    vector_bits: int
+    cores: int
+    l1_bytes: int
+    l2_bytes: int
+    l3_bytes: int
+
+    @property
+    def has_fma(self) -> bool:
+        """Whether fused multiply-add is one instruction."""
+        return "+fma" in self.features.split(",")
+
+    def attribute(self) -> TargetAttr:
+        """The `#stepwell.target` attribute."""
+        return TargetAttr(
+            {
+                "arch": StringAttr(self.arch),
+                "level": StringAttr(self.level),
+                "cpu": StringAttr(self.cpu),
+                "features": StringAttr(self.features),
+                **{
+                    name: IntegerAttr(getattr(self, name), i64)
+                    for name in ("vector_bits", "cores", "l1_bytes", "l2_bytes", "l3_bytes")
+                },
+            }
+        )
+
+    def describe(self) -> list[tuple[str, str]]:
+        """Name and value pairs for `stepwell doctor`."""
+        return [
+            ("simd", f"{self.level} ({self.vector_bits} bits, fma {'yes' if self.has_fma else 'no'})"),
+            ("cores", str(self.cores)),
+            ("caches", f"L1 {self.l1_bytes >> 10} KiB, L2 {self.l2_bytes >> 10} KiB, L3 {self.l3_bytes >> 20} MiB"),
+        ]
+
+
+def _cache_bytes(level: int, default: int) -> int:
+    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            if int((index / "level").read_text()) == level and (index / "type").read_text().strip() != "Instruction":
+                size = (index / "size").read_text().strip()
+                return int(size[:-1]) << {"K": 10, "M": 20, "G": 30}[size[-1]]
+        except (OSError, ValueError, KeyError):
+            continue
+    return default
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _host_features() -> frozenset[str]:
+    try:
+        return frozenset(name for name, on in llvm.get_host_cpu_features().items() if on)
+    except RuntimeError:
+        return frozenset()
+
+
+@functools.cache
+def host_level() -> str:
+    """The widest level this machine runs, highest first."""
+    features = _host_features()
+    for level in reversed(LEVELS):
+        if all(name in features for name in _FEATURES[level]):
+            return level
+    return "scalar"
+
+
+@functools.cache
+def host_target(level: str | None = None) -> Target:
+    """This machine, at its widest level or a lower one (`STEPWELL_SIMD` sets the default).
+
+    Raises:
+        InvalidProgramError: no such level, or the machine does not have it.
+    """
+    wanted = level or os.environ.get("STEPWELL_SIMD") or host_level()
+    if wanted not in LEVELS:
+        raise InvalidProgramError(f"unknown instruction-set level '{wanted}'; the levels are {', '.join(LEVELS)}")
+    if LEVELS.index(wanted) > LEVELS.index(host_level()):
+        raise InvalidProgramError(f"this machine has {host_level()}, not {wanted}")
+    return target_for(wanted)
+
+
+def target_for(level: str) -> Target:
+    """A target of the given level, with this machine's caches and cores; the host's own CPU name at its own level."""
+    own = level == host_level()
+    cpu = llvm.get_host_cpu_name() if own else _CPU[level]
+    features = ",".join(f"+{name}" for name in (sorted(_host_features()) if own else _FEATURES[level]))
+    return Target(
+        arch="x86_64",
+        level=level,
+        cpu=cpu,
+        features=features,
+        vector_bits=_VECTOR_BITS[level],
+        cores=_cores(),
+        l1_bytes=_cache_bytes(1, 32 << 10),
+        l2_bytes=_cache_bytes(2, 1 << 20),
+        l3_bytes=_cache_bytes(3, 8 << 20),
+    )
