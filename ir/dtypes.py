@@ -46,8 +46,9 @@ def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
             name = getattr(element_type, "name", "")
             if name in _FLOATS:
                 return np.dtype(_FLOATS[name])
-            if name.startswith("f") and hasattr(ml_dtypes, "float" + name[1:].lower()):
-                return np.dtype(getattr(ml_dtypes, "float" + name[1:].lower()))
+            small = f"float{name[1:2]}_{name[2:].lower()}"  # f8E4M3FN -> float8_e4m3fn
+            if name.startswith("f") and hasattr(ml_dtypes, small):
+                return np.dtype(getattr(ml_dtypes, small))
     raise TypeError(f"no NumPy dtype for element type {element_type}")
 
 

@@ -331,5 +331,6 @@ def reduce_precision(x: Array, exponent_bits: int, mantissa_bits: int) -> Array:
         infinity = (bits & sign_bit) | np.uint64(((1 << exponent) - 1) << mantissa)
         bits = np.where(field > np.uint64((bias + reduced) << mantissa), infinity, bits)
         bits = np.where(field <= np.uint64((bias - reduced) << mantissa), bits & sign_bit, bits)
-    result = bits.astype(unsigned).view(x.dtype)
-    return np.where(np.isnan(x), x, result).astype(x.dtype)
+    # Without mantissa bits there is no NaN: it becomes an infinity, as in XLA.
+    nan = x if mantissa_bits else np.copysign(np.asarray(np.inf, x.dtype), x)
+    return np.where(np.isnan(x), nan, bits.astype(unsigned).view(x.dtype)).astype(x.dtype)
