@@ -29,6 +29,7 @@ from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedErr
 Severity: TypeAlias = Literal["error", "warning", "remark", "note"]
 
 _MAX_SOURCES = 16
+_MAX_SOURCE_CHARACTERS = 32 << 20
 _MAX_FILE_BYTES = 4 << 20
 _MAX_LINE = 240
 
@@ -78,7 +79,9 @@ def register_source(source: Source) -> None:
     chunks.append(source)
     del chunks[:-_MAX_SOURCES]
     _sources.move_to_end(source.name)
-    while len(_sources) > _MAX_SOURCES:
+    size = sum(len(chunk.text) for chunks in _sources.values() for chunk in chunks)
+    while len(_sources) > _MAX_SOURCES or (size > _MAX_SOURCE_CHARACTERS and len(_sources) > 1):
+        size -= sum(len(chunk.text) for chunk in next(iter(_sources.values())))
         _sources.popitem(last=False)
 
 

@@ -7,104 +7,33 @@ time, refuses what is too deep or too large before it costs memory, and reports 
 
 from __future__ import annotations
 
-import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    ArrayAttr,
-    BytesAttr,
-    CallSiteLoc,
-    DenseIntOrFPElementsAttr,
-    FileLineColLoc,
-    FusedLoc,
-    IntAttr,
-    IntegerType,
-    LocationAttr,
-    ModuleOp,
-    NameLoc,
-    NoneAttr,
-    StringAttr,
-    UnknownLoc,
-    UnregisteredOp,
-)
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import ModuleOp, UnknownLoc, UnregisteredOp
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.parser.core import ForwardDeclaredValue, UnresolvedOperand
-from xdsl.parser.generic_parser import ParserState
 from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.exceptions import MultipleSpansParseError, ParseError
-from xdsl.utils.lexer import Input, Span
+from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
 
-from stepwell.ir.diagnostics import (
-    Diagnostic,
-    InvalidProgramDiagnosticError,
-    Source,
-    SourceLocation,
-    UnsupportedDiagnosticError,
-    close_name,
-    register_source,
-)
-from stepwell.ir.lexer import SourceLexer
+from stepwell.ir.diagnostics import Diagnostic, Source, SourceLocation, close_name, register_source
+from stepwell.ir.parse_types import TypeParser
 from stepwell.ir.recursion import deep_recursion
-
-
-@dataclass(frozen=True)
-class ParseLimits:
-    """What a program may cost before it is refused."""
-
-    source_bytes: int = 256 << 20
-    """Size of the text."""
-    nesting: int = 256
-    """Depth of brackets and regions."""
-    literal_elements: int = 4 << 20
-    """Elements written one by one in one dense literal (hex strings are limited by the text's size only)."""
-    splat_bytes: int = 64 << 20
-    """A splat up to this size is stored element by element, as xDSL does; a larger one as its single value."""
-    rank: int = 64
-    """Dimensions of one shaped type."""
-
-
-DEFAULT_LIMITS = ParseLimits()
-
-_LOCATION_TYPES = (UnknownLoc, FileLineColLoc, CallSiteLoc, NameLoc, FusedLoc)
-_BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|//[^\n]*+|->|[<>]=|([(\[{<])|([)\]}>])')
-_ALIAS_DEFINITION = re.compile(r"^[ \t]*+([#!][a-zA-Z$._-][a-zA-Z0-9$._-]*+)[ \t]*+=", re.MULTILINE)
-_MAX_ALIAS_DEPTH = 500
-_BUILTIN_TYPES = (
-    *("i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "si32", "index", "none"),
-    *("f16", "bf16", "f32", "f64", "f80", "f128", "tf32", "complex", "tuple", "tensor", "memref", "vector"),
+from stepwell.ir.source_text import (
+    DEFAULT_LIMITS,
+    ParseDiagnosticError,
+    ParseLimits,
+    check_nesting,
+    check_size,
+    decode_source,
+    read_source,
 )
-_INT64_MAX = (1 << 63) - 1
-
-
-class ParseDiagnosticError(InvalidProgramDiagnosticError):
-    """The text is not a valid program."""
-
-
-class _HintedParseError(ParseError):
-    """A parse error that knows what would help and where the cause is."""
-
-    def __init__(self, span: Span, msg: str, hint: str | None, notes: Sequence[tuple[Span, str]] = ()):
-        super().__init__(span, msg)
-        self.hint = hint
-        self.notes = tuple(notes)
-
-
-@dataclass
-class _Alias:
-    """A top-level `#name = ...` or `!name = ...` found by the scan for forward references."""
-
-    position: int
-    end: int = -1
-    """Where the text after the definition starts, once it was read ahead."""
 
 
 @dataclass
@@ -122,48 +51,16 @@ class _LocatedArgument(Parser.Argument):
             super().__setattr__(name, value)
 
 
-class SourceParser(Parser):
+class SourceParser(TypeParser):
     """The parser; see the module docstring."""
 
     def __init__(self, context: Context, source: Source, limits: ParseLimits = DEFAULT_LIMITS):
-        super().__init__(context, "", source.name)
-        self._source = source
-        self._parser_state = ParserState(SourceLexer(Input(source.text, source.name)))
-        self._limits = limits
+        super().__init__(context, source, limits)
         self._scopes = [_Scope()]
         self._definitions: dict[str, Span] = {}
         self._forward_uses: dict[tuple[str, int], Span] = {}
-        self._aliases: dict[str, _Alias] | None = None
-        self._alias_stack: list[str] = []
-        self._filename = StringAttr(source.name)
         self._op_spans: list[Span] = []
-        self._has_explicit_location = False
-        self._literal_count = 0
         self.external_resources: dict[str, dict[str, Any]] = {}
-
-    # Errors
-
-    def fail(
-        self, message: str, span: Span, hint: str | None = None, notes: Sequence[tuple[Span, str]] = ()
-    ) -> NoReturn:
-        """Raise a parse error at `span`."""
-        raise _HintedParseError(span, message, hint, notes)
-
-    # Tokens (hot)
-
-    def _consume_token(self, expected_kind: MLIRTokenKind | None = None) -> MLIRToken:
-        state = self._parser_state
-        token = state.current_token
-        state.current_token = state.lexer.lex()
-        return token
-
-    def _parse_optional_token(self, expected_kind: MLIRTokenKind) -> MLIRToken | None:
-        state = self._parser_state
-        token = state.current_token
-        if token.kind is not expected_kind:
-            return None
-        state.current_token = state.lexer.lex()
-        return token
 
     # Module
 
@@ -207,149 +104,6 @@ class SourceParser(Parser):
             return flag
         return self.parse_integer(context_msg=" as resource value")
 
-    # Locations
-
-    def _location_at(self, position: int) -> FileLineColLoc:
-        line, column = self._source.line_and_column(position)
-        return FileLineColLoc(self._filename, IntAttr(line), IntAttr(column))
-
-    def _parse_location(self) -> LocationAttr:
-        """`unknown`, `"f":1:2`, `"f":1:2 to 3:4`, `"name"(loc)`, `callsite(a at b)`, `fused<m>[...]` or an alias."""
-        token = self._current_token
-        if token.kind is MLIRTokenKind.STRING_LIT:
-            return self._parse_file_or_name_location()
-        if token.kind is MLIRTokenKind.HASH_IDENT:
-            attribute = self.parse_attribute()
-            if isinstance(attribute, _LOCATION_TYPES):
-                return attribute
-            self.fail(f"'{token.text}' is not a location", token.span)
-        if token.kind is MLIRTokenKind.BARE_IDENT:
-            match token.text:
-                case "unknown":
-                    self._consume_token()
-                    return UnknownLoc()
-                case "callsite":
-                    return self._parse_callsite_location()
-                case "fused":
-                    return self._parse_fused_location()
-                case _:
-                    self.fail(
-                        f"unknown kind of location '{token.text}'",
-                        token.span,
-                        close_name(token.text, ("unknown", "callsite", "fused")),
-                    )
-        self.fail("expected a location", token.span)
-
-    def _parse_file_or_name_location(self) -> LocationAttr:
-        text = StringAttr(self.parse_str_literal())
-        if self.parse_optional_punctuation(":") is not None:
-            line = self.parse_integer(False, False)
-            column = 0
-            if self.parse_optional_punctuation(":") is not None:
-                column = self.parse_integer(False, False)
-            if self.parse_optional_keyword("to") is not None:
-                # A range; xDSL's locations hold its start only.
-                self.parse_optional_integer(False, False)
-                self.parse_punctuation(":")
-                self.parse_integer(False, False)
-            return FileLineColLoc(text, IntAttr(line), IntAttr(column))
-        if self.parse_optional_punctuation("(") is None:
-            return NameLoc(text, NoneAttr())
-        nested = self._parse_location()
-        self.parse_punctuation(")")
-        return NameLoc(text, nested)
-
-    def _parse_callsite_location(self) -> LocationAttr:
-        self._consume_token()
-        self.parse_punctuation("(")
-        callee = self._parse_location()
-        self.parse_keyword("at")
-        caller = self._parse_location()
-        self.parse_punctuation(")")
-        return CallSiteLoc(callee, caller)
-
-    def _parse_fused_location(self) -> LocationAttr:
-        self._consume_token()
-        metadata: Attribute = NoneAttr()
-        if self.parse_optional_punctuation("<") is not None:
-            metadata = self.parse_attribute()
-            self.parse_punctuation(">")
-        locations = self.parse_comma_separated_list(self.Delimiter.SQUARE, self._parse_location)
-        return FusedLoc(ArrayAttr[Attribute](locations), metadata)
-
-    # Aliases
-
-    def _parse_extended_type_or_attribute(self, attr_or_dialect_name: str, is_type: bool) -> Any:
-        prefix = "!" if is_type else "#"
-        if "." not in attr_or_dialect_name and self._current_token.kind is not MLIRTokenKind.LESS:
-            return self._resolve_alias(prefix + attr_or_dialect_name)
-        return super()._parse_extended_type_or_attribute(attr_or_dialect_name, is_type)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
-
-    def _resolve_alias(self, name: str) -> Attribute:
-        """The value of an alias, read ahead when its definition comes later; each definition is parsed once."""
-        if (known := self.attribute_aliases.get(name)) is not None:
-            return known
-        if self._aliases is None:
-            self._aliases = {}
-            for match in _ALIAS_DEFINITION.finditer(self._source.text):
-                self._aliases.setdefault(match[1], _Alias(match.end()))
-        span = self._previous_span(name)
-        alias = self._aliases.get(name)
-        if alias is None:
-            self.fail(f"use of undefined alias '{name}'", span, close_name(name, self._aliases))
-        if name in self._alias_stack:
-            self.fail(f"alias '{name}' is defined by itself", span)
-        if len(self._alias_stack) >= _MAX_ALIAS_DEPTH:
-            self.fail(f"aliases refer to each other more than {_MAX_ALIAS_DEPTH} deep", span)
-        lexer, token, position = self.lexer, self._current_token, self.lexer.pos
-        self._alias_stack.append(name)
-        self._resume_from(alias.position)
-        value = self.parse_attribute()
-        alias.end = self._current_token.span.start
-        self._alias_stack.pop()
-        self.attribute_aliases[name] = value
-        lexer.pos, self._parser_state.current_token = position, token
-        return value
-
-    def _parse_alias_def(self) -> None:
-        token = self._consume_token()
-        name = token.text
-        alias = (self._aliases or {}).get(name)
-        if alias is not None and alias.end >= 0 and alias.position > token.span.start:
-            end, alias.end = alias.end, -1
-            self._resume_from(end)
-            return
-        if name in self.attribute_aliases:
-            self.fail(f"alias '{name}' is defined twice", token.span)
-        self.parse_punctuation("=", " after alias name")
-        self.attribute_aliases[name] = self.parse_attribute()
-
-    def _previous_span(self, text: str) -> Span:
-        """The span of `text`, which was just consumed."""
-        start = self.lexer.input.content.rfind(text, 0, self._current_token.span.start)
-        return Span(max(start, 0), max(start, 0) + len(text), self.lexer.input)
-
-    def _parse_dialect_type_or_attribute_body(
-        self, attr_name: str, is_type: bool, is_opaque: bool, starting_opaque_pos: int | None
-    ) -> Any:
-        known = self.ctx.get_optional_type(attr_name) if is_type else self.ctx.get_optional_attr(attr_name)
-        if known is None and "." in attr_name:
-            kind, prefix = ("type", "!") if is_type else ("attribute", "#")
-            loaded = self.ctx.loaded_types if is_type else self.ctx.loaded_attrs
-            dialect = attr_name.split(".", 1)[0]
-            message = f"unknown {kind} '{prefix}{attr_name}'"
-            span = self._previous_span(attr_name if not is_opaque else attr_name.split(".", 1)[1])
-            names = (a.name for a in loaded)
-            self.fail(message, span, self._dialect_hint(dialect) or close_name(attr_name, names))
-        return super()._parse_dialect_type_or_attribute_body(attr_name, is_type, is_opaque, starting_opaque_pos)
-
-    def _dialect_hint(self, dialect: str) -> str | None:
-        names = list(self.ctx.registered_dialect_names)
-        if dialect in names:
-            return None
-        guess = close_name(dialect, names)
-        return f"there is no dialect '{dialect}'" + (f"; {guess}" if guess else "")
-
     # Operations
 
     def parse_operation(self) -> Operation:
@@ -389,19 +143,6 @@ class SourceParser(Parser):
         op = self._parse_generic_operation(op_type)
         stack.pop()
         return op, op_type
-
-    def parse_optional_location(self) -> LocationAttr | None:
-        """Parse `loc(...)` if present."""
-        token = self._current_token
-        if token.kind is not MLIRTokenKind.BARE_IDENT or token.text != "loc":
-            self._has_explicit_location = False
-            return None
-        self._consume_token()
-        self.parse_punctuation("(", " in location")
-        location = self._parse_location()
-        self.parse_punctuation(")", " in location")
-        self._has_explicit_location = True
-        return location
 
     def _bind_results(self, op: Operation, bound: list[tuple[Span, int]], first: Span) -> None:
         count = sum(size for _, size in bound)
@@ -584,139 +325,6 @@ class SourceParser(Parser):
         for name, spans in self.forward_block_references.items():
             self.fail(f"use of undefined block '^{name}'", spans[0], close_name(name, self.blocks.keys() - {name}))
 
-    # Types, shapes and dense literals
-
-    def parse_type(self) -> Any:
-        """A type, or an error that names what stands there instead."""
-        if (found := self.parse_optional_type()) is None:
-            self._unknown_type("expected a type")
-        return found
-
-    def parse_ranked_shape(self) -> tuple[list[int], Attribute]:
-        """`4x?xf32`: extents and the element type."""
-        sizes = self.parse_dimension_list()
-        if sizes:
-            self.parse_shape_delimiter()
-        if (found := self.parse_optional_type()) is None:
-            self._unknown_type("expected an element type")
-        return sizes, found
-
-    def _unknown_type(self, expected: str) -> NoReturn:
-        token = self._current_token
-        if token.kind is MLIRTokenKind.BARE_IDENT:
-            self.fail(f"unknown type '{token.text}'", token.span, close_name(token.text, _BUILTIN_TYPES))
-        if token.kind is MLIRTokenKind.MINUS:
-            self.fail("a dimension cannot be negative", token.span, "write ? for a dynamic dimension")
-        self.fail(expected, token.span)
-
-    def parse_shape_dimension(self, allow_dynamic: bool = True) -> int:
-        """One extent of a shape; it must fit in 64 bits."""
-        span = self._current_token.span
-        if span.end - span.start > 20:
-            self.fail("the dimension does not fit in 64 bits", span)
-        size = super().parse_shape_dimension(allow_dynamic)
-        if size > _INT64_MAX:
-            self.fail("the dimension does not fit in 64 bits", span)
-        return size
-
-    def parse_dimension_list(self) -> list[int]:
-        """The extents of a shape; the rank is limited."""
-        span = self._current_token.span
-        sizes = super().parse_dimension_list()
-        if len(sizes) > self._limits.rank:
-            self.fail(f"a shape of rank {len(sizes)} is above the limit of {self._limits.rank}", span)
-        return sizes
-
-    def parse_optional_integer(self, allow_boolean: bool = True, allow_negative: bool = True) -> int | None:
-        """An integer, if present; absurdly long ones are refused before Python converts them."""
-        span = self._current_token.span
-        if span.end - span.start > 4096 and self._current_token.kind is MLIRTokenKind.INTEGER_LIT:
-            self.fail("the integer is too long", span)
-        return super().parse_optional_integer(allow_boolean, allow_negative)
-
-    def parse_dense_int_or_fp_elements_attr(self, type: Any | None) -> DenseIntOrFPElementsAttr[Any]:
-        """`dense<...>`; a splat larger than the limit is stored as its single value (see `stepwell.ir.dense`)."""
-        self.parse_punctuation("<", " in dense attribute")
-        start = self._current_token.span
-        text: str | None = None
-        elements: list[Any] = []
-        shape: list[int] = []
-        if self._current_token.kind is MLIRTokenKind.GREATER:
-            shape = [0]
-        elif (text := self.parse_optional_str_literal()) is None:
-            self._literal_count = 0
-            elements, shape = self._parse_tensor_literal()
-        self.parse_punctuation(">", " in dense attribute")
-        if type is None:
-            self.parse_punctuation(":", " in dense attribute")
-            type = self._parse_dense_literal_type()
-        if text is not None:
-            return self._dense_from_hex(text, type, start)
-        return self._dense_from_elements(elements, shape, type, start)
-
-    def _parse_tensor_literal_element(self) -> Any:
-        self._literal_count += 1
-        if self._literal_count > self._limits.literal_elements:
-            self.fail(
-                f"a dense literal of more than {self._limits.literal_elements} written elements",
-                self._current_token.span,
-                'write the data as one hexadecimal string: dense<"0x...">',
-            )
-        return super()._parse_tensor_literal_element()
-
-    def _dense_from_hex(self, text: str, type: Any, span: Span) -> DenseIntOrFPElementsAttr[Any]:
-        try:
-            if not text.startswith("0x"):
-                raise ValueError
-            data = bytes.fromhex(text[2:])
-        except ValueError:
-            self.fail("expected a hexadecimal string that starts with 0x", span)
-        count = math.prod(type.get_shape())
-        size = type.element_type.compile_time_size
-        if len(data) == size:
-            return self._splat(data, count, type)
-        if len(data) != count * size:
-            self.fail(f"{type} needs {count * size} bytes of data, but {len(data)} are given", span)
-        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
-
-    def _dense_from_elements(
-        self, elements: list[Any], shape: list[int], type: Any, span: Span
-    ) -> DenseIntOrFPElementsAttr[Any]:
-        type_shape = list(type.get_shape())
-        count = math.prod(type_shape)
-        values = [element.to_type(self, type.element_type) for element in elements]
-        if shape == [0] and count == 0:
-            return DenseIntOrFPElementsAttr.from_list(type, [])
-        if shape and shape != type_shape:
-            self.fail(f"the literal has shape {shape} but its type {type} has {type_shape}", span)
-        try:
-            data = _pack(type.element_type, elements, values)
-        except Exception as error:
-            self.fail(f"an element does not fit in {type.element_type}: {error}", span)
-        if not shape:
-            return self._splat(data, count, type)
-        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
-
-    def _splat(self, data: bytes, count: int, type: Any) -> DenseIntOrFPElementsAttr[Any]:
-        if count * len(data) <= self._limits.splat_bytes:
-            data *= count
-        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
-
-
-def _pack(element_type: Any, elements: Sequence[Any], values: Sequence[Any]) -> bytes:
-    """The bytes of dense elements; a hexadecimal literal of a float type is its bit pattern, as MLIR prints inf."""
-    if isinstance(element_type, AnyFloat) and any(e.span.content.startswith("0x") for e in elements):
-        size = element_type.compile_time_size
-        return b"".join(
-            int(e.span.content, 16).to_bytes(size, "little")
-            if e.span.content.startswith("0x")
-            else element_type.pack((v,))
-            for e, v in zip(elements, values, strict=True)
-        )
-    if isinstance(element_type, IntegerType):
-        values = [element_type.get_normalized_value(value) for value in values]
-    return element_type.pack(values)
-
 
 # Entry points
 
@@ -749,8 +357,8 @@ def parse_with_resources(
     content = text if isinstance(text, str) else decode_source(text, filename)
     source = Source(filename, content, line_offset)
     register_source(source)
-    _check_size(source, limits)
-    _check_nesting(source, limits)
+    check_size(source, limits)
+    check_nesting(source, limits)
     with deep_recursion():
         parser: SourceParser | None = None
         try:
@@ -762,85 +370,6 @@ def parse_with_resources(
             raise
         except Exception as error:
             raise ParseDiagnosticError(_unexpected_diagnostic(error, source, parser)) from error
-
-
-def read_source(path: str, limits: ParseLimits = DEFAULT_LIMITS) -> str:
-    """Read a program's text from a file.
-
-    Raises:
-        ParseDiagnosticError: unreadable, too large, binary or not UTF-8.
-    """
-    try:
-        size = Path(path).stat().st_size
-        if size > limits.source_bytes:
-            raise _file_error(path, f"the file has {size} bytes, above the limit of {limits.source_bytes}")
-        return decode_source(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise _file_error(path, f"cannot read '{path}': {error.strerror or error}", located=False) from None
-
-
-def decode_source(data: bytes, filename: str) -> str:
-    """The text of a program's bytes.
-
-    Raises:
-        ParseDiagnosticError: binary or not UTF-8.
-        UnsupportedDiagnosticError: MLIR bytecode.
-    """
-    if data.startswith(b"ML\xefR"):
-        register_source(Source(filename, ""))
-        raise UnsupportedDiagnosticError(
-            Diagnostic(
-                "error",
-                SourceLocation(filename, 1, 1),
-                "this is MLIR bytecode (a VHLO portable artifact), which is not supported",
-                hint="print the module as text instead, in JAX with jax.jit(f).lower(*args).as_text()",
-            )
-        )
-    register_source(Source(filename, ""))
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise _file_error(filename, "this is a binary file, not MLIR text", line=line)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        register_source(Source(filename, data[: error.end + 200].decode("utf-8", errors="replace")))
-        raise _file_error(filename, "the text is not UTF-8", line=line, col=column) from None
-
-
-def _file_error(
-    filename: str, message: str, hint: str | None = None, *, line: int = 1, col: int = 1, located: bool = True
-) -> ParseDiagnosticError:
-    location = SourceLocation(filename, line, col) if located else None
-    return ParseDiagnosticError(Diagnostic("error", location, message, hint=hint))
-
-
-def _check_size(source: Source, limits: ParseLimits) -> None:
-    if len(source.text) > limits.source_bytes:
-        size = len(source.text)
-        raise _file_error(source.name, f"the text has {size} characters, above the limit of {limits.source_bytes}")
-
-
-def _check_nesting(source: Source, limits: ParseLimits) -> None:
-    """Refuse brackets nested too deep, before any recursion (strings and comments do not count)."""
-    depth = 0
-    for match in _BRACKETS.finditer(source.text):
-        index = match.lastindex
-        if index == 1:
-            depth += 1
-            if depth > limits.nesting:
-                line, column = source.line_and_column(match.start())
-                raise ParseDiagnosticError(
-                    Diagnostic(
-                        "error",
-                        SourceLocation(source.name, line, column),
-                        f"nesting is deeper than the limit of {limits.nesting}",
-                        hint="split the program into functions",
-                    )
-                )
-        elif index == 2 and depth > 0:
-            depth -= 1
 
 
 def _span_location(span: Span[Any], source: Source) -> SourceLocation:

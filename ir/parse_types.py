@@ -1,0 +1,179 @@
+"""The layer of the parser for types, shapes and dense literals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from xdsl.dialects.builtin import AnyFloat, BytesAttr, DenseIntOrFPElementsAttr, IntegerType
+from xdsl.ir import Attribute
+from xdsl.utils.lexer import Span
+from xdsl.utils.mlir_lexer import MLIRTokenKind
+
+from stepwell.ir.diagnostics import close_name
+from stepwell.ir.parse_base import LocatedParser
+
+_BUILTIN_TYPES = (
+    *("i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "si32", "index", "none"),
+    *("f16", "bf16", "f32", "f64", "f80", "f128", "tf32", "complex", "tuple", "tensor", "memref", "vector"),
+)
+_INT64_MAX = (1 << 63) - 1
+
+
+class TypeParser(LocatedParser):
+    """Types by name with hints, limits on shapes, and dense literals that cost no more than their text."""
+
+    _literal_count = 0
+
+    def _parse_dialect_type_or_attribute_body(
+        self, attr_name: str, is_type: bool, is_opaque: bool, starting_opaque_pos: int | None
+    ) -> Any:
+        known = self.ctx.get_optional_type(attr_name) if is_type else self.ctx.get_optional_attr(attr_name)
+        if known is None and "." in attr_name:
+            kind, prefix = ("type", "!") if is_type else ("attribute", "#")
+            loaded = self.ctx.loaded_types if is_type else self.ctx.loaded_attrs
+            dialect = attr_name.split(".", 1)[0]
+            message = f"unknown {kind} '{prefix}{attr_name}'"
+            span = self._previous_span(attr_name if not is_opaque else attr_name.split(".", 1)[1])
+            names = (a.name for a in loaded)
+            self.fail(message, span, self._dialect_hint(dialect) or close_name(attr_name, names))
+        return super()._parse_dialect_type_or_attribute_body(attr_name, is_type, is_opaque, starting_opaque_pos)
+
+    def _dialect_hint(self, dialect: str) -> str | None:
+        names = list(self.ctx.registered_dialect_names)
+        if dialect in names:
+            return None
+        guess = close_name(dialect, names)
+        return f"there is no dialect '{dialect}'" + (f"; {guess}" if guess else "")
+
+    def parse_type(self) -> Any:
+        """A type, or an error that names what stands there instead."""
+        if (found := self.parse_optional_type()) is None:
+            self._unknown_type("expected a type")
+        return found
+
+    def parse_ranked_shape(self) -> tuple[list[int], Attribute]:
+        """`4x?xf32`: extents and the element type."""
+        sizes = self.parse_dimension_list()
+        if sizes:
+            self.parse_shape_delimiter()
+        if (found := self.parse_optional_type()) is None:
+            self._unknown_type("expected an element type")
+        return sizes, found
+
+    def _unknown_type(self, expected: str) -> NoReturn:
+        token = self._current_token
+        if token.kind is MLIRTokenKind.BARE_IDENT:
+            self.fail(f"unknown type '{token.text}'", token.span, close_name(token.text, _BUILTIN_TYPES))
+        if token.kind is MLIRTokenKind.MINUS:
+            self.fail("a dimension cannot be negative", token.span, "write ? for a dynamic dimension")
+        self.fail(expected, token.span)
+
+    def parse_shape_dimension(self, allow_dynamic: bool = True) -> int:
+        """One extent of a shape; it must fit in 64 bits."""
+        span = self._current_token.span
+        if span.end - span.start > 20:
+            self.fail("the dimension does not fit in 64 bits", span)
+        size = super().parse_shape_dimension(allow_dynamic)
+        if size > _INT64_MAX:
+            self.fail("the dimension does not fit in 64 bits", span)
+        return size
+
+    def parse_dimension_list(self) -> list[int]:
+        """The extents of a shape; the rank is limited."""
+        span = self._current_token.span
+        sizes = super().parse_dimension_list()
+        if len(sizes) > self._limits.rank:
+            self.fail(f"a shape of rank {len(sizes)} is above the limit of {self._limits.rank}", span)
+        return sizes
+
+    def parse_optional_integer(self, allow_boolean: bool = True, allow_negative: bool = True) -> int | None:
+        """An integer, if present; absurdly long ones are refused before Python converts them."""
+        span = self._current_token.span
+        if span.end - span.start > 4096 and self._current_token.kind is MLIRTokenKind.INTEGER_LIT:
+            self.fail("the integer is too long", span)
+        return super().parse_optional_integer(allow_boolean, allow_negative)
+
+    def parse_dense_int_or_fp_elements_attr(self, type: Any | None) -> DenseIntOrFPElementsAttr[Any]:
+        """`dense<...>`; a splat larger than the limit is stored as its single value (see `stepwell.ir.dense`)."""
+        self.parse_punctuation("<", " in dense attribute")
+        start = self._current_token.span
+        text: str | None = None
+        elements: list[Any] = []
+        shape: list[int] = []
+        if self._current_token.kind is MLIRTokenKind.GREATER:
+            shape = [0]
+        elif (text := self.parse_optional_str_literal()) is None:
+            self._literal_count = 0
+            elements, shape = self._parse_tensor_literal()
+        self.parse_punctuation(">", " in dense attribute")
+        if type is None:
+            self.parse_punctuation(":", " in dense attribute")
+            type = self._parse_dense_literal_type()
+        if text is not None:
+            return self._dense_from_hex(text, type, start)
+        return self._dense_from_elements(elements, shape, type, start)
+
+    def _parse_tensor_literal_element(self) -> Any:
+        self._literal_count += 1
+        if self._literal_count > self._limits.literal_elements:
+            self.fail(
+                f"a dense literal of more than {self._limits.literal_elements} written elements",
+                self._current_token.span,
+                'write the data as one hexadecimal string: dense<"0x...">',
+            )
+        return super()._parse_tensor_literal_element()
+
+    def _dense_from_hex(self, text: str, type: Any, span: Span) -> DenseIntOrFPElementsAttr[Any]:
+        try:
+            if not text.startswith("0x"):
+                raise ValueError
+            data = bytes.fromhex(text[2:])
+        except ValueError:
+            self.fail("expected a hexadecimal string that starts with 0x", span)
+        count = math.prod(type.get_shape())
+        size = type.element_type.compile_time_size
+        if len(data) == size:
+            return self._splat(data, count, type)
+        if len(data) != count * size:
+            self.fail(f"{type} needs {count * size} bytes of data, but {len(data)} are given", span)
+        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
+
+    def _dense_from_elements(
+        self, elements: list[Any], shape: list[int], type: Any, span: Span
+    ) -> DenseIntOrFPElementsAttr[Any]:
+        type_shape = list(type.get_shape())
+        count = math.prod(type_shape)
+        values = [element.to_type(self, type.element_type) for element in elements]
+        if shape == [0] and count == 0:
+            return DenseIntOrFPElementsAttr.from_list(type, [])
+        if shape and shape != type_shape:
+            self.fail(f"the literal has shape {shape} but its type {type} has {type_shape}", span)
+        try:
+            data = _pack(type.element_type, elements, values)
+        except Exception as error:
+            self.fail(f"an element does not fit in {type.element_type}: {error}", span)
+        if not shape:
+            return self._splat(data, count, type)
+        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
+
+    def _splat(self, data: bytes, count: int, type: Any) -> DenseIntOrFPElementsAttr[Any]:
+        if count * len(data) <= self._limits.splat_bytes:
+            data *= count
+        return DenseIntOrFPElementsAttr(type, BytesAttr(data))
+
+
+def _pack(element_type: Any, elements: Sequence[Any], values: Sequence[Any]) -> bytes:
+    """The bytes of dense elements; a hexadecimal literal of a float type is its bit pattern, as MLIR prints inf."""
+    if isinstance(element_type, AnyFloat) and any(e.span.content.startswith("0x") for e in elements):
+        size = element_type.compile_time_size
+        return b"".join(
+            int(e.span.content, 16).to_bytes(size, "little")
+            if e.span.content.startswith("0x")
+            else element_type.pack((v,))
+            for e, v in zip(elements, values, strict=True)
+        )
+    if isinstance(element_type, IntegerType):
+        values = [element_type.get_normalized_value(value) for value in values]
+    return element_type.pack(values)
