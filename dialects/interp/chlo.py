@@ -141,6 +141,16 @@ def _each_pair(function: Callable[[float, float], float]) -> Callable[[Array, Ar
     return apply
 
 
+def _square(z: Array) -> Array:
+    if not num.is_complex(z.dtype):
+        return z * z
+    x, y = z.real, z.imag
+    result = np.empty(z.shape, z.dtype)
+    result.real = np.where((np.abs(x) == np.abs(y)) & np.isfinite(x), 0.0, (x - y) * (x + y))
+    result.imag = 2 * (x * y)
+    return result
+
+
 def _next_after(x: Array, y: Array) -> Array:
     return np.nextafter(x, y)
 
@@ -185,7 +195,7 @@ _WIDE: dict[type[Operation], Callable[..., Any]] = {
     chlo.LgammaOp: _each(_lgamma),
     chlo.PolygammaOp: _each_pair(_polygamma),
     chlo.SinhOp: np.sinh,
-    chlo.SquareOp: np.square,
+    chlo.SquareOp: _square,
     chlo.TanOp: np.tan,
     chlo.ZetaOp: _each_pair(_zeta),
 }

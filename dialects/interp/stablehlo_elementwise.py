@@ -50,8 +50,24 @@ def _atan2(y: Array, x: Array) -> Array:
     return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
 
 
-def _log1p(x: Array) -> Array:
-    return np.log1p(x)
+def _exp(x: Array) -> Array:
+    if not num.is_complex(x.dtype):
+        return np.exp(x)
+    # An infinite angle has no direction, however small the radius.
+    return np.where(np.isinf(x.real) & np.isinf(x.imag), complex(np.nan, np.nan), np.exp(x))
+
+
+def _log1p(z: Array) -> Array:
+    if not num.is_complex(z.dtype):
+        return np.log1p(z)
+    x, y = z.real, z.imag
+    small = 0.5 * np.log1p(2 * x + (x * x + y * y))
+    huge = np.log(np.hypot(0.5 + x / 2, y / 2)) + np.log(2.0)
+    size = np.maximum(np.abs(x), np.abs(y))
+    result = np.empty(z.shape, z.dtype)
+    result.real = np.where(size < 0.5, small, np.where(size > 1e300, huge, np.log(np.hypot(1 + x, y))))
+    result.imag = np.arctan2(y, 1 + x)
+    return result
 
 
 def _rsqrt(x: Array) -> Array:
@@ -129,7 +145,7 @@ _WIDE: dict[type[Operation], Callable[..., Any]] = {
     hlo.CbrtOp: _cbrt,
     hlo.CeilOp: np.ceil,
     hlo.CosineOp: np.cos,
-    hlo.ExponentialOp: np.exp,
+    hlo.ExponentialOp: _exp,
     hlo.ExponentialMinusOneOp: np.expm1,
     hlo.FloorOp: np.floor,
     hlo.LogOp: np.log,
