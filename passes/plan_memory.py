@@ -41,11 +41,11 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.passes import Pass
-from stepwell.passes.bufferization.abi import extend_abi
 from stepwell.passes.memory_planning import Interval, Plan, align, assign_offsets
 
 MEMORY = "stepwell.memory"
@@ -220,7 +220,10 @@ def record_memory(function: func.FuncOp, plan: Plan, worker_bytes: int) -> None:
         "lower_bound_bytes": IntegerAttr(plan.lower_bound, i64),
         "worker_bytes": IntegerAttr(worker_bytes, i64),
     }
-    if not extend_abi(function, entries):
+    abi = function.attributes.get(ABI)
+    if isinstance(abi, AbiAttr):
+        function.attributes[ABI] = abi.with_entries(**entries)
+    else:
         function.attributes[MEMORY] = DictionaryAttr(entries)
 
 

@@ -80,7 +80,7 @@ class Bufferizer:
 
     def __init__(self, function: Operation, memory: Memory, handlers: dict[str, Handler]):
         self.table = ReadTable(function)
-        self.hints = collect_hints(function)
+        self.hints = collect_hints(function, self.table)
         self.memory = memory
         self.handlers = handlers
         self.homes: dict[SSAValue, Home] = {}

@@ -15,7 +15,7 @@ from xdsl.traits import IsTerminator
 from stepwell.dialects import kernel
 from stepwell.dialects.scf import ForallOp
 from stepwell.dialects.structured import StructuredOp
-from stepwell.passes.bufferization.reads import is_tensor
+from stepwell.passes.bufferization.reads import ReadTable, is_tensor
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,22 @@ def carried_operand(value: SSAValue) -> SSAValue | None:
     return None
 
 
-def collect_hints(root: Operation) -> dict[SSAValue, Hint]:
-    """The hint of each value that some terminator below `root` wants; linear, each value is visited once."""
+def collect_hints(root: Operation, table: ReadTable) -> dict[SSAValue, Hint]:
+    """The hint of each value that some terminator below `root` wants; linear, each value is visited once.
+
+    The walk stops at a value that is still read after its update: that update will not be in place.
+    """
     hints: dict[SSAValue, Hint] = {}
     for op in root.walk():
         if not op.has_trait(IsTerminator):
             continue
         for index, operand in enumerate(op.operands):
             if is_tensor(operand):
-                _propagate(hints, operand, Hint(op, index, ()))
+                _propagate(hints, table, operand, Hint(op, index, ()))
     return hints
 
 
-def _propagate(hints: dict[SSAValue, Hint], value: SSAValue | None, hint: Hint) -> None:
+def _propagate(hints: dict[SSAValue, Hint], table: ReadTable, value: SSAValue | None, hint: Hint) -> None:
     while value is not None and value not in hints:
         hints[value] = hint
         owner = value.owner
@@ -90,3 +93,5 @@ def _propagate(hints: dict[SSAValue, Hint], value: SSAValue | None, hint: Hint) 
         else:
             tied = tied_operand(value)
             value = tied if tied is not None else carried_operand(value)
+            if value is not None and isinstance(owner, Operation) and table.last_read(value) > table.start[owner]:
+                return

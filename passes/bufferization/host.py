@@ -17,9 +17,9 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects import kernel
+from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.errors import UnsupportedError
-from stepwell.passes.bufferization.abi import ABI, donated_inputs
 from stepwell.passes.bufferization.control import CONTROL
 from stepwell.passes.bufferization.engine import Bufferizer, Handler, fill_memref, memref_type
 from stepwell.passes.bufferization.globals import GlobalTable, is_large_splat
@@ -145,7 +145,8 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
     assert isinstance(terminator, func.ReturnOp)
     if not all(is_tensor(v) for v in terminator.operands):
         raise UnsupportedError(f"bufferize: func.func @{function.sym_name.data} returns values that are no tensors")
-    donated = donated_inputs(function)
+    abi = function.attributes.get(ABI)
+    donated = abi.donated if isinstance(abi, AbiAttr) else ()
     state = Bufferizer(function, HostMemory(constants), HOST)
     inputs = list(block.args)
     for number, argument in enumerate(inputs):
@@ -168,7 +169,7 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
     terminator.operands = []
     state.retire_args(block, lambda a: not is_tensor(a))
     state.finish()
-    if ABI not in function.attributes:
+    if abi is None:
         function.attributes[SIGNATURE] = DenseArrayBase.from_list(i64, (len(inputs), len(outputs)))
     function.update_function_type()
     function.properties.pop("arg_attrs", None)
