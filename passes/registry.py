@@ -18,10 +18,10 @@ PASSES: dict[str, tuple[str, str]] = {
     "dce": ("dce", "DCEPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "inline": ("inline", "InlinePass"),
-    "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
+    "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 
