@@ -136,6 +136,18 @@ def _parse_empty(parser: Parser) -> upstream.EmptyOp:
     return op
 
 
+def _verify_expand_shape(op: upstream.ExpandShapeOp) -> None:
+    """As upstream, and as in MLIR a 0-d tensor expands to extents of one with no reassociation."""
+    if op.src.type.get_num_dims() == 0 and not op.reassociation.data:
+        shape = op.result.type.get_shape()
+        if any(n != 1 for n in shape) or tuple(op.static_output_shape.get_values()) != shape:
+            raise VerifyException("tensor.expand_shape: a 0-d tensor expands to extents of one only")
+        return
+    _upstream_verify_expand_shape(op)
+
+
+_upstream_verify_expand_shape = upstream.ExpandShapeOp.verify_
+upstream.ExpandShapeOp.verify_ = _verify_expand_shape
 upstream.EmptyOp.print = _print_empty
 upstream.EmptyOp.parse = staticmethod(_parse_empty)  # pyright: ignore[reportAttributeAccessIssue]
 

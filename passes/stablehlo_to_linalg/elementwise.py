@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import Float32Type, Float64Type, IntegerType, f32
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, IntegerType, f32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects import stablehlo
@@ -307,18 +307,33 @@ def _float_to_integer(s: Scalars, value: SSAValue, target: Attribute, *, is_sign
 
 
 def _reduce_precision(s: Scalars, op: stablehlo.ReducePrecisionOp, args: Args) -> SSAValue:
-    """Round the mantissa to nearest even in the bits, overflow to infinity, flush what the exponent cannot hold to 0."""
+    """Round the mantissa to nearest even in the bits, overflow to infinity, flush what the exponent cannot hold to 0.
+
+    NaN stays, or becomes infinity in a format without mantissa bits.
+    """
     value = args[0]
-    layout = {16: None, 32: (8, 23), 64: (11, 52)}.get(width_of(value.type))
-    if layout is None:
-        raise unsupported(op, f"not lowered on {value.type}", "convert to f32 first")
+    original = _float_layout(op, value.type)
+    layout = (11, 52) if isinstance(value.type, Float64Type) else (8, 23)
+    wide = value if width_of(value.type) >= 32 else s(arith.ExtFOp, value, f32)
     exponent_bits, mantissa_bits = op.exponent_bits.value.data, op.mantissa_bits.value.data
-    bits = s(arith.BitcastOp, value, IntegerType(width_of(value.type)))
-    if mantissa_bits < layout[1]:
+    bits = s(arith.BitcastOp, wide, IntegerType(width_of(wide.type)))
+    if mantissa_bits < original[1]:
         bits = _round_mantissa(s, bits, layout[1] - mantissa_bits)
-    if exponent_bits < layout[0]:
-        bits = _clamp_exponent(s, bits, layout, exponent_bits, mantissa_bits)
-    return s.select(s.cmpf("uno", value, value), value, s(arith.BitcastOp, bits, value.type))
+    if exponent_bits < original[0]:
+        bits = _clamp_exponent(s, bits, layout, exponent_bits)
+    unordered = s.cmpf("uno", wide, wide)
+    nan = wide if mantissa_bits else s(math.CopySignOp, s.like(float("inf"), wide), wide)
+    result = s.select(unordered, nan, s(arith.BitcastOp, bits, wide.type))
+    return result if result.type == value.type else s(arith.TruncFOp, result, value.type)
+
+
+def _float_layout(op: Operation, element: Attribute) -> tuple[int, int]:
+    """Exponent and mantissa bits."""
+    layouts = {Float64Type: (11, 52), Float32Type: (8, 23), Float16Type: (5, 10), BFloat16Type: (8, 7)}
+    layout = layouts.get(type(element))
+    if layout is None:
+        raise unsupported(op, f"not lowered on {element}", "convert to f32 first")
+    return layout
 
 
 def _round_mantissa(s: Scalars, bits: SSAValue, dropped: int) -> SSAValue:
@@ -327,10 +342,7 @@ def _round_mantissa(s: Scalars, bits: SSAValue, dropped: int) -> SSAValue:
     return s(arith.AndIOp, rounded, s.like(~((1 << dropped) - 1), bits))
 
 
-def _clamp_exponent(
-    s: Scalars, bits: SSAValue, layout: tuple[int, int], exponent_bits: int, mantissa_bits: int
-) -> SSAValue:
-    del mantissa_bits
+def _clamp_exponent(s: Scalars, bits: SSAValue, layout: tuple[int, int], exponent_bits: int) -> SSAValue:
     width, (full, mantissa) = width_of(bits.type), layout
     bias, small_bias = (1 << (full - 1)) - 1, (1 << (exponent_bits - 1)) - 1
     exponent_mask = ((1 << full) - 1) << mantissa

@@ -6,7 +6,7 @@ A rule takes the lowering and an op of step 1 and returns the step-2 values of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,7 +100,7 @@ class Lowering:
         return converted
 
     @contextmanager
-    def inside(self, block: Block) -> Iterator[None]:
+    def inside(self, block: Block) -> Generator[None]:
         """Insert at the end of `block` meanwhile."""
         previous = self.builder.insertion_point
         self.builder.insertion_point = InsertPoint.at_end(block)
@@ -113,7 +113,7 @@ class Lowering:
         """Lower one op and record its results."""
         rule = self.rules.get(type(op))
         if rule is None:
-            raise unsupported(op, "no lowering to the structured step", "see docs for the supported StableHLO ops")
+            raise unsupported(op, "no lowering to the structured step", "write it with ops that are lowered")
         self.builder.location = op.location
         for old, new in zip(op.results, rule(self, op), strict=True):
             self.values[old] = new
@@ -192,13 +192,16 @@ class Lowering:
     def map(
         self, inputs: Sequence[tuple[SSAValue, Sequence[AffineExpr]]], result: TensorType[Any], body: Body
     ) -> SSAValue:
-        """An all-parallel generic over the result's elements; nothing to compute where it has none."""
+        """An all-parallel generic over the result's elements; nothing to compute where it has none.
+
+        The body gets the input elements only.
+        """
         shape = result.get_shape()
         target = self.empty(shape, result.get_element_type())
         if 0 in shape:
             return target
         identity = [dim(i) for i in range(len(shape))]
-        return self.generic(inputs, [(target, identity)], "p" * len(shape), body)[0]
+        return self.generic(inputs, [(target, identity)], "p" * len(shape), lambda s, args: body(s, args[:-1]))[0]
 
     def remap(self, value: SSAValue, shape: Sequence[int], exprs: Sequence[AffineExpr]) -> SSAValue:
         """A tensor of `shape` whose elements are those of `value` at the index expressions."""

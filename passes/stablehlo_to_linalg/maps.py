@@ -38,7 +38,6 @@ def elementwise(low: Lowering, op: Operation) -> Sequence[SSAValue]:
     if type(op) is stablehlo.ConvertOp and low.get(op.operands[0]).type == result and not _changes(op):
         _copy_splat(low, op)
         return [low.get(op.operands[0])]
-    shape = result.get_shape()
     splats = [low.splat_of(o) for o in op.operands]
     inputs = [
         (low.get(o), [dim(i) for i in range(len(shape_of(o)))])
