@@ -1,0 +1,104 @@
+"""Aligned buffers that are pooled: an output returns to the pool when its array dies, an arena when its call ends.
+
+A block is a 64-byte aligned piece of an anonymous mapping or of a larger `bytearray`; blocks are kept by size class, and at most
+`LIMIT` bytes are kept idle.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import threading
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 64
+LIMIT = 1 << 30
+"""Bytes kept idle at most; beyond, freed blocks go back to the system."""
+
+
+class Block:
+    """`size` usable bytes at `address`, aligned; freed when the last reference goes."""
+
+    __slots__ = ("_store", "address", "size")
+
+    def __init__(self, size: int):
+        self.size = size
+        self._store = mmap.mmap(-1, max(size, 1) + ALIGNMENT)
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._store))
+        self.address = -(-base // ALIGNMENT) * ALIGNMENT
+
+
+def size_class(size: int) -> int:
+    """The block size that serves `size` bytes: multiples of 64 up to 4 KiB, then eight steps an octave."""
+    if size <= 4096:
+        return max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT)
+    step = 1 << max(size.bit_length() - 4, 6)
+    return -(-size // step) * step
+
+
+class Pool:
+    """Idle blocks by size class; thread-safe."""
+
+    def __init__(self, limit: int = LIMIT):
+        self._free: defaultdict[int, list[Block]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._limit = limit
+
+    def take(self, size: int) -> Block:
+        """A block of at least `size` bytes, contents undefined.
+
+        Raises:
+            MemoryError: the system has not that much.
+        """
+        rounded = size_class(size)
+        with self._lock:
+            free = self._free.get(rounded)
+            if free:
+                self._idle -= rounded
+                return free.pop()
+        try:
+            return Block(rounded)
+        except (OSError, OverflowError, ValueError) as error:
+            raise MemoryError(f"cannot allocate {size} bytes") from error
+
+    def give(self, block: Block) -> None:
+        """Return a block."""
+        with self._lock:
+            if self._idle + block.size <= self._limit:
+                self._free[block.size].append(block)
+                self._idle += block.size
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes in idle blocks."""
+        return self._idle
+
+
+POOL = Pool()
+"""The process's pool."""
+
+
+class _Owner:
+    """Holds one block for the arrays over it and gives it back when the last of them dies."""
+
+    __slots__ = ("__array_interface__", "_block")
+
+    def __init__(self, block: Block, shape: tuple[int, ...], typestr: str):
+        self._block = block
+        self.__array_interface__ = {"data": (block.address, False), "shape": shape, "typestr": typestr, "version": 3}
+
+    def __del__(self) -> None:
+        POOL.give(self._block)
+
+
+def pooled_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[np.ndarray[Any, Any], int]:
+    """(a NumPy array over a pooled block of `size` bytes, its address)."""
+    block = POOL.take(size)
+    # bfloat16 and friends are void to the array interface: an unsigned view of equal width carries them.
+    native = dtype.kind in "biufc"
+    array = np.asarray(_Owner(block, shape, dtype.str if native else f"<u{dtype.itemsize}"))
+    return (array if native else array.view(dtype)), block.address
