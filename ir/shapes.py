@@ -1,6 +1,6 @@
 """Shape functions: what an op's result shape is, or which constraint its operands violate.
 
-Shared by constructors, verifiers and frontends. Shapes are tuples of ints, -1 (`DYNAMIC_INDEX`) for an unknown extent.
+Shared by constructors, verifiers and frontends. Shapes are tuples of ints, `DYNAMIC` for an unknown extent (xDSL's `?`).
 A violated constraint raises `ShapeError`, whose `label` is the constraint's number in the StableHLO specification.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects.builtin import DYNAMIC_INDEX
+
 Shape = tuple[int, ...]
-DYNAMIC = -1
+DYNAMIC = DYNAMIC_INDEX
 
 
 class ShapeError(ValueError):

@@ -6,6 +6,7 @@ them; any other region runs element by element. Rules of reductions, windows, so
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -89,7 +90,7 @@ def scatter_in_order(combine: Combine, targets: Sequence[Array], positions: Arra
     rank = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
     rounds = np.argsort(rank, kind="stable")
     bounds = np.searchsorted(rank[rounds], np.arange(int(rank.max()) + 2)) if len(rank) else np.zeros(1, np.int64)
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds.tolist()):
         chosen = order[rounds[begin:end]]
         at = positions[chosen]
         combined = combine([t[at] for t in targets], [u[chosen] for u in updates])

@@ -1,5 +1,6 @@
-"""Interpreter rules of StableHLO's elementwise ops. They never look at the shapes in the types, so that a region of them
-can run on many elements at once (`regions.py`).
+"""Interpreter rules of StableHLO's elementwise ops.
+
+They never look at the shapes in the types, so that a region of them can run on many elements at once (`regions.py`).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAt
 from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
 
 Ints = tuple[int, ...]
 
@@ -148,6 +149,27 @@ def print_ints(printer: Printer, values: Ints) -> None:
     printer.print_string("[" + ", ".join(map(str, values)) + "]")
 
 
+def _parse_fields(parser: AttrParser, fields: type[Any]) -> Any:
+    """`name = value` pairs in any order up to the closing bracket; a trailing comma is allowed."""
+    if parser.parse_optional_punctuation(">"):
+        return fields()
+    hints = get_type_hints(fields)
+    values: dict[str, Any] = {}
+    while True:
+        name = parser.parse_identifier(" of a field")
+        if name not in hints:
+            parser.raise_error(f"unknown field '{name}', expected one of {', '.join(hints)}")
+        if name in values:
+            parser.raise_error(f"field '{name}' is given twice")
+        parser.parse_punctuation("=")
+        values[name] = parser.parse_integer() if hints[name] is int else parse_ints(parser)
+        if parser.parse_optional_punctuation(",") is None:
+            parser.parse_punctuation(">")
+            return fields(**values)
+        if parser.parse_optional_punctuation(">") is not None:
+            return fields(**values)
+
+
 def _print_struct(printer: Printer, value: Any) -> None:
     """The fields that differ from zero or empty."""
     parts: list[str] = []
@@ -167,23 +189,9 @@ class _StructAttr(Data[Any]):
 
     @classmethod
     def parse_parameter(cls, parser: AttrParser) -> Any:
+        """The fields inside angle brackets."""
         parser.parse_punctuation("<")
-        if parser.parse_optional_punctuation(">"):
-            return cls.fields()
-        hints = get_type_hints(cls.fields)
-        values: dict[str, Any] = {}
-        while True:
-            name = parser.parse_identifier(" of a field")
-            if name not in hints:
-                parser.raise_error(f"unknown field '{name}', expected one of {', '.join(hints)}")
-            if name in values:
-                parser.raise_error(f"field '{name}' is given twice")
-            parser.parse_punctuation("=")
-            values[name] = parser.parse_integer() if hints[name] is int else parse_ints(parser)
-            if parser.parse_optional_punctuation(",") is None:
-                break
-        parser.parse_punctuation(">")
-        return cls.fields(**values)
+        return _parse_fields(parser, cls.fields)
 
     def print_parameter(self, printer: Printer) -> None:
         printer.print_string("<")
@@ -354,9 +362,13 @@ class ConvDimensionNumbersAttr(Data[ConvDimensionNumbers]):
 
     @classmethod
     def parse_parameter(cls, parser: AttrParser) -> ConvDimensionNumbers:
-        """The bracketed form inside angle brackets."""
-        with parser.in_angle_brackets():
-            return parse_conv_dimensions(parser)
+        """The bracketed form inside angle brackets, or `raw` and the fields by name."""
+        parser.parse_punctuation("<")
+        if parser.parse_optional_keyword("raw") is not None:
+            return _parse_fields(parser, ConvDimensionNumbers)
+        dimensions = parse_conv_dimensions(parser)
+        parser.parse_punctuation(">")
+        return dimensions
 
     def print_parameter(self, printer: Printer) -> None:
         """The bracketed form inside angle brackets."""
@@ -390,6 +402,14 @@ class ResultAccuracyAttr(ParametrizedAttribute):
     rtol: FloatAttr = param_def()
     ulps: IntegerAttr = param_def()
     mode: ResultAccuracyModeAttr = param_def()
+
+    def verify(self) -> None:
+        """Tolerances are for the mode that asks for them, and not negative."""
+        values = (self.atol.value.data, self.rtol.value.data, self.ulps.value.data)
+        if self.mode.data != ResultAccuracyMode.TOLERANCE and any(values):
+            raise VerifyException(f"result_accuracy: mode {self.mode.data} takes no tolerances, got {values}")
+        if any(v < 0 for v in values):
+            raise VerifyException(f"result_accuracy: tolerances must not be negative, got {values}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
@@ -450,6 +470,12 @@ class DotAlgorithmAttr(ParametrizedAttribute):
     rhs_component_count: IntegerAttr = param_def()
     num_primitive_operations: IntegerAttr = param_def()
     allow_imprecise_accumulation: IntegerAttr = param_def()
+
+    def verify(self) -> None:
+        """Counts are positive."""
+        for name in _ALGORITHM_FIELDS[3:6]:
+            if cast(IntegerAttr, getattr(self, name)).value.data < 1:
+                raise VerifyException(f"dot_algorithm: {name} must be positive")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:

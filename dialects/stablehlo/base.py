@@ -7,7 +7,7 @@ type; properties without a place of their own in the format go into the attribut
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import (
@@ -51,6 +51,13 @@ def element_kind(element_type: Attribute) -> str:
     return FLOAT if element_type.name.startswith(("f", "bf", "tf")) else element_type.name
 
 
+def bit_width(element_type: Attribute) -> int:
+    """Bits of an integer, float or complex type."""
+    if isinstance(element_type, ComplexType):
+        return 2 * bit_width(cast(Attribute, element_type.element_type))
+    return cast(Any, element_type).bitwidth
+
+
 def i64_array(values: Iterable[int]) -> DenseArrayBase[Any]:
     """`array<i64: ...>`."""
     return DenseArrayBase.from_list(i64, list(values))
@@ -71,9 +78,6 @@ class StableHLOOp(IRDLOperation, ABC):
 
     ELIDED: ClassVar[Collection[str]] = ()
     """Properties that the custom format writes somewhere else than in the attribute dictionary."""
-
-    DEFAULTS: ClassVar[Mapping[str, Attribute]] = {}
-    """Optional properties whose absence means this value; a property equal to it is not printed."""
 
     def require(self, label: str, condition: bool, message: Callable[[], str]) -> None:
         """Raise a verification error that names the op and the constraint when `condition` does not hold."""
@@ -102,6 +106,15 @@ class StableHLOOp(IRDLOperation, ABC):
             label,
             element_kind(element) in kinds or element_kind(element).startswith("quant."),
             lambda: f"{what} has element type {element}, expected {' or '.join(kinds)}",
+        )
+
+    def require_promotable(self, label: str, source: SSAValue, target: Attribute, what: str) -> None:
+        """The element type of `source` is that of `target` or a narrower one of the same kind."""
+        narrow, wide = cast(AnyTensor, source.type).element_type, cast(AnyTensor, target).element_type
+        self.require(
+            label,
+            narrow == wide or (element_kind(narrow) == element_kind(wide) and bit_width(narrow) <= bit_width(wide)),
+            lambda: f"{what} has type {source.type}, which does not fit the accumulator's {target}",
         )
 
     def require_region(
@@ -222,9 +235,7 @@ def parse_attr_dict(
 
 def print_attr_dict(printer: Printer, op: StableHLOOp, keyword: bool = False) -> None:
     """Attributes, and the properties that the format does not write elsewhere."""
-    shown = {
-        name: value for name, value in op.properties.items() if name not in op.ELIDED and op.DEFAULTS.get(name) != value
-    }
+    shown = {name: value for name, value in op.properties.items() if name not in op.ELIDED}
     printer.print_op_attributes(shown | op.attributes, print_keyword=keyword)
 
 

@@ -57,8 +57,8 @@ def _shape(value: SSAValue) -> tuple[int, ...]:
 
 def _verify_precision(op: StableHLOOp, label: str, config: ArrayAttr[Any] | None) -> None:
     if config is not None:
-        ok = len(config.data) in (0, 2) and all(isinstance(p, PrecisionAttr) for p in config.data)
-        op.require(label, ok, lambda: f"precision_config must have two precisions, got {config}")
+        ok = len(config.data) <= 2 and all(isinstance(p, PrecisionAttr) for p in config.data)
+        op.require(label, ok, lambda: f"precision_config must have at most two precisions, got {config}")
 
 
 def _parse_precision(parser: Parser, properties: dict[str, Attribute]) -> None:
@@ -125,6 +125,9 @@ class DotGeneralOp(StableHLOOp):
         """C1 to C12."""
         shape = self.shape_of(shapes.dot_general, _shape(self.lhs), _shape(self.rhs), *self.numbers)
         _verify_precision(self, "C11", self.precision_config)
+        if self.algorithm is not None and self.precision_config is not None:
+            default = all(p == PrecisionAttr(Precision.DEFAULT) for p in self.precision_config.data)
+            self.require("C21", default, lambda: "an algorithm excludes a precision other than DEFAULT")
         ok = shapes.compatible(_shape(self.result), shape)
         self.require("C12", ok, lambda: f"result has shape {list(_shape(self.result))}, expected {list(shape)}")
 
@@ -344,6 +347,10 @@ class ConvolutionOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C26."""
         rank = self.spatial_rank
+        elements = [cast(AnyTensor, v.type).element_type for v in self._operands]
+        self.require(
+            "C27", elements[0] == elements[1], lambda: f"operands have element types {elements[0]}, {elements[1]}"
+        )
         if self.padding is not None:
             shape = self.padding.get_shape()
             self.require(

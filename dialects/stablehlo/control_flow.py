@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
@@ -9,7 +10,6 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     BoolAttr,
     DictionaryAttr,
-    FlatSymbolRefAttr,
     IntegerAttr,
     StringAttr,
     SymbolRefAttr,
@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     i1,
     i32,
 )
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
@@ -33,9 +34,9 @@ from xdsl.irdl import (
 )
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
-from xdsl.traits import IsTerminator, Pure, RecursiveMemoryEffect
+from xdsl.traits import IsTerminator, Pure, RecursiveMemoryEffect, SymbolTable, SymbolUserOpInterface
 
-from stepwell.dialects.stablehlo.attrs import OutputOperandAliasAttr, TokenType
+from stepwell.dialects.stablehlo.attrs import TokenType
 from stepwell.dialects.stablehlo.base import (
     PRED,
     StableHLOOp,
@@ -47,6 +48,7 @@ from stepwell.dialects.stablehlo.base import (
     print_attr_dict,
     print_function_type,
     print_operands,
+    type_list,
 )
 from stepwell.ir.effects import Effects
 
@@ -419,12 +421,6 @@ class CustomCallOp(StableHLOOp):
 
     name = "stablehlo.custom_call"
     ELIDED: ClassVar = ("call_target_name",)
-    DEFAULTS: ClassVar = {
-        "has_side_effect": IntegerAttr.from_bool(False),
-        "api_version": IntegerAttr(1, i32),
-        "called_computations": ArrayAttr[FlatSymbolRefAttr]([]),
-        "output_operand_aliases": ArrayAttr[OutputOperandAliasAttr]([]),
-    }
 
     inputs = var_operand_def()
     call_target_name = prop_def(StringAttr)
@@ -462,6 +458,36 @@ class CustomCallOp(StableHLOOp):
         print_function_type(printer, self)
 
 
+class CompositeSymbolUser(SymbolUserOpInterface):
+    """Checks a composite against the function that decomposes it."""
+
+    def verify(self, op: Operation) -> None:
+        """C2: the function exists. C3, C4: its types are the composite's."""
+        assert isinstance(op, CompositeOp)
+        callee = SymbolTable.lookup_symbol(op, op.decomposition)
+        known = isinstance(callee, FuncOp)
+        op.require("C2", known, lambda: f"decomposition {op.decomposition} is not a function of this module")
+        signature = cast(FuncOp, callee).function_type
+        inputs, outputs = [o.type for o in op.operands], [r.type for r in op.results]
+        wanted = list(signature.inputs.data)
+        op.require(
+            "C3",
+            inputs == wanted,
+            lambda: f"inputs are {type_list(inputs)}, {callee_name(op)} takes {type_list(wanted)}",
+        )
+        returned = list(signature.outputs.data)
+        op.require(
+            "C4",
+            outputs == returned,
+            lambda: f"results are {type_list(outputs)}, {callee_name(op)} returns {type_list(returned)}",
+        )
+
+
+def callee_name(op: CompositeOp) -> str:
+    """`@name` of the decomposition."""
+    return f"@{op.decomposition.string_value()}"
+
+
 @irdl_op_definition
 class CompositeOp(StableHLOOp):
     """An op named by the program, with its meaning in a function. C1 to C4: the name, the function and its types.
@@ -471,7 +497,6 @@ class CompositeOp(StableHLOOp):
 
     name = "stablehlo.composite"
     ELIDED: ClassVar = ("name",)
-    DEFAULTS: ClassVar = {"version": IntegerAttr(0, i32), "composite_attributes": DictionaryAttr({})}
 
     inputs = var_operand_def()
     composite_name = prop_def(StringAttr, prop_name="name")
@@ -481,12 +506,13 @@ class CompositeOp(StableHLOOp):
     composite_regions = var_region_def()
     results_ = var_result_def()
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), CompositeSymbolUser())
 
     def verify_(self) -> None:
-        """C1 (the other constraints need the symbol table)."""
+        """C1 (`CompositeSymbolUser` checks the others)."""
         text = self.composite_name.data
-        self.require("C1", all(text.split(".")) and "." in text, lambda: f"'{text}' is not a name like 'dialect.op'")
+        named = re.fullmatch(r"[a-zA-Z]\w*(\.[\w$]+)+", text) is not None
+        self.require("C1", named, lambda: f"'{text}' is not a name like 'dialect.op'")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:

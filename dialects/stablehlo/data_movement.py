@@ -17,6 +17,7 @@ from stepwell.dialects.stablehlo.base import (
     AnyTensor,
     FunctionFormOp,
     StableHLOOp,
+    bit_width,
     build,
     i64_array,
     i64_attr,
@@ -601,12 +602,6 @@ class DynamicUpdateSliceOp(FunctionFormOp):
         self.require_type("C1", self.results[0], operand.type, "result")
 
 
-def _bits(element_type: Attribute) -> int:
-    if isinstance(element_type, ComplexType):
-        return 2 * _bits(cast(Attribute, element_type.element_type))
-    return cast(Any, element_type).bitwidth
-
-
 @irdl_op_definition
 class BitcastConvertOp(FunctionFormOp):
     """Reads the bits as another element type; a narrower one adds a last dim. C1: shapes. C2: complex to complex only.
@@ -630,7 +625,7 @@ class BitcastConvertOp(FunctionFormOp):
         source, target = cast(AnyTensor, self.operand.type), cast(AnyTensor, self.result.type)
         both = isinstance(source.element_type, ComplexType), isinstance(target.element_type, ComplexType)
         self.require("C2", both[0] == both[1], lambda: f"cannot reinterpret {source} as {target}")
-        narrow, wide = _bits(source.element_type), _bits(target.element_type)
+        narrow, wide = bit_width(source.element_type), bit_width(target.element_type)
         low, high = source.get_shape(), target.get_shape()
         if narrow > wide:
             narrow, wide, low, high = wide, narrow, high, low

@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ComplexType, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, f64, i1, i32, i64
+from xdsl.dialects.builtin import ComplexType, DenseArrayBase, IntegerAttr, TensorType, i1, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
@@ -29,8 +29,6 @@ from stepwell.dialects.stablehlo.attrs import (
     ComparisonType,
     ComparisonTypeAttr,
     ResultAccuracyAttr,
-    ResultAccuracyMode,
-    ResultAccuracyModeAttr,
 )
 from stepwell.dialects.stablehlo.base import (
     ANY_KIND,
@@ -58,10 +56,6 @@ from stepwell.dialects.stablehlo.base import (
     tensor_of,
 )
 from stepwell.ir.shapes import compatible
-
-_DEFAULT_ACCURACY = ResultAccuracyAttr(
-    FloatAttr(0.0, f64), FloatAttr(0.0, f64), IntegerAttr(0, i64), ResultAccuracyModeAttr(ResultAccuracyMode.DEFAULT)
-)
 
 
 def real_type(value_type: Attribute) -> AnyTensor:
@@ -103,7 +97,6 @@ class TranscendentalOp(UnaryElementwiseOp, ABC):
     """A unary op whose accuracy may be requested by `result_accuracy`."""
 
     KINDS: ClassVar = FLOAT_OR_COMPLEX
-    DEFAULTS: ClassVar = {"result_accuracy": _DEFAULT_ACCURACY}
 
     result_accuracy = opt_prop_def(ResultAccuracyAttr)
 

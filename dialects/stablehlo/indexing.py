@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, IntegerAttr, TensorType
 from xdsl.ir import Attribute, Operation, Region, SSAValue
@@ -54,7 +54,6 @@ class GatherOp(StableHLOOp):
     """
 
     name = "stablehlo.gather"
-    DEFAULTS: ClassVar = {"indices_are_sorted": IntegerAttr.from_bool(False)}
 
     operand = operand_def(TensorType)
     start_indices = operand_def(TensorType)
@@ -111,10 +110,6 @@ class ScatterOp(StableHLOOp):
     """
 
     name = "stablehlo.scatter"
-    DEFAULTS: ClassVar = {
-        "indices_are_sorted": IntegerAttr.from_bool(False),
-        "unique_indices": IntegerAttr.from_bool(False),
-    }
 
     inputs = var_operand_def(TensorType)
     scatter_indices = operand_def(TensorType)
@@ -170,9 +165,12 @@ class ScatterOp(StableHLOOp):
                 cast(AnyTensor, value.type).element_type == cast(AnyTensor, update.type).element_type,
                 lambda v=value, u=update: f"input of type {v.type}, updates of type {u.type}",
             )
-        for value, result in zip(inputs, self.results, strict=True):
-            self.require_type("C24", result, value.type, "result")
-        scalars: list[Attribute] = [scalar_of(v.type) for v in inputs]
+        for value, update, result in zip(inputs, updates, self.results, strict=True):
+            same = shapes.compatible(_shape(result), _shape(value))
+            self.require("C24", same, lambda v=value, r=result: f"input of type {v.type}, result of type {r.type}")
+            self.require_promotable("C23", value, result.type, "input")
+            self.require_promotable("C23", update, result.type, "updates")
+        scalars: list[Attribute] = [scalar_of(r.type) for r in self.results]
         self.require_region("C23", self.update_computation, scalars * 2, scalars, "update_computation")
 
     @property

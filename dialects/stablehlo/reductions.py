@@ -135,7 +135,9 @@ class ReduceOp(StableHLOOp):
         inputs, inits = self._operands[:count], self._operands[count:]
         shape = self.shape_of(shapes.reduce, [_shape(v) for v in inputs], self.dimensions.get_values())
         accumulators: list[Attribute] = []
-        for init, result in zip(inits, self.results, strict=True):
+        for value, init, result in zip(inputs, inits, self.results, strict=True):
+            self.require_promotable("C6", value, result.type, "input")
+            self.require_promotable("C6", init, result.type, "init value")
             self.require("C2", not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
             self.require(
                 "C7",
@@ -326,7 +328,9 @@ class ReduceWindowOp(StableHLOOp):
         window = (self.window, self.strides, self.base_dilation, self.window_dilation, self.pads)
         shape = self.shape_of(shapes.reduce_window, [_shape(v) for v in inputs], *window)
         accumulators: list[Attribute] = []
-        for init, result in zip(inits, self.results, strict=True):
+        for value, init, result in zip(inputs, inits, self.results, strict=True):
+            self.require_promotable("C13", value, result.type, "input")
+            self.require_promotable("C13", init, result.type, "init value")
             self.require("C3", not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
             self.require(
                 "C15",
@@ -349,7 +353,7 @@ class SelectAndScatterOp(StableHLOOp):
     operand = operand_def(TensorType)
     source = operand_def(TensorType)
     init_value = operand_def(TensorType)
-    window_dimensions = opt_prop_def(DenseArrayBase)
+    window_dimensions = prop_def(DenseArrayBase)
     window_strides = opt_prop_def(DenseArrayBase)
     padding = opt_prop_def(DenseIntOrFPElementsAttr)
     select = region_def()
@@ -390,7 +394,7 @@ class SelectAndScatterOp(StableHLOOp):
     @property
     def window(self) -> tuple[int, ...]:
         """Extents of the window."""
-        return ints(self.window_dimensions, [1] * self.rank)
+        return ints(self.window_dimensions)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -412,7 +416,9 @@ class SelectAndScatterOp(StableHLOOp):
         same = scalar_of(self.source.type) == element
         self.require("C1", same, lambda: f"operand is {self.operand.type}, source {self.source.type}")
         accumulator = scalar_of(self.result.type)
-        self.require_type("C3", self.init_value, accumulator, "init_value")
+        self.require("C3", not _shape(self.init_value), lambda: f"init_value has type {self.init_value.type}")
+        self.require_promotable("C10", self.init_value, accumulator, "init_value")
+        self.require_promotable("C10", self.source, accumulator, "source")
         self.require_region("C9", self.select, [element, element], [TensorType(i1, [])], "select")
         self.require_region("C10", self.scatter, [accumulator, accumulator], [accumulator], "scatter")
         self.require(
@@ -427,7 +433,6 @@ class SortOp(StableHLOOp):
     """Sorts 1-d slices along `dimension` together, by `comparator` on pairs. C1 to C5: shapes, dimension, the region."""
 
     name = "stablehlo.sort"
-    DEFAULTS: ClassVar = {"dimension": i64_attr(-1), "is_stable": IntegerAttr.from_bool(False)}
 
     inputs = var_operand_def(TensorType)
     dimension = opt_prop_def(IntegerAttr)
