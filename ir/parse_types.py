@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 from xdsl.dialects.builtin import AnyFloat, BytesAttr, DenseIntOrFPElementsAttr, IntegerType
 from xdsl.ir import Attribute
 from xdsl.utils.lexer import Span
@@ -18,6 +21,9 @@ _BUILTIN_TYPES = (
     *("i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "si32", "index", "none"),
     *("f16", "bf16", "f32", "f64", "f80", "f128", "tf32", "complex", "tuple", "tensor", "memref", "vector"),
 )
+_HEX_HINT = 'write the data as one hexadecimal string: dense<"0x...">'
+_NUMBERS = re.compile(r"\[[\[\]0-9eE+., \t\r\n-]*+")
+_LONG_LITERAL = 4096
 _INT64_MAX = (1 << 63) - 1
 
 
@@ -106,6 +112,8 @@ class TypeParser(LocatedParser):
             shape = [0]
         elif (text := self.parse_optional_str_literal()) is None:
             self._literal_count = 0
+            if (numbers := self._read_numbers()) is not None:
+                return self._dense_from_numbers(numbers, type, start)
             elements, shape = self._parse_tensor_literal()
         self.parse_punctuation(">", " in dense attribute")
         if type is None:
@@ -115,13 +123,52 @@ class TypeParser(LocatedParser):
             return self._dense_from_hex(text, type, start)
         return self._dense_from_elements(elements, shape, type, start)
 
+    def _read_numbers(self) -> Any | None:
+        """The nested lists of a long literal of decimal numbers, read in one go; None when it is short or otherwise."""
+        start = self._current_token.span.start
+        match = _NUMBERS.match(self.lexer.input.content, start)
+        if match is None or match.end() - start < _LONG_LITERAL:
+            return None
+        text = match[0].rstrip()
+        if text.count(",") > self._limits.literal_elements:
+            self.fail(
+                f"a dense literal of more than {self._limits.literal_elements} written elements",
+                self._current_token.span,
+                _HEX_HINT,
+            )
+        try:
+            numbers = np.array(json.loads(text), dtype=object)
+        except ValueError:
+            return None  # Not rectangular, or a form JSON lacks: the slow path says what is wrong.
+        self._resume_from(start + len(text))
+        return numbers
+
+    def _dense_from_numbers(self, numbers: Any, type: Any, span: Span) -> DenseIntOrFPElementsAttr[Any]:
+        self.parse_punctuation(">", " in dense attribute")
+        if type is None:
+            self.parse_punctuation(":", " in dense attribute")
+            type = self._parse_dense_literal_type()
+        shape, type_shape = list(numbers.shape), list(type.get_shape())
+        if shape != type_shape:
+            self.fail(f"the literal has shape {shape} but its type {type} has {type_shape}", span)
+        values = numbers.ravel().tolist()
+        if not isinstance(type.element_type, AnyFloat) and any(isinstance(value, float) for value in values):
+            self.fail(f"the literal has elements that are not integers, but its type is {type}", span)
+        return DenseIntOrFPElementsAttr(type, BytesAttr(self._packed(type.element_type, (), values, span)))
+
+    def _packed(self, element_type: Any, elements: Sequence[Any], values: Sequence[Any], span: Span) -> bytes:
+        try:
+            return _pack(element_type, elements, values)
+        except Exception as error:
+            self.fail(f"an element does not fit in {element_type}: {error}", span)
+
     def _parse_tensor_literal_element(self) -> Any:
         self._literal_count += 1
         if self._literal_count > self._limits.literal_elements:
             self.fail(
                 f"a dense literal of more than {self._limits.literal_elements} written elements",
                 self._current_token.span,
-                'write the data as one hexadecimal string: dense<"0x...">',
+                _HEX_HINT,
             )
         return super()._parse_tensor_literal_element()
 
@@ -150,10 +197,7 @@ class TypeParser(LocatedParser):
             return DenseIntOrFPElementsAttr.from_list(type, [])
         if shape and shape != type_shape:
             self.fail(f"the literal has shape {shape} but its type {type} has {type_shape}", span)
-        try:
-            data = _pack(type.element_type, elements, values)
-        except Exception as error:
-            self.fail(f"an element does not fit in {type.element_type}: {error}", span)
+        data = self._packed(type.element_type, elements, values, span)
         if not shape:
             return self._splat(data, count, type)
         return DenseIntOrFPElementsAttr(type, BytesAttr(data))

@@ -18,7 +18,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.parser.core import ForwardDeclaredValue, UnresolvedOperand
 from xdsl.traits import IsolatedFromAbove
-from xdsl.utils.exceptions import MultipleSpansParseError, ParseError
+from xdsl.utils.exceptions import MultipleSpansParseError, ParseError, VerifyException
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
 
@@ -405,6 +405,8 @@ def _unexpected_diagnostic(error: Exception, source: Source, parser: SourceParse
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if isinstance(error, RecursionError):
         text = "the program is nested too deep"
+    elif not isinstance(error, VerifyException | ValueError):
+        text = f"{type(error).__name__}: {text}"
     what = f"cannot parse this operation: {text[:400]}" if spans else text[:400]
     return Diagnostic("error", _span_location(span, source), what)
 

@@ -22,6 +22,7 @@ from xdsl.rewriter import Rewriter as BlockRewriter
 
 from stepwell.ir.effects import EffectCache, is_trivially_dead
 from stepwell.ir.errors import CompileError
+from stepwell.ir.instrumentation import count as count_statistic
 
 Pattern = Callable[[Operation, "Rewriter"], bool]
 Folder = Callable[[Operation, Sequence[Attribute | None]], Sequence[SSAValue | Attribute] | None]
@@ -191,7 +192,9 @@ def rewrite_greedily(
     cache = EffectCache()
     count = 0
     recent: list[str] = []
+    visited = 0
     while (op := worklist.pop()) is not None:
+        visited += 1
         rewriter.location = op.location
         if is_trivially_dead(op, cache):
             rewriter.erase(op)
@@ -205,6 +208,8 @@ def rewrite_greedily(
         if count >= limit:
             names = ", ".join(dict.fromkeys(recent))
             raise NonTerminationError(f"rewriting did not end after {count} rewrites; still applying: {names}")
+    count_statistic("visited", visited)
+    count_statistic("rewritten", count)
     return count
 
 

@@ -6,7 +6,9 @@ import random
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, LocationAttr, ModuleOp, NameLoc, UnknownLoc
 
@@ -20,8 +22,9 @@ from stepwell.ir.verify import verify_module
 ADD = "func.func @f(%arg0: f32) -> f32 {\n  %0 = arith.addf %arg0, %arg0 : f32\n  return %0 : f32\n}\n"
 
 
-def parse(text: str | bytes, **options: object) -> ModuleOp:
-    return parse_module(text, "t.mlir", context(), **options)  # pyright: ignore[reportArgumentType]
+def parse(text: str | bytes, *, unregistered: bool = False, **options: object) -> ModuleOp:
+    known = context(allow_unregistered=unregistered)
+    return parse_module(text, "t.mlir", known, **options)  # pyright: ignore[reportArgumentType]
 
 
 def failure(text: str | bytes, **options: object) -> Diagnostic:
@@ -182,6 +185,33 @@ def test_hexadecimal_floats_are_bit_patterns():
     first, second, _ = next(iter(module.ops)).regions[0].block.ops
     assert dense_to_array(first.properties["value"]).tolist() == [float("-inf"), 1.0, 2.0]  # pyright: ignore
     assert dense_to_array(second.properties["value"]).astype(float).tolist() == [float("inf")] * 2  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("element", "dtype"), [("f32", np.float32), ("f64", np.float64), ("i16", np.int16), ("ui64", np.uint64)]
+)
+def test_long_literals_read_as_short_ones_do(element: str, dtype: type[np.generic]):
+    rng = np.random.default_rng(3)
+    array: np.ndarray[Any, np.dtype[Any]] = rng.integers(-(2**15), 2**15, (40, 50))
+    if element == "ui64":
+        array = rng.integers(0, 2**64 - 1, (40, 50), np.uint64)
+    if element[0] == "f":
+        array = rng.standard_normal((40, 50)) * 10.0 ** rng.integers(-30, 30, (40, 50))
+    array = array.astype(dtype)
+    text = str(array.tolist())
+    assert len(text) > 4096
+
+    def values(literal: str, shape: str) -> np.ndarray[Any, np.dtype[Any]]:
+        type_text = f"tensor<{shape}x{element}>"
+        module = parse(f'"test.constant"() {{value = dense<{literal}> : {type_text}}} : () -> ()', unregistered=True)
+        constant = next(iter(module.ops))
+        return dense_to_array(constant.attributes["value"])  # pyright: ignore
+
+    np.testing.assert_array_equal(values(text, "40x50"), array)
+    np.testing.assert_array_equal(values(str(array[0].tolist()), "50"), array[0])
+    assert "has shape [40, 50]" in failure(f"#a = dense<{text}> : tensor<50x40x{element}>").message
+    ragged = text.replace("], [", ", 1], [", 1)
+    assert "inconsistent" in failure(f"#a = dense<{ragged}> : tensor<40x50x{element}>").message
 
 
 @pytest.mark.parametrize("text", ["", "\n", "// only a comment\n"])
