@@ -18,8 +18,7 @@ After:
     }
     func.func @main(%a: memref<8xf32>, %out: memref<8xf32>, %workers: memref<?x0xi8>) {
       kernel.launch @k ins(%a : memref<8xf32>) outs(%out : memref<8xf32>)
-
-Return:
+      func.return
     }
 
 Needs: step 4 (no `linalg` in kernels), static shapes. Keeps: everything that is not a tensor.
