@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap, AffineSymExpr
 
+from stepwell.dialects import vector
 from stepwell.ir.builder import LocatedBuilder, OpT
 
 Index = int | SSAValue
@@ -69,7 +70,19 @@ class Emitter:
         known = self._constants.get((value, kind))
         if known is not None:
             return known
-        op = arith.ConstantOp.create(result_types=[kind], properties={"value": value})
+        result = self._at_top(arith.ConstantOp.create(result_types=[kind], properties={"value": value}))
+        self._constants[value, kind] = result
+        return result
+
+    def constant_mask(self, sizes: Sequence[int], shape: Sequence[int]) -> SSAValue:
+        """A mask of the leading lanes, one op per distinct mask, at the kernel's top."""
+        op = vector.ConstantMaskOp(sizes, shape)
+        key = (op.mask_dim_sizes, op.result.type)
+        if key not in self._constants:
+            self._constants[key] = self._at_top(op)
+        return self._constants[key]
+
+    def _at_top(self, op: Operation) -> SSAValue:
         saved = self._builder.insertion_point
         if self._last_constant is not None:
             point = InsertPoint.after(self._last_constant)
@@ -80,7 +93,6 @@ class Emitter:
         # Inserting at the start moves no other point: points name an op or a block's end.
         self._builder.insertion_point = saved
         self._last_constant = op
-        self._constants[value, kind] = op.results[0]
         return op.results[0]
 
     def index(self, value: Index) -> SSAValue:

@@ -36,10 +36,11 @@ from xdsl.ir.affine import (
 )
 
 from stepwell.dialects import vector
-from stepwell.passes.schedules.emit import INDEX, Emitter, Index
+from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 from stepwell.passes.schedules.nest import (
     Access,
     Nest,
+    coefficient,
     is_contiguous,
     step_in_memory,
     strides_of,
@@ -49,11 +50,26 @@ from stepwell.passes.schedules.nest import (
 
 @dataclass(frozen=True)
 class Lanes:
-    """The vector dim, how many lanes, and which of them count (None: all)."""
+    """The vector dims (outermost first), lanes along each, and which lanes count (None: all)."""
 
-    dim: int
-    width: int
+    dims: tuple[int, ...]
+    shape: tuple[int, ...]
     mask: SSAValue | None = None
+
+    @property
+    def dim(self) -> int:
+        """The innermost vector dim."""
+        return self.dims[-1]
+
+    @property
+    def width(self) -> int:
+        """Lanes along the innermost vector dim."""
+        return self.shape[-1]
+
+
+def lanes_along(dim: int, width: int, mask: SSAValue | None = None) -> Lanes:
+    """Lanes along one dim."""
+    return Lanes((dim,), (width,), mask)
 
 
 @dataclass
@@ -73,16 +89,16 @@ def is_vector(value: SSAValue) -> bool:
     return isinstance(value.type, VectorType)
 
 
-def vector_of(element: Attribute, width: int) -> VectorType:
-    """`vector<width x element>`."""
-    return VectorType(element, [width])
+def vector_of(element: Attribute, shape: int | Sequence[int]) -> VectorType:
+    """`vector<shape x element>`."""
+    return VectorType(element, [shape] if isinstance(shape, int) else list(shape))
 
 
-def broadcast(em: Emitter, value: SSAValue, width: int) -> SSAValue:
+def broadcast(em: Emitter, value: SSAValue, shape: int | Sequence[int]) -> SSAValue:
     """A scalar in all lanes; constants become dense constants."""
     if is_vector(value):
         return value
-    kind = vector_of(value.type, width)
+    kind = vector_of(value.type, shape)
     if isinstance(value.owner, arith.ConstantOp) and not isinstance(value.type, IndexType):
         return em.splat(value.owner.value, kind)
     return em.add(upstream_vector.BroadcastOp(value, kind)).results[0]
@@ -92,7 +108,7 @@ def all_lanes(em: Emitter, lanes: Lanes) -> SSAValue:
     """The mask as a value."""
     if lanes.mask is not None:
         return lanes.mask
-    return em.splat(IntegerAttr(-1, i1), vector_of(i1, lanes.width))
+    return em.splat(IntegerAttr(-1, i1), vector_of(i1, lanes.shape))
 
 
 def _transfer_properties(rank: int, vector_rank: int) -> tuple[ArrayAttr[BoolAttr], AffineMapAttr]:
@@ -129,6 +145,8 @@ def transfer_write(
 def read(em: Emitter, access: Access, point: Point) -> SSAValue:
     """Read an access: scalar, contiguous vector, or gathered."""
     lanes = point.lanes
+    if lanes is not None and len(lanes.dims) == 2:
+        return _read_tile(em, access, point, lanes)
     indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
     if lanes is None or not uses_dim(access.exprs, lanes.dim):
         return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
@@ -138,6 +156,68 @@ def read(em: Emitter, access: Access, point: Point) -> SSAValue:
     if step is not None:
         return _gather(em, access, indices, _multiples(em, step, lanes.width), lanes)
     return _gather_positions(em, access, point, lanes)
+
+
+def is_tile(exprs: Sequence[AffineExpr], dims: Sequence[int]) -> bool:
+    """The last two indices step by one along the two dims, nothing else moves."""
+    if len(exprs) < 2:
+        return False
+    outer, inner = dims
+    return (
+        is_contiguous(exprs, inner)
+        and coefficient(exprs[-2], outer) == 1
+        and not uses_dim([*exprs[:-2], exprs[-1]], outer)
+    )
+
+
+def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAValue:
+    """Read for two vector dims: a scalar, a tile, a row spread over rows, or row by row."""
+    outer, inner = lanes.dims
+    if not uses_dim(access.exprs, outer):
+        row = Lanes((inner,), (lanes.shape[1],), row_mask(em, lanes))
+        value = read(em, access, Point(point.index, row))
+        if not is_vector(value):
+            return value
+        return em.add(upstream_vector.BroadcastOp(value, vector_of(access.element, lanes.shape))).results[0]
+    if is_tile(access.exprs, lanes.dims):
+        indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
+        return transfer_read(em, access.value, indices, lanes.shape, lanes.mask)
+    rows: list[SSAValue] = []
+    for i in range(lanes.shape[0]):
+        index = list(point.index)
+        index[outer] = em.apply(AffineExpr.dimension(0) + i, [index[outer]])
+        value = read(em, access, Point(index, Lanes((inner,), (lanes.shape[1],), row_mask(em, lanes))))
+        rows.append(broadcast(em, value, lanes.shape[1]))
+    tile = em.splat(number(access.element, 0), vector_of(access.element, lanes.shape))
+    for i, row in enumerate(rows):
+        tile = em.add(upstream_vector.InsertOp(row, tile, [i])).result
+    return tile
+
+
+def row_mask(em: Emitter, lanes: Lanes) -> SSAValue | None:
+    """The mask of one row of a tile (tiles mask columns only)."""
+    if lanes.mask is None:
+        return None
+    assert isinstance(lanes.mask.owner, vector.ConstantMaskOp)
+    return em.constant_mask([lanes.mask.owner.mask_dim_sizes.get_values()[-1]], lanes.shape[1:])
+
+
+def write_tile(
+    em: Emitter, value: SSAValue, target: SSAValue, exprs: Sequence[AffineExpr], index: Sequence[Index], lanes: Lanes
+) -> SSAValue:
+    """Write for two vector dims: a tile at once, or row by row."""
+    value = broadcast(em, value, lanes.shape)
+    outer = lanes.dims[0]
+    if is_tile(exprs, lanes.dims):
+        return transfer_write(em, value, target, [em.apply(e, index) for e in exprs], lanes.mask)
+    assert isinstance(value.type, VectorType)
+    for i in range(lanes.shape[0]):
+        at = list(index)
+        at[outer] = em.apply(AffineExpr.dimension(0) + i, [at[outer]])
+        kind = vector_of(value.type.element_type, lanes.shape[1])
+        row = em.add(upstream_vector.ExtractOp(value, [i], kind)).result
+        target = transfer_write(em, row, target, [em.apply(e, at) for e in exprs], row_mask(em, lanes))
+    return target
 
 
 def _multiples(em: Emitter, step: int, width: int) -> SSAValue:
@@ -208,8 +288,10 @@ def gather_at(em: Emitter, base: SSAValue, positions: Sequence[SSAValue], lanes:
 def lane_indices(em: Emitter, point: Point, dim: int) -> SSAValue:
     """The index of `dim` per lane: a scalar, or a vector along the vector dim."""
     lanes = point.lanes
-    if lanes is None or lanes.dim != dim:
+    if lanes is None or dim not in lanes.dims:
         return em.index(point.index[dim])
+    if len(lanes.dims) == 2:
+        return _tile_indices(em, point, dim, lanes)
     step = em.add(vector.StepOp(lanes.width)).result
     start = broadcast(em, em.index(point.index[dim]), lanes.width)
     return em.add(arith.AddiOp(start, step)).result
@@ -303,9 +385,9 @@ class BodyEvaluator:
         results: Sequence[Attribute] = [r.type for r in op.results]
         if any(is_vector(o) for o in operands):
             assert point.lanes is not None
-            width = point.lanes.width
-            operands = [broadcast(self.em, o, width) for o in operands]
-            results = [vector_of(t, width) for t in results]
+            shape = point.lanes.shape
+            operands = [broadcast(self.em, o, shape) for o in operands]
+            results = [vector_of(t, shape) for t in results]
         copy = type(op).create(
             operands=operands,
             result_types=results,

@@ -117,16 +117,27 @@ def nest_phase(builder: KernelBuilder, ops: Sequence[Operation], nests: Sequence
         for (_, output), home in zip(stored, homes, strict=True):
             builder.define(output.original, home, builder.home(home))
         return
-    plan = plan_space(nests, machine)
     targets = [_target(builder, op, output, home) for (op, output), home in zip(stored, homes, strict=True)]
-    chunk_dim, chunk, tasks = choose_chunks(plan, nests, targets, machine)
-
-    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-        return _emit_task(builder, nests, plan, targets, (chunk_dim, chunk, tasks), ivs[0], outs)
-
-    results = builder.phase([tasks], homes, task)
+    results = space_phase(builder, nests, targets, homes, machine)
     for (_, output), home, result in zip(stored, homes, results, strict=True):
         builder.define(output.original, result, builder.home(home))
+
+
+def space_phase(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """The phase itself: tasks over a parallel dim, each looping over its part of the space."""
+    plan = plan_space(nests, machine)
+    cut = choose_chunks(plan, nests, targets, machine)
+
+    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        return _emit_task(builder, nests, plan, targets, cut, ivs[0], outs)
+
+    return builder.phase([cut[2]], homes, task)
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:
@@ -254,10 +265,4 @@ def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue) -> SS
     output = Output(target, exprs, reduced=False)
     given = Access(source, exprs) if isinstance(source.type, TensorType) else source
     nest = Nest(shape, (False,) * len(shape), [given], [output], None, builder.em.location)
-    plan = plan_space([nest], Machine(16))
-    targets = [Target(output, exprs)]
-
-    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-        return _emit_task(builder, [nest], plan, targets, (None, 0, 1), ivs[0], outs)
-
-    return builder.phase([1], [target], task)[0]
+    return space_phase(builder, [nest], [Target(output, exprs)], [target], Machine(16))[0]

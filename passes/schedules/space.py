@@ -18,7 +18,6 @@ from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import Attribute, BlockArgument, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
-from stepwell.dialects import vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.lanes import (
@@ -29,6 +28,7 @@ from stepwell.passes.schedules.lanes import (
     broadcast,
     can_vectorize,
     is_vector,
+    lanes_along,
     read,
     transfer_read,
     unused,
@@ -284,23 +284,23 @@ class SpaceEmitter:
         em, width = self.em, self.plan.width
         if isinstance(extent, int):
             main = extent - extent % width
-            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, Lanes(dim, width)))
+            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)))
             rest = extent - main
             if not rest:
                 return values
             narrow = width if dim in self.plan.inner else min(width, 1 << (rest - 1).bit_length())
             mask = None
             if narrow != rest:
-                mask = em.add(vector.ConstantMaskOp([rest], [narrow])).result
-            return trip(main, values, Lanes(dim, narrow, mask))
+                mask = em.constant_mask([rest], [narrow])
+            return trip(main, values, lanes_along(dim, narrow, mask))
         count = em.index(extent)
         rest = em.add(arith.RemUIOp(count, em.index(width))).result
         main = em.add(arith.SubiOp(count, rest)).result
-        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, Lanes(dim, width)))
+        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)))
 
         def tail(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             mask = em.add(upstream_vector.CreateMaskOp([rest], vector_of(i1, width))).results[0]
-            return trip(iv, args, Lanes(dim, width, mask))
+            return trip(iv, args, lanes_along(dim, width, mask))
 
         return em.loop(main, count, width, values, tail)
 

@@ -9,6 +9,15 @@ from xdsl.ir import Operation, SSAValue
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription
 from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.contraction import (
+    Contraction,
+    Tiling,
+    choose_tiling,
+    find_contraction,
+    must_pack_a,
+    must_pack_b,
+    schedule_contraction,
+)
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
@@ -30,6 +39,10 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         "tasks": machine.cores * 4 if machine.cores > 1 else 1,
         "grain": GRAIN,
     }
+    if forced in ("", "contraction"):
+        tiled = _first_tiling(func, machine)
+        if tiled is not None:
+            return "contraction", {**common, **tiled}, "sum of products in register tiles, epilogue on the tile"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
@@ -38,6 +51,47 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         rows = "the rows are not contiguous"
     reason = rows if isinstance(rows, str) else "asked for"
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
+
+
+def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | None:
+    """The tiling of the kernel's first contraction worth tiles, as parameters."""
+    for op in func.body.block.ops:
+        found = find_contraction(op)
+        if not isinstance(found, Contraction):
+            continue
+        tiling = choose_tiling(found, machine.vector_bytes, machine.registers, machine.l2_bytes)
+        if isinstance(tiling, Tiling):
+            return {
+                "mr": tiling.mr,
+                "nr": tiling.nr,
+                "k_unroll": tiling.unroll,
+                "pack_a": int(tiling.pack_a),
+                "pack_b": int(tiling.pack_b),
+                "block": tiling.block,
+            }
+    return None
+
+
+def _tiling_for(numbers: dict[str, int], vector_bytes: int) -> Callable[[Contraction], Tiling | str]:
+    """The schedule's numbers, corrected where an operand's layout or extent leaves no choice."""
+
+    def tiling(found: Contraction) -> Tiling | str:
+        chosen = choose_tiling(found, vector_bytes, 32 if vector_bytes == 64 else 16, 1 << 20)
+        if not isinstance(chosen, Tiling):
+            return chosen
+        depth = found.sizes[found.reduced[-1]]
+        unroll = numbers.get("k_unroll", chosen.unroll)
+        return Tiling(
+            mr=min(numbers.get("mr", chosen.mr), found.rows),
+            nr=numbers.get("nr", chosen.nr),
+            unroll=unroll if depth % max(1, unroll) == 0 else chosen.unroll,
+            pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found),
+            pack_b=bool(numbers.get("pack_b", chosen.pack_b)) or must_pack_b(found),
+            block=max(1, numbers.get("block", chosen.block)),
+            vector_bytes=vector_bytes,
+        )
+
+    return tiling
 
 
 def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
@@ -69,6 +123,8 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     rows = find_rows(func) if schedule.strategy.data == "rows" else ""
     if isinstance(rows, RowShape):
         schedule_rows(builder, rows, machine)
+    elif schedule.strategy.data == "contraction":
+        schedule_contraction(builder, machine, _tiling_for(numbers, machine.vector_bytes))
     else:
         schedule_loops(builder, machine)
     builder.finish()

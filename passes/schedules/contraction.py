@@ -1,0 +1,700 @@
+"""The `contraction` strategy: sums of products as register tiles of vectors, with the epilogue done on the tile.
+
+The loop dims of `C[..] += A[..] * B[..]` are classed by who uses them: batch (all three), m (A and C), n (B and C; one of
+them is last in C and becomes the vector dim), k (A and B). One m and one n dim are tiled by mr x nr, the others are
+looped over. An operand is copied to scratch first when its layout (or element type) does not suit the inner loop: B as
+panels `[..][n/nr][k][nr]`, A as rows `[..][m][k]` padded against cache-set conflicts. Tiles at the edges have their own,
+static, size. Every other op of the kernel is done by the `loops` strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from xdsl.dialects import arith, linalg
+from xdsl.dialects.builtin import TensorType, VectorType
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+
+from stepwell.dialects import kernel, vector
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.emit import Emitter, Index, number
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
+from stepwell.passes.schedules.lanes import (
+    BodyEvaluator,
+    Lanes,
+    Point,
+    broadcast,
+    can_vectorize,
+    is_tile,
+    read,
+    transfer_read,
+    unused,
+    vector_of,
+    write_tile,
+)
+from stepwell.passes.schedules.loops import escapes, flush, joins, space_phase
+from stepwell.passes.schedules.nest import (
+    Access,
+    Nest,
+    Output,
+    coefficient,
+    generic_extents,
+    is_contiguous,
+    uses_dim,
+)
+from stepwell.passes.schedules.space import Machine, Target
+
+CASTS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp, arith.TruncFOp)
+PRODUCTS: dict[type[Operation], type[Operation]] = {arith.AddfOp: arith.MulfOp, arith.AddiOp: arith.MuliOp}
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The numbers of a contraction's schedule."""
+
+    mr: int
+    nr: int
+    unroll: int
+    pack_a: bool
+    pack_b: bool
+    block: int
+    """Panels of B worked on together, so that they stay in the L2 cache."""
+    vector_bytes: int
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """A generic understood as a contraction: operand positions, casts, dims."""
+
+    op: linalg.GenericOp
+    sizes: tuple[int, ...]
+    a: int
+    b: int
+    a_casts: tuple[Operation, ...]
+    b_casts: tuple[Operation, ...]
+    m: int | None
+    n: int
+    outer: tuple[int, ...]
+    reduced: tuple[int, ...]
+
+    @property
+    def accumulator(self) -> Attribute:
+        """The element type of C."""
+        kind = self.op.results[0].type
+        assert isinstance(kind, TensorType)
+        return kind.element_type
+
+    @property
+    def maps(self) -> tuple[AffineMap, ...]:
+        """Indexing maps of A, B, C."""
+        maps = indexing_maps(self.op)
+        return maps[self.a], maps[self.b], maps[-1]
+
+    @property
+    def rows(self) -> int:
+        """Extent of m (1 when there is none)."""
+        return 1 if self.m is None else self.sizes[self.m]
+
+
+def find_contraction(op: Operation) -> Contraction | str:
+    """Read a generic as a contraction, or say why it is none."""
+    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1 or len(op.inputs) != 2:
+        return "not a generic of two inputs and one output"
+    chains = _product_of(op)
+    if chains is None:
+        return "the body is no sum of products"
+    maps = indexing_maps(op)
+    if not all(isinstance(e, AffineDimExpr) for e in maps[2].results) or not maps[2].results:
+        return "the output is a scalar"
+    last = maps[2].results[-1]
+    assert isinstance(last, AffineDimExpr)
+    kinds = iterator_kinds(op)
+    used = [[uses_dim(m.results, d) for m in maps] for d in range(len(kinds))]
+    for d, (kind, flags) in enumerate(zip(kinds, used, strict=True)):
+        expected = [True, True, False] if kind != "parallel" else [flags[0], flags[1], True]
+        if flags != expected or not (flags[0] or flags[1]):
+            return f"d{d} is none of batch, m, n, k"
+    if used[last.position][:2] == [True, True]:
+        return "the last dim of the output is a batch dim"
+    a, b = (0, 1) if used[last.position][1] else (1, 0)
+    return _classify(op, (a, b), chains, last.position, used)
+
+
+def _classify(
+    op: linalg.GenericOp,
+    order: tuple[int, int],
+    chains: tuple[tuple[Operation, ...], tuple[Operation, ...]],
+    n: int,
+    used: Sequence[Sequence[bool]],
+) -> Contraction:
+    a, b = order
+    sizes = generic_extents(op)
+    maps = indexing_maps(op)
+    rows = [d for d, flags in enumerate(used) if flags[a] and not flags[b] and flags[2]]
+    preferred = [d for d in rows if is_tile(maps[2].results, (d, n))]
+    m = max(preferred or rows, key=lambda d: sizes[d], default=None)
+    if m is not None and preferred and sizes[m] * 4 < max(sizes[d] for d in rows):
+        m = max(rows, key=lambda d: sizes[d])
+    outer = tuple(d for d, flags in enumerate(used) if flags[2] and d not in (m, n))
+    reduced = [d for d, flags in enumerate(used) if not flags[2]]
+    reduced.sort(key=lambda d: is_contiguous(maps[a].results, d))
+    return Contraction(op, sizes, a, b, chains[a], chains[b], m, n, outer, tuple(reduced))
+
+
+def _product_of(op: linalg.GenericOp) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
+    """The casts of both factors when the body is `acc + f(a) * g(b)`."""
+    block = op.body.block
+    yielded = block.last_op
+    assert isinstance(yielded, linalg.YieldOp)
+    total = yielded.operands[0].owner
+    if not isinstance(total, Operation) or type(total) not in PRODUCTS:
+        return None
+    accumulator = block.args[2]
+    terms = [o for o in total.operands if o is not accumulator]
+    if len(terms) != 1 or not accumulator.has_one_use():
+        return None
+    product = terms[0].owner
+    if not isinstance(product, Operation) or type(product) is not PRODUCTS[type(total)]:
+        return None
+    chains: dict[int, tuple[Operation, ...]] = {}
+    for factor in product.operands:
+        casts: list[Operation] = []
+        while isinstance(factor.owner, Operation):
+            if not isinstance(factor.owner, CASTS):
+                return None
+            casts.insert(0, factor.owner)
+            factor = factor.owner.operands[0]
+        if not isinstance(factor, BlockArgument) or factor.index in chains:
+            return None
+        chains[factor.index] = tuple(casts)
+    count = 2 + sum(len(c) for c in chains.values())
+    if set(chains) != {0, 1} or len(list(block.ops)) != count + 1:
+        return None
+    return chains[0], chains[1]
+
+
+def choose_tiling(found: Contraction, vector_bytes: int, registers: int, l2_bytes: int) -> Tiling | str:
+    """Tile sizes and packing for a machine, or why other loops do better."""
+    lanes = max(1, vector_bytes // byte_width(found.accumulator))
+    depth = prod(found.sizes[d] for d in found.reduced)
+    columns = found.sizes[found.n]
+    if vector_bytes == 0:
+        return "scalar code"
+    if 0 in found.sizes:
+        return "an empty space"
+    b_direct = _b_is_direct(found)
+    if columns < 4 or depth * columns * found.rows < 64:
+        return "too small for tiles"
+    if found.rows < 4 and not b_direct:
+        return "few rows and columns that are not contiguous: dot products"
+    per_row = {32: 2, 16: 2}[registers]
+    most = {32: 14, 16: 6 if vector_bytes > 16 else 4}[registers]
+    if found.rows < 4:
+        per_row = 8 // max(1, found.rows) if registers == 32 else 6 // max(1, found.rows)
+    nr = min(per_row * lanes, -(-columns // lanes) * lanes)
+    panels = -(-found.rows // most)
+    mr = -(-found.rows // panels)
+    panel_bytes = depth * nr * byte_width(found.accumulator)
+    big = depth * columns * byte_width(found.accumulator) > 128 << 10 and found.rows >= 4 * most
+    pack_b = not b_direct or bool(found.b_casts) or big
+    pack_a = not _a_is_direct(found) or bool(found.a_casts) or (_a_conflicts(found) and columns >= 4 * nr)
+    unroll = next(u for u in (4, 2, 1) if found.sizes[found.reduced[-1]] % u == 0)
+    block = max(1, l2_bytes // 2 // max(1, panel_bytes))
+    return Tiling(mr, nr, unroll, pack_a, pack_b, block, vector_bytes)
+
+
+def must_pack_a(found: Contraction) -> bool:
+    """A cannot be read where it is."""
+    return not _a_is_direct(found) or bool(found.a_casts)
+
+
+def must_pack_b(found: Contraction) -> bool:
+    """B cannot be read where it is."""
+    return not _b_is_direct(found) or bool(found.b_casts)
+
+
+def _b_is_direct(found: Contraction) -> bool:
+    exprs = found.maps[1].results
+    return len(exprs) >= 2 and is_contiguous(exprs, found.n)
+
+
+def _a_is_direct(found: Contraction) -> bool:
+    exprs = found.maps[0].results
+    if len(exprs) < 2:
+        return False
+    if found.m is None or found.rows == 1:
+        return True
+    return coefficient(exprs[-2], found.m) == 1 and not uses_dim([*exprs[:-2], exprs[-1]], found.m)
+
+
+def _a_conflicts(found: Contraction) -> bool:
+    """Rows of A that lie a multiple of 4 KB apart fall into one cache set."""
+    kind = found.op.inputs[found.a].type
+    assert isinstance(kind, TensorType)
+    return found.rows > 4 and kind.get_shape()[-1] * byte_width(kind.element_type) % 4096 == 0
+
+
+def schedule_contraction(
+    builder: KernelBuilder, machine: Machine, tilings: Callable[[Contraction], Tiling | str]
+) -> None:
+    """Contractions of the kernel as tiles, with the pointwise ops on their results; the rest as loops."""
+    ops = [o for o in builder.func.body.block.ops if o is not builder.func.return_op]
+    done: list[Operation] = []
+    group: list[Operation] = []
+    for op in ops:
+        if op in done:
+            continue
+        if is_scheduled(op) and group and joins(group, op):
+            group.append(op)
+            continue
+        if is_scheduled(op) or any(o.owner in group for o in op._operands):  # pyright: ignore[reportPrivateUsage]
+            flush(builder, group, machine)
+        found = find_contraction(op)
+        tiling = tilings(found) if isinstance(found, Contraction) else found
+        if isinstance(found, Contraction) and isinstance(tiling, Tiling) and _init_suits(builder, found):
+            done += _ContractionPhase(builder, found, tiling, machine).emit()
+        elif not builder.pass_through(op):
+            group.append(op)
+    flush(builder, group, machine)
+
+
+def _init_suits(builder: KernelBuilder, found: Contraction) -> bool:
+    """The accumulator starts from one number, or from a tensor (read by tiles)."""
+    del builder
+    return found.op.body.block.args[2].type == found.accumulator
+
+
+def epilogue_of(found: Contraction) -> list[linalg.GenericOp]:
+    """The pointwise generics after a contraction that can be done on its tiles."""
+    result = found.op.results[0]
+    shape = result.type.get_shape()  # pyright: ignore[reportAttributeAccessIssue]
+    taken: list[linalg.GenericOp] = []
+    values: list[SSAValue] = [result]
+    op: Operation | None = found.op.next_op
+    while op is not None:
+        if isinstance(op, linalg.GenericOp) and any(o in values for o in op.operands):
+            if not _pointwise(op, values, shape):
+                break
+            taken.append(op)
+            values += op.results
+        elif any(o in values for o in op.operands) and not op.name.endswith("return"):
+            break
+        elif is_scheduled(op) and not isinstance(op, linalg.FillOp):
+            break
+        op = op.next_op
+    return taken
+
+
+def _pointwise(op: linalg.GenericOp, values: Sequence[SSAValue], shape: Sequence[int]) -> bool:
+    maps = indexing_maps(op)
+    rank = len(shape)
+    identity = tuple(AffineExpr.dimension(d) for d in range(rank))
+    if any(k != "parallel" for k in iterator_kinds(op)) or generic_extents(op) != tuple(shape):
+        return False
+    if any(m.results != identity for m in maps[len(op.inputs) :]):
+        return False
+    if any(o in values and m.results != identity for o, m in zip(op.inputs, maps, strict=False)):
+        return False
+    if any(o in values for o in op.outputs):
+        return False
+    body = op.body.block
+    if any(not unused(a) for a in body.args[len(op.inputs) :]):
+        return False
+    return can_vectorize(body) and not any(o.name == "tensor.extract" for o in body.ops)
+
+
+class _ContractionPhase:
+    """Emits the packing and the main phase of one contraction."""
+
+    def __init__(self, builder: KernelBuilder, found: Contraction, tiling: Tiling, machine: Machine):
+        self.builder = builder
+        self.found = found
+        self.tiling = tiling
+        self.machine = machine
+        self.em: Emitter = builder.em
+        self.nest = builder.nest(found.op)
+        self.epilogue = epilogue_of(found)
+        ops: list[Operation] = [found.op, *self.epilogue]
+        # Ops in between (empties, constants) must be known before the tile reads them.
+        self.skipped = self._between(ops)
+        self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
+        self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
+        self.exprs = found.maps[2].results
+        self.panelled = False
+
+    def _between(self, ops: Sequence[Operation]) -> list[Operation]:
+        taken: list[Operation] = []
+        op: Operation | None = self.found.op.next_op
+        while op is not None and op is not (ops[-1] if len(ops) > 1 else self.found.op.next_op):
+            if op not in ops and not is_scheduled(op) and self.builder.pass_through(op):
+                taken.append(op)
+            op = op.next_op
+        return taken
+
+    def emit(self) -> list[Operation]:
+        """Emit; returns the ops that are done besides the contraction."""
+        builder, em = self.builder, self.em
+        em.location = self.found.op.location
+        a, b = self.nest.inputs[self.found.a], self.nest.inputs[self.found.b]
+        self.a = self._pack_a(a) if self.tiling.pack_a or not isinstance(a, Access) else a
+        self.b = self._pack_b(b) if self.tiling.pack_b or not isinstance(b, Access) else b
+        homes = [builder.destination(op, r) for op, r in self.stored]
+        self.homes = homes
+        cut = self._cut()
+
+        def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+            return self._task(cut, ivs[0], outs)
+
+        results = builder.phase([cut[2]], homes, task)
+        for (_, original), home, result in zip(self.stored, homes, results, strict=True):
+            builder.define(original, result, builder.home(home))
+        return [*self.epilogue, *self.skipped]
+
+    # Packing.
+
+    def _cast_block(self, casts: Sequence[Operation], kind: Attribute) -> Block | None:
+        if not casts:
+            return None
+        block = Block(arg_types=[kind, casts[-1].results[0].type])
+        value: SSAValue = block.args[0]
+        for cast in casts:
+            copy = type(cast).create(operands=[value], result_types=[cast.results[0].type])
+            block.add_op(copy)
+            value = copy.results[0]
+        block.add_op(linalg.YieldOp(value))
+        return block
+
+    def _copy(
+        self,
+        source: Access | SSAValue,
+        casts: Sequence[Operation],
+        sizes: Sequence[int],
+        exprs: Sequence[AffineExpr],
+        target: SSAValue,
+    ) -> SSAValue:
+        """A phase that writes the (cast) operand into scratch."""
+        kind = source.element if isinstance(source, Access) else source.type
+        output = Output(target, tuple(exprs), reduced=False)
+        nest = Nest(
+            tuple(sizes), (False,) * len(sizes), [source], [output], self._cast_block(casts, kind), self.em.location
+        )
+        return space_phase(self.builder, [nest], [Target(output, tuple(exprs))], [target], self.machine)[0]
+
+    def _packed_type(self, casts: Sequence[Operation], source: Access | SSAValue) -> Attribute:
+        if casts:
+            return casts[-1].results[0].type
+        return source.element if isinstance(source, Access) else source.type
+
+    def _pack_a(self, source: Access | SSAValue) -> Access:
+        """A as `[outer][m][k]`, rows padded by a cache line when they would share cache sets."""
+        found = self.found
+        dims = [d for d in found.outer if uses_dim(found.maps[0].results, d)]
+        dims += [found.m] if found.m is not None else []
+        order = [*dims, *found.reduced]
+        shape = [found.sizes[d] for d in order]
+        if found.m is None:
+            shape.insert(len(dims), 1)
+        kind = self._packed_type(found.a_casts, source)
+        if shape[-1] * byte_width(kind) % 1024 == 0:
+            shape[-1] += 64 // byte_width(kind)
+        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.LAUNCH)
+        exprs: list[AffineExpr] = [AffineExpr.dimension(i) for i in range(len(order))]
+        if found.m is None:
+            exprs.insert(len(dims), AffineExpr.constant(0))
+        moved = self._moved(source, order, None)
+        packed = self._copy(moved, found.a_casts, [found.sizes[d] for d in order], exprs, target)
+        final = list(self._dims(order))
+        if found.m is None:
+            final.insert(len(dims), AffineExpr.constant(0))
+        if found.m is not None and len(found.reduced) > 1:
+            # The kernel reads [m, k] as the two minor dims: bring m behind the outer k dims.
+            return self._a_minor(source, dims, kind)
+        return Access(packed, tuple(final))
+
+    def _a_minor(self, source: Access | SSAValue, dims: Sequence[int], kind: Attribute) -> Access:
+        """A as `[outer][outer k][m][inner k]`, for several k dims."""
+        found = self.found
+        assert found.m is not None
+        order = [*dims[:-1], *found.reduced[:-1], found.m, found.reduced[-1]]
+        shape = [found.sizes[d] for d in order]
+        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.LAUNCH)
+        moved = self._moved(source, order, None)
+        packed = self._copy(moved, found.a_casts, shape, self._positions(len(order)), target)
+        return Access(packed, self._dims(order))
+
+    @staticmethod
+    def _positions(count: int) -> list[AffineExpr]:
+        return [AffineExpr.dimension(i) for i in range(count)]
+
+    def _dims(self, order: Sequence[int]) -> tuple[AffineExpr, ...]:
+        return tuple(AffineExpr.dimension(d) for d in order)
+
+    def _moved(self, source: Access | SSAValue, order: Sequence[int], n: AffineExpr | None) -> Access | SSAValue:
+        """The operand over the copy's dims (`order`), with n replaced when given."""
+        if not isinstance(source, Access):
+            return source
+        exprs: list[AffineExpr] = []
+        for d in range(len(self.found.sizes)):
+            if d == self.found.n and n is not None:
+                exprs.append(n)
+            else:
+                exprs.append(AffineExpr.dimension(order.index(d)) if d in order else AffineExpr.constant(0))
+        symbols = [AffineExpr.symbol(i) for i in range(len(source.symbols))]
+        return replace(source, exprs=tuple(e.replace_dims_and_symbols(exprs, symbols) for e in source.exprs))
+
+    def _pack_b(self, source: Access | SSAValue) -> Access:
+        """B as panels `[outer][n/nr][k][nr]`; the last panel only as wide as it is."""
+        found, nr = self.found, self.tiling.nr
+        outer = [d for d in found.outer if uses_dim(found.maps[1].results, d)]
+        depth = [found.sizes[d] for d in found.reduced]
+        columns = found.sizes[found.n]
+        kind = self._packed_type(found.b_casts, source)
+        panels = -(-columns // nr)
+        lead = [found.sizes[d] for d in outer]
+        target = self.builder.scratch(TensorType(kind, [*lead, panels, *depth, nr]), kernel.ScratchScope.LAUNCH)
+        for first, count, width in ((0, columns // nr, nr), (columns // nr, 1, columns % nr)):
+            if not count or not width:
+                continue
+            # Copy dims: outer, panel, k, column in the panel.
+            order = [*outer, -1, *found.reduced, -2]
+            panel, column = AffineExpr.dimension(len(outer)), AffineExpr.dimension(len(order) - 1)
+            moved = self._moved(source, order, (panel + first) * nr + column)
+            exprs = self._positions(len(order))
+            exprs[len(outer)] = panel + first
+            target = self._copy(moved, found.b_casts, [*lead, count, *depth, width], exprs, target)
+        # Tiles start at panels: the panel number is a symbol, set per tile.
+        place, inside = AffineExpr.symbol(0), AffineExpr.constant(0)
+        self.panelled = True
+        return Access(target, (*self._dims(outer), place, *self._dims(found.reduced), inside))
+
+    # The main phase.
+
+    def _cut(self) -> tuple[int | None, int, int]:
+        """The dim cut over tasks, its points per task (whole tiles), and how many tasks."""
+        found, tiling = self.found, self.tiling
+        peak = 2.0 * tiling.vector_bytes / byte_width(found.accumulator)
+        wanted = min(self.machine.tasks, int(prod(found.sizes) / peak / self.machine.grain))
+        if wanted < 2:
+            return None, 0, 1
+        best: tuple[int, int, int] | None = None
+        for dim in (*found.outer, *([found.m] if found.m is not None else []), found.n):
+            unit = tiling.mr if dim == found.m else tiling.nr if dim == found.n else 1
+            units = -(-found.sizes[dim] // unit)
+            chunk = -(-units // min(wanted, units))
+            tasks = -(-units // chunk)
+            if best is None or tasks > best[2]:
+                best = dim, chunk * unit, tasks
+            if units >= wanted:
+                break
+        return best if best is not None and best[2] > 1 else (None, 0, 1)
+
+    def _task(self, cut: tuple[int | None, int, int], task: Index, outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        found, em = self.found, self.em
+        dim, chunk, tasks = cut
+        self.starts: dict[int, Index] = {}
+        self.extents: dict[int, Index] = {d: s for d, s in enumerate(found.sizes)}
+        if dim is not None:
+            size = found.sizes[dim]
+            self.starts[dim] = em.apply(AffineExpr.dimension(0) * chunk, [task])
+            left = em.apply(AffineExpr.dimension(0) * (-chunk) + size, [task])
+            self.extents[dim] = chunk if tasks * chunk == size else em.minimum(chunk, left)
+        offsets: list[Index] = []
+        sizes: list[Index] = []
+        for expr in self.exprs:
+            assert isinstance(expr, AffineDimExpr)
+            offsets.append(self.starts.get(expr.position, 0))
+            sizes.append(self.extents[expr.position])
+        slices = [self.builder.slice_of(out, offsets, sizes) for out in outs]
+        last = self._outer(0, [0] * len(found.sizes), slices)
+        em.location = found.op.location
+        return [(v, offsets, sizes) for v in last]
+
+    def _outer(self, level: int, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        """Loops over batch and the other m and n dims."""
+        if level == len(self.found.outer):
+            return self._blocks(local, outs)
+        dim = self.found.outer[level]
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            inner = list(local)
+            inner[dim] = iv
+            return self._outer(level + 1, inner, args)
+
+        return self.em.loop(0, self.extents[dim], 1, outs, trip)
+
+    def _blocks(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        """Blocks of B panels that stay in L2; in each, all of A's panels."""
+        em, found, tiling = self.em, self.found, self.tiling
+        extent, width = self.extents[found.n], tiling.block * tiling.nr
+        if isinstance(extent, int):
+            # Blocks of about equal size, whole panels each.
+            blocks = -(-extent // width)
+            width = -(-extent // (blocks * tiling.nr)) * tiling.nr
+            if blocks == 1:
+                return self._panels(local, 0, extent, outs)
+            if extent % width == 0:
+                return em.loop(0, extent, width, outs, lambda iv, args: self._panels(local, iv, width, args))
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            left = em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, iv])
+            return self._panels(local, iv, em.minimum(width, left), args)
+
+        return em.loop(0, extent, width, outs, trip)
+
+    def _panels(self, local: list[Index], first: Index, columns: Index, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        found, tiling = self.found, self.tiling
+
+        def row(i: Index, rows: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def column(j: Index, width: int, inner: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                at = list(local)
+                if found.m is not None:
+                    at[found.m] = i
+                at[found.n] = self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [first, j])
+                return self._tile(at, rows, width, inner)
+
+            return self._tiles(columns, found.sizes[found.n], tiling.nr, args, column)
+
+        if found.m is None:
+            return row(0, 1, outs)
+        return self._tiles(self.extents[found.m], found.sizes[found.m], tiling.mr, outs, row)
+
+    def _tiles(
+        self,
+        extent: Index,
+        size: int,
+        step: int,
+        outs: Sequence[SSAValue],
+        body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """Full tiles, then the edge tile, whose size is known even where the extent is not."""
+        em, edge = self.em, size % step
+        if isinstance(extent, int):
+            main: Index = extent - extent % step
+        elif edge == 0:
+            main = extent
+        else:
+            main = em.apply(AffineExpr.dimension(0) // step * step, [extent])
+        outs = em.loop(0, main, step, outs, lambda iv, args: body(iv, step, args))
+        if not edge or (isinstance(extent, int) and extent % step == 0):
+            return outs
+        return em.loop(main, extent, step, outs, lambda iv, args: body(iv, edge, args))
+
+    def _tile(self, local: list[Index], rows: int, columns: int, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        """One register tile: accumulate over k, run the epilogue, write."""
+        em, found = self.em, self.found
+        index: list[Index] = [
+            em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [self.starts.get(d, 0), i])
+            for d, i in enumerate(local)
+        ]
+        width, mask = self._columns(rows, columns)
+        rows_dim = found.m if found.m is not None else -1
+        lanes = Lanes((rows_dim, found.n), (rows, width), mask)
+        initial = self._initial(Point(index, lanes), Point(local, lanes), outs)
+        b = self.b
+        if self.panelled:
+            panel = em.apply(AffineExpr.dimension(0) // self.tiling.nr, [index[found.n]])
+            b = replace(b, symbols=(em.index(panel),))
+        total = self._accumulate(0, index, lanes, initial, b)
+        return self._finish(index, local, lanes, total, outs)
+
+    def _columns(self, rows: int, columns: int) -> tuple[int, SSAValue | None]:
+        """Vector width of a tile: the edge is masked on AVX-512, else exactly as wide as it is."""
+        lanes = self.tiling.vector_bytes // byte_width(self.found.accumulator)
+        if columns % lanes == 0 or self.tiling.vector_bytes < 64:
+            return columns, None
+        width = -(-columns // lanes) * lanes
+        return width, self.em.constant_mask([rows, columns], [rows, width])
+
+    def _initial(self, point: Point, local: Point, outs: Sequence[SSAValue]) -> SSAValue:
+        assert point.lanes is not None
+        init = self.nest.outputs[0].init
+        kind = vector_of(self.found.accumulator, point.lanes.shape)
+        if init is None:
+            return self.em.splat(number(self.found.accumulator, 0), kind)
+        if isinstance(init, Access):
+            in_place = [i for i, home in enumerate(self.homes) if home is init.value]
+            if in_place:
+                value = read(self.em, Access(outs[in_place[0]], self.exprs), local)
+            else:
+                value = read(self.em, init, point)
+        else:
+            value = init
+        return broadcast(self.em, value, point.lanes.shape)
+
+    def _accumulate(self, level: int, index: list[Index], lanes: Lanes, acc: SSAValue, b: Access) -> SSAValue:
+        """Loops over the k dims carrying the tile."""
+        found, em = self.found, self.em
+        dim = found.reduced[level]
+        innermost = level == len(found.reduced) - 1
+        step = self.tiling.unroll if innermost else 1
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            value = args[0]
+            for u in range(step):
+                at = list(index)
+                at[dim] = em.apply(AffineExpr.dimension(0) + u, [iv])
+                if innermost:
+                    value = self._multiply(at, lanes, value, b)
+                else:
+                    value = self._accumulate(level + 1, at, lanes, value, b)
+            return [value]
+
+        return em.loop(0, found.sizes[dim], step, [acc], trip)[0]
+
+    def _multiply(self, index: list[Index], lanes: Lanes, acc: SSAValue, b: Access) -> SSAValue:
+        """One step of k: column of A times row of B."""
+        em, (rows, width) = self.em, lanes.shape
+        mask = None
+        if lanes.mask is not None:
+            assert isinstance(lanes.mask.owner, vector.ConstantMaskOp)
+            columns = lanes.mask.owner.mask_dim_sizes.get_values()[1]
+            mask = em.constant_mask([1, columns], [1, width])
+        column = self._operand(self.a, index, (rows, 1), None)
+        row = self._operand(b, index, (1, width), mask)
+        m, n, k = (AffineExpr.dimension(d) for d in range(3))
+        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
+        return em.add(vector.ContractOp(column, row, acc, maps, ["parallel", "parallel", "reduction"])).result
+
+    def _operand(self, access: Access, index: list[Index], shape: tuple[int, int], mask: SSAValue | None) -> SSAValue:
+        indices = [self.em.apply(e, index, access.symbols) for e in access.exprs]
+        return transfer_read(self.em, access.value, indices, shape, mask)
+
+    def _finish(
+        self, index: list[Index], local: list[Index], lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]
+    ) -> Sequence[SSAValue]:
+        """The epilogue on the tile, then the writes."""
+        em = self.em
+        values: dict[SSAValue, SSAValue] = {self.found.op.results[0]: total}
+        place = [e.position for e in self.exprs if isinstance(e, AffineDimExpr)]
+        dims = tuple(place.index(d) if d in place else -1 for d in lanes.dims)
+        point = Point([index[d] for d in place], Lanes(dims, lanes.shape, lanes.mask))
+        for nest in self.epilogue_nests:
+            em.location = nest.location
+            evaluate = BodyEvaluator(em, nest, self.builder.resolve)
+            inputs = [self._epilogue_input(nest, i, values, point) for i in range(len(nest.inputs))]
+            results = evaluate(point, inputs, [None] * len(nest.outputs))
+            for output, value in zip(nest.outputs, results, strict=True):
+                values[output.original] = broadcast(em, value, lanes.shape)
+        written: list[SSAValue] = []
+        for (_, original), out in zip(self.stored, outs, strict=True):
+            written.append(write_tile(em, values[original], out, self.exprs, local, lanes))
+        return written
+
+    def _epilogue_input(
+        self, nest: Nest, position: int, values: dict[SSAValue, SSAValue], point: Point
+    ) -> SSAValue | None:
+        access = nest.inputs[position]
+        if nest.body is not None and unused(nest.body.args[position]):
+            return None
+        if not isinstance(access, Access):
+            return access
+        if access.value in values:
+            return values[access.value]
+        return read(self.em, access, point)
+
+
+__all__ = ["Contraction", "Tiling", "VectorType", "choose_tiling", "find_contraction", "schedule_contraction"]
