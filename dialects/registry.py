@@ -36,6 +36,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
 }
 
 INTERPRETER_RULES: tuple[str, ...] = (
+    "affine",
     "arith",
     "chlo",
     "forall",

@@ -21,6 +21,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
+    "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.parser import Parser
 
+from stepwell.dialects import kernel
 from stepwell.dialects.interp.entry import call_function
 from stepwell.dialects.registry import context, interpreter_rules
 from stepwell.ir.interpreter import Interpreter
 from stepwell.passes.registry import get_pass
 
-BUFFERS = ("bufferize", "lower-structured-to-loops", "plan-memory", "lower-forall-to-rt")
+BUFFERS = ("bufferize", "lower-structured-to-loops", "plan-memory", "raise-to-affine", "lower-forall-to-rt")
 
 KERNELS = """
 kernel.func @add(%x: tensor<4xf32>, %y: tensor<4xf32>, %o: tensor<4xf32>) -> tensor<4xf32>
@@ -84,7 +86,18 @@ def parse(text: str) -> ModuleOp:
 
 def run(module: ModuleOp, inputs: Sequence[Any], name: str = "main") -> list[Any]:
     function = next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == name)
-    return [np.array(r) for r in call_function(Interpreter(module, interpreter_rules()), function, inputs)]
+    rules = {**interpreter_rules(), "kernel.launch": checked_launch}
+    return [np.array(r) for r in call_function(Interpreter(module, rules), function, inputs)]
+
+
+def checked_launch(interp: Interpreter, op: Operation, args: tuple[Any, ...]) -> Sequence[Any]:
+    """Kernel arguments are `noalias`: on buffers, no destination or scratch may overlap another operand."""
+    assert isinstance(op, kernel.LaunchOp)
+    if not op.res:
+        for i in range(len(op.ins), len(args)):
+            for j, other in enumerate(args):
+                assert i == j or not np.shares_memory(args[i], other), f"operands {i} and {j} of {op} overlap"
+    return interpreter_rules()["kernel.launch"](interp, op, args)
 
 
 def lower(text: str, passes: Sequence[str] = BUFFERS) -> ModuleOp:
@@ -194,6 +207,33 @@ func.func @main(%x: tensor<4xf32>, %n: tensor<i32>) -> (tensor<4xf32>, tensor<i3
     loop = next(o for o in module.walk() if o.name == "scf.while")
     assert not loop.operands
     assert not any(isinstance(o, memref.CopyOp) for o in loop.walk())
+
+
+def test_a_value_from_outside_a_loop_is_the_same_in_each_iteration() -> None:
+    text = (
+        KERNELS
+        + """
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %d = tensor.empty() : tensor<4xf32>
+  %outer = kernel.launch @add ins(%x, %x : tensor<4xf32>, tensor<4xf32>) outs(%d : tensor<4xf32>) -> tensor<4xf32>
+  %lb = arith.constant 0 : index
+  %ub = arith.constant 3 : index
+  %one = arith.constant 1 : index
+  %zero = arith.constant dense<0> : tensor<i32>
+  %r:2 = scf.for %k = %lb to %ub step %one iter_args(%a = %x, %i = %zero) -> (tensor<4xf32>, tensor<i32>) {
+    %e = tensor.empty() : tensor<1xf32>
+    %u = kernel.launch @first ins(%a : tensor<4xf32>) outs(%e : tensor<1xf32>) -> tensor<1xf32>
+    %b = kernel.launch @update ins(%u, %i : tensor<1xf32>, tensor<i32>) outs(%outer : tensor<4xf32>) -> tensor<4xf32>
+    %f = tensor.empty() : tensor<4xf32>
+    %c = kernel.launch @add ins(%a, %b : tensor<4xf32>, tensor<4xf32>) outs(%f : tensor<4xf32>) -> tensor<4xf32>
+    %g = tensor.empty() : tensor<i32>
+    %j = kernel.launch @next ins(%i : tensor<i32>) outs(%g : tensor<i32>) -> tensor<i32>
+    scf.yield %c, %j : tensor<4xf32>, tensor<i32>
+  }
+  func.return %r#0 : tensor<4xf32>
+}"""
+    )
+    check(text, [X])
 
 
 def test_carries_that_trade_places() -> None:
