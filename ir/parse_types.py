@@ -140,6 +140,8 @@ class TypeParser(LocatedParser):
             numbers = np.array(json.loads(text), dtype=object)
         except ValueError:
             return None  # Not rectangular, or a form JSON lacks: the slow path says what is wrong.
+        if list in set(map(type, numbers.ravel().tolist())):
+            return None
         self._resume_from(start + len(text))
         return numbers
 

@@ -22,12 +22,12 @@ from stepwell.ir.verify import verify_module
 ADD = "func.func @f(%arg0: f32) -> f32 {\n  %0 = arith.addf %arg0, %arg0 : f32\n  return %0 : f32\n}\n"
 
 
-def parse(text: str | bytes, *, unregistered: bool = False, **options: object) -> ModuleOp:
+def parse(text: str | bytes, *, unregistered: bool = False, **options: Any) -> ModuleOp:
     known = context(allow_unregistered=unregistered)
-    return parse_module(text, "t.mlir", known, **options)  # pyright: ignore[reportArgumentType]
+    return parse_module(text, "t.mlir", known, **options)
 
 
-def failure(text: str | bytes, **options: object) -> Diagnostic:
+def failure(text: str | bytes, **options: Any) -> Diagnostic:
     started = time.process_time()
     with pytest.raises(ParseDiagnosticError) as caught:
         parse(text, **options)
