@@ -110,6 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(rest)
     if unknown:
         return _usage_error(parser, unknown[0])
+    for name in _names(options.mlir_print_ir_before) + _names(options.mlir_print_ir_after):
+        if not _is_pass(name):
+            return _usage_error(parser, f"--{name}")
     if (listing := _listing(options)) is not None:
         sys.stdout.write(listing)
         return 0
@@ -142,6 +145,12 @@ def _usage_error(parser: argparse.ArgumentParser, argument: str) -> int:
     if close:
         print(f"hint: did you mean '{close[0]}'?", file=sys.stderr)
     return 2
+
+
+def _is_pass(name: str) -> bool:
+    from stepwell.passes.registry import PASSES
+
+    return name in PASSES
 
 
 def _listing(options: argparse.Namespace) -> str | None:

@@ -113,6 +113,7 @@ def test_a_bad_pipeline_gives_one_located_error(pipeline: str, message: str):
         ["--canonicalise"],
         ["a.mlir", "b.mlir"],
         ["-o"],
+        ["--mlir-print-ir-after=no-pass"],
         ["--verify-each=perhaps"],
         ["--cse", "-p", "dce"],
     ],
