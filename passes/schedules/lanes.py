@@ -297,6 +297,14 @@ def lane_indices(em: Emitter, point: Point, dim: int) -> SSAValue:
     return em.add(arith.AddiOp(start, step)).result
 
 
+def _tile_indices(em: Emitter, point: Point, dim: int, lanes: Lanes) -> SSAValue:
+    count = lanes.shape[lanes.dims.index(dim)]
+    line = lane_indices(em, Point(point.index, Lanes((dim,), (count,))), dim)
+    if dim == lanes.dims[0]:
+        line = em.add(vector.ShapeCastOp(line, vector_of(INDEX, [count, 1]))).result
+    return em.add(upstream_vector.BroadcastOp(line, vector_of(INDEX, lanes.shape))).results[0]
+
+
 def write(em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], lanes: Lanes | None) -> SSAValue:
     """Write a lane value at (the first lane's) indices; vectors along the last dim."""
     if lanes is not None:
