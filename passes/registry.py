@@ -16,13 +16,16 @@ PASSES: dict[str, tuple[str, str]] = {
     "convert-stablehlo-to-linalg": ("convert_stablehlo_to_linalg", "ConvertStablehloToLinalgPass"),
     "cse": ("cse", "CSEPass"),
     "dce": ("dce", "DCEPass"),
+    "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "inline": ("inline", "InlinePass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
+    "outline-kernels": ("outline_kernels", "OutlineKernelsPass"),
+    "plan-kernels": ("plan_kernels", "PlanKernelsPass"),
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
-    "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
+    "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

@@ -1,0 +1,244 @@
+"""outline-kernels: make each planned group a kernel, launched from the host.
+
+Before:                                             After:
+    %e = tensor.empty() : tensor<8xf32>                 kernel.func @k0(%x: ..., %out: ...) -> tensor<8xf32> {...}
+    %r = linalg.generic ins(%x) outs(%e) {...}          %d = tensor.empty() : tensor<8xf32>
+         {kernel.group = 0 : i64}                       %r = kernel.launch @k0 ins(%x) outs(%d)
+
+Needs: `kernel.group` on ops (plan-kernels). Keeps: host control flow, reshapes and 0-d extracts. A result of the group becomes a destination: `write`
+when its buffer starts as a `tensor.empty`, `readwrite` when it updates a value from outside. Scalars are recomputed inside the kernel.
+Fails: a group that is not convex (a value leaves and re-enters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from stepwell.dialects import kernel
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.destinations import destination_index
+from stepwell.ir.passes import Pass
+
+GROUP, KIND, REASON = "kernel.group", "kernel.kind", "kernel.reason"
+
+
+@dataclass
+class _Destination:
+    """Where a leaving result lives: the operand slot at which its buffer enters the group."""
+
+    result: SSAValue
+    op: Operation
+    slot: int
+    base: SSAValue | None
+    """The outside value that is updated in place; None when the buffer starts empty."""
+
+
+def _group_of(op: Operation) -> int | None:
+    attribute = op.attributes.get(GROUP)
+    return attribute.value.data if attribute is not None else None  # pyright: ignore
+
+
+def _groups(block: Block) -> list[list[Operation]]:
+    """The groups of one block, each in block order, ordered by their last op."""
+    groups: dict[int, list[Operation]] = {}
+    order: dict[int, int] = {}
+    for position, op in enumerate(block.ops):
+        number = _group_of(op)
+        if number is not None:
+            groups.setdefault(number, []).append(op)
+            order[number] = position
+    return [groups[n] for n in sorted(groups, key=lambda n: order[n])]
+
+
+def _is_recomputed(value: SSAValue) -> bool:
+    """Scalars (constants, 0-d extracts and arithmetic on them) and empty tensors are made again inside the kernel."""
+    op = value.owner
+    if not isinstance(op, Operation):
+        return False
+    if isinstance(op, tensor.EmptyOp):
+        return True
+    if isinstance(op, arith.ConstantOp):
+        return not isinstance(op.result.type, TensorType) or _is_splat(op)
+    if isinstance(value.type, TensorType):
+        return False
+    return isinstance(op, tensor.ExtractOp) or op.name.startswith("arith.")
+
+
+def _is_splat(op: arith.ConstantOp) -> bool:
+    return isinstance(op.value, DenseIntOrFPElementsAttr) and op.value.is_splat()
+
+
+class _Outliner:
+    """Outlines one group."""
+
+    def __init__(self, ops: list[Operation], name: str):
+        self.ops = ops
+        self.inside = {op: None for op in ops}
+        self.name = name
+        self.inputs: dict[SSAValue, None] = {}
+
+    def run(self) -> kernel.FuncOp:
+        destinations = [
+            self.destination(result)
+            for op in self.ops
+            for result in op.results
+            if any(use.operation not in self.inside for use in self._outer_uses(result))
+        ]
+        slots = {(d.op, d.slot): i for i, d in enumerate(destinations)}
+        for op in self.ops:
+            self.collect_inputs(op, slots)
+        function = self.build(destinations, slots)
+        self.launch(function, destinations)
+        return function
+
+    def _outer_uses(self, result: SSAValue):
+        for use in result.uses:
+            owner: Operation | None = use.operation
+            while owner is not None and owner not in self.inside and owner.parent_block() is not self.ops[0].parent:
+                owner = owner.parent_op()
+            if owner is not None and owner in self.inside:
+                continue
+            yield use
+
+    def destination(self, result: SSAValue) -> _Destination:
+        op = result.owner
+        assert isinstance(op, Operation)
+        index = list(op.results).index(result)
+        value = result
+        while True:
+            slot = destination_index(op, index)
+            if slot is None:
+                # Not in destination style: the kernel copies it out at the end (bufferize sees to it).
+                return _Destination(result, op, -1, None)
+            value = op.operands[slot]
+            owner = value.owner
+            if isinstance(owner, Operation) and owner in self.inside:
+                op, index = owner, list(owner.results).index(value)
+                continue
+            empty = isinstance(owner, tensor.EmptyOp)
+            return _Destination(result, op, slot, None if empty else value)
+
+    def collect_inputs(self, op: Operation, slots: dict[tuple[Operation, int], int]) -> None:
+        for slot, operand in enumerate(op.operands):
+            if (op, slot) not in slots:
+                self.note(operand)
+        for region in op.regions:
+            for inner in region.walk():
+                for operand in inner.operands:
+                    self.note(operand, op)
+
+    def note(self, value: SSAValue, within: Operation | None = None) -> None:
+        owner = value.owner
+        if isinstance(owner, Operation):
+            if owner in self.inside:
+                return
+            if within is not None and within.is_ancestor(owner):
+                return
+            if _is_recomputed(value):
+                for operand in owner.operands:
+                    self.note(operand)
+                return
+        elif within is not None and owner.parent_op() is not None and within.is_ancestor(owner):
+            return
+        self.inputs.setdefault(value)
+
+    def build(self, destinations: list[_Destination], slots: dict[tuple[Operation, int], int]) -> kernel.FuncOp:
+        inputs = list(self.inputs)
+        input_types = [v.type for v in inputs]
+        output_types = [d.result.type for d in destinations]
+        access = [kernel.READ] * len(inputs)
+        access += [kernel.WRITE if d.base is None else kernel.READWRITE for d in destinations]
+        block = Block(arg_types=[*input_types, *output_types])
+        mapper: dict[SSAValue, SSAValue] = dict(zip(inputs, block.args[: len(inputs)], strict=True))
+        outs = block.args[len(inputs) :]
+        builder = LocatedBuilder(InsertPoint.at_end(block))
+        for op in self.ops:
+            builder.location = op.location
+            self.recompute_operands(op, builder, mapper)
+            copy = op.clone(mapper)
+            for attribute in (GROUP, KIND, REASON):
+                copy.attributes.pop(attribute, None)
+            for slot in range(len(op.operands)):
+                if (op, slot) in slots:
+                    copy.operands[slot] = outs[slots[op, slot]]
+            builder.insert(copy)
+        builder.insert(kernel.ReturnOp(*(mapper[d.result] for d in destinations)))
+        self.drop_unused(block)
+        function = kernel.FuncOp(self.name, ([*input_types, *output_types], output_types), access, Region(block))
+        function.location = self.ops[-1].location
+        for attribute in (KIND, REASON):
+            if attribute in self.ops[-1].attributes:
+                function.attributes[attribute] = self.ops[-1].attributes[attribute]
+        return function
+
+    def recompute_operands(self, op: Operation, builder: LocatedBuilder, mapper: dict[SSAValue, SSAValue]) -> None:
+        def make(value: SSAValue) -> None:
+            owner = value.owner
+            if value in mapper or not isinstance(owner, Operation) or owner in self.inside:
+                return
+            if not _is_recomputed(value):
+                return
+            for operand in owner.operands:
+                make(operand)
+            builder.insert(owner.clone(mapper))
+
+        for operand in op.operands:
+            make(operand)
+        for region in op.regions:
+            for inner in region.walk():
+                for operand in inner.operands:
+                    owner = operand.owner
+                    if isinstance(owner, Operation) and not op.is_ancestor(owner):
+                        make(operand)
+
+    @staticmethod
+    def drop_unused(block: Block) -> None:
+        for op in reversed(list(block.ops)):
+            if isinstance(op, tensor.EmptyOp | arith.ConstantOp) and not any(r.uses for r in op.results):
+                Rewriter.erase_op(op)
+
+    def launch(self, function: kernel.FuncOp, destinations: list[_Destination]) -> None:
+        last = self.ops[-1]
+        builder = LocatedBuilder(InsertPoint.before(last), last.location)
+        outs: list[SSAValue] = []
+        for destination in destinations:
+            if destination.base is not None:
+                outs.append(destination.base)
+                continue
+            type_ = destination.result.type
+            assert isinstance(type_, TensorType)
+            outs.append(builder.insert(tensor.EmptyOp([], type_)).results[0])
+        launch = builder.insert(kernel.LaunchOp(self.name, list(self.inputs), outs))
+        for destination, result in zip(destinations, launch.results, strict=True):
+            destination.result.replace_all_uses_with(result)
+        for op in reversed(self.ops):
+            Rewriter.erase_op(op)
+
+
+@dataclass(frozen=True)
+class OutlineKernelsPass(Pass):
+    """Make each planned group a kernel.func, launched from the host."""
+
+    name = "outline-kernels"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Outline every group of every block of the host functions."""
+        assert isinstance(op, ModuleOp)
+        count = 0
+        first = op.body.block.first_op
+        for function in list(op.body.block.ops):
+            if function.name != "func.func":
+                continue
+            blocks = [b for inner in function.walk() for r in inner.regions for b in r.blocks]
+            for block in blocks:
+                for group in _groups(block):
+                    made = _Outliner(group, f"k{count}").run()
+                    count += 1
+                    assert first is not None
+                    op.body.block.insert_op_before(made, first)
