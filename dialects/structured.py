@@ -258,21 +258,26 @@ class SortOp(StructuredOp):
 
     @property
     def ins(self) -> Sequence[SSAValue]:
+        """What is only read."""
         return ()
 
     @property
     def destinations(self) -> Sequence[SSAValue]:
+        """See `StructuredOp`."""
         return self.outs
 
     @property
     def scratch_operands(self) -> Sequence[SSAValue]:
+        """See `StructuredOp`."""
         return self.scratch
 
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        """See `StructuredOp`."""
         return [outs, []]
 
     def verify_(self) -> None:
+        """Check the constraints."""
         self.verify_destinations()
         if not self.outs:
             raise VerifyException("structured.sort: C1: needs a destination")
@@ -344,13 +349,16 @@ class ScatterOp(StructuredOp):
 
     @property
     def destinations(self) -> Sequence[SSAValue]:
+        """See `StructuredOp`."""
         return self.outs
 
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        """See `StructuredOp`."""
         return [ins[0], ins[1:], outs]
 
     def verify_(self) -> None:
+        """Check the constraints."""
         self.verify_destinations()
         if not self.outs or len(self.updates) != len(self.outs):
             raise VerifyException("structured.scatter: C1: needs one update per destination")
@@ -427,13 +435,16 @@ class SelectAndScatterOp(StructuredOp):
 
     @property
     def destinations(self) -> Sequence[SSAValue]:
+        """See `StructuredOp`."""
         return (self.out,)
 
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        """See `StructuredOp`."""
         return [*ins, *outs]
 
     def verify_(self) -> None:
+        """Check the constraints."""
         self.verify_destinations()
         shape = shape_of(self.operand)
         if shape_of(self.out) != shape or shape_of(self.init) != ():
@@ -477,13 +488,16 @@ class UpdateSliceOp(StructuredOp):
 
     @property
     def destinations(self) -> Sequence[SSAValue]:
+        """See `StructuredOp`."""
         return (self.out,)
 
     @classmethod
     def split_operands(cls, ins: Sequence[SSAValue], outs: Sequence[SSAValue]) -> list[Any]:
+        """See `StructuredOp`."""
         return [ins[0], ins[1:], outs[0]]
 
     def verify_(self) -> None:
+        """Check the constraints."""
         self.verify_destinations()
         update, out = shape_of(self.update), shape_of(self.out)
         fits = len(update) == len(out) and all(u <= o or o < 0 for u, o in zip(update, out, strict=True))

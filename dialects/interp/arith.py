@@ -221,7 +221,9 @@ def _constant(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tu
 
 def _select(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     del interp
-    return (finish(np.where(np.asarray(args[0], np.bool_), args[1], args[2]), op.results[0].type),)
+    dtype = dtype_of(op.results[0])
+    on_true, on_false = np.asarray(args[1], dtype), np.asarray(args[2], dtype)
+    return (finish(np.where(np.asarray(args[0], np.bool_), on_true, on_false), op.results[0].type),)
 
 
 def _cast(convert: Callable[[Array, np.dtype[Any]], Array]) -> Rule:

@@ -1,0 +1,70 @@
+// RUN: stepwell-opt %s --split-input-file --verify-roundtrip | filecheck %s
+
+// CHECK-LABEL: func.func @sort
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>, %[[I:.*]]: tensor<2x3xi32>)
+// CHECK: structured.sort outs(%[[X]], %[[I]] : tensor<2x3xf32>, tensor<2x3xi32>) {dimension = 1 : i64, stable} {
+// CHECK-NEXT: ^{{.*}}(%[[A:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: i32, %{{.*}}: i32):
+// CHECK-NEXT: %[[C:.*]] = arith.cmpf olt, %[[A]], %[[B]] : f32
+// CHECK-NEXT: structured.yield %[[C]] : i1
+// CHECK: } -> (tensor<2x3xf32>, tensor<2x3xi32>)
+func.func @sort(%x: tensor<2x3xf32>, %i: tensor<2x3xi32>) -> (tensor<2x3xf32>, tensor<2x3xi32>) {
+  %r:2 = structured.sort outs(%x, %i : tensor<2x3xf32>, tensor<2x3xi32>) {dimension = 1 : i64, stable} {
+  ^bb0(%a: f32, %b: f32, %p: i32, %q: i32):
+    %c = arith.cmpf olt, %a, %b : f32
+    structured.yield %c : i1
+  } -> (tensor<2x3xf32>, tensor<2x3xi32>)
+  func.return %r#0, %r#1 : tensor<2x3xf32>, tensor<2x3xi32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @scatter
+// CHECK-SAME: (%[[I:.*]]: memref<3x1xi32>, %[[U:.*]]: memref<3x4xf32>, %[[X:.*]]: memref<9x4xf32>)
+// CHECK: structured.scatter ins(%[[I]], %[[U]] : memref<3x1xi32>, memref<3x4xf32>) outs(%[[X]] : memref<9x4xf32>) {
+// CHECK-NOT: ->
+func.func @scatter(%i: memref<3x1xi32>, %u: memref<3x4xf32>, %x: memref<9x4xf32>) {
+  structured.scatter ins(%i, %u : memref<3x1xi32>, memref<3x4xf32>) outs(%x : memref<9x4xf32>) {
+    update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>,
+    scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64,
+    unique_indices
+  } {
+  ^bb0(%old: f32, %new: f32):
+    %s = arith.addf %old, %new : f32
+    structured.yield %s : f32
+  }
+  func.return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @select_and_scatter
+// CHECK: structured.select_and_scatter ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<4x4xf32>, tensor<2x2xf32>, tensor<f32>) outs(%{{.*}} : tensor<4x4xf32>)
+// CHECK: structured.yield %{{.*}} : i1
+// CHECK: }, {
+// CHECK: structured.yield %{{.*}} : f32
+// CHECK: } -> tensor<4x4xf32>
+func.func @select_and_scatter(%x: tensor<4x4xf32>, %s: tensor<2x2xf32>, %i: tensor<f32>, %o: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %r = structured.select_and_scatter ins(%x, %s, %i : tensor<4x4xf32>, tensor<2x2xf32>, tensor<f32>) outs(%o : tensor<4x4xf32>) {
+    window_dimensions = array<i64: 2, 2>, window_strides = array<i64: 2, 2>, padding_low = array<i64: 0, 0>,
+    padding_high = array<i64: 0, 0>
+  } {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.cmpf oge, %a, %b : f32
+    structured.yield %c : i1
+  }, {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.addf %a, %b : f32
+    structured.yield %c : f32
+  } -> tensor<4x4xf32>
+  func.return %r : tensor<4x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @update_slice
+// CHECK-SAME: (%[[X:.*]]: tensor<8x6xf32>, %[[U:.*]]: tensor<2x3xf32>, %[[I:.*]]: tensor<i32>)
+// CHECK: structured.update_slice ins(%[[U]], %[[I]], %[[I]] : tensor<2x3xf32>, tensor<i32>, tensor<i32>) outs(%[[X]] : tensor<8x6xf32>) -> tensor<8x6xf32>
+func.func @update_slice(%x: tensor<8x6xf32>, %u: tensor<2x3xf32>, %i: tensor<i32>) -> tensor<8x6xf32> {
+  %r = structured.update_slice ins(%u, %i, %i : tensor<2x3xf32>, tensor<i32>, tensor<i32>) outs(%x : tensor<8x6xf32>) -> tensor<8x6xf32>
+  func.return %r : tensor<8x6xf32>
+}

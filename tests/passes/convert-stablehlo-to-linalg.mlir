@@ -1,0 +1,176 @@
+// RUN: stepwell-opt %s --split-input-file --convert-stablehlo-to-linalg | filecheck %s
+
+// CHECK-LABEL: func.func @add
+// CHECK-SAME: (%[[A:.*]]: tensor<4x5xf32>, %[[B:.*]]: tensor<4x5xf32>)
+// CHECK-NEXT: %[[E:.*]] = tensor.empty() : tensor<4x5xf32>
+// CHECK-NEXT: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%[[A]], %[[B]] : tensor<4x5xf32>, tensor<4x5xf32>) outs(%[[E]] : tensor<4x5xf32>)
+// CHECK-NEXT: ^{{.*}}(%[[X:.*]]: f32, %[[Y:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT: %[[S:.*]] = arith.addf %[[X]], %[[Y]] : f32
+// CHECK-NEXT: linalg.yield %[[S]] : f32
+func.func @add(%a: tensor<4x5xf32>, %b: tensor<4x5xf32>) -> tensor<4x5xf32> {
+  %0 = stablehlo.add %a, %b : tensor<4x5xf32>
+  return %0 : tensor<4x5xf32>
+}
+
+// -----
+
+// Unsigned types become signless; the op says how the bits are read. A constant divisor needs no guard.
+
+// CHECK-LABEL: func.func @unsigned
+// CHECK-SAME: (%[[A:.*]]: tensor<4xi32>) -> tensor<4xi32>
+// CHECK: ^{{.*}}(%[[X:.*]]: i32, %{{.*}}: i32):
+// CHECK-NEXT: %[[C:.*]] = arith.constant 3 : i32
+// CHECK-NEXT: %[[Q:.*]] = arith.divui %[[X]], %[[C]] : i32
+// CHECK-NEXT: linalg.yield %[[Q]] : i32
+func.func @unsigned(%a: tensor<4xui32>) -> tensor<4xui32> {
+  %c = stablehlo.constant dense<3> : tensor<ui32>
+  %b = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<ui32>) -> tensor<4xui32>
+  %0 = stablehlo.divide %a, %b : tensor<4xui32>
+  return %0 : tensor<4xui32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @moves
+// CHECK-SAME: (%[[A:.*]]: tensor<4x6xf32>)
+// CHECK: affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>
+// CHECK: affine_map<(d0, d1) -> (((d0 * 2) + 1), d1)>, affine_map<(d0, d1) -> (d0, d1)>
+// CHECK: affine_map<(d0, d1) -> (((d0 * -1) + 1), d1)>, affine_map<(d0, d1) -> (d0, d1)>
+// CHECK: tensor.collapse_shape %{{.*}} {{\[\[}}0 : i64, 1 : i64]] : tensor<2x3xf32> into tensor<6xf32>
+// CHECK: tensor.expand_shape %{{.*}} {{\[\[}}0 : i64, 1 : i64]] output_shape [3, 2] : tensor<6xf32> into tensor<3x2xf32>
+func.func @moves(%a: tensor<4x6xf32>) -> (tensor<6x4xf32>, tensor<2x3xf32>, tensor<3x2xf32>) {
+  %0 = stablehlo.transpose %a, dims = [1, 0] : (tensor<4x6xf32>) -> tensor<6x4xf32>
+  %1 = stablehlo.slice %a [1:4:2, 0:3] : (tensor<4x6xf32>) -> tensor<2x3xf32>
+  %2 = stablehlo.reverse %1, dims = [0] : tensor<2x3xf32>
+  %3 = stablehlo.reshape %1 : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  return %0, %2, %3 : tensor<6x4xf32>, tensor<2x3xf32>, tensor<3x2xf32>
+}
+
+// -----
+
+// The accumulator is the first argument of the region.
+
+// CHECK-LABEL: func.func @reduce
+// CHECK: %[[F:.*]] = linalg.fill
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>], iterator_types = ["reduction", "parallel"]} ins(%{{.*}} : tensor<3x5xf32>) outs(%[[F]] : tensor<5xf32>)
+// CHECK-NEXT: ^{{.*}}(%[[X:.*]]: f32, %[[ACC:.*]]: f32):
+// CHECK-NEXT: arith.subf %[[ACC]], %[[X]] : f32
+func.func @reduce(%a: tensor<3x5xf32>) -> tensor<5xf32> {
+  %c = stablehlo.constant dense<0.0> : tensor<f32>
+  %0 = "stablehlo.reduce"(%a, %c) <{dimensions = array<i64: 0>}> ({
+  ^bb0(%acc: tensor<f32>, %x: tensor<f32>):
+    %s = stablehlo.subtract %acc, %x : tensor<f32>
+    stablehlo.return %s : tensor<f32>
+  }) : (tensor<3x5xf32>, tensor<f32>) -> tensor<5xf32>
+  return %0 : tensor<5xf32>
+}
+
+// -----
+
+// Loops in result order (batch, free, free), then the contracted one; small floats accumulate in f32.
+
+// CHECK-LABEL: func.func @dot
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+// CHECK-SAME: outs(%{{.*}} : tensor<2x4x3xf32>)
+// CHECK-NEXT: ^{{.*}}(%[[X:.*]]: bf16, %[[Y:.*]]: bf16, %[[ACC:.*]]: f32):
+// CHECK-NEXT: %[[XE:.*]] = arith.extf %[[X]] : bf16 to f32
+// CHECK-NEXT: %[[YE:.*]] = arith.extf %[[Y]] : bf16 to f32
+// CHECK-NEXT: %[[M:.*]] = arith.mulf %[[XE]], %[[YE]] : f32
+// CHECK-NEXT: arith.addf %[[ACC]], %[[M]] : f32
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+func.func @dot(%a: tensor<2x4x5xbf16>, %b: tensor<2x3x5xbf16>) -> tensor<2x4x3xbf16> {
+  %0 = stablehlo.dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [2] : (tensor<2x4x5xbf16>, tensor<2x3x5xbf16>) -> tensor<2x4x3xbf16>
+  return %0 : tensor<2x4x3xbf16>
+}
+
+// -----
+
+// Padding by fill and insert, strides and dilation in the maps, groups as one more loop.
+
+// CHECK-LABEL: func.func @convolution
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0, 1, 1] [1, 4, 8, 8] [1, 1, 1, 1] : tensor<1x4x8x8xf32> into tensor<1x4x10x10xf32>
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d1, d5, ((d3 * 2) + d6), ((d4 * 2) + d7))>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d1, d2, d5, d6, d7)>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d1, d2, d3, d4)>]
+// CHECK: tensor.collapse_shape
+func.func @convolution(%x: tensor<1x4x8x8xf32>, %w: tensor<6x2x3x3xf32>) -> tensor<1x6x4x4xf32> {
+  %0 = stablehlo.convolution(%x, %w) dim_numbers = [b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1], window = {stride = [2, 2], pad = [[1, 1], [1, 1]]} {batch_group_count = 1 : i64, feature_group_count = 2 : i64} : (tensor<1x4x8x8xf32>, tensor<6x2x3x3xf32>) -> tensor<1x6x4x4xf32>
+  return %0 : tensor<1x6x4x4xf32>
+}
+
+// -----
+
+// Window loops take their extent from a shape-only operand.
+
+// CHECK-LABEL: func.func @max_pool
+// CHECK: %[[W:.*]] = tensor.empty() : tensor<2xf32>
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, ((d1 * 2) + d2))>, affine_map<(d0, d1, d2) -> (d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%{{.*}}, %[[W]] : tensor<3x8xf32>, tensor<2xf32>)
+// CHECK: arith.maximumf
+func.func @max_pool(%x: tensor<3x8xf32>) -> tensor<3x4xf32> {
+  %c = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %c) <{window_dimensions = array<i64: 1, 2>, window_strides = array<i64: 1, 2>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %m = stablehlo.maximum %a, %b : tensor<f32>
+    stablehlo.return %m : tensor<f32>
+  }) : (tensor<3x8xf32>, tensor<f32>) -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @gather
+// CHECK-SAME: (%[[T:.*]]: tensor<9x4xf32>, %[[I:.*]]: tensor<3x1xi32>)
+// CHECK: ins(%[[I]] : tensor<3x1xi32>)
+// CHECK: %[[S:.*]] = arith.index_cast %{{.*}} : i32 to index
+// CHECK: %[[L:.*]] = arith.minsi %[[S]], %{{.*}} : index
+// CHECK: %[[C:.*]] = arith.maxsi %[[L]], %{{.*}} : index
+// CHECK: tensor.extract %[[T]][%[[C]], %{{.*}}] : tensor<9x4xf32>
+func.func @gather(%t: tensor<9x4xf32>, %i: tensor<3x1xi32>) -> tensor<3x4xf32> {
+  %0 = "stablehlo.gather"(%t, %i) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 4>, indices_are_sorted = false}> : (tensor<9x4xf32>, tensor<3x1xi32>) -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @update
+// CHECK: structured.update_slice ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x3xf32>, tensor<i32>, tensor<i32>) outs(%{{.*}} : tensor<8x6xf32>)
+func.func @update(%x: tensor<8x6xf32>, %u: tensor<2x3xf32>, %i: tensor<i32>) -> tensor<8x6xf32> {
+  %0 = stablehlo.dynamic_update_slice %x, %u, %i, %i : (tensor<8x6xf32>, tensor<2x3xf32>, tensor<i32>, tensor<i32>) -> tensor<8x6xf32>
+  return %0 : tensor<8x6xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @loop
+// CHECK: scf.while
+// CHECK: %[[C:.*]] = tensor.extract %{{.*}}[] : tensor<i1>
+// CHECK-NEXT: scf.condition(%[[C]])
+func.func @loop(%n: tensor<i32>) -> tensor<i32> {
+  %c = stablehlo.constant dense<1> : tensor<i32>
+  %0 = stablehlo.while(%i = %c) : tensor<i32>
+  cond {
+    %1 = stablehlo.compare LT, %i, %n, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %1 : tensor<i1>
+  } do {
+    %1 = stablehlo.add %i, %i : tensor<i32>
+    stablehlo.return %1 : tensor<i32>
+  }
+  return %0 : tensor<i32>
+}
+
+// -----
+
+// The last branch is the default.
+
+// CHECK-LABEL: func.func @case
+// CHECK: %[[S:.*]] = tensor.extract %{{.*}}[] : tensor<i32>
+// CHECK-NEXT: %[[I:.*]] = arith.index_cast %[[S]] : i32 to index
+// CHECK-NEXT: scf.index_switch %[[I]] -> tensor<f32>
+// CHECK-NEXT: case 0 {
+// CHECK: default {
+func.func @case(%s: tensor<i32>, %a: tensor<f32>, %b: tensor<f32>) -> tensor<f32> {
+  %0 = "stablehlo.case"(%s) ({
+    stablehlo.return %a : tensor<f32>
+  }, {
+    stablehlo.return %b : tensor<f32>
+  }) : (tensor<i32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
