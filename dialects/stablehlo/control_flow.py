@@ -252,7 +252,7 @@ class OptimizationBarrierOp(StableHLOOp):
     def verify_(self) -> None:
         """C1."""
         types, results = [o.type for o in self._operands], [r.type for r in self.results]
-        self.require("C1", types == results, lambda: f"operands of types {types}, results of types {results}")
+        self.require("C1", types == results, lambda: f"operands {type_list(types)}, results {type_list(results)}")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -295,7 +295,7 @@ class TupleOp(StableHLOOp):
         """C1."""
         types = [o.type for o in self._operands]
         ok = list(cast(Any, self.result.type).types.data) == types
-        self.require("C1", ok, lambda: f"values of types {types}, result {self.result.type}")
+        self.require("C1", ok, lambda: f"values {type_list(types)}, result {self.result.type}")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:

@@ -50,6 +50,7 @@ from stepwell.dialects.stablehlo.base import (
     parse_attr_dict,
     parse_function_type,
     parse_operands,
+    parse_short_type,
     print_attr_dict,
     print_function_type,
     scalar_of,
@@ -537,9 +538,9 @@ class ComplexOp(StableHLOOp):
         position = parser.pos
         operands = parse_operands(parser, 2)
         attributes = parse_attr_dict(parser, cls, {})
-        parser.parse_punctuation(":")
-        result = parser.parse_type()
-        types = ([real_type(result)] * 2, [result])
+        inputs, (result, *_) = parse_short_type(parser, 2)
+        short = inputs[0] == result and isinstance(result, TensorType)
+        types = ([real_type(result)] * 2 if short else inputs, [result])
         return build(cls, parser, position, operands, types, {}, attributes)
 
     def print(self, printer: Printer) -> None:
@@ -547,6 +548,9 @@ class ComplexOp(StableHLOOp):
         printer.print_string(" ")
         printer.print_list(self.operands, printer.print_ssa_value)
         print_attr_dict(printer, self)
+        if any(o.type != real_type(self.result.type) for o in self.operands):
+            print_function_type(printer, self)
+            return
         printer.print_string(" : ")
         printer.print_attribute(self.result.type)
 
