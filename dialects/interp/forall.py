@@ -47,7 +47,8 @@ def _slice(interp: Interpreter, op: ParallelInsertSliceOp, target: np.ndarray) -
     for offset, size, stride, extent in zip(offsets, sizes, strides, target.shape, strict=True):
         if size and (offset < 0 or offset + (size - 1) * stride >= extent):
             raise InterpreterError(op, f"slice [{offset}, +{size} * {stride}) of extent {extent}")
-    return target[tuple(slice(o, o + n * s, s) for o, n, s in zip(offsets, sizes, strides, strict=True))]
+    slices = (slice(o, o + n * s, s) for o, n, s in zip(offsets, sizes, strides, strict=True))
+    return target[(*slices, ...)]
 
 
 def _in_parallel(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
