@@ -67,7 +67,7 @@ def memref_type(tensor_type: Attribute) -> MemRefT:
     shape = tensor_type.get_shape()
     if DYNAMIC_INDEX in shape:
         raise UnsupportedError(
-            f"bufferize: {tensor_type} has a dynamic dimension; only static shapes have planned memory yet"
+            f"bufferize: a buffer of type {tensor_type} would be needed; it has a dynamic dimension; only static shapes have planned memory yet"
         )
     return MemRefType(tensor_type.get_element_type(), shape)
 
@@ -435,8 +435,6 @@ def subview(builder: LocatedBuilder, source: SSAValue, op: Operation, shape: Seq
     kind = source.type
     assert isinstance(kind, MemRefType)
     key = slice_key(op)
-    if any(not isinstance(n, int) for n in (*key[1], *shape)):
-        raise UnsupportedError(f"bufferize: {op.name} with a dynamic size ({op.location})")
     result = slice_type(kind, key, shape)  # pyright: ignore
     return builder.insert(memref.SubviewOp.get(source, *key, result)).result  # pyright: ignore
 

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from itertools import product
 
 from xdsl.dialects import arith, memref, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, MemRefType, TensorType
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    DenseResourceAttr,
+    MemRefType,
+    TensorType,
+    i32,
+)
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
@@ -20,7 +27,7 @@ from stepwell.passes.bufferization.engine import (
     reshape_memref,
     subview,
 )
-from stepwell.passes.bufferization.homes import Home, slice_key
+from stepwell.passes.bufferization.homes import Home, covers, slice_key, slice_place
 from stepwell.passes.bufferization.reads import is_tensor
 from stepwell.passes.structured_loops.sort import RUN
 
@@ -103,7 +110,7 @@ def _extract_slice(state: Bufferizer, op: Operation) -> None:
     source = state.read(op.source, op)
     home = state.home(op.source)
     reached = subview(state.builder(op), source, op, _shape(op.result))
-    place = home.place.child(slice_key(op)) if home.place is not None else None
+    place = slice_place(home.place, op, _shape(op.source)) if home.place is not None else None
     state.define(op.result, Home(place, reached, undefined=home.undefined))
     state.retire(op)
 
@@ -112,17 +119,12 @@ def _insert_slice(state: Bufferizer, op: Operation) -> None:
     assert isinstance(op, tensor.InsertSliceOp)
     source = state.home(op.source)
     old = state.home(op.dest)
-    back = old.place is not None and source.place is not None and old.place.child(slice_key(op)) is source.place
-    overwrites = _covers(op, _shape(op.dest))
+    back = old.place is not None and slice_place(old.place, op, _shape(op.dest)) is source.place
+    overwrites = covers(slice_key(op), _shape(op.dest))
     home = state.destination(op, 1, op.result, others=[] if back else [op.source], overwrites=overwrites)
     put_slice(state, op, op, op.source, home)
     state.define(op.result, Home(home.place, home.memref))
     state.retire(op)
-
-
-def _covers(op: Operation, shape: Sequence[int]) -> bool:
-    offsets, sizes, strides = slice_key(op)
-    return all(o == 0 for o in offsets) and all(s == 1 for s in strides) and tuple(sizes) == tuple(shape)
 
 
 def put_slice(state: Bufferizer, before: Operation, op: Operation, value: SSAValue, home: Home) -> None:
@@ -130,10 +132,11 @@ def put_slice(state: Bufferizer, before: Operation, op: Operation, value: SSAVal
     assert home.memref is not None
     assert home.place is not None
     source = state.home(value)
-    if source.undefined or source.place is home.place.child(slice_key(op)):
+    place = slice_place(home.place, op, _shape(op.operands[1]))
+    if source.undefined or source.place is place:
         return
     target = subview(state.builder(before), home.memref, op, _shape(value))
-    state.copy_home(before, value, Home(home.place.child(slice_key(op)), target))
+    state.copy_home(before, value, Home(place, target))
 
 
 def _reshape(state: Bufferizer, op: Operation) -> None:
@@ -204,9 +207,12 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
         assert home.memref is not None
         reached.append(home.memref)
     results = list(op.results)
-    replacement = state.builder(op).insert(rebuild(op, reached))
-    if isinstance(replacement, SortOp):
-        _add_sort_scratch(state, op, replacement)
+    scratch = _sort_scratch(state, op) if isinstance(op, SortOp) else []
+    replacement = rebuild(op, [*reached, *scratch])
+    if scratch:
+        segments = DenseArrayBase.from_list(i32, (len(reached), len(scratch)))
+        replacement.properties["operandSegmentSizes"] = segments
+    state.builder(op).insert(replacement)
     for region in replacement.regions:
         state.run_block(region.block)
     for result, home in zip(results, homes, strict=True):
@@ -214,18 +220,16 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
     state.retire(op)
 
 
-def _add_sort_scratch(state: Bufferizer, op: Operation, sort: SortOp) -> None:
-    """Give a sort of long lines one line of scratch per destination."""
+def _sort_scratch(state: Bufferizer, sort: SortOp) -> list[SSAValue]:
+    """One line of scratch per destination for a sort of long lines."""
     length = _shape(sort.outs[0])[sort.dimension.value.data]
-    if length <= RUN:
-        return
     lines: list[SSAValue] = []
-    for out in sort.outs:
-        assert isinstance(out.type, MemRefType)
-        home = state.fresh(op, TensorType(out.type.element_type, [length]), None)
+    for out in sort.outs if length > RUN else ():
+        assert isinstance(out.type, TensorType)
+        home = state.fresh(sort, TensorType(out.type.get_element_type(), [length]), None)
         assert home.memref is not None
         lines.append(home.memref)
-    sort.scratch = lines
+    return lines
 
 
 def redirect_foreign_reads(root: Operation) -> None:
@@ -251,7 +255,7 @@ def _redirect(op: Operation, terminator: Operation) -> None:
     for argument, initial in zip(arguments, outputs, strict=True):
         inserts = [i for i in terminator.regions[0].block.ops if i.operands[1] is argument]
         own = {slice_key(i) for i in inserts}
-        whole = any(_covers(i, _shape(argument)) for i in inserts)
+        whole = any(covers(slice_key(i), _shape(argument)) for i in inserts)
         for use in list(argument.uses):
             user = use.operation
             if whole or isinstance(user, ParallelInsertSliceOp):

@@ -1,7 +1,8 @@
 """Where a result should better be written: destinations propagated backwards from terminators.
 
-A value that a loop yields should live in the loop's carry, one that a function returns in the function's output. The
-walk goes back from each terminator operand over ops whose result is their updated destination, and over reshapes.
+A value that a loop yields should live in the loop's carry, one that a function returns in the function's
+output. The walk goes back from each terminator operand over ops whose result is their updated destination,
+and over reshapes.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from xdsl.dialects import scf, tensor
 from xdsl.ir import Operation, SSAValue
 from xdsl.traits import IsTerminator
 
-from stepwell.dialects import kernel
-from stepwell.dialects.scf import ForallOp
-from stepwell.dialects.structured import StructuredOp
+from stepwell.ir.destinations import destination_index
 from stepwell.passes.bufferization.reads import ReadTable, is_tensor
 
 
@@ -33,25 +32,10 @@ def tied_operand(value: SSAValue) -> SSAValue | None:
     if not isinstance(op, Operation):
         return None
     position = op.results.index(value)  # pyright: ignore[reportArgumentType]
-    match op:
-        case kernel.LaunchOp():
-            return op.outs[position]
-        case tensor.InsertSliceOp() | tensor.InsertOp():
-            return op.dest
-        case ForallOp():
-            return op.outputs[position]
-        case scf.ForOp():
-            return op.iter_args[position]
-        case StructuredOp():
-            return op.destinations[position]
-        case _:
-            if op.name == "vector.transfer_write":
-                return op.operands[1]
-            if op.name == "vector.scatter":
-                return op.operands[0]
-            if op.name.startswith("linalg."):
-                return op.operands[len(op.operands) - len(op.results) + position]
-            return None
+    if isinstance(op, scf.ForOp):
+        return op.iter_args[position]
+    index = destination_index(op, position)
+    return None if index is None else op.operands[index]
 
 
 def carried_operand(value: SSAValue) -> SSAValue | None:

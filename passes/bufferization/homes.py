@@ -138,14 +138,26 @@ def _fold(value: Bound) -> Bound:
     return value
 
 
-def row_major(shape: Sequence[int]) -> list[int]:
-    """The strides of a dense buffer of `shape`."""
-    strides: list[int] = []
-    step = 1
+def row_major(shape: Sequence[int]) -> list[int | None]:
+    """The strides of a dense buffer of `shape`, None outside of a dynamic dimension."""
+    strides: list[int | None] = []
+    step: int | None = 1
     for size in reversed(shape):
         strides.append(step)
-        step *= size
+        step = None if step is None or size == DYNAMIC_INDEX else step * size
     return strides[::-1]
+
+
+def covers(key: SliceKey, shape: Sequence[int]) -> bool:
+    """Whether a slice is all of a tensor of `shape`."""
+    offsets, sizes, strides = key
+    return all(o == 0 for o in offsets) and all(s == 1 for s in strides) and sizes == tuple(shape)
+
+
+def slice_place(place: Place, op: Operation, shape: Sequence[int]) -> Place:
+    """The place of the slice that `op` names of a value of `shape` in `place`."""
+    key = slice_key(op)
+    return place if covers(key, shape) else place.child(key)
 
 
 def make_memref_type(
@@ -153,7 +165,7 @@ def make_memref_type(
 ) -> MemRefType[Attribute]:
     """A strided memref type; identity layout where the strides say so."""
     dense = row_major(shape)
-    same = all(s == d or n == 1 for s, d, n in zip(strides, dense, shape, strict=True))
+    same = all((s == d and d is not None) or n == 1 for s, d, n in zip(strides, dense, shape, strict=True))
     if (same or 0 in shape) and offset == 0:
         return MemRefType(element, shape)
     return MemRefType(element, shape, StridedLayoutAttr(strides, offset))
@@ -178,7 +190,8 @@ def slice_type(source: MemRefType[Attribute], key: SliceKey, shape: Sequence[int
     scaled = [s * t if isinstance(s, int) and isinstance(t, int) else None for s, t in zip(strides, steps, strict=True)]
     kept: list[int | None] = []
     for size, stride in zip(sizes, scaled, strict=True):
-        if len(kept) < len(shape) and size == shape[len(kept)]:
+        extent = size if isinstance(size, int) else DYNAMIC_INDEX
+        if len(kept) < len(shape) and extent == shape[len(kept)]:
             kept.append(stride)
         else:
             assert size == 1, "a slice that drops a dim of several elements"

@@ -15,6 +15,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue, Use
 
 from stepwell.dialects import kernel
+from stepwell.dialects.tensor import ParallelInsertSliceOp
+from stepwell.passes.bufferization.homes import covers, slice_key
 
 LOOPS = frozenset({"scf.for", "scf.forall", "scf.parallel", "scf.while"})
 BRANCHES = frozenset({"scf.if", "scf.index_switch"})
@@ -109,6 +111,9 @@ def reads_contents(use: Use) -> bool:
     op = use.operation
     if isinstance(op, tensor.DimOp):
         return False
+    if isinstance(op, tensor.InsertSliceOp | ParallelInsertSliceOp) and use.index == 1:
+        kind = op.dest.type
+        return not isinstance(kind, TensorType) or not covers(slice_key(op), kind.get_shape())
     if isinstance(op, linalg.FillOp):
         return use.index < len(op.inputs)
     if isinstance(op, kernel.LaunchOp):
