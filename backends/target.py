@@ -119,8 +119,14 @@ def host_target(level: str | None = None) -> Target:
     return target_for(wanted)
 
 
-def target_for(level: str) -> Target:
-    """A target of the given level, with this machine's caches and cores; the host's own CPU name at its own level."""
+def target_for(level: str, *, generic: bool = False) -> Target:
+    """A target of the given level with this machine's caches and cores, and its CPU name at its own level.
+
+    `generic` describes a fixed machine instead, the same wherever this runs.
+    """
+    if generic:
+        features = ",".join(f"+{name}" for name in _FEATURES[level])
+        return Target("x86_64", level, _CPU[level], features, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
     own = level == host_level()
     cpu = llvm.get_host_cpu_name() if own else _CPU[level]
     features = ",".join(f"+{name}" for name in (sorted(_host_features()) if own else _FEATURES[level]))

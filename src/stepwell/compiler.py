@@ -13,9 +13,8 @@ from xdsl.ir import Operation
 from stepwell.backends.target import Target, host_target
 from stepwell.dialects.registry import context
 from stepwell.ir.errors import InvalidProgramError
-from stepwell.ir.instrumentation import Instrumentation
+from stepwell.ir.instrumentation import Instrumentation, VerifyEach
 from stepwell.ir.pass_manager import build_pipeline
-from stepwell.ir.verify import verify_module
 from stepwell.passes.pipelines import Step, steps
 from stepwell.passes.registry import PASSES, get_pass
 from stepwell.runtime.executable import Executable
@@ -60,24 +59,31 @@ def lower(
     verify_each: bool = False,
     instrumentations: Iterable[Instrumentation] = (),
 ) -> ModuleOp:
-    """Lower `module`, in place, to the step named `to` and return it.
+    """Lower `module`, in place, to the step named `to` and return it ("entry": only mark the entry).
 
     Raises:
         InvalidProgramError: no such step or entry.
         UnsupportedError: a pass cannot take the program.
     """
+    if to == "entry":
+        return _run_steps(module, [Step("entry", ((_entry_pass(entry, donate), ""),))], verify_each, tuple(instrumentations))
     if to not in STEP_NAMES:
         raise InvalidProgramError(f"no step '{to}'; the steps are {', '.join(STEP_NAMES)}")
     if target is None:
         target = host_target()
     if "stepwell.target" not in module.attributes:
         module.attributes["stepwell.target"] = target.attribute()
-    watchers = tuple(instrumentations)
+    todo = _steps_to_run(current_step(module), STEP_NAMES.index(to), opt_level, _entry_pass(entry, donate))
+    return _run_steps(module, todo, verify_each, tuple(instrumentations))
+
+
+def _run_steps(
+    module: ModuleOp, todo: list[Step], verify_each: bool, instrumentations: tuple[Instrumentation, ...]
+) -> ModuleOp:
+    watchers = (*instrumentations, VerifyEach()) if verify_each else instrumentations
     ctx = context()
-    for step in _steps_to_run(current_step(module), STEP_NAMES.index(to), opt_level, _entry_pass(entry, donate)):
+    for step in todo:
         build_pipeline(step.pipeline(), get_pass, tuple(PASSES), instrumentations=watchers).run(ctx, module)
-        if verify_each:
-            verify_module(module)
     return module
 
 
@@ -104,6 +110,7 @@ def compile(  # noqa: A001
     simd: str | None = None,
     donate: Sequence[int] = (),
     verify_each: bool = False,
+    step: str | None = None,
 ) -> Executable:
     """Compile a program for this machine.
 
@@ -115,7 +122,8 @@ def compile(  # noqa: A001
         opt_level: 0 (straight lowering) to 3.
         simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
         donate: positions of arguments whose buffers the program may overwrite.
-        verify_each: run the verifier after every step.
+        verify_each: run the verifier after every pass.
+        step: with the interpreter, the step to lower to first (default: none, the program as it is).
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -134,7 +142,7 @@ def compile(  # noqa: A001
         module = parse(program)
         machine = host_target(simd)
         if target == "interpreter":
-            return build_interpreted(module, entry, machine)
+            return build_interpreted(module, entry, machine, opt_level, step)
         return build_executable(module, entry, machine, opt_level, tuple(donate), verify_each)
 
 

@@ -1,0 +1,49 @@
+"""Running a module of any step with the interpreter, behind the interface of an executable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from stepwell.dialects.registry import interpreter_rules
+from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
+from stepwell.ir.interpreter import Interpreter, InterpreterError
+from stepwell.runtime.executable import Array, Signature
+
+
+def _signless(array: Array) -> Array:
+    return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
+
+
+def runner(module: ModuleOp, entry: str, signature: Signature, step: int) -> Callable[[Sequence[Array], Sequence[Array]], None]:
+    """What runs `entry` of a module at a step (index into the steps) on arrays and fills the results."""
+
+    def on_tensors(interpreter: Interpreter, inputs: Sequence[Array]) -> Sequence[Any]:
+        return interpreter.call(entry, [a if step == 0 else _signless(a) for a in inputs])
+
+    def on_buffers(interpreter: Interpreter, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        arena = np.zeros(max(signature.arena_bytes, 64), np.int8)
+        workers = np.zeros((1, max(signature.worker_bytes, 1)), np.int8)
+        arrays = [_signless(a.copy() if i not in signature.donated else a) for i, a in enumerate(inputs)]
+        interpreter.call(entry, [*arrays, *(_signless(o) for o in outputs), arena, workers])
+
+    def run(inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        interpreter = Interpreter(module, interpreter_rules())
+        try:
+            with np.errstate(all="ignore"):
+                if step >= 4:
+                    on_buffers(interpreter, inputs, outputs)
+                    return
+                for target, result in zip(outputs, on_tensors(interpreter, inputs), strict=True):
+                    value = np.asarray(result)
+                    target[...] = value.view(target.dtype) if value.dtype != target.dtype else value
+        except InterpreterError as error:
+            kind = UnsupportedError if "no interpreter rule" in str(error) else CompileError
+            raise kind(f"error: {error}") from error
+        except MemoryError as error:
+            raise InvalidProgramError(f"the program needs more memory than there is: {error}") from None
+
+    return run

@@ -1,0 +1,216 @@
+"""From a parsed module to executables and printed forms: the passes, the LLVM writer, objects, loading."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import Any
+
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
+from xdsl.parser import Parser
+
+from stepwell.backends import llvm_ir
+from stepwell.backends.object import compile_llvm, emit_asm
+from stepwell.backends.pool import pool_object
+from stepwell.backends.target import Target, host_target, target_for
+from stepwell.compiler import STEP_NAMES, current_step, lower, no_garbage_collection
+from stepwell.dialects.registry import context
+from stepwell.dialects.stepwell import ABI, AbiAttr
+from stepwell.interpreted import runner
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.errors import CompileError, InvalidProgramError
+from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
+from stepwell.ir.printer import print_ir
+from stepwell.runtime.executable import ArrayType, Executable, Signature
+from stepwell.runtime.loader import Library, native_entry
+from stepwell.runtime.pool import parallel_for_address, worker_count
+from stepwell.source import parse
+
+
+def _array_type(text: str) -> ArrayType:
+    type_ = Parser(context(), text).parse_type()
+    assert isinstance(type_, TensorType)
+    return ArrayType(tuple(type_.get_shape()), numpy_dtype(type_.get_element_type()))
+
+
+def signature_of(module: ModuleOp) -> tuple[str, Signature]:
+    """(the entry's name, how it is called), from its `stepwell.abi`.
+
+    Raises:
+        InvalidProgramError: no function has a `stepwell.abi`.
+    """
+    for op in module.body.block.ops:
+        abi = op.attributes.get(ABI)
+        if isinstance(abi, AbiAttr):
+            entries = abi.entries.data
+            sizes = [entries.get(name) for name in ("arena_bytes", "worker_bytes")]
+            arena, workers = (s.value.data if isinstance(s, IntegerAttr) else 0 for s in sizes)
+            return op.properties["sym_name"].data, Signature(  # pyright: ignore
+                tuple(_array_type(t) for t in abi.inputs),
+                tuple(_array_type(t) for t in abi.outputs),
+                abi.donated,
+                arena,
+                workers,
+            )
+    raise InvalidProgramError("no function of the module has a stepwell.abi: run prepare-entry first")
+
+
+class _Texts:
+    """The IR of an executable, made again when asked for: compiling keeps nothing."""
+
+    def __init__(self, source: ModuleOp, **options: Any):
+        self._source = source
+        self._options = options
+
+    def at(self, step: str) -> str:
+        with no_garbage_collection():
+            if step == "llvm":
+                return "\n".join(self.llvm().values())
+            return print_ir(self.module(step))
+
+    def module(self, step: str) -> ModuleOp:
+        if step in STEP_NAMES and STEP_NAMES.index(step) < current_step(self._source):
+            raise InvalidProgramError(f"the program is already below step '{step}'")
+        return lower(self._source.clone(), step, **self._options)
+
+    def llvm(self) -> dict[str, str]:
+        return llvm_ir.write_modules(self.module("device"))
+
+    def asm(self) -> str:
+        target = self._options["target"]
+        with no_garbage_collection():
+            return "\n".join(emit_asm(text, target, self._options["opt_level"]) for text in self.llvm().values())
+
+
+@functools.cache
+def _parallel_for(target: Target) -> int:
+    return parallel_for_address(pool_object(target))
+
+
+def build_executable(
+    module: ModuleOp,
+    entry: str,
+    target: Target,
+    opt_level: int,
+    donate: tuple[int, ...] = (),
+    verify_each: bool = False,
+    instrumentations: tuple[Instrumentation, ...] = (),
+    stages: dict[str, float] | None = None,
+) -> Executable:
+    """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage."""
+    options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
+    lowered = lower(
+        module.clone(), "device", verify_each=verify_each, instrumentations=instrumentations, **options
+    )
+    name, signature = signature_of(lowered)
+    clock = _Clock(stages)
+    texts = llvm_ir.write_modules(lowered)
+    clock.lap("write LLVM IR")
+    objects = [compile_llvm(text, target, opt_level) for text in texts.values()]
+    clock.lap("LLVM")
+    symbol = llvm_ir.entry_symbol(name)
+    library = Library(objects, [symbol], {"stepwell_parallel_for": _parallel_for(target)})
+    clock.lap("link")
+    kept = _Texts(module, **options)
+    return Executable(
+        signature,
+        native_entry(library.address(symbol)),
+        worker_count=worker_count(),
+        ir=kept.at,
+        asm=kept.asm,
+        keep_alive=library,
+    )
+
+
+class _Clock:
+    def __init__(self, stages: dict[str, float] | None):
+        self._stages = stages
+        self._last = time.process_time()
+
+    def lap(self, name: str) -> None:
+        now = time.process_time()
+        if self._stages is not None:
+            self._stages[name] = now - self._last
+        self._last = now
+
+
+def build_interpreted(
+    module: ModuleOp, entry: str, target: Target, opt_level: int = 2, step: str | None = None
+) -> Executable:
+    """An executable that the interpreter runs, at the program's own step or a later one."""
+    options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level}
+    source = module.clone()
+    index = current_step(module)
+    if step is None:
+        lower(module, "entry", **options)
+    else:
+        lower(module, step, **options)
+        index = STEP_NAMES.index(step)
+    name, signature = signature_of(module)
+    return Executable(signature, None, runner=runner(module, name, signature, index), ir=_Texts(source, **options).at)
+
+
+def emit(
+    program: Any,
+    what: str,
+    *,
+    entry: str = "main",
+    opt_level: int = 2,
+    simd: str | None = None,
+    verify_each: bool = False,
+    timing: bool = False,
+    reproducible: bool = False,
+) -> str | bytes:
+    """The program at a step, or as "llvm", "asm" or "obj" (the host program's object and each kernel's, concatenated is not an
+    object, so "obj" is one object of one LLVM module of all).
+
+    `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere.
+    """
+    target = target_for(simd or "avx2", generic=True) if reproducible else host_target(simd)
+    timer = TimingInstrumentation() if timing else None
+    watchers = (timer,) if timer is not None else ()
+    with no_garbage_collection():
+        module = parse(program)
+        step = what if what in STEP_NAMES else "device"
+        if STEP_NAMES.index(step) < current_step(module):
+            raise InvalidProgramError(f"the program is already below step '{step}'")
+        lower(
+            module, step, entry=entry, target=target, opt_level=opt_level, verify_each=verify_each, instrumentations=watchers
+        )
+        if what in STEP_NAMES:
+            return print_ir(module) + "\n"
+        if what == "obj":
+            return compile_llvm(llvm_ir.write_single_module(module), target, opt_level)
+        texts = llvm_ir.write_modules(module)
+        if what == "llvm":
+            return "\n".join(texts.values())
+        if what == "asm":
+            return "\n".join(emit_asm(text, target, opt_level) for text in texts.values())
+    raise CompileError(f"nothing called '{what}' to emit")
+
+
+def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:
+    """CPU seconds per pass and backend stage of one compile, parsing included (for benchmarks/compile_time.py)."""
+    stages: dict[str, float] = {}
+    start = time.process_time()
+    module = parse(text)
+    stages["parse and verify"] = time.process_time() - start
+    recorder = _PassClock(stages)
+    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages)
+    return stages
+
+
+class _PassClock(Instrumentation):
+    """Adds each pass's CPU time to a table."""
+
+    def __init__(self, stages: dict[str, float]):
+        self._stages = stages
+        self._start = 0.0
+
+    def before_pass(self, item: Any, op: Any) -> None:
+        self._start = time.process_time()
+
+    def after_pass(self, item: Any, op: Any) -> None:
+        self._stages[item.name] = self._stages.get(item.name, 0.0) + time.process_time() - self._start
+
+
