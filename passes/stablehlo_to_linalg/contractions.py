@@ -209,10 +209,14 @@ def _convolution_operands(
     for i, axis in enumerate(numbers.input_spatial_dimensions):
         tap_axis = numbers.kernel_spatial_dimensions[i]
         extent = shape_of(kernel)[tap_axis]
-        tap = conv.reduced() if extent != 1 else AffineExpr.constant(0)
         position = scaled(conv.spatial[i], op.strides[i])
-        image_exprs[axis] = [position + scaled(tap, op.rhs_dilations[i]) if extent != 1 else position]
-        kernel_exprs[tap_axis] = [scaled(tap, -1) + (extent - 1) if op.reversals[i] and extent != 1 else tap]
+        if extent == 1:
+            image_exprs[axis], kernel_exprs[tap_axis] = [position], [AffineExpr.constant(0)]
+            continue
+        tap, dilation = conv.reduced(), op.rhs_dilations[i]
+        # The kernel is indexed by the bare loop dim, which gives it its extent; a reversed one walks the image backwards.
+        offset = scaled(tap, -dilation) + (extent - 1) * dilation if op.reversals[i] else scaled(tap, dilation)
+        image_exprs[axis], kernel_exprs[tap_axis] = [position + offset], [tap]
     if conv.group is not None:
         split = numbers.input_feature_dimension if conv.groups > 1 else numbers.input_batch_dimension
         image = _split(low, image, split, conv.count)
