@@ -1,21 +1,36 @@
-"""Destination style: which operand of an op each result is written into."""
+"""Destination style: which operand of an op each result is written into.
+
+An op in destination style computes new contents for operands it is given (`outs`, `shared_outs`, the target
+of an insert); after bufferization result i lives in the buffer of that operand. Passes ask here instead of
+knowing op names.
+"""
 
 from __future__ import annotations
 
-from xdsl.dialects import linalg, tensor, vector
+from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
+
+_TRAILING_DIALECTS = ("linalg.", "structured.")
+_TRAILING_OPS = frozenset({"kernel.launch", "scf.forall"})
+"""The last operands are the destinations, one per result."""
+
+_SINGLE = {
+    "tensor.insert": 1,
+    "tensor.insert_slice": 1,
+    "vector.scatter": 0,
+    "vector.transfer_write": 1,
+}
+"""The one result is written into this operand."""
 
 
 def destination_index(op: Operation, result: int) -> int | None:
-    """The index of the operand whose buffer result `result` takes over; None where the op is not in destination style."""
-    if isinstance(op, linalg.GenericOp):
-        return len(op.inputs) + result
-    if isinstance(op, linalg.FillOp):
-        return len(op.operands) - 1
-    if isinstance(op, tensor.InsertSliceOp | tensor.InsertOp | vector.TransferWriteOp):
-        return 1
-    if op.name.startswith("structured.") and op.results:
+    """The index of the operand whose buffer result `result` takes over; None when the op is not in destination style."""
+    single = _SINGLE.get(op.name)
+    if single is not None:
+        return single if op.results else None
+    if op.results and (op.name.startswith(_TRAILING_DIALECTS) or op.name in _TRAILING_OPS):
         return len(op.operands) - len(op.results) + result
     return None
 
