@@ -7,6 +7,7 @@ the process on may reach it: the writer refuses by name what has no instruction.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from llvmlite import binding as llvm
 
@@ -33,13 +34,18 @@ def target_machine(target: Target, opt_level: int) -> llvm.TargetMachine:
     )
 
 
-def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
-    machine = target_machine(target, opt_level)
+def _parsed(text: str) -> llvm.ModuleRef:
     try:
         module = llvm.parse_assembly(text)
         module.verify()
     except RuntimeError as error:
         raise AssertionError(f"the LLVM IR written is malformed: {error}") from error
+    return module
+
+
+def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+    machine = target_machine(target, opt_level)
+    module = _parsed(text)
     module.triple = llvm.get_process_triple()
     options = llvm.create_pipeline_tuning_options(speed_level=1 if opt_level < 2 else 2)
     options.loop_vectorization = False
@@ -58,6 +64,15 @@ def compile_llvm(text: str, target: Target, opt_level: int = 2) -> bytes:
     """
     module, machine = _optimized(text, target, opt_level)
     return machine.emit_object(module)
+
+
+def compile_linked(texts: Sequence[str], target: Target, opt_level: int = 2) -> bytes:
+    """One object of several LLVM modules."""
+    target_machine(target, opt_level)
+    first, *others = (_parsed(text) for text in texts)
+    for other in others:
+        first.link_in(other)
+    return compile_llvm(str(first), target, opt_level)
 
 
 def emit_asm(text: str, target: Target, opt_level: int = 2) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.parser import Parser
 
-from stepwell.backends import llvm_ir
-from stepwell.backends.object import compile_llvm, emit_asm
+from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
 from stepwell.backends.pool import pool_object
 from stepwell.backends.target import Target, host_target, target_for
 from stepwell.compiler import STEP_NAMES, current_step, lower, no_garbage_collection
@@ -65,7 +65,7 @@ class _Texts:
     def at(self, step: str) -> str:
         with no_garbage_collection():
             if step == "llvm":
-                return "\n".join(self.llvm().values())
+                return "\n".join(self.llvm())
             return print_ir(self.module(step))
 
     def module(self, step: str) -> ModuleOp:
@@ -73,13 +73,13 @@ class _Texts:
             raise InvalidProgramError(f"the program is already below step '{step}'")
         return lower(self._source.clone(), step, **self._options)
 
-    def llvm(self) -> dict[str, str]:
-        return llvm_ir.write_modules(self.module("device"))
+    def llvm(self) -> list[str]:
+        return [part.text for part in write_llvm(self.module("device"), self._options["target"])]
 
     def asm(self) -> str:
         target = self._options["target"]
         with no_garbage_collection():
-            return "\n".join(emit_asm(text, target, self._options["opt_level"]) for text in self.llvm().values())
+            return "\n".join(emit_asm(text, target, self._options["opt_level"]) for text in self.llvm())
 
 
 @functools.cache
@@ -104,17 +104,16 @@ def build_executable(
     )
     name, signature = signature_of(lowered)
     clock = _Clock(stages)
-    texts = llvm_ir.write_modules(lowered)
+    texts = write_llvm(lowered, target)
     clock.lap("write LLVM IR")
-    objects = [compile_llvm(text, target, opt_level) for text in texts.values()]
+    objects = [compile_llvm(part.text, target, opt_level) for part in texts]
     clock.lap("LLVM")
-    symbol = llvm_ir.entry_symbol(name)
-    library = Library(objects, [symbol], {"stepwell_parallel_for": _parallel_for(target)})
+    library = Library(objects, [name], {"stepwell_parallel_for": _parallel_for(target)})
     clock.lap("link")
     kept = _Texts(module, **options)
     return Executable(
         signature,
-        native_entry(library.address(symbol)),
+        native_entry(library.address(name)),
         worker_count=worker_count(),
         ir=kept.at,
         asm=kept.asm,
@@ -161,8 +160,7 @@ def emit(
     timing: bool = False,
     reproducible: bool = False,
 ) -> str | bytes:
-    """The program at a step, or as "llvm", "asm" or "obj" (the host program's object and each kernel's, concatenated is not an
-    object, so "obj" is one object of one LLVM module of all).
+    """The program at a step, or as "llvm", "asm" or "obj" (one object of the host and all kernels).
 
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere.
     """
@@ -179,13 +177,13 @@ def emit(
         )
         if what in STEP_NAMES:
             return print_ir(module) + "\n"
+        texts = [part.text for part in write_llvm(module, target)]
         if what == "obj":
-            return compile_llvm(llvm_ir.write_single_module(module), target, opt_level)
-        texts = llvm_ir.write_modules(module)
+            return compile_linked(texts, target, opt_level)
         if what == "llvm":
-            return "\n".join(texts.values())
+            return "\n".join(texts)
         if what == "asm":
-            return "\n".join(emit_asm(text, target, opt_level) for text in texts.values())
+            return "\n".join(emit_asm(text, target, opt_level) for text in texts)
     raise CompileError(f"nothing called '{what}' to emit")
 
 
