@@ -17,7 +17,7 @@ def indexing_maps(op: linalg.GenericOp) -> tuple[AffineMap, ...]:
 
 def iterator_kinds(op: linalg.GenericOp) -> tuple[str, ...]:
     """`"parallel"` or `"reduction"` per loop dim."""
-    return tuple(i.data.value for i in op.iterator_types.data)
+    return tuple(str(i.data.value) for i in op.iterator_types.data)
 
 
 def loop_bounds(op: linalg.GenericOp) -> tuple[int, ...]:

@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects.builtin import BoolAttr, IntegerAttr, IntegerType, Signedness, TensorType, i1, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from stepwell.dialects import chlo, stablehlo
 from stepwell.dialects.stablehlo import ComparisonDirection, ComparisonDirectionAttr, ComparisonType, ComparisonTypeAttr

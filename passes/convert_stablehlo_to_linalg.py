@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.builder import InsertPoint
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, Region
+from xdsl.rewriter import InsertPoint
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported

@@ -61,7 +61,7 @@ def _clean_argument_attributes(function: func.FuncOp, name: str) -> None:
     attributes = function.properties.get(name)
     if not isinstance(attributes, ArrayAttr):
         return
-    kept = [DictionaryAttr(_without_foreign(d.data)) for d in attributes.data if isinstance(d, DictionaryAttr)]
+    kept = [DictionaryAttr(_without_foreign(dict(d.data))) for d in attributes.data if isinstance(d, DictionaryAttr)]
     if any(d.data for d in kept):
         function.properties[name] = ArrayAttr(kept)
     else:

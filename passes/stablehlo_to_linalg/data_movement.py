@@ -8,7 +8,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo
-from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, affine, dim, shape_of
+from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, affine, dim, ints, shape_of
 
 
 def broadcast_in_dim(low: Lowering, op: stablehlo.BroadcastInDimOp) -> Sequence[SSAValue]:
@@ -19,7 +19,7 @@ def broadcast_in_dim(low: Lowering, op: stablehlo.BroadcastInDimOp) -> Sequence[
         low.splats[op.result] = splat
         return [low.fill(splat, result.get_shape())]
     value, shape = low.get(op.operand), result.get_shape()
-    dims = op.broadcast_dimensions.get_values()
+    dims = ints(op.broadcast_dimensions)
     if shape_of(value) == shape and tuple(dims) == tuple(range(len(shape))):
         return [value]
     exprs = [dim(d) if n == shape[d] else AffineExpr.constant(0) for d, n in zip(dims, shape_of(value), strict=True)]
@@ -36,7 +36,7 @@ def broadcast(low: Lowering, op: stablehlo.BroadcastOp) -> Sequence[SSAValue]:
 
 def transpose(low: Lowering, op: stablehlo.TransposeOp) -> Sequence[SSAValue]:
     """Result dim i is operand dim permutation[i]."""
-    permutation = list(op.permutation.get_values())
+    permutation = list(ints(op.permutation))
     value = low.get(op.operand)
     if permutation == sorted(permutation):
         return [value]
@@ -47,13 +47,13 @@ def transpose(low: Lowering, op: stablehlo.TransposeOp) -> Sequence[SSAValue]:
 def static_slice(low: Lowering, op: stablehlo.SliceOp) -> Sequence[SSAValue]:
     """`d * stride + start`."""
     shape = low.result_type(op).get_shape()
-    return [low.slice(low.get(op.operand), op.start_indices.get_values(), shape, op.strides.get_values())]
+    return [low.slice(low.get(op.operand), ints(op.start_indices), shape, ints(op.strides))]
 
 
 def reverse(low: Lowering, op: stablehlo.ReverseOp) -> Sequence[SSAValue]:
     """`-d + n - 1` on the reversed dimensions."""
     value = low.get(op.operand)
-    reversed_dims = op.dimensions.get_values()
+    reversed_dims = ints(op.dimensions)
     exprs = [affine(i, -1, n - 1) if i in reversed_dims else dim(i) for i, n in enumerate(shape_of(value))]
     return [low.remap(value, shape_of(value), exprs)]
 
@@ -116,7 +116,7 @@ def pad(low: Lowering, op: stablehlo.PadOp) -> Sequence[SSAValue]:
     result = low.result_type(op)
     if 0 in result.get_shape():
         return [low.empty(result.get_shape(), result.get_element_type())]
-    amounts = [a.get_values() for a in (op.edge_padding_low, op.edge_padding_high, op.interior_padding)]
+    amounts = [ints(a) for a in (op.edge_padding_low, op.edge_padding_high, op.interior_padding)]
     return [low.pad(low.get(op.operand), op.padding_value, *amounts)]
 
 

@@ -329,7 +329,12 @@ def _reduce_precision(s: Scalars, op: stablehlo.ReducePrecisionOp, args: Args) -
 
 def _float_layout(op: Operation, element: Attribute) -> tuple[int, int]:
     """Exponent and mantissa bits."""
-    layouts = {Float64Type: (11, 52), Float32Type: (8, 23), Float16Type: (5, 10), BFloat16Type: (8, 7)}
+    layouts: dict[type[Attribute], tuple[int, int]] = {
+        Float64Type: (11, 52),
+        Float32Type: (8, 23),
+        Float16Type: (5, 10),
+        BFloat16Type: (8, 7),
+    }
     layout = layouts.get(type(element))
     if layout is None:
         raise unsupported(op, f"not lowered on {element}", "convert to f32 first")

@@ -12,7 +12,7 @@ from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo, structured
 from stepwell.dialects.arith import IndexCastUIOp
-from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, dim, element_of, shape_of
+from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import scalar_region
 from stepwell.passes.stablehlo_to_linalg.scalars import SIGNED, Scalars, element_type, kind_of
 
@@ -102,7 +102,7 @@ def gather(low: Lowering, op: stablehlo.GatherOp) -> Sequence[SSAValue]:
     """Per result element: the start vector (one operand per component), clamped, plus the offset in the slice."""
     value, indices, result = low.get(op.operand), low.get(op.start_indices), low.result_type(op)
     numbers = op.dimension_numbers.data
-    sizes = op.slice_sizes.get_values()
+    sizes = ints(op.slice_sizes)
     vector_dim, rank = numbers.index_vector_dim, len(result.get_shape())
     batch_dims = [i for i in range(rank) if i not in numbers.offset_dims]
     start_dims = [i for i in range(len(shape_of(indices))) if i != vector_dim]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from xdsl.builder import InsertPoint
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -26,6 +25,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
@@ -47,6 +47,11 @@ def element_of(value: SSAValue) -> Attribute:
     """The element type of a tensor value."""
     assert isinstance(value.type, TensorType)
     return value.type.get_element_type()
+
+
+def ints(array: Any) -> Shape:
+    """The values of an `array<i64: ...>` attribute."""
+    return tuple(array.get_values())
 
 
 def dim(position: int) -> AffineExpr:

@@ -8,7 +8,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo, structured
-from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, dim, element_of, shape_of
+from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, scalar_region
 
 
@@ -16,7 +16,7 @@ def reduce(low: Lowering, op: stablehlo.ReduceOp) -> Sequence[SSAValue]:
     """One generic: the outputs start as the init values, the region combines (accumulators, elements)."""
     operands = [low.get(o) for o in op.inputs]
     shape = shape_of(operands[0])
-    reduced = op.dimensions.get_values()
+    reduced = ints(op.dimensions)
     kept = [i for i in range(len(shape)) if i not in reduced]
     result_shape = tuple(shape[i] for i in kept)
     inits = [low.broadcast_scalar(v, result_shape) for v in op.init_values]
@@ -39,7 +39,7 @@ def reduce_window(low: Lowering, op: stablehlo.ReduceWindowOp) -> Sequence[SSAVa
     """
     result_shape = low.result_type(op).get_shape()
     inits = [low.broadcast_scalar(v, result_shape) for v in op.init_values]
-    window = op.window_dimensions.get_values()
+    window = ints(op.window_dimensions)
     if 0 in result_shape or 0 in window:
         return inits
     edges = op.pads
@@ -103,7 +103,7 @@ def select_and_scatter(low: Lowering, op: stablehlo.SelectAndScatterOp) -> Seque
     rank = len(shape_of(operand))
     if 0 in shape_of(operand) or 0 in shape_of(source):
         return [low.broadcast_scalar(op.init_value, shape_of(operand))]
-    window = op.window_dimensions.get_values() if op.window_dimensions is not None else (1,) * rank
+    window = ints(op.window_dimensions)
     arrays = {
         "window_dimensions": window,
         "window_strides": op.strides,
