@@ -6,6 +6,7 @@ from stepwell.dialects.interp import (
     stablehlo_contractions,
     stablehlo_data,
     stablehlo_elementwise,
+    stablehlo_random,
     stablehlo_regions,
 )
 from stepwell.ir.interpreter import Rule
@@ -14,5 +15,6 @@ RULES: dict[str, Rule] = {
     **stablehlo_contractions.RULES,
     **stablehlo_data.RULES,
     **stablehlo_elementwise.RULES,
+    **stablehlo_random.RULES,
     **stablehlo_regions.RULES,
 }
