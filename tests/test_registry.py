@@ -22,12 +22,7 @@ OURS = tuple(n for n in DIALECTS if DIALECTS[n][0].startswith("stepwell."))
 NEW = tuple(n for n in ("chlo", "kernel", "rt", "stablehlo", "structured") if n in DIALECTS)
 """Dialects of our own; the others extend upstream's."""
 
-STRUCTURAL = frozenset(
-    {
-        "kernel.func",
-        "rt.func",
-    }
-)
+STRUCTURAL = frozenset({"kernel.func"})
 """Ops without an interpreter rule: what they hold is run, not they themselves."""
 
 

@@ -324,3 +324,53 @@ func.func @stablehlo_while(%x: tensor<4xf32>, %n: tensor<i32>) -> (tensor<i32>, 
     }
   func.return %0#0, %0#1 : tensor<i32>, tensor<4xf32>
 }
+
+// -----
+
+// A case index out of range takes the last branch.
+
+// CHECK-LABEL: func.func @stablehlo_branches
+// CHECK-SAME: (%[[X:.*]]: tensor<f32>, %[[P:.*]]: tensor<i1>)
+// CHECK-NEXT: %[[N:.*]] = stablehlo.negate %[[X]]
+// CHECK-NEXT: %[[T:.*]] = stablehlo.tanh %[[X]]
+// CHECK-NEXT: %[[R:.*]] = "stablehlo.if"(%[[P]]) ({
+// CHECK-NEXT: %[[A:.*]] = stablehlo.add %[[X]], %[[X]]
+// CHECK-NEXT: stablehlo.return %[[A]] : tensor<f32>
+// CHECK: (tensor<i1>) -> tensor<f32>
+// CHECK: func.return %[[N]], %[[T]], %[[R]], %[[X]]
+func.func @stablehlo_branches(%x: tensor<f32>, %p: tensor<i1>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>) {
+  %false = stablehlo.constant dense<false> : tensor<i1>
+  %seven = stablehlo.constant dense<7> : tensor<i32>
+  %0 = "stablehlo.if"(%false) ({
+    stablehlo.return %x : tensor<f32>
+  }, {
+    %1 = stablehlo.negate %x : tensor<f32>
+    stablehlo.return %1 : tensor<f32>
+  }) : (tensor<i1>) -> tensor<f32>
+  %2 = "stablehlo.case"(%seven) ({
+    stablehlo.return %x : tensor<f32>
+  }, {
+    %3 = stablehlo.tanh %x : tensor<f32>
+    stablehlo.return %3 : tensor<f32>
+  }) : (tensor<i32>) -> tensor<f32>
+  %4:3 = "stablehlo.if"(%p) ({
+    %5 = stablehlo.add %x, %x : tensor<f32>
+    %6 = stablehlo.sine %x : tensor<f32>
+    stablehlo.return %5, %6, %x : tensor<f32>, tensor<f32>, tensor<f32>
+  }, {
+    stablehlo.return %x, %x, %x : tensor<f32>, tensor<f32>, tensor<f32>
+  }) : (tensor<i1>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
+  func.return %0, %2, %4#0, %4#2 : tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>
+}
+
+// -----
+
+// An op stays apart when it carries attributes of its own.
+
+// CHECK-LABEL: func.func @marked_constants
+// CHECK-COUNT-2: arith.constant
+func.func @marked_constants() -> (i32, i32) {
+  %0 = arith.constant {kernel.group = 1 : i64} 3 : i32
+  %1 = arith.constant 3 : i32
+  func.return %0, %1 : i32, i32
+}
