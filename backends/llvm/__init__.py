@@ -1,0 +1,1 @@
+"""The LLVM IR writer, by concept: types, arith, math, memref, vector, control flow, parallel, module."""

@@ -1,0 +1,45 @@
+"""The `math` ops that are instructions: everything else is expanded before the writer, and refused here by name."""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation
+
+from stepwell.backends.llvm import soft_float
+from stepwell.backends.llvm.arith import fast_math, intrinsic, lanes_of, per_row, refuse_small_float, register_type
+from stepwell.backends.llvm.types import element_type, is_small_float, scalar_type, splat_literal
+from stepwell.backends.llvm.writer import Emitter, FunctionWriter
+
+
+def _fma(w: FunctionWriter, op: Operation) -> None:
+    type_ = op.results[0].type
+    refuse_small_float(op, type_)
+    name, lanes = scalar_type(element_type(type_)), lanes_of(type_)
+    flags = fast_math(op)
+    per_row(w, op, lambda a, b, c: soft_float.fma(w, name, lanes, a, b, c, flags))
+
+
+def _absf(w: FunctionWriter, op: Operation) -> None:
+    type_ = op.results[0].type
+    if is_small_float(type_):
+        mask = "32767" if lanes_of(type_) is None else splat_literal("32767", "i16")
+        per_row(w, op, lambda a: w.emit(f"and {register_type(type_)} {a}, {mask}"))
+        return
+    _FABS(w, op)
+
+
+_FABS = intrinsic("fabs", floating=True)
+
+EMITTERS: dict[str, Emitter] = {
+    "math.absf": _absf,
+    "math.absi": intrinsic("abs", floating=False, extra="false"),
+    "math.ceil": intrinsic("ceil", floating=True),
+    "math.copysign": intrinsic("copysign", floating=True),
+    "math.ctlz": intrinsic("ctlz", floating=False, extra="false"),
+    "math.ctpop": intrinsic("ctpop", floating=False),
+    "math.cttz": intrinsic("cttz", floating=False, extra="false"),
+    "math.floor": intrinsic("floor", floating=True),
+    "math.fma": _fma,
+    "math.roundeven": intrinsic("roundeven", floating=True),
+    "math.sqrt": intrinsic("sqrt", floating=True),
+    "math.trunc": intrinsic("trunc", floating=True),
+}

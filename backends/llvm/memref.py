@@ -1,0 +1,298 @@
+"""`memref`: views are arithmetic on `Buffer`s while compiling; loads and stores are LLVM's, aligned to the element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, SymbolRefAttr
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from stepwell.backends.llvm.control_flow import emit_loop
+from stepwell.backends.llvm.types import element_bytes, memory_type, scalar_type
+from stepwell.backends.llvm.writer import (
+    DYNAMIC,
+    Buffer,
+    Emitter,
+    FunctionWriter,
+    Index,
+    attribute,
+    operand,
+    row_major_strides,
+    unsupported,
+)
+
+
+def load_scalar(w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> str:
+    """Load one element into its register type."""
+    pointer = w.address(buffer, indices)
+    return load_at(w, pointer, buffer.element, suffix)
+
+
+def load_at(w: FunctionWriter, pointer: str, element: Attribute, suffix: str = "") -> str:
+    """Load one element at an address."""
+    name = w.emit(f"load {memory_type(element)}, ptr {pointer}, align {element_bytes(element)}{suffix}")
+    return w.emit(f"trunc i8 {name} to i1") if scalar_type(element) == "i1" else name
+
+
+def store_scalar(w: FunctionWriter, value: str, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> None:
+    """Store one element."""
+    if scalar_type(buffer.element) == "i1":
+        value = w.emit(f"zext i1 {value} to i8")
+    pointer = w.address(buffer, indices)
+    kind, width = memory_type(buffer.element), element_bytes(buffer.element)
+    w.line(f"store {kind} {value}, ptr {pointer}, align {width}{suffix}")
+
+
+def nontemporal(w: FunctionWriter, op: Operation) -> str:
+    """`, !nontemporal !0` where the op asks for it."""
+    flag = attribute(op, "nontemporal")
+    if isinstance(flag, IntegerAttr) and flag.value.data:
+        w.module.nontemporal = True
+        return ", !nontemporal !0"
+    return ""
+
+
+def _load(w: FunctionWriter, op: Operation) -> None:
+    memref, *indices = op.operands
+    w.values[op.results[0]] = load_scalar(
+        w, w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op)
+    )
+
+
+def _store(w: FunctionWriter, op: Operation) -> None:
+    value, memref, *indices = op.operands
+    store_scalar(w, w.scalar(value), w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
+
+
+def _result_type(op: Operation) -> MemRefType[Attribute]:
+    type_ = op.results[0].type
+    assert isinstance(type_, MemRefType)
+    return type_
+
+
+def _alloca(w: FunctionWriter, op: Operation) -> None:
+    type_ = _result_type(op)
+    shape = tuple(type_.get_shape())
+    if DYNAMIC in shape or op.operands:
+        raise unsupported(op, "stack memory must have a static shape")
+    align = attribute(op, "alignment")
+    bytes_ = align.value.data if isinstance(align, IntegerAttr) else 64
+    pointer = w.alloca(f"[{math.prod(shape)} x {memory_type(type_.element_type)}]", bytes_)
+    w.noalias_roots[pointer] = "noalias"
+    w.values[op.results[0]] = Buffer(pointer, type_.element_type, shape, row_major_strides(shape, type_))
+
+
+def _get_global(w: FunctionWriter, op: Operation) -> None:
+    symbol = attribute(op, "name")
+    assert isinstance(symbol, SymbolRefAttr)
+    type_ = _result_type(op)
+    shape = tuple(type_.get_shape())
+    name = w.module.use_global(symbol.root_reference.data, op)
+    w.values[op.results[0]] = Buffer(name, type_.element_type, shape, row_major_strides(shape, type_))
+
+
+def _dim(w: FunctionWriter, op: Operation) -> None:
+    index = w.index(operand(op, 1))
+    if not isinstance(index, int):
+        raise unsupported(op, "the dimension must be a constant")
+    size = w.buffer(operand(op, 0)).sizes[index]
+    if size == DYNAMIC:
+        raise unsupported(op, "this size is not known here: dynamic sizes of arguments are not passed to native code")
+    w.values[op.results[0]] = str(size)
+
+
+def _view(w: FunctionWriter, op: Operation) -> None:
+    source = w.buffer(operand(op, 0))
+    type_ = _result_type(op)
+    sizes = _mixed(w, tuple(type_.get_shape()), op.operands[2:])
+    offset = source.offset
+    shift = w.index(operand(op, 1))
+    static, dynamic = source.byte_offset, source.dynamic_bytes
+    for part in (offset, shift):
+        if isinstance(part, int):
+            static += part
+        else:
+            total = w.add(dynamic if dynamic is not None else 0, part)
+            dynamic = str(total)
+    strides = row_major_strides(sizes, type_)
+    w.values[op.results[0]] = Buffer(source.root, type_.element_type, sizes, strides, static, 0, dynamic)
+
+
+def _mixed(w: FunctionWriter, static: Sequence[int], dynamic: Sequence[SSAValue]) -> tuple[Index, ...]:
+    rest = iter(dynamic)
+    return tuple(w.index(next(rest)) if s == DYNAMIC else s for s in static)
+
+
+def _offsets_sizes_strides(w: FunctionWriter, op: Operation) -> list[tuple[Index, ...]]:
+    """The three mixed lists of `subview` and `reinterpret_cast`."""
+    segments = attribute(op, "operandSegmentSizes")
+    assert isinstance(segments, DenseArrayBase)
+    counts = [int(n) for n in segments.get_values()]
+    position = counts[0]
+    lists: list[tuple[Index, ...]] = []
+    for name, count in zip(("static_offsets", "static_sizes", "static_strides"), counts[1:], strict=True):
+        static = attribute(op, name)
+        assert isinstance(static, DenseArrayBase)
+        lists.append(
+            _mixed(w, [int(s) for s in static.get_values()], op.operands[position : position + count])
+        )
+        position += count
+    return lists
+
+
+def _subview(w: FunctionWriter, op: Operation) -> None:
+    source = w.buffer(operand(op, 0))
+    offsets, sizes, steps = _offsets_sizes_strides(w, op)
+    offset = source.offset
+    strides: list[Index] = []
+    for start, step, stride in zip(offsets, steps, source.strides, strict=True):
+        offset = w.add(offset, w.mul(start, stride))
+        strides.append(w.mul(step, stride))
+    kept = _kept_dims(tuple(_result_type(op).get_shape()), sizes, op)
+    w.values[op.results[0]] = Buffer(
+        source.root,
+        source.element,
+        tuple(sizes[d] for d in kept),
+        tuple(strides[d] for d in kept),
+        source.byte_offset,
+        offset,
+        source.dynamic_bytes,
+    )
+
+
+def _kept_dims(shape: Sequence[int], sizes: Sequence[Index], op: Operation) -> list[int]:
+    """Which dims a rank-reducing subview keeps (dropped ones have size 1, so any choice addresses alike)."""
+    kept: list[int] = []
+    dropped = len(sizes) - len(shape)
+    for position, size in enumerate(sizes):
+        wanted = shape[len(kept)] if len(kept) < len(shape) else None
+        matches = wanted == (size if isinstance(size, int) else DYNAMIC)
+        if size == 1 and dropped and not (matches and dropped < sizes[position:].count(1)):
+            dropped -= 1
+            continue
+        if not matches:
+            raise unsupported(op, f"the sizes {list(sizes)} do not reduce to the shape {list(shape)}")
+        kept.append(position)
+    return kept
+
+
+def _reinterpret_cast(w: FunctionWriter, op: Operation) -> None:
+    source = w.buffer(operand(op, 0))
+    offsets, sizes, strides = _offsets_sizes_strides(w, op)
+    w.values[op.results[0]] = Buffer(
+        source.root, source.element, sizes, strides, source.byte_offset, offsets[0], source.dynamic_bytes
+    )
+
+
+def _same_buffer(w: FunctionWriter, op: Operation) -> None:
+    w.values[op.results[0]] = w.buffer(operand(op, 0))
+
+
+def _reassociation(op: Operation) -> list[list[int]]:
+    groups = attribute(op, "reassociation")
+    assert groups is not None
+    return [[int(i.value.data) for i in group.data] for group in groups.data]  # pyright: ignore
+
+
+def _expand_shape(w: FunctionWriter, op: Operation) -> None:
+    source = w.buffer(operand(op, 0))
+    static = attribute(op, "static_output_shape")
+    assert isinstance(static, DenseArrayBase)
+    sizes = _mixed(w, [int(s) for s in static.get_values()], op.operands[1:])
+    strides: list[Index] = [1] * len(sizes)
+    for dim, group in enumerate(_reassociation(op)):
+        step = source.strides[dim]
+        for position in reversed(group):
+            strides[position] = step
+            if position != group[0]:
+                step = w.mul(step, sizes[position])
+    w.values[op.results[0]] = _reshaped(source, sizes, tuple(strides))
+
+
+def _collapse_shape(w: FunctionWriter, op: Operation) -> None:
+    source = w.buffer(operand(op, 0))
+    sizes: list[Index] = []
+    strides: list[Index] = []
+    for group in _reassociation(op):
+        size: Index = 1
+        for position in group:
+            size = w.mul(size, source.sizes[position]) if source.sizes[position] != DYNAMIC else DYNAMIC
+        inner = [p for p in group if source.sizes[p] != 1] or group[-1:]
+        for outer, next_ in zip(inner, inner[1:], strict=False):
+            pitch, extent, stride = source.strides[next_], source.sizes[next_], source.strides[outer]
+            known = isinstance(pitch, int) and isinstance(extent, int) and isinstance(stride, int)
+            if known and stride != pitch * extent:  # pyright: ignore[reportOperatorIssue]
+                raise unsupported(op, "the collapsed dims are not contiguous")
+        sizes.append(size)
+        strides.append(source.strides[inner[-1]])
+    w.values[op.results[0]] = _reshaped(source, tuple(sizes), tuple(strides))
+
+
+def _reshaped(source: Buffer, sizes: tuple[Index, ...], strides: tuple[Index, ...]) -> Buffer:
+    return Buffer(
+        source.root, source.element, sizes, strides, source.byte_offset, source.offset, source.dynamic_bytes
+    )
+
+
+def _copy(w: FunctionWriter, op: Operation) -> None:
+    source, target = w.buffer(operand(op, 0)), w.buffer(operand(op, 1))
+    sizes = [t if s == DYNAMIC else s for s, t in zip(source.sizes, target.sizes, strict=True)]
+    if DYNAMIC in sizes:
+        raise unsupported(op, "the size to copy is not known")
+    if 0 in sizes:
+        return
+    copy_buffers(w, source, target, sizes)
+
+
+def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Sequence[Index]) -> None:
+    """Copy element by element of equal shapes: one `memcpy` for the contiguous inner part, loops around it."""
+    inner = len(sizes)
+    run: Index = 1
+    while inner:
+        if sizes[inner - 1] != 1 and not (source.strides[inner - 1] == run == target.strides[inner - 1]):
+            break
+        run = w.mul(run, sizes[inner - 1])
+        if not isinstance(run, int):
+            inner -= 1
+            break
+        inner -= 1
+
+    def body(indices: list[Index]) -> None:
+        depth = len(indices)
+        if depth < inner:
+            emit_loop(w, 0, sizes[depth], 1, lambda i: body([*indices, i]))
+            return
+        full = [*indices, *([0] * (len(sizes) - depth))]
+        width = element_bytes(source.element)
+        if run == 1:
+            kind = memory_type(source.element)
+            value = w.emit(f"load {kind}, ptr {w.address(source, full)}, align {width}")
+            w.line(f"store {kind} {value}, ptr {w.address(target, full)}, align {width}")
+            return
+        to, from_ = w.address(target, full), w.address(source, full)
+        w.module.declare("llvm.memcpy.p0.p0.i64", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        size = w.mul(run, width)
+        w.line(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr align {width} {to}, ptr align {width} {from_}, "
+            f"i64 {size}, i1 false)"
+        )
+
+    body([])
+
+
+EMITTERS: dict[str, Emitter] = {
+    "memref.alloca": _alloca,
+    "memref.assume_alignment": _same_buffer,
+    "memref.cast": _same_buffer,
+    "memref.collapse_shape": _collapse_shape,
+    "memref.copy": _copy,
+    "memref.dim": _dim,
+    "memref.expand_shape": _expand_shape,
+    "memref.get_global": _get_global,
+    "memref.load": _load,
+    "memref.reinterpret_cast": _reinterpret_cast,
+    "memref.store": _store,
+    "memref.subview": _subview,
+    "memref.view": _view,
+}

@@ -1,0 +1,180 @@
+"""LLVM types and constant literals of step-6 types.
+
+`index` is `i64`. `i1` is `i1` in registers and a byte in memory. `bf16` and `f16` are held as `i16` everywhere: their
+arithmetic is expanded before the writer, so only conversions, moves and selects touch them, and no `half` or `bfloat`
+value can tempt LLVM into a library call.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    DenseIntOrFPElementsAttr,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    VectorType,
+)
+from xdsl.ir import Attribute
+
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.errors import UnsupportedError
+
+_INTEGER_WIDTHS = (1, 8, 16, 32, 64)
+
+
+def scalar_type(type_: Attribute) -> str:
+    """The register type of a scalar: `i1`, `i8`..`i64`, `float`, `double`, or `ptr` for a memref or `!rt.ptr`.
+
+    Raises:
+        UnsupportedError: the type has no register form.
+    """
+    match type_:
+        case IntegerType() if type_.width.data in _INTEGER_WIDTHS:
+            return f"i{type_.width.data}"
+        case IndexType():
+            return "i64"
+        case Float32Type():
+            return "float"
+        case Float64Type():
+            return "double"
+        case BFloat16Type() | Float16Type():
+            return "i16"
+        case MemRefType():
+            return "ptr"
+        case _:
+            if type_.name == "rt.ptr":
+                return "ptr"
+    raise UnsupportedError(
+        f"the LLVM writer has no register form for {type_}: element types are i1, i8 to i64, index, f16, bf16, "
+        "f32 and f64; complex and narrower types must be expanded by an earlier pass"
+    )
+
+
+def memory_type(element: Attribute) -> str:
+    """The type an element has in memory: as in registers, but a byte for `i1`."""
+    name = scalar_type(element)
+    return "i8" if name == "i1" else name
+
+
+def element_bytes(element: Attribute) -> int:
+    """Bytes one element takes in memory."""
+    name = memory_type(element)
+    return {"float": 4, "double": 8, "ptr": 8}.get(name) or int(name[1:]) // 8
+
+
+def is_float(type_: Attribute) -> bool:
+    """True for float scalars and vectors of floats."""
+    if isinstance(type_, VectorType):
+        type_ = type_.element_type
+    return isinstance(type_, Float32Type | Float64Type | BFloat16Type | Float16Type)
+
+
+def is_small_float(type_: Attribute) -> bool:
+    """True for bf16 and f16 (and vectors of them), which the writer only moves and converts."""
+    if isinstance(type_, VectorType):
+        type_ = type_.element_type
+    return isinstance(type_, BFloat16Type | Float16Type)
+
+
+def element_type(type_: Attribute) -> Attribute:
+    """The element type of a vector, or the scalar type itself."""
+    return type_.element_type if isinstance(type_, VectorType) else type_
+
+
+def vector_shape(type_: VectorType[Attribute]) -> tuple[int, ...]:
+    """The shape of a vector; a 0-d vector counts as `[1]`.
+
+    Raises:
+        UnsupportedError: the vector is scalable.
+    """
+    if type_.get_num_scalable_dims():
+        raise UnsupportedError(f"the LLVM writer has no scalable vectors: {type_}")
+    return tuple(type_.get_shape()) or (1,)
+
+
+def row_type(type_: VectorType[Attribute]) -> str:
+    """The LLVM type of one row (the minor dim) of a vector."""
+    return f"<{vector_shape(type_)[-1]} x {scalar_type(type_.element_type)}>"
+
+
+def row_count(type_: VectorType[Attribute]) -> int:
+    """How many rows an n-D vector has."""
+    return math.prod(vector_shape(type_)[:-1])
+
+
+def float_literal(value: float, type_: str) -> str:
+    """An LLVM literal of `float` or `double`: the bits of the double, exactly."""
+    if type_ == "float":
+        value = float(np.float32(value))
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def _small_float_bits(value: float, type_: Attribute) -> int:
+    with np.errstate(all="ignore"):
+        return int(np.asarray(value, numpy_dtype(type_)).view(np.uint16))
+
+
+def scalar_literal(attribute: Attribute, type_: Attribute) -> str:
+    """The literal of an `arith.constant` scalar value.
+
+    Raises:
+        UnsupportedError: the attribute is not an integer or a float.
+    """
+    if isinstance(attribute, IntegerAttr):
+        value = attribute.value.data
+        return ("true" if value & 1 else "false") if scalar_type(type_) == "i1" else str(value)
+    if isinstance(attribute, FloatAttr):
+        value = attribute.value.data
+        if is_small_float(type_):
+            return str(_small_float_bits(value, type_))
+        return float_literal(value, scalar_type(type_))
+    raise UnsupportedError(f"arith.constant: the LLVM writer cannot write the value {attribute}")
+
+
+def dense_array(value: DenseIntOrFPElementsAttr[Any], element: Attribute) -> np.ndarray[Any, np.dtype[Any]]:
+    """The elements of a dense attribute as stored in memory, flat; `i1` as bytes 0/1. A splat may be one element."""
+    data = value.data.data
+    if scalar_type(element) == "i1":
+        return (np.frombuffer(data, np.uint8) != 0).astype(np.uint8)
+    dtype = np.dtype(np.uint16) if is_small_float(element) else numpy_dtype(element)
+    return np.frombuffer(data, dtype)
+
+
+def vector_literals(value: DenseIntOrFPElementsAttr[Any], type_: VectorType[Attribute]) -> list[str]:
+    """One literal per row of a dense vector constant."""
+    rows, lanes = row_count(type_), vector_shape(type_)[-1]
+    name = scalar_type(type_.element_type)
+    data = dense_array(value, type_.element_type)
+    if data.size == 1 or data.tobytes() == data[:1].tobytes() * data.size:
+        return [splat_literal(_element_literal(data[0], name), name)] * rows
+    texts = [f"{name} {_element_literal(x, name)}" for x in data]
+    return [f"<{', '.join(texts[r * lanes : (r + 1) * lanes])}>" for r in range(rows)]
+
+
+def splat_literal(literal: str, name: str) -> str:
+    """A vector literal with every lane equal."""
+    return f"splat ({name} {literal})"
+
+
+def _element_literal(value: Any, name: str) -> str:
+    if name in ("float", "double"):
+        return float_literal(float(value), name)
+    if name == "i1":
+        return "true" if value else "false"
+    return str(int(value))
+
+
+def constant_bytes_literal(data: bytes) -> str:
+    """`c"..."` of raw bytes, quick also for megabytes."""
+    return 'c"\\' + data.hex("\\") + '"' if data else 'c""'

@@ -1,0 +1,53 @@
+"""Runs handwritten step-6 IR natively."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.object import compile_llvm
+from stepwell.backends.target import LEVELS, host_level, target_for
+from stepwell.runtime.loader import Library
+from stepwell.source import parse
+
+RUNNABLE = [level for level in ("sse4.2", "avx2", "avx512") if LEVELS.index(level) <= LEVELS.index(host_level())]
+
+_PARALLEL_FOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+
+
+@_PARALLEL_FOR
+def _serial_parallel_for(body, context, count, grain):
+    for begin in range(0, count, grain):
+        _BODY(body)(context, begin, min(begin + grain, count), 0)
+
+
+SERIAL = ctypes.cast(_serial_parallel_for, ctypes.c_void_p).value
+
+
+class Native:
+    """A compiled module; calling it passes arrays by pointer."""
+
+    def __init__(self, text: str, level: str, opt_level: int = 2):
+        self.target = target_for(level)
+        self.texts = write_llvm(parse(text), self.target)
+        self.objects = [compile_llvm(t.text, self.target, opt_level) for t in self.texts]
+        self.library = Library(self.objects, ["main"], {"stepwell_parallel_for": SERIAL})
+        self.entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.library.address("main"))
+
+    def __call__(self, *arrays: np.ndarray) -> None:
+        pointers = (ctypes.c_void_p * len(arrays))(*(a.__array_interface__["data"][0] for a in arrays))
+        assert self.entry(ctypes.addressof(pointers)) == 0
+
+
+@pytest.fixture(params=RUNNABLE)
+def level(request):
+    return request.param
+
+
+@pytest.fixture
+def native(level):
+    return lambda text, opt_level=2: Native(text, level, opt_level)
