@@ -100,7 +100,6 @@ def sort(low: Lowering, op: stablehlo.SortOp) -> Sequence[SSAValue]:
 def select_and_scatter(low: Lowering, op: stablehlo.SelectAndScatterOp) -> Sequence[SSAValue]:
     """`structured.select_and_scatter`, with every window attribute written out."""
     operand, source = low.get(op.operand), low.get(op.source)
-    rank = len(shape_of(operand))
     if 0 in shape_of(operand) or 0 in shape_of(source):
         return [low.broadcast_scalar(op.init_value, shape_of(operand))]
     window = ints(op.window_dimensions)

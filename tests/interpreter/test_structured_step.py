@@ -254,7 +254,8 @@ def test_total_order(element):
     lhs, rhs = pairs(ordered)
     ranks = pairs(np.arange(ordered.size))
     for direction, compare in (("LT", np.less), ("GE", np.greater_equal), ("EQ", np.equal)):
-        properties = f"<{{comparison_direction = #stablehlo<comparison_direction {direction}>, compare_type = #stablehlo<comparison_type TOTALORDER>}}>"
+        direction_text = f"comparison_direction = #stablehlo<comparison_direction {direction}>"
+        properties = f"<{{{direction_text}, compare_type = #stablehlo<comparison_type TOTALORDER>}}>"
         got = apply(f'"stablehlo.compare"(%s) {properties}', [lhs, rhs], [element, element], "i1")
         np.testing.assert_array_equal(got, compare(*ranks))
 
