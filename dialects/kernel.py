@@ -245,9 +245,7 @@ class FuncOp(IRDLOperation):
         access = self.access_kinds
         for kind in access:
             if kind not in (READ, WRITE, READWRITE):
-                raise VerifyException(
-                    f'kernel.func: C2: access "{kind}" is not "read", "write" or "readwrite"'
-                )
+                raise VerifyException(f'kernel.func: C2: access "{kind}" is not "read", "write" or "readwrite"')
         if READ in access[self.num_inputs :]:
             raise VerifyException('kernel.func: C2: a "read" argument follows a destination')
         scratch = len([1 for s in (self.scratch_bytes, self.worker_bytes) if s is not None])
@@ -268,9 +266,7 @@ class FuncOp(IRDLOperation):
     def parse(cls, parser: Parser) -> FuncOp:
         """Parse `@name(args) -> results attributes {...} {body}`."""
         pos = parser.pos
-        name, inputs, outputs, region, extra, _, _ = parse_func_op_like(
-            parser, reserved_attr_names=cls._RESERVED
-        )
+        name, inputs, outputs, region, extra, _, _ = parse_func_op_like(parser, reserved_attr_names=cls._RESERVED)
         attributes = dict(extra.data) if extra is not None else {}
         access = attributes.pop("access", None)
         if access is None:
@@ -334,13 +330,9 @@ class _LaunchEffects(MemoryEffect):
     @classmethod
     def get_effects(cls, op: Operation) -> AbstractSet[EffectInstance] | None:
         assert isinstance(op, LaunchOp)
-        reads = {
-            EffectInstance(MemoryEffectKind.READ, v) for v in op.operands if isinstance(v.type, MemRefType)
-        }
+        reads = {EffectInstance(MemoryEffectKind.READ, v) for v in op.operands if isinstance(v.type, MemRefType)}
         written = (*op.outs, *op.scratch)
-        writes = {
-            EffectInstance(MemoryEffectKind.WRITE, v) for v in written if isinstance(v.type, MemRefType)
-        }
+        writes = {EffectInstance(MemoryEffectKind.WRITE, v) for v in written if isinstance(v.type, MemRefType)}
         return reads | writes
 
 

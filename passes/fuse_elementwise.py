@@ -1,0 +1,90 @@
+"""fuse-elementwise: compute elementwise producers inside their readers, and siblings together.
+
+Before:                                                  After:
+    %1 = linalg.generic ins(%x) {exp}                        %2 = linalg.generic ins(%x, %y) {exp, then mul}
+    %2 = linalg.generic ins(%1, %y) {mul}
+
+A producer without reductions disappears into the generics that read it: its body is copied there and its operands' maps are
+composed with the reader's. Cheap ones are repeated for each reader; costly ones move only into a single reader that does
+not repeat them. Constants, fills, broadcasts, transposes, slices and reshapes become maps. Sums of products take in moved
+data only. Then generics over one iteration space that share data become one generic with several results.
+
+Needs: step 2.  Keeps: step 2; host control flow; generics whose shapes are not static.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Operation
+from xdsl.rewriter import Rewriter
+
+from stepwell.ir.passes import Pass
+from stepwell.passes.fusion.decide import Decider
+from stepwell.passes.fusion.merge import merge_siblings
+from stepwell.passes.fusion.rewrite import Reshapes, rebuild
+
+REMARKS = "kernel.remarks"
+
+
+@dataclass(frozen=True)
+class FuseElementwisePass(Pass):
+    """Compute elementwise producers inside their readers, and siblings together."""
+
+    name = "fuse-elementwise"
+
+    siblings: bool = True
+    """Join generics over one iteration space into one with several results."""
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Fuse within each block of the host functions."""
+        del ctx
+        assert isinstance(op, ModuleOp)
+        for block in host_blocks(op):
+            _fold_producers(block)
+            if self.siblings:
+                merge_siblings(block)
+
+
+def host_blocks(module: ModuleOp) -> list[Block]:
+    """The blocks of host functions and their control flow, outer first; bodies of structured ops are none."""
+    found: list[Block] = []
+    pending: list[Operation] = [op for op in module.body.block.ops if op.name == "func.func"]
+    while pending:
+        op = pending.pop()
+        for region in op.regions:
+            for block in region.blocks:
+                found.append(block)
+                pending.extend(o for o in block.ops if o.regions and o.name.startswith("scf."))
+    return found
+
+
+def _fold_producers(block: Block) -> None:
+    reshapes = Reshapes()
+    for root in Decider(block).run():
+        op = rebuild(root, reshapes) if root.changed else root.op
+        if root.remarks:
+            op.attributes[REMARKS] = ArrayAttr([StringAttr(r) for r in root.remarks])
+        if op is not root.op:
+            Rewriter.erase_op(root.op)
+    _drop_dead(block)
+
+
+_DROPPED = (
+    linalg.GenericOp,
+    linalg.FillOp,
+    tensor.EmptyOp,
+    tensor.ExpandShapeOp,
+    tensor.CollapseShapeOp,
+    arith.ConstantOp,
+)
+
+
+def _drop_dead(block: Block) -> None:
+    for op in reversed(list(block.ops)):
+        if isinstance(op, _DROPPED) and op.results and not any(r.uses for r in op.results):
+            Rewriter.erase_op(op)

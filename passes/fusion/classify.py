@@ -1,0 +1,160 @@
+"""What kind of work a `linalg.generic` is, what it costs, and what an op of a block reads."""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, IndexType, IntegerType, TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr
+
+from stepwell.ir.structured import indexing_maps, is_projected_permutation, iterator_kinds
+
+CHEAP = 4
+"""Simple ops worth repeating rather than writing their result to memory and reading it back."""
+
+COSTS = {
+    "arith.constant": 0, "linalg.index": 0, "linalg.yield": 0, "tensor.extract": 3,
+    "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.divui": 12, "arith.remsi": 12, "arith.remui": 12,
+    "math.absf": 1, "math.absi": 1, "math.copysign": 1, "math.fma": 1, "math.floor": 1, "math.ceil": 1,
+    "math.roundeven": 1, "math.trunc": 1, "math.sqrt": 8, "math.rsqrt": 10, "math.powf": 36,
+}  # fmt: skip
+"""Simple ops an op is worth, where it is not one; other ops of `math` and `complex` are worth twelve."""
+
+
+def op_cost(op: Operation) -> int:
+    """Simple ops that one op of a body is worth."""
+    known = COSTS.get(op.name)
+    if known is not None:
+        return known
+    return 12 if op.name.startswith(("math.", "complex.")) else 1
+
+
+def body_cost(op: linalg.GenericOp) -> int:
+    """Simple ops per point of the iteration space."""
+    return sum(op_cost(inner) for inner in op.body.block.ops)
+
+
+def on_static_tensors(op: linalg.GenericOp) -> bool:
+    """Whether all operands are tensors of known shape (or scalars)."""
+    return bool(op.results) and all(
+        o.type.has_static_shape() if isinstance(o.type, TensorType) else not hasattr(o.type, "shape")
+        for o in op.operands
+    )
+
+
+def is_parallel(op: linalg.GenericOp) -> bool:
+    """Whether no dim is reduced."""
+    return all(k == "parallel" for k in iterator_kinds(op))
+
+
+def is_elementwise(op: linalg.GenericOp) -> bool:
+    """All dims parallel, each in every output once, and the old contents of the outputs unused."""
+    if not is_parallel(op) or not on_static_tensors(op):
+        return False
+    maps = indexing_maps(op)
+    first = len(op.inputs)
+    if any(arg.uses for arg in op.body.block.args[first:]):
+        return False
+    return all(is_projected_permutation(m) and len(m.results) == m.num_dims for m in maps[first:])
+
+
+def is_movement(op: linalg.GenericOp) -> bool:
+    """Whether an elementwise generic only moves data: it yields one of its inputs."""
+    terminator = op.body.block.last_op
+    return (
+        terminator is op.body.block.first_op
+        and terminator is not None
+        and len(terminator.operands) == 1
+        and isinstance(terminator.operands[0], BlockArgument)
+        and terminator.operands[0].index < len(op.inputs)
+    )
+
+
+def is_sum_of_products(op: linalg.GenericOp) -> bool:
+    """Whether the body is `accumulator + cast(a) * cast(b)` over some reduced dims: a contraction or a convolution."""
+    if len(op.inputs) != 2 or len(op.results) != 1 or is_parallel(op):
+        return False
+    block = op.body.block
+    terminator = block.last_op
+    assert terminator is not None
+    total = terminator.operands[0].owner
+    if not isinstance(total, arith.AddfOp | arith.AddiOp) or block.args[2] not in total.operands:
+        return False
+    term = total.operands[1] if total.operands[0] is block.args[2] else total.operands[0]
+    if not isinstance(term.owner, arith.MulfOp | arith.MuliOp):
+        return False
+    factors = {_behind_casts(f) for f in term.owner.operands}
+    return factors == {block.args[0], block.args[1]}
+
+
+def _behind_casts(value: SSAValue) -> SSAValue:
+    while isinstance(value.owner, Operation) and len(value.owner.operands) == 1:
+        value = value.owner.operands[0]
+    return value
+
+
+def is_contraction(op: Operation) -> bool:
+    """A sum of products whose operands are indexed by bare dims: a (batched) matrix product."""
+    return (
+        isinstance(op, linalg.GenericOp)
+        and is_sum_of_products(op)
+        and all(isinstance(e, AffineDimExpr) for m in indexing_maps(op) for e in m.results)
+    )
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a tensor, `()` of a scalar."""
+    return value.type.get_shape() if isinstance(value.type, TensorType) else ()
+
+
+def volume(value: SSAValue) -> int:
+    """Elements of a value."""
+    return prod(shape_of(value))
+
+
+def splat_of(value: SSAValue) -> Attribute | None:
+    """The element of a constant tensor whose elements are all equal."""
+    op = value.owner
+    if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, DenseIntOrFPElementsAttr):
+        return None
+    element = op.value.type.element_type
+    if not isinstance(element, AnyFloat | IntegerType | IndexType) or not op.value.is_splat() or not volume(value):
+        return None
+    return op.value.get_attrs()[0]
+
+
+def filled_with(value: SSAValue) -> SSAValue | None:
+    """The scalar a tensor was filled with."""
+    op = value.owner
+    return op.inputs[0] if isinstance(op, linalg.FillOp) else None
+
+
+def captures(op: Operation) -> list[SSAValue]:
+    """Values the regions of `op` use from outside, in order of first use."""
+    found: dict[SSAValue, None] = {}
+    inside: dict[Block, None] = {}
+    for region in op.regions:
+        for block in region.blocks:
+            inside[block] = None
+            for inner in block.walk():
+                for nested in inner.regions:
+                    for nested_block in nested.blocks:
+                        inside[nested_block] = None
+                for operand in inner._operands:  # pyright: ignore[reportPrivateUsage]
+                    found.setdefault(operand)
+    return [v for v in found if _block_of(v) not in inside]
+
+
+def _block_of(value: SSAValue) -> Block | None:
+    owner = value.owner
+    return owner if isinstance(owner, Block) else owner.parent
+
+
+def is_free(op: Operation) -> bool:
+    """Ops made again wherever they are needed: empty tensors, constants, fills with a constant."""
+    if isinstance(op, tensor.EmptyOp | arith.ConstantOp):
+        return True
+    return isinstance(op, linalg.FillOp) and isinstance(op.inputs[0].owner, arith.ConstantOp)
