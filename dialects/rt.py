@@ -26,9 +26,9 @@ from xdsl.ir import (
     Attribute,
     Block,
     Dialect,
-    OpaqueSyntaxAttribute,
     ParametrizedAttribute,
     Region,
+    SpacedOpaqueSyntaxAttribute,
     SSAValue,
     TypeAttribute,
 )
@@ -98,14 +98,14 @@ class AtomicKind(StrEnum):
 
 
 @irdl_attr_definition
-class MemoryOrderAttr(EnumAttribute[MemoryOrder], OpaqueSyntaxAttribute):
+class MemoryOrderAttr(EnumAttribute[MemoryOrder], SpacedOpaqueSyntaxAttribute):
     """A memory order."""
 
     name = "rt.order"
 
 
 @irdl_attr_definition
-class AtomicKindAttr(EnumAttribute[AtomicKind], OpaqueSyntaxAttribute):
+class AtomicKindAttr(EnumAttribute[AtomicKind], SpacedOpaqueSyntaxAttribute):
     """A read-modify-write operation."""
 
     name = "rt.kind"
@@ -173,9 +173,7 @@ class ParallelForOp(IRDLOperation):
     def verify_(self) -> None:
         """Check the constraints above."""
         if (self.count is None) == (self.dynamic_count is None):
-            raise VerifyException(
-                "rt.parallel_for: C1: expects a static count or a count operand, and not both"
-            )
+            raise VerifyException("rt.parallel_for: C1: expects a static count or a count operand, and not both")
         if self.count is not None and self.count.value.data < 0:
             raise VerifyException(f"rt.parallel_for: C2: count {self.count.value.data} is negative")
         if self.grain.value.data < 1:
@@ -436,14 +434,10 @@ class CallExternalOp(IRDLOperation):
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
-    assembly_format = (
-        "$callee `(` $args `)` (`variadic` $variadic_from^)? attr-dict `:` functional-type($args, $res)"
-    )
+    assembly_format = "$callee `(` $args `)` (`variadic` $variadic_from^)? attr-dict `:` functional-type($args, $res)"
 
     def __init__(self, callee: str, args: Sequence[SSAValue], result_types: Sequence[Attribute]):
-        super().__init__(
-            operands=[args], result_types=[result_types], properties={"callee": SymbolRefAttr(callee)}
-        )
+        super().__init__(operands=[args], result_types=[result_types], properties={"callee": SymbolRefAttr(callee)})
 
     def verify_(self) -> None:
         """Check the constraints above."""

@@ -415,7 +415,8 @@ def fill_memref(builder: LocatedBuilder, value: DenseIntOrFPElementsAttr, target
             constants[number] = builder.insert(arith.ConstantOp(IntegerAttr(number, IndexType()))).result
         return constants[number]
 
-    bounds = [constant(0), constant(1), *(constant(n) for n in kind.get_shape())]
+    shape = kind.get_shape()
+    bounds = [constant(n) for n in (0, 1, *shape)] if shape else []
     point = builder.insertion_point
     indices: list[SSAValue] = []
     for upper in bounds[2:]:

@@ -1,0 +1,85 @@
+// RUN: stepwell-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{rt.parallel_for: C2: count -1 is negative}}
+"rt.parallel_for"() <{count = -1 : index, grain = 1 : index}> ({
+^bb0(%i: index):
+  "rt.yield"() : () -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @+1 {{rt.parallel_for: C1: expects a static count or a count operand, and not both}}
+"rt.parallel_for"() <{grain = 1 : index}> ({
+^bb0(%i: index):
+  "rt.yield"() : () -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @+1 {{rt.parallel_for: C3: grain 0 is not positive}}
+rt.parallel_for (%i) = 0 to 4 grain 0 {
+}
+
+// -----
+
+// expected-error @+1 {{rt.parallel_for: C4: the body takes one index}}
+"rt.parallel_for"() <{count = 4 : index, grain = 1 : index}> ({
+^bb0(%i: index, %j: index):
+  "rt.yield"() : () -> ()
+}) : () -> ()
+
+// -----
+
+func.func @f(%m: memref<?xi64>) {
+  // expected-error @+1 {{rt.atomic_load: C1: 0 indices for a memref of rank 1}}
+  %l = rt.atomic_load acquire %m[] : memref<?xi64>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<?xf32>, %i: index) {
+  // expected-error @+1 {{rt.atomic_load: C2: element type f32 is not i8, i16, i32 or i64}}
+  %l = rt.atomic_load acquire %m[%i] : memref<?xf32>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<?xi64>, %i: index) {
+  // expected-error @+1 {{rt.atomic_load: C3: a load cannot be release}}
+  %l = rt.atomic_load release %m[%i] : memref<?xi64>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<?xi64>, %i: index, %v: i64) {
+  // expected-error @+1 {{rt.atomic_store: C3: a store cannot be acquire}}
+  rt.atomic_store acquire %v, %m[%i] : memref<?xi64>
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.fence: C1: a fence cannot be monotonic}}
+  rt.fence monotonic
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.call_external: C1: a C function has one result, not 2}}
+  %r, %s = rt.call_external @div() : () -> (i32, i32)
+  func.return
+}
+
+// -----
+
+func.func @f(%p: !rt.ptr) {
+  // expected-error @+1 {{rt.call_indirect: C1: a C function has one result, not 2}}
+  %r, %s = rt.call_indirect %p() : () -> (i32, i32)
+  func.return
+}
