@@ -144,7 +144,7 @@ def _each_pair(function: Callable[[float, float], float]) -> Callable[[Array, Ar
 def _square(z: Array) -> Array:
     if not num.is_complex(z.dtype):
         return z * z
-    x, y = z.real, z.imag
+    x, y = np.real(z), np.imag(z)
     result = np.empty(z.shape, z.dtype)
     result.real = np.where((np.abs(x) == np.abs(y)) & np.isfinite(x), 0.0, (x - y) * (x + y))
     result.imag = 2 * (x * y)

@@ -280,7 +280,7 @@ def convert(x: Array, dtype: np.dtype[Any]) -> Array:
     if source == dtype:
         return x
     if is_complex(source) and not is_complex(dtype):
-        return convert(x.real, dtype)
+        return convert(np.real(x), dtype)
     if is_bool(dtype):
         return x != np.zeros((), source)
     if is_integer(dtype):

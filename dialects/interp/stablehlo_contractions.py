@@ -5,7 +5,7 @@ Floats are multiplied and summed in double precision and rounded once: the value
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
@@ -65,7 +65,7 @@ def _convolution(interp: Interpreter, op: Operation, args: Args) -> tuple[Value,
     rhs_order = [numbers.kernel_output_feature_dimension, numbers.kernel_input_feature_dimension]
     image = np.transpose(lhs, lhs_order)
     kernel = np.transpose(rhs, [*rhs_order, *numbers.kernel_spatial_dimensions])
-    kernel = np.flip(kernel, [2 + i for i, r in enumerate(op.reversals) if r])
+    kernel = np.flip(kernel, tuple(2 + i for i, r in enumerate(op.reversals) if r))
     low, high = zip(*op.pads, strict=True) if op.pads else ((), ())
     gaps = [d - 1 for d in op.lhs_dilations]
     image = pad_array(image, 0, (0, 0, *low), (0, 0, *high), (0, 0, *gaps))
@@ -147,7 +147,7 @@ def _triangular_solve(interp: Interpreter, op: Operation, args: Args) -> tuple[V
 def _fft(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     del interp
     assert isinstance(op, hlo.FftOp)
-    lengths = cast(tuple[int, ...], op.fft_length.get_values())
+    lengths = op.fft_length.get_values()
     axes = tuple(range(-len(lengths), 0))
     function = {"FFT": np.fft.fftn, "IFFT": np.fft.ifftn, "RFFT": np.fft.rfftn, "IRFFT": np.fft.irfftn}
     result = function[op.fft_type.data.value](num.widen(args[0]), lengths, axes)

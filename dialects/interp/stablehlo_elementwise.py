@@ -37,7 +37,7 @@ def elementwise(function: Callable[..., Any]) -> Rule:
 
 def _absolute(x: Array) -> Array:
     if num.is_complex(x.dtype):
-        return np.abs(num.widen(x)).astype(x.real.dtype)
+        return np.abs(num.widen(x)).astype(np.real(x).dtype)
     return num.wrap(np.abs(x.astype(np.int64)), x.dtype) if num.is_integer(x.dtype) else np.abs(x)
 
 
@@ -55,13 +55,13 @@ def _exp(x: Array) -> Array:
     if not num.is_complex(x.dtype):
         return np.exp(x)
     # An infinite angle has no direction, however small the radius.
-    return np.where(np.isinf(x.real) & np.isinf(x.imag), complex(np.nan, np.nan), np.exp(x))
+    return np.where(np.isinf(np.real(x)) & np.isinf(np.imag(x)), complex(np.nan, np.nan), np.exp(x))
 
 
 def _log1p(z: Array) -> Array:
     if not num.is_complex(z.dtype):
         return np.log1p(z)
-    x, y = z.real, z.imag
+    x, y = np.real(z), np.imag(z)
     small = 0.5 * np.log1p(2 * x + (x * x + y * y))
     huge = np.log(np.hypot(0.5 + x / 2, y / 2)) + np.log(2.0)
     size = np.maximum(np.abs(x), np.abs(y))

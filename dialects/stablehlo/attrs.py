@@ -6,7 +6,6 @@ default (an empty list, zero) is not printed.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, cast, get_type_hints
 
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f64, i1, i64
@@ -16,6 +15,7 @@ from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
 
 Ints = tuple[int, ...]
 

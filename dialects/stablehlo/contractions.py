@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     TensorType,
     i1,
+    i64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
@@ -249,11 +250,11 @@ class ConvolutionOp(StableHLOOp):
 
     lhs = operand_def(TensorType)
     rhs = operand_def(TensorType)
-    window_strides = opt_prop_def(DenseArrayBase)
+    window_strides = opt_prop_def(DenseArrayBase.constr(i64))
     padding = opt_prop_def(DenseIntOrFPElementsAttr)
-    lhs_dilation = opt_prop_def(DenseArrayBase)
-    rhs_dilation = opt_prop_def(DenseArrayBase)
-    window_reversal = opt_prop_def(DenseArrayBase)
+    lhs_dilation = opt_prop_def(DenseArrayBase.constr(i64))
+    rhs_dilation = opt_prop_def(DenseArrayBase.constr(i64))
+    window_reversal = opt_prop_def(DenseArrayBase.constr(i1))
     dimension_numbers = prop_def(ConvDimensionNumbersAttr)
     feature_group_count = prop_def(IntegerAttr)
     batch_group_count = prop_def(IntegerAttr)

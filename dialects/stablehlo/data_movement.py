@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ComplexType, DenseArrayBase, DenseIntOrFPElementsAttr, IntegerAttr, TensorType
+from xdsl.dialects.builtin import ComplexType, DenseArrayBase, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, i64
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
@@ -159,8 +159,8 @@ class NamedIntsOp(StableHLOOp):
         """Print the format above."""
         (name,) = self.ELIDED
         print_operands(printer, self)
-        values = cast(DenseArrayBase, self.properties[name]).get_values()
-        printer.print_string(f", {self.KEYWORD} = {ints_text(cast(Any, values))}")
+        values = cast(DenseArrayBase[Any], self.properties[name]).get_values()
+        printer.print_string(f", {self.KEYWORD} = {ints_text(values)}")
         print_attr_dict(printer, self)
         (print_short_type if self.SHORT else print_function_type)(printer, self)
 
@@ -176,7 +176,7 @@ class BroadcastInDimOp(NamedIntsOp):
     ELIDED: ClassVar = ("broadcast_dimensions",)
 
     operand = operand_def(TensorType)
-    broadcast_dimensions = prop_def(DenseArrayBase)
+    broadcast_dimensions = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -209,7 +209,7 @@ class BroadcastOp(NamedIntsOp):
     KEYWORD: ClassVar = "sizes"
 
     operand = operand_def(TensorType)
-    broadcast_sizes = prop_def(DenseArrayBase)
+    broadcast_sizes = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -225,7 +225,7 @@ class BroadcastOp(NamedIntsOp):
 
     def verify_(self) -> None:
         """The result's shape is the sizes and the operand's shape."""
-        shape = (*cast(Any, self.broadcast_sizes.get_values()), *_shape(self.operand))
+        shape = (*self.broadcast_sizes.get_values(), *_shape(self.operand))
         self.require_type("C1", self.result, _result(self.operand, shape), "result")
 
 
@@ -266,7 +266,7 @@ class TransposeOp(NamedIntsOp):
     ELIDED: ClassVar = ("permutation",)
 
     operand = operand_def(TensorType)
-    permutation = prop_def(DenseArrayBase)
+    permutation = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -298,7 +298,7 @@ class ReverseOp(NamedIntsOp):
     SHORT: ClassVar = True
 
     operand = operand_def(TensorType)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -325,9 +325,9 @@ class SliceOp(StableHLOOp):
     ELIDED: ClassVar = ("start_indices", "limit_indices", "strides")
 
     operand = operand_def(TensorType)
-    start_indices = prop_def(DenseArrayBase)
-    limit_indices = prop_def(DenseArrayBase)
-    strides = prop_def(DenseArrayBase)
+    start_indices = prop_def(DenseArrayBase.constr(i64))
+    limit_indices = prop_def(DenseArrayBase.constr(i64))
+    strides = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -372,9 +372,9 @@ class SliceOp(StableHLOOp):
         """`%x [0:2, 1:9:2] : (type) -> type`."""
         print_operands(printer, self)
         ranges = zip(
-            cast(Any, self.start_indices.get_values()),
-            cast(Any, self.limit_indices.get_values()),
-            cast(Any, self.strides.get_values()),
+            self.start_indices.get_values(),
+            self.limit_indices.get_values(),
+            self.strides.get_values(),
             strict=True,
         )
         text = [f"{start}:{limit}" + (f":{stride}" if stride != 1 else "") for start, limit, stride in ranges]
@@ -406,9 +406,9 @@ class PadOp(StableHLOOp):
 
     operand = operand_def(TensorType)
     padding_value = operand_def(TensorType)
-    edge_padding_low = prop_def(DenseArrayBase)
-    edge_padding_high = prop_def(DenseArrayBase)
-    interior_padding = prop_def(DenseArrayBase)
+    edge_padding_low = prop_def(DenseArrayBase.constr(i64))
+    edge_padding_high = prop_def(DenseArrayBase.constr(i64))
+    interior_padding = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -436,7 +436,7 @@ class PadOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C4."""
         self.require_type("C1", self.padding_value, tensor_of(_element(self.operand), []), "padding_value")
-        paddings = [cast(DenseArrayBase, self.properties[name]).get_values() for name in self.ELIDED]
+        paddings = [cast(DenseArrayBase[Any], self.properties[name]).get_values() for name in self.ELIDED]
         shape = self.shape_of(shapes.pad, _shape(self.operand), *paddings)
         self.require_type("C4", self.result, _result(self.operand, shape), "result")
 
@@ -456,8 +456,8 @@ class PadOp(StableHLOOp):
         """`%x, %v, low = [1], high = [2], interior = [0] : (types) -> type`."""
         print_operands(printer, self)
         for keyword, name in _PADDINGS.items():
-            values = cast(DenseArrayBase, self.properties[name]).get_values()
-            printer.print_string(f", {keyword} = {ints_text(cast(Any, values))}")
+            values = cast(DenseArrayBase[Any], self.properties[name]).get_values()
+            printer.print_string(f", {keyword} = {ints_text(values)}")
         print_attr_dict(printer, self)
         print_function_type(printer, self)
 
@@ -525,7 +525,7 @@ class DynamicSliceOp(StableHLOOp):
 
     operand = operand_def(TensorType)
     start_indices = var_operand_def(TensorType)
-    slice_sizes = prop_def(DenseArrayBase)
+    slice_sizes = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
@@ -558,7 +558,7 @@ class DynamicSliceOp(StableHLOOp):
     def print(self, printer: Printer) -> None:
         """`%x, %i, %j, sizes = [1, 2] : (types) -> type`."""
         print_operands(printer, self)
-        printer.print_string(f", sizes = {ints_text(cast(Any, self.slice_sizes.get_values()))}")
+        printer.print_string(f", sizes = {ints_text(self.slice_sizes.get_values())}")
         print_attr_dict(printer, self)
         print_function_type(printer, self)
 

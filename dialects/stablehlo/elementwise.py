@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ComplexType, DenseArrayBase, IntegerAttr, TensorType, i1, i32
+from xdsl.dialects.builtin import ComplexType, DenseArrayBase, IntegerAttr, TensorType, i1, i32, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
@@ -519,7 +519,7 @@ class ComplexOp(StableHLOOp):
         """The result has the operands' shape."""
         left = SSAValue.get(lhs)
         tensor = cast(AnyTensor, left.type)
-        result = tensor_of(ComplexType(cast(Any, tensor.element_type)), tensor.get_shape())
+        result = tensor_of(ComplexType(tensor.element_type), tensor.get_shape())
         super().__init__(operands=[left, rhs], result_types=[result])
 
     def verify_(self) -> None:
@@ -530,7 +530,7 @@ class ComplexOp(StableHLOOp):
         )
         self.require_type("C1", self.rhs, self.lhs.type, "rhs")
         shape = cast(AnyTensor, self.lhs.type).get_shape()
-        self.require_type("C3", self.result, tensor_of(ComplexType(cast(Any, element)), shape), "result")
+        self.require_type("C3", self.result, tensor_of(ComplexType(element), shape), "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -808,7 +808,7 @@ class MapOp(StableHLOOp):
 
     inputs = var_operand_def(TensorType)
     result = result_def(TensorType)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(DenseArrayBase.constr(i64))
     computation = region_def()
 
     traits = traits_def(RecursiveMemoryEffect())

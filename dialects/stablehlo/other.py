@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, FloatAttr, IntegerAttr, TensorType
+from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
@@ -142,7 +142,7 @@ class FftOp(StableHLOOp):
 
     operand = operand_def(TensorType)
     fft_type = prop_def(FftTypeAttr)
-    fft_length = prop_def(DenseArrayBase)
+    fft_length = prop_def(DenseArrayBase.constr(i64))
     result = result_def(TensorType)
 
     traits = traits_def(Pure())

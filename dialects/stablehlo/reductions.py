@@ -109,7 +109,7 @@ class ReduceOp(StableHLOOp):
 
     inputs = var_operand_def(TensorType)
     init_values = var_operand_def(TensorType)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(DenseArrayBase.constr(i64))
     body = region_def()
     results_ = var_result_def(TensorType)
 
@@ -190,7 +190,7 @@ class ReduceOp(StableHLOOp):
             combiner = None
         if combiner is not None:
             printer.print_string(f" applies {combiner.name}")
-        values = cast(tuple[int, ...], self.dimensions.get_values())
+        values = self.dimensions.get_values()
         printer.print_string(f" across dimensions = {ints_text(values)}")
         print_attr_dict(printer, self)
         print_function_type(printer, self)
@@ -248,10 +248,10 @@ class ReduceWindowOp(StableHLOOp):
 
     inputs = var_operand_def(TensorType)
     init_values = var_operand_def(TensorType)
-    window_dimensions = prop_def(DenseArrayBase)
-    window_strides = opt_prop_def(DenseArrayBase)
-    base_dilations = opt_prop_def(DenseArrayBase)
-    window_dilations = opt_prop_def(DenseArrayBase)
+    window_dimensions = prop_def(DenseArrayBase.constr(i64))
+    window_strides = opt_prop_def(DenseArrayBase.constr(i64))
+    base_dilations = opt_prop_def(DenseArrayBase.constr(i64))
+    window_dilations = opt_prop_def(DenseArrayBase.constr(i64))
     padding = opt_prop_def(DenseIntOrFPElementsAttr)
     body = region_def()
     results_ = var_result_def(TensorType)
@@ -353,8 +353,8 @@ class SelectAndScatterOp(StableHLOOp):
     operand = operand_def(TensorType)
     source = operand_def(TensorType)
     init_value = operand_def(TensorType)
-    window_dimensions = prop_def(DenseArrayBase)
-    window_strides = opt_prop_def(DenseArrayBase)
+    window_dimensions = prop_def(DenseArrayBase.constr(i64))
+    window_strides = opt_prop_def(DenseArrayBase.constr(i64))
     padding = opt_prop_def(DenseIntOrFPElementsAttr)
     select = region_def()
     scatter = region_def()
