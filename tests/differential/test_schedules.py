@@ -1,0 +1,312 @@
+"""Scheduled kernels mean what the unscheduled ones mean: shapes around tile and vector borders, all vector widths."""
+
+from __future__ import annotations
+
+from io import StringIO
+from itertools import product
+
+import ml_dtypes
+import numpy as np
+import pytest
+from xdsl.printer import Printer
+
+from stepwell.dialects.registry import DIALECTS, get_dialect, interpreter_rules
+from stepwell.ir.context import make_context
+from stepwell.ir.interpreter import Interpreter
+from stepwell.ir.parser import parse_module
+from stepwell.passes.apply_schedule import ApplySchedulePass
+from stepwell.passes.choose_schedules import ChooseSchedulesPass
+
+LEVELS = {"avx512": 512, "avx2": 256, "sse4.2": 128, "scalar": 0}
+DTYPES = {
+    "f32": np.float32,
+    "f64": np.float64,
+    "bf16": ml_dtypes.bfloat16,
+    "f16": np.float16,
+    "i8": np.int8,
+    "i32": np.int32,
+    "i1": np.bool_,
+}
+
+
+def context():
+    return make_context({name: (lambda name=name: get_dialect(name)) for name in DIALECTS})
+
+
+def print_module(module) -> str:
+    stream = StringIO()
+    Printer(stream).print_op(module)
+    return stream.getvalue()
+
+
+def check(kernel: str, args, level: str, strategy: str = "", expect: str | None = None, tolerance=1e-5, cores=2):
+    """Compare the kernel in the interpreter before and after scheduling; returns the scheduled text."""
+    bits = LEVELS[level]
+    target = f'{{level = "{level}", vector_bits = {bits} : i64, cores = {cores} : i64, l2_bytes = 1048576 : i64}}'
+    module = parse_module(f"module attributes {{stepwell.target = {target}}} {{\n{kernel}\n}}", "k", context())
+    rules = interpreter_rules()
+    want = [np.array(w) for w in Interpreter(module, rules).call("k", args)]
+    ChooseSchedulesPass(strategy=strategy).apply(context(), module)
+    func = module.body.block.first_op
+    if expect is not None:
+        assert func.schedule.strategy.data == expect, func.schedule
+    ApplySchedulePass().apply(context(), func)
+    module.verify()
+    text = print_module(module)
+    assert "linalg." not in text
+    parse_module(text, "again", context()).verify()
+    for got, reference in zip(Interpreter(module, rules).call("k", args), want, strict=True):
+        assert got.dtype == reference.dtype
+        if reference.dtype.kind in "biu":
+            np.testing.assert_array_equal(got, reference)
+        else:
+            np.testing.assert_allclose(
+                got.astype(np.float64), reference.astype(np.float64), rtol=tolerance, atol=tolerance
+            )
+    return text
+
+
+def values(rng, shape, dtype: str):
+    kind = DTYPES[dtype]
+    if dtype == "i1":
+        return rng.integers(0, 2, shape).astype(kind)
+    if dtype.startswith("i"):
+        return rng.integers(-100, 100, shape).astype(kind)
+    return rng.standard_normal(shape).astype(kind)
+
+
+def tensor(shape, dtype: str) -> str:
+    return f"tensor<{''.join(f'{s}x' for s in shape)}{dtype}>"
+
+
+def map_kernel(shape, dtype: str) -> str:
+    """(x + b)**2, b broadcast along rows."""
+    x, b = tensor(shape, dtype), tensor(shape[1:], dtype)
+    add, mul = ("arith.addf", "arith.mulf") if "f" in dtype else ("arith.addi", "arith.muli")
+    return f"""kernel.func @k(%x: {x}, %b: {b}, %o: {x}) -> {x} attributes {{access = ["read", "read", "write"]}} {{
+      %e = tensor.empty() : {x}
+      %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>,
+          affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}}
+          ins(%x, %b : {x}, {b}) outs(%e : {x}) {{
+      ^bb0(%a: {dtype}, %c: {dtype}, %d: {dtype}):
+        %y = {add} %a, %c : {dtype}
+        %z = {mul} %y, %y : {dtype}
+        linalg.yield %z : {dtype}
+      }} -> {x}
+      kernel.return %r : {x}
+    }}"""
+
+
+SHAPES = [(1, 1), (0, 5), (4, 0), (5, 41), (3, 63), (3, 64), (3, 65), (40, 100)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", ["f32", "f64", "bf16", "i8"])
+def test_maps(level, dtype):
+    rng = np.random.default_rng(0)
+    for shape in SHAPES:
+        args = [values(rng, shape, dtype), values(rng, shape[1:], dtype), np.zeros(shape, DTYPES[dtype])]
+        check(map_kernel(shape, dtype), args, level, expect="loops")
+
+
+def reduce_kernel(shape, keep: int, op: str, dtype: str, init: str) -> str:
+    """Reduce a matrix to its rows (keep = 0) or its columns (keep = 1), starting from `init`."""
+    x, out = tensor(shape, dtype), tensor((shape[keep],), dtype)
+    kinds = '"parallel", "reduction"' if keep == 0 else '"reduction", "parallel"'
+    return f"""kernel.func @k(%x: {x}, %o: {out}) -> {out} attributes {{access = ["read", "write"]}} {{
+      %e = tensor.empty() : {out}
+      %c = arith.constant {init}{"" if dtype == "i1" else f" : {dtype}"}
+      %f = linalg.fill ins(%c : {dtype}) outs(%e : {out}) -> {out}
+      %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d{keep})>],
+          iterator_types = [{kinds}]}} ins(%x : {x}) outs(%f : {out}) {{
+      ^bb0(%a: {dtype}, %b: {dtype}):
+        %z = arith.{op} %a, %b : {dtype}
+        linalg.yield %z : {dtype}
+      }} -> {out}
+      kernel.return %r : {out}
+    }}"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("op", "dtype", "init"),
+    [
+        ("addf", "f32", "0.5"),
+        ("mulf", "f64", "2.0"),
+        ("maximumf", "f32", "0xff800000"),
+        ("minimumf", "f64", "3.0"),
+        ("addi", "i32", "7"),
+        ("maxsi", "i8", "-128"),
+        ("minui", "i32", "-1"),
+        ("andi", "i1", "true"),
+        ("ori", "i1", "false"),
+        ("subf", "f32", "1.0"),
+    ],
+)
+def test_reductions(level, op, dtype, init):
+    rng = np.random.default_rng(1)
+    kernels = list(product(SHAPES[:-1], (0, 1)))
+    for shape, keep in kernels:
+        x = values(rng, shape, dtype)
+        if dtype == "f64" and op == "mulf":
+            x = np.exp(x / 8)
+        if dtype == "f32" and shape[0] > 2 and shape[1] > 4 and op != "mulf":
+            x[0, 3], x[1, 2], x[2, 1] = np.nan, -np.inf, -0.0
+        check(reduce_kernel(shape, keep, op, dtype, init), [x, np.zeros(shape[keep], DTYPES[dtype])], level)
+
+
+def softmax_kernel(rows: int, columns: int) -> str:
+    x, m = tensor((rows, columns), "f32"), tensor((rows,), "f32")
+    whole, row = "affine_map<(d0, d1) -> (d0, d1)>", "affine_map<(d0, d1) -> (d0)>"
+    parallel, reduction = '["parallel", "parallel"]', '["parallel", "reduction"]'
+    return f"""kernel.func @k(%x: {x}, %o: {x}) -> {x} attributes {{access = ["read", "write"]}} {{
+      %e = tensor.empty() : {m}
+      %E = tensor.empty() : {x}
+      %c = arith.constant 0xff800000 : f32
+      %z = arith.constant 0.0 : f32
+      %f = linalg.fill ins(%c : f32) outs(%e : {m}) -> {m}
+      %f0 = linalg.fill ins(%z : f32) outs(%e : {m}) -> {m}
+      %max = linalg.generic {{indexing_maps = [{whole}, {row}], iterator_types = {reduction}}}
+          ins(%x : {x}) outs(%f : {m}) {{
+      ^bb0(%a: f32, %b: f32):
+        %q = arith.maximumf %a, %b : f32
+        linalg.yield %q : f32
+      }} -> {m}
+      %exp = linalg.generic {{indexing_maps = [{whole}, {row}, {whole}], iterator_types = {parallel}}}
+          ins(%x, %max : {x}, {m}) outs(%E : {x}) {{
+      ^bb0(%a: f32, %b: f32, %d: f32):
+        %q = arith.subf %a, %b : f32
+        %p = math.exp %q : f32
+        linalg.yield %p : f32
+      }} -> {x}
+      %sum = linalg.generic {{indexing_maps = [{whole}, {row}], iterator_types = {reduction}}}
+          ins(%exp : {x}) outs(%f0 : {m}) {{
+      ^bb0(%a: f32, %b: f32):
+        %q = arith.addf %b, %a : f32
+        linalg.yield %q : f32
+      }} -> {m}
+      %res = linalg.generic {{indexing_maps = [{whole}, {row}, {whole}], iterator_types = {parallel}}}
+          ins(%exp, %sum : {x}, {m}) outs(%E : {x}) {{
+      ^bb0(%a: f32, %b: f32, %d: f32):
+        %q = arith.divf %a, %b : f32
+        linalg.yield %q : f32
+      }} -> {x}
+      kernel.return %res : {x}
+    }}"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_softmax_by_rows_and_by_loops(level):
+    rng = np.random.default_rng(2)
+    for shape in SHAPES:
+        args = [values(rng, shape, "f32"), np.zeros(shape, np.float32)]
+        check(softmax_kernel(*shape), args, level, strategy="rows", expect="rows")
+        check(softmax_kernel(*shape), args, level, strategy="loops", expect="loops")
+
+
+def test_softmax_is_three_passes_over_a_row():
+    args = [np.ones((2, 1024), np.float32), np.zeros((2, 1024), np.float32)]
+    text = check(softmax_kernel(2, 1024), args, "avx512", expect="rows")
+    assert text.count("scf.for ") == 4  # rows, then three passes
+    assert text.count("scratch = #kernel.scratch<worker>") == 1
+    assert "scratch<launch>" not in text
+
+
+def contraction_kernel(sizes, dtype="f32", total="f32", a_map="d0, d2", b_map="d2, d1", epilogue=True) -> str:
+    rows, columns, depth = sizes
+    extents = {"d0": rows, "d1": columns, "d2": depth}
+    a, b = (tensor([extents[d] for d in m.split(", ")], dtype) for m in (a_map, b_map))
+    c, bias = tensor((rows, columns), total), tensor((columns,), total)
+    mul, add, top = ("mulf", "addf", "maximumf") if "f" in total else ("muli", "addi", "maxsi")
+    zero = "0.0" if "f" in total else "0"
+    casts, x, y = "", "%a", "%b"
+    if dtype != total:
+        cast = "arith.extf" if "f" in total else "arith.extsi"
+        casts = f"%x = {cast} %a : {dtype} to {total}\n        %y = {cast} %b : {dtype} to {total}"
+        x, y = "%x", "%y"
+    space = "(d0, d1, d2)"
+    tail = f"""%s = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>,
+          affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}}
+          ins(%r, %bias : {c}, {bias}) outs(%e : {c}) {{
+      ^bb0(%p: {total}, %q: {total}, %u: {total}):
+        %v = arith.{add} %p, %q : {total}
+        %w = arith.{top} %v, %z : {total}
+        linalg.yield %w : {total}
+      }} -> {c}
+      kernel.return %s : {c}"""
+    return f"""kernel.func @k(%A: {a}, %B: {b}, %bias: {bias}, %o: {c}) -> {c}
+        attributes {{access = ["read", "read", "read", "write"]}} {{
+      %e = tensor.empty() : {c}
+      %z = arith.constant {zero} : {total}
+      %f = linalg.fill ins(%z : {total}) outs(%e : {c}) -> {c}
+      %r = linalg.generic {{indexing_maps = [affine_map<{space} -> ({a_map})>, affine_map<{space} -> ({b_map})>,
+          affine_map<{space} -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]}}
+          ins(%A, %B : {a}, {b}) outs(%f : {c}) {{
+      ^bb0(%a: {dtype}, %b: {dtype}, %c: {total}):
+        {casts}
+        %p = arith.{mul} {x}, {y} : {total}
+        %q = arith.{add} %c, %p : {total}
+        linalg.yield %q : {total}
+      }} -> {c}
+      {tail if epilogue else f"kernel.return %r : {c}"}
+    }}"""
+
+
+CONTRACTIONS = [
+    {},
+    {"a_map": "d2, d0"},
+    {"b_map": "d1, d2"},
+    {"dtype": "bf16"},
+    {"dtype": "i8", "total": "i32"},
+    {"dtype": "f64", "total": "f64", "epilogue": False},
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("form", CONTRACTIONS, ids=lambda f: "-".join(map(str, f.values())) or "plain")
+def test_contractions(level, form):
+    rng = np.random.default_rng(3)
+    sizes = [
+        (14, 32, 8),
+        (15, 33, 4),
+        (5, 41, 7),
+        (1, 64, 16),
+        (2, 100, 9),
+        (29, 65, 5),
+        (7, 4, 5),
+        (3, 0, 2),
+        (3, 8, 0),
+    ]
+    for size in sizes:
+        extents = dict(zip(("d0", "d1", "d2"), size, strict=True))
+        dtype, total = form.get("dtype", "f32"), form.get("total", "f32")
+        a, b = (
+            values(rng, [extents[d] for d in form.get(name, default).split(", ")], dtype)
+            for name, default in (("a_map", "d0, d2"), ("b_map", "d2, d1"))
+        )
+        out = np.zeros(size[:2], DTYPES[total])
+        check(contraction_kernel(size, **form), [a, b, values(rng, size[1:2], total), out], level, tolerance=2e-4)
+
+
+def test_large_contraction_cuts_tasks_and_edges():
+    rng = np.random.default_rng(4)
+    size = (150, 70, 130)
+    args = [values(rng, s, "f32") for s in ((150, 130), (130, 70), (70,), (150, 70))]
+    # A grain far below the default cuts even this into tasks whose last one has an edge tile.
+    schedule = (
+        'schedule = #kernel.schedule<"contraction", {vector = 64 : i64, unroll = 4 : i64, tasks = 4 : i64, '
+        "grain = 100 : i64, mr = 14 : i64, nr = 32 : i64, k_unroll = 2 : i64, pack_a = 1 : i64, pack_b = 1 : i64, "
+        "block = 1 : i64}>"
+    )
+    text = contraction_kernel(size).replace('"write"]}', f'"write"], {schedule}}}', 1)
+    scheduled = check(text, args, "avx512", expect="contraction", tolerance=2e-4)
+    assert "scf.forall (%" in scheduled and "in (4)" in scheduled
+    assert "vector<14x32xf32>" in scheduled and "vector<10x32xf32>" in scheduled
+
+
+def test_a_schedule_already_there_is_kept():
+    kernel = map_kernel((5, 41), "f32").replace(
+        '"write"]}', '"write"], schedule = #kernel.schedule<"loops", {vector = 0 : i64}>}', 1
+    )
+    args = [np.ones((5, 41), np.float32), np.ones(41, np.float32), np.zeros((5, 41), np.float32)]
+    assert "vector<" not in check(kernel, args, "avx512")

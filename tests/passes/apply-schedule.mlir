@@ -1,0 +1,93 @@
+// RUN: stepwell-opt %s --apply-schedule --split-input-file | filecheck %s
+
+// A map with a tail: whole vectors, then a masked rest; four tasks of 256 points.
+// CHECK-LABEL: kernel.func @map
+// CHECK: scf.forall (%[[T:.*]]) in (4) shared_outs(%[[O:.*]] = %o) -> (tensor<1000xf32>)
+// CHECK: %[[START:.*]] = affine.apply affine_map<(d0) -> ((d0 * 256))> (%[[T]])
+// CHECK: tensor.extract_slice %[[O]][%[[START]]] [%{{.*}}] [1] : tensor<1000xf32> to tensor<?xf32>
+// CHECK: scf.for
+// CHECK: vector.transfer_read %x{{.*}} {in_bounds = [true]} : tensor<1000xf32>, vector<64xf32>
+// CHECK: vector.transfer_write
+// CHECK: scf.for
+// CHECK: %[[MASK:.*]] = vector.create_mask
+// CHECK: vector.transfer_read %x[%{{.*}}], %{{.*}}, %[[MASK]]
+// CHECK: scf.forall.in_parallel
+// CHECK: tensor.parallel_insert_slice %{{.*}} into %[[O]][%[[START]]]
+kernel.func @map(%x: tensor<1000xf32>, %o: tensor<1000xf32>) -> tensor<1000xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, tasks = 4 : i64, grain = 1 : i64}>} {
+  %e = tensor.empty() : tensor<1000xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<1000xf32>) outs(%e : tensor<1000xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<1000xf32>
+  kernel.return %r : tensor<1000xf32>
+}
+
+// -----
+
+// A row reduction: vector accumulators, combined at the end, then the init.
+// CHECK-LABEL: kernel.func @row_sum
+// CHECK: scf.for %{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<32xf32>)
+// CHECK: %[[SUM:.*]] = vector.reduction <add>, %{{.*}} fastmath<reassoc> : vector<32xf32> into f32
+// CHECK: %[[ALL:.*]] = arith.addf %{{.*}}, %[[SUM]] : f32
+// CHECK: tensor.insert %[[ALL]]
+kernel.func @row_sum(%x: tensor<4x96xf32>, %o: tensor<4xf32>) -> tensor<4xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 32 : i64, unroll = 4 : i64}>} {
+  %e = tensor.empty() : tensor<4xf32>
+  %c = arith.constant 1.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x96xf32>) outs(%f : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %a, %b : f32
+    linalg.yield %y : f32
+  } -> tensor<4xf32>
+  kernel.return %r : tensor<4xf32>
+}
+
+// -----
+
+// Two ops of rows: the intermediate is one number per row and never stored.
+// CHECK-LABEL: kernel.func @rows
+// CHECK-NOT: scratch
+// CHECK: vector.reduction <maximumf>
+// CHECK: arith.subf %{{.*}} : vector<64xf32>
+// CHECK: kernel.return
+kernel.func @rows(%x: tensor<4x64xf32>, %o: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"rows", {vector = 64 : i64, unroll = 4 : i64}>} {
+  %e = tensor.empty() : tensor<4xf32>
+  %E = tensor.empty() : tensor<4x64xf32>
+  %c = arith.constant 0xff800000 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x64xf32>) outs(%f : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.maximumf %a, %b : f32
+    linalg.yield %y : f32
+  } -> tensor<4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %m : tensor<4x64xf32>, tensor<4xf32>) outs(%E : tensor<4x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %y = arith.subf %a, %b : f32
+    linalg.yield %y : f32
+  } -> tensor<4x64xf32>
+  kernel.return %r : tensor<4x64xf32>
+}
+
+// -----
+
+// A contraction: B packed in panels, register tiles over k, edges with their own static tile.
+// CHECK-LABEL: kernel.func @matmul
+// CHECK: tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<2x8x32xf32>
+// CHECK: scf.for %{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<14x32xf32>)
+// CHECK: %[[A:.*]] = vector.transfer_read %A{{.*}} : tensor<30x8xf32>, vector<14x1xf32>
+// CHECK: %[[B:.*]] = vector.transfer_read %{{.*}} : tensor<2x8x32xf32>, vector<1x32xf32>
+// CHECK: vector.contract {{.*}} %[[A]], %[[B]], %{{.*}} : vector<14x1xf32>, vector<1x32xf32> into vector<14x32xf32>
+// CHECK: vector.contract {{.*}} into vector<2x32xf32>
+kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64xf32>) -> tensor<30x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, unroll = 4 : i64, mr = 14 : i64, nr = 32 : i64, k_unroll = 2 : i64, pack_b = 1 : i64}>} {
+  %e = tensor.empty() : tensor<30x64xf32>
+  %c = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<30x64xf32>) -> tensor<30x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<30x8xf32>, tensor<8x64xf32>) outs(%f : tensor<30x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<30x64xf32>
+  kernel.return %r : tensor<30x64xf32>
+}
