@@ -16,6 +16,7 @@ from stepwell.dialects.stablehlo import (
     indexing,
     other,
     reductions,
+    selection,
 )
 from stepwell.dialects.stablehlo.attrs import (
     ChannelHandleAttr,
@@ -91,9 +92,6 @@ from stepwell.dialects.stablehlo.elementwise import (
     BinaryElementwiseOp,
     CbrtOp,
     CeilOp,
-    ClampOp,
-    CompareOp,
-    ComplexOp,
     ConvertOp,
     CosineOp,
     CountLeadingZerosOp,
@@ -106,7 +104,6 @@ from stepwell.dialects.stablehlo.elementwise import (
     LogisticOp,
     LogOp,
     LogPlusOneOp,
-    MapOp,
     MaximumOp,
     MinimumOp,
     MultiplyOp,
@@ -116,12 +113,10 @@ from stepwell.dialects.stablehlo.elementwise import (
     PopcntOp,
     PowerOp,
     RealOp,
-    ReducePrecisionOp,
     RemainderOp,
     RoundNearestAfzOp,
     RoundNearestEvenOp,
     RsqrtOp,
-    SelectOp,
     ShiftLeftOp,
     ShiftRightArithmeticOp,
     ShiftRightLogicalOp,
@@ -157,6 +152,14 @@ from stepwell.dialects.stablehlo.reductions import (
     combiner_region,
     sole_combiner,
 )
+from stepwell.dialects.stablehlo.selection import (
+    ClampOp,
+    CompareOp,
+    ComplexOp,
+    MapOp,
+    ReducePrecisionOp,
+    SelectOp,
+)
 
 StableHLO = Dialect(
     "stablehlo",
@@ -168,6 +171,7 @@ StableHLO = Dialect(
         *indexing.OPS,
         *other.OPS,
         *reductions.OPS,
+        *selection.OPS,
     ],
     attrs.ATTRIBUTES,
 )
