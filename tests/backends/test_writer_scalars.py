@@ -109,9 +109,9 @@ def test_small_floats_widen_exactly(native, small):
 @pytest.mark.parametrize("wide", ["f32", "f64"])
 def test_small_floats_narrow_to_nearest_even(native, small, wide):
     dtype = np.dtype({"f32": np.float32, "f64": np.float64}[wide])
-    exact = np.arange(65536, dtype=np.uint16).view(SMALL[small]).astype(dtype)
-    finite = exact[np.isfinite(exact)]
     with np.errstate(all="ignore"):
+        exact = np.arange(65536, dtype=np.uint16).view(SMALL[small]).astype(dtype)
+        finite = exact[np.isfinite(exact)]
         halves = (np.sort(finite)[:-1] + np.sort(finite)[1:]) / 2  # ties
         x = np.concatenate([exact, halves, np.nextafter(halves, dtype.type(np.inf)), np.nextafter(halves, -np.inf)])
         x = x.astype(dtype)
@@ -265,7 +265,8 @@ def test_while_if_and_switch(native):
 def test_views_subviews_and_copies(native):
     """A typed view of raw bytes, a strided 2-d copy into it, and a global."""
     text = (
-        "memref.global \"private\" constant @table : memref<2x3xi32> = dense<[[1, -2, 3], [4, 5, -6]]>\n"
+        '"memref.global"() <{sym_name = "table", sym_visibility = "private", constant, type = memref<2x3xi32>, '
+        "initial_value = dense<[[1, -2, 3], [4, 5, -6]]> : tensor<2x3xi32>}> : () -> ()\n"
         + entry(
             "%x: memref<6x8xi32>, %raw: memref<128xi8>, %out: memref<2x3xi32>",
             """%off = arith.constant 64 : index
@@ -326,7 +327,7 @@ def test_parallel_for_captures_buffers_and_scalars(native):
       rt.parallel_for (%i) = 0 to 37 grain 4 {
         %id = rt.worker_id : index
         %row = memref.subview %w[%id, 0] [1, 64] [1, 1] : memref<?x64xi8> to memref<64xi8, strided<[1], offset: ?>>
-        %plain = memref.cast %row : memref<64xi8, strided<[1], offset: ?>> to memref<64xi8>
+        %plain = "memref.cast"(%row) : (memref<64xi8, strided<[1], offset: ?>>) -> memref<64xi8>
         %tmp = memref.view %plain[%c0][] : memref<64xi8> to memref<10xf32>
         %u = vector.shape_cast %v : vector<2x5xf32> to vector<10xf32>
         %a = vector.load %x[%i, %c0] : memref<?x10xf32>, vector<10xf32>
@@ -341,7 +342,7 @@ def test_parallel_for_captures_buffers_and_scalars(native):
       kernel.return
     }
     func.func @main(%x: memref<37x10xf32>, %out: memref<37x10xf32>, %w: memref<?x64xi8>) attributes {stepwell.abi} {
-      %d = memref.cast %x : memref<37x10xf32> to memref<?x10xf32>
+      %d = "memref.cast"(%x) : (memref<37x10xf32>) -> memref<?x10xf32>
       kernel.launch @k ins(%d : memref<?x10xf32>) outs(%out : memref<37x10xf32>) scratch(%w : memref<?x64xi8>)
       func.return
     }
