@@ -149,8 +149,9 @@ def _drop_unused(value: SSAValue) -> None:
     pending = [value]
     while pending:
         owner = pending.pop().owner
-        known = arith.AddiOp | arith.SubiOp | arith.MuliOp | arith.ConstantOp | affine.ApplyOp
-        if isinstance(owner, known) and owner.parent is not None and not owner.results[0].uses:
+        if not isinstance(owner, arith.AddiOp | arith.SubiOp | arith.MuliOp | arith.ConstantOp | affine.ApplyOp):
+            continue
+        if owner.parent is not None and not owner.results[0].uses:
             pending.extend(owner.operands)
             owner.detach()
             owner.erase()

@@ -67,7 +67,7 @@ def memref_type(tensor_type: Attribute) -> MemRefT:
     shape = tensor_type.get_shape()
     if DYNAMIC_INDEX in shape:
         raise UnsupportedError(
-            f"bufferize: a buffer of type {tensor_type} would be needed; it has a dynamic dimension; only static shapes have planned memory yet"
+            f"bufferize: {tensor_type} needs memory of its own, and its size is only known at run time"
         )
     return MemRefType(tensor_type.get_element_type(), shape)
 

@@ -7,12 +7,13 @@ a reshape) shares its memory, so reads of the view are reads of the value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue, Use
+from xdsl.ir import Block, Operation, Region, SSAValue, Use
 
 from stepwell.dialects import kernel
 from stepwell.dialects.tensor import ParallelInsertSliceOp
@@ -127,18 +128,18 @@ def reads_contents(use: Use) -> bool:
 
 def exclusive(one: Operation, other: Operation) -> bool:
     """Whether the two ops are in different branches of one `scf.if` or `scf.index_switch`."""
-    regions: dict[Operation, int] = {}
-    op: Operation | None = one
-    while op is not None and (region := op.parent_region()) is not None:
-        parent = op.parent_op()
-        assert parent is not None
-        regions[parent] = parent.regions.index(region)
-        op = parent
-    op = other
-    while op is not None and (region := op.parent_region()) is not None:
-        parent = op.parent_op()
-        assert parent is not None
+    regions: dict[Operation, Region] = {}
+    for parent, region in _enclosing(one):
+        regions[parent] = region
+    for parent, region in _enclosing(other):
         if parent in regions:
-            return parent.name in BRANCHES and regions[parent] != parent.regions.index(region)
-        op = parent
+            return parent.name in BRANCHES and regions[parent] is not region
     return False
+
+
+def _enclosing(op: Operation) -> Iterator[tuple[Operation, Region]]:
+    """The ops around `op`, innermost first, each with the region that `op` is in."""
+    region = op.parent_region()
+    while region is not None and region.parent is not None:
+        yield region.parent, region
+        region = region.parent.parent_region()
