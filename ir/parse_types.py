@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, BytesAttr, DenseIntOrFPElementsAttr, IntegerType
+from xdsl.dialects.builtin import AnyFloat, BytesAttr, ComplexType, DenseIntOrFPElementsAttr, IntegerType
 from xdsl.ir import Attribute
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
@@ -164,6 +164,18 @@ class TypeParser(LocatedParser):
         except Exception as error:
             self.fail(f"an element does not fit in {element_type}: {error}", span)
 
+    def _parse_optional_complex(self) -> Any:
+        """`(real, imaginary)`; one of them may be a bit pattern and the other a float, as infinities print."""
+        if self._current_token.kind != MLIRTokenKind.L_PAREN:
+            return None
+        start = self._consume_token(MLIRTokenKind.L_PAREN).span
+        real, _ = self._parse_bool_int_or_float()
+        self.parse_punctuation(",")
+        imaginary, _ = self._parse_bool_int_or_float()
+        end = self._parse_token(MLIRTokenKind.R_PAREN, "')' expected after a complex value").span
+        value: Any = (real, imaginary) if type(real) is type(imaginary) else (float(real), float(imaginary))
+        return value, Span(start.start, end.end, start.input)
+
     def _parse_tensor_literal_element(self) -> Any:
         self._literal_count += 1
         if self._literal_count > self._limits.literal_elements:
@@ -219,6 +231,14 @@ def _pack(element_type: Any, elements: Sequence[Any], values: Sequence[Any]) -> 
             if e.span.content.startswith("0x")
             else element_type.pack((v,))
             for e, v in zip(elements, values, strict=True)
+        )
+    if isinstance(element_type, ComplexType) and any("0x" in e.span.content for e in elements):
+        part = element_type.element_type
+        texts = (text.strip() for e in elements for text in e.span.content.strip("()").split(","))
+        size = part.compile_time_size
+        return b"".join(
+            int(text, 16).to_bytes(size, "little") if text.startswith("0x") else part.pack((float(text),))
+            for text in texts
         )
     if isinstance(element_type, IntegerType):
         values = [element_type.get_normalized_value(value) for value in values]
