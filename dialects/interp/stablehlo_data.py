@@ -9,11 +9,10 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import stablehlo as hlo
+from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp import regions
 from stepwell.dialects.interp.stablehlo_elementwise import result_dtype
 from stepwell.ir.dense import dense_to_array
-from stepwell.ir.dtypes import numpy_dtype
-from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -129,19 +128,34 @@ def _dynamic_update_slice(interp: Interpreter, op: Operation, args: Args) -> tup
     return (result,)
 
 
+def _to_bits(x: Array) -> Array:
+    """The bits of every element, lowest first, in one row."""
+    width = 1 if num.is_bool(x.dtype) else num.bit_width(x.dtype)
+    words = num.bits_of(x) if num.is_integer(x.dtype) else x.view(np.dtype(f"u{x.dtype.itemsize}"))
+    return ((words.reshape(-1, 1).astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1)).reshape(-1)
+
+
+def _from_bits(bits: Array, dtype: np.dtype[Any]) -> Array:
+    """The inverse of `_to_bits`."""
+    width = 1 if num.is_bool(dtype) else num.bit_width(dtype)
+    words = (bits.reshape(-1, width) << np.arange(width, dtype=np.uint64)).sum(1, dtype=np.uint64)
+    if num.is_bool(dtype):
+        return words != 0
+    return (
+        num.wrap(words.astype(np.int64), dtype)
+        if num.is_integer(dtype)
+        else words.astype(f"u{dtype.itemsize}").view(dtype)
+    )
+
+
 def _bitcast_convert(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     del interp
     assert isinstance(op, hlo.BitcastConvertOp)
-    source, target = cast(Any, op.operand.type), cast(Any, op.result.type)
-    dtype, shape = numpy_dtype(target.element_type), target.get_shape()
-    for element in (source.element_type, target.element_type):
-        width = getattr(element, "bitwidth", 8)
-        if width < 8 and source.element_type.bitwidth != target.element_type.bitwidth:
-            raise UnsupportedError(
-                f"stablehlo.bitcast_convert: {source} to {target} packs elements of less than a byte; "
-                "convert them by shifts instead"
-            )
-    return (np.ascontiguousarray(args[0]).reshape(-1).view(dtype).reshape(shape),)
+    dtype, shape = result_dtype(op), shape_of(op.result)
+    flat = np.ascontiguousarray(args[0]).reshape(-1)
+    packed = any(num.is_bool(d) or (num.is_integer(d) and num.bit_width(d) < 8) for d in (flat.dtype, dtype))
+    result = _from_bits(_to_bits(flat), dtype) if packed else flat.view(dtype)
+    return (result.reshape(shape),)
 
 
 def index_vectors(indices: Array, index_vector_dim: int) -> Array:

@@ -452,6 +452,16 @@ def test_bitcasts_split_and_join():
     same(run(body, halves), x.view(np.float32))
 
 
+def test_bitcasts_pack_elements_of_less_than_a_byte():
+    body = "%r = stablehlo.bitcast_convert %0 : (tensor<2xi8>) -> tensor<2x2xui4>\nfunc.return %r : tensor<2x2xui4>"
+    nibbles = run(body, np.int8([0x12, -1]))
+    same(nibbles, np.array([[2, 1], [15, 15]], ml_dtypes.uint4))
+    body = "%r = stablehlo.bitcast_convert %0 : (tensor<2x8xi1>) -> tensor<2xi8>\nfunc.return %r : tensor<2xi8>"
+    bits = np.zeros((2, 8), np.bool_)
+    bits[0, 1], bits[1, :] = True, True
+    same(run(body, bits), np.int8([2, -1]))
+
+
 @pytest.mark.parametrize(("index", "want"), [(0, 10), (1, 20), (2, 20), (-1, 20)])
 def test_case_takes_the_last_branch_when_out_of_range(index, want):
     body = """%r = "stablehlo.case"(%0) ({

@@ -134,6 +134,8 @@ func.func @creation() {
   %b = stablehlo.constant dense<0xff800000> : tensor<f32>
   // CHECK: %c = stablehlo.constant {note = 1 : i32} dense<true> : tensor<4xi1>
   %c = stablehlo.constant {note = 1 : i32} dense<true> : tensor<4xi1>
+  // CHECK: %e = stablehlo.constant dense<(0x7f800000,-1.000000e+00)> : tensor<complex<f32>>
+  %e = stablehlo.constant dense<(0x7f800000,-1.000000e+00)> : tensor<complex<f32>>
   // CHECK: %d = stablehlo.iota dim = 1 : tensor<4x5xui32>
   %d = stablehlo.iota dim = 1 : tensor<4x5xui32>
   func.return
