@@ -24,6 +24,7 @@ from xdsl.ir import Block, Operation
 from xdsl.rewriter import Rewriter
 
 from stepwell.ir.passes import Pass
+from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.fusion.merge import merge_siblings
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
@@ -48,19 +49,6 @@ class FuseElementwisePass(Pass):
             _fold_producers(block)
             if self.siblings:
                 merge_siblings(block)
-
-
-def host_blocks(module: ModuleOp) -> list[Block]:
-    """The blocks of host functions and their control flow, outer first; bodies of structured ops are none."""
-    found: list[Block] = []
-    pending: list[Operation] = [op for op in module.body.block.ops if op.name == "func.func"]
-    while pending:
-        op = pending.pop()
-        for region in op.regions:
-            for block in region.blocks:
-                found.append(block)
-                pending.extend(o for o in block.ops if o.regions and o.name.startswith("scf."))
-    return found
 
 
 def _fold_producers(block: Block) -> None:

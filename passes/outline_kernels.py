@@ -16,16 +16,19 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, ModuleOp, StringAttr, TensorType, i64
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.dialects import kernel
 from stepwell.ir.builder import LocatedBuilder
-from stepwell.ir.destinations import destination_index
+from stepwell.ir.destinations import destination_index, reads_destination
 from stepwell.ir.passes import Pass
+from stepwell.passes.fusion.blocks import host_blocks
+from stepwell.passes.fusion.graph import is_scalar_code, sort_block
 
-GROUP, KIND, REASON = "kernel.group", "kernel.kind", "kernel.reason"
+GROUP, KIND, REASON, REMARKS = "kernel.group", "kernel.kind", "kernel.reason", "kernel.remarks"
 
 
 @dataclass
@@ -45,15 +48,31 @@ def _group_of(op: Operation) -> int | None:
 
 
 def _groups(block: Block) -> list[list[Operation]]:
-    """The groups of one block, each in block order, ordered by their last op."""
+    """The groups of one block, each with its own fills, adjacent and in an order in which values are defined first."""
     groups: dict[int, list[Operation]] = {}
-    order: dict[int, int] = {}
-    for position, op in enumerate(block.ops):
+    for op in list(block.ops):
         number = _group_of(op)
         if number is not None:
-            groups.setdefault(number, []).append(op)
-            order[number] = position
-    return [groups[n] for n in sorted(groups, key=lambda n: order[n])]
+            groups.setdefault(number, []).extend((*_own_fills(op, number), op))
+    sort_block(block, list(groups.values()))
+    numbers = dict.fromkeys(_group_of(op) for op in block.ops)
+    return [groups[number] for number in numbers if number is not None]
+
+
+def _own_fills(op: Operation, number: int) -> list[Operation]:
+    """Give `op` its own copy of each filled tensor of another group that it uses."""
+    copies: list[Operation] = []
+    for slot, operand in enumerate(op.operands):
+        fill = operand.owner
+        if not isinstance(fill, linalg.FillOp) or _group_of(fill) == number:
+            continue
+        builder = LocatedBuilder(InsertPoint.before(op), fill.location)
+        empty = builder.insert(tensor.EmptyOp([], operand.type))
+        copy = builder.insert(linalg.FillOp(fill.inputs, [empty.tensor], [operand.type]))
+        copy.attributes[GROUP] = IntegerAttr(number, i64)
+        op.operands[slot] = copy.results[0]
+        copies.append(copy)
+    return copies
 
 
 def _is_recomputed(value: SSAValue) -> bool:
@@ -65,9 +84,7 @@ def _is_recomputed(value: SSAValue) -> bool:
         return True
     if isinstance(op, arith.ConstantOp):
         return not isinstance(op.result.type, TensorType) or _is_splat(op)
-    if isinstance(value.type, TensorType):
-        return False
-    return isinstance(op, tensor.ExtractOp) or op.name.startswith("arith.")
+    return is_scalar_code(op)
 
 
 def _is_splat(op: arith.ConstantOp) -> bool:
@@ -121,8 +138,8 @@ class _Outliner:
             if isinstance(owner, Operation) and owner in self.inside:
                 op, index = owner, list(owner.results).index(value)
                 continue
-            empty = isinstance(owner, tensor.EmptyOp)
-            return _Destination(result, op, slot, None if empty else value)
+            unused = isinstance(owner, tensor.EmptyOp) or not reads_destination(op, index)
+            return _Destination(result, op, slot, None if unused else value)
 
     def collect_inputs(self, op: Operation, slots: dict[tuple[Operation, int], int]) -> None:
         for slot, operand in enumerate(op.operands):
@@ -162,7 +179,7 @@ class _Outliner:
             builder.location = op.location
             self.recompute_operands(op, builder, mapper)
             copy = op.clone(mapper)
-            for attribute in (GROUP, KIND, REASON):
+            for attribute in (GROUP, KIND, REASON, REMARKS):
                 copy.attributes.pop(attribute, None)
             for slot in range(len(op.operands)):
                 if (op, slot) in slots:
@@ -221,6 +238,13 @@ class _Outliner:
             Rewriter.erase_op(op)
 
 
+def _drop_unused_starts(block: Block) -> None:
+    """Erase fills, empty tensors and constants that only kernels used."""
+    for op in reversed(list(block.ops)):
+        if isinstance(op, linalg.FillOp | tensor.EmptyOp | arith.ConstantOp) and not any(r.uses for r in op.results):
+            Rewriter.erase_op(op)
+
+
 @dataclass(frozen=True)
 class OutlineKernelsPass(Pass):
     """Make each planned group a kernel.func, launched from the host."""
@@ -232,13 +256,12 @@ class OutlineKernelsPass(Pass):
         assert isinstance(op, ModuleOp)
         count = 0
         first = op.body.block.first_op
-        for function in list(op.body.block.ops):
-            if function.name != "func.func":
-                continue
-            blocks = [b for inner in function.walk() for r in inner.regions for b in r.blocks]
-            for block in blocks:
-                for group in _groups(block):
-                    made = _Outliner(group, f"k{count}").run()
-                    count += 1
-                    assert first is not None
-                    op.body.block.insert_op_before(made, first)
+        for block in host_blocks(op):
+            for group in _groups(block):
+                kind = group[-1].attributes.get(KIND)
+                prefix = kind.data if isinstance(kind, StringAttr) else "single"
+                made = _Outliner(group, f"k_{prefix}_{count}").run()
+                count += 1
+                assert first is not None
+                op.body.block.insert_op_before(made, first)
+            _drop_unused_starts(block)
