@@ -1,4 +1,4 @@
-"""Compiling the parallel runtime, `runtime/pool.mlir`, for a target."""
+"""The thread pool as an object: `runtime/pool.mlir`, compiled by this compiler like any other module."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from stepwell.backends.target import Target
 from stepwell.dialects.registry import context
 from stepwell.ir.parser import parse_module
 
+SOURCE = "pool.mlir"
+
 
 @functools.cache
 def pool_object(target: Target) -> bytes:
-    """The object of the pool; exports `stepwell_parallel_for` and what `runtime/pool.py` names."""
-    text = resources.files("stepwell.runtime").joinpath("pool.mlir").read_text()
-    (host,) = write_llvm(parse_module(text, "pool.mlir", context()), target)
+    """The object that defines `stepwell_parallel_for` and `stepwell_set_workers`."""
+    text = resources.files("stepwell.runtime").joinpath(SOURCE).read_text()
+    module = parse_module(text, SOURCE, context())
+    (host,) = write_llvm(module, target)
     return compile_llvm(host.text, target, 2)
