@@ -12,7 +12,7 @@ After:
     }
 
 A forall of one task is inlined. A kernel whose schedule says `parallel = false`, and a forall inside of another, become
-`scf.for`; `grain` of the schedule is how many tasks a worker takes at once.
+`scf.for`; `chunk` of the schedule is how many tasks a worker takes at once.
 
 Needs: `bufferize` (no shared outputs). Keeps: everything else.
 """
@@ -42,9 +42,9 @@ def is_parallel(function: kernel.FuncOp) -> bool:
     return not isinstance(choice, IntegerAttr) or choice.value.data != 0
 
 
-def grain_of(function: kernel.FuncOp) -> int:
+def chunk_of(function: kernel.FuncOp) -> int:
     """How many tasks a worker takes at once."""
-    grain = function.schedule.params.data.get("grain") if function.schedule is not None else None
+    grain = function.schedule.params.data.get("chunk") if function.schedule is not None else None
     return max(1, grain.value.data) if isinstance(grain, IntegerAttr) else 1
 
 
@@ -163,7 +163,7 @@ class LowerForallToRtPass(Pass):
             lower_forall(loop, parallel, grain)
 
     def _collect(self, function: kernel.FuncOp, loops: list[tuple[ForallOp, bool, int]]) -> None:
-        parallel, grain = is_parallel(function), grain_of(function)
+        parallel, grain = is_parallel(function), chunk_of(function)
         for loop in function.walk():
             if not isinstance(loop, ForallOp):
                 continue
@@ -175,4 +175,4 @@ class LowerForallToRtPass(Pass):
             loops.append((loop, parallel and outer is None, grain))
 
 
-__all__ = ["LowerForallToRtPass", "grain_of", "is_parallel", "lower_forall"]
+__all__ = ["LowerForallToRtPass", "chunk_of", "is_parallel", "lower_forall"]

@@ -8,7 +8,7 @@
 // CHECK-NEXT:      %[[TWO:.*]] = arith.constant 2 : index
 // CHECK-NEXT:      %i = arith.muli %[[I]], %[[TWO]] : index
 // CHECK-NEXT:      memref.store %v, %o[%i, %j] : memref<8x8xf32>
-kernel.func @two_dims(%o: memref<8x8xf32>) attributes {access = ["write"], schedule = #kernel.schedule<"loops", {grain = 3 : i64}>} {
+kernel.func @two_dims(%o: memref<8x8xf32>) attributes {access = ["write"], schedule = #kernel.schedule<"loops", {chunk = 3 : i64}>} {
   %v = arith.constant 0.0 : f32
   scf.forall (%i, %j) = (0, 0) to (8, 8) step (2, 1) {
     memref.store %v, %o[%i, %j] : memref<8x8xf32>
