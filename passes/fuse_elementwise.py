@@ -27,6 +27,7 @@ from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.fusion.merge import merge_siblings
+from stepwell.passes.fusion.permute import permute_outputs
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
 
 REMARKS = "kernel.remarks"
@@ -47,6 +48,7 @@ class FuseElementwisePass(Pass):
         assert isinstance(op, ModuleOp)
         for block in host_blocks(op):
             _fold_producers(block)
+            permute_outputs(block)
             if self.siblings:
                 merge_siblings(block)
 

@@ -5,7 +5,8 @@ Before:                                             After:
     %r = linalg.generic ins(%x) outs(%e) {...}          %d = tensor.empty() : tensor<8xf32>
          {kernel.group = 0 : i64}                       %r = kernel.launch @k0 ins(%x) outs(%d)
 
-Needs: `kernel.group` on ops (plan-kernels). Keeps: host control flow, reshapes and 0-d extracts. A result of the group becomes a destination: `write`
+Needs: `kernel.group` on ops (plan-kernels). Keeps: host control flow, reshapes and 0-d extracts. A result of the
+group becomes a destination: `write`
 when its buffer starts as a `tensor.empty`, `readwrite` when it updates a value from outside. Scalars are recomputed inside the kernel.
 Fails: a group that is not convex (a value leaves and re-enters).
 """

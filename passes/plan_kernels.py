@@ -26,9 +26,11 @@ from stepwell.ir.destinations import is_structured
 from stepwell.ir.passes import Pass
 from stepwell.ir.structured import indexing_maps, is_identity_map
 from stepwell.passes.fusion.blocks import host_blocks
-from stepwell.passes.fusion.classify import is_contraction, is_elementwise, is_parallel, is_sum_of_products, shape_of
+from stepwell.passes.fusion.classify import captures, is_elementwise, is_parallel, shape_of, volume
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
+from stepwell.passes.schedules.contraction import Contraction, choose_tiling, find_contraction
+from stepwell.passes.schedules.lanes import can_vectorize
 
 MAX_OPS = 32
 """Ops in one group at most."""
@@ -53,6 +55,7 @@ class PlanKernelsPass(Pass):
             if self.fuse:
                 _join_epilogues(groups)
                 _join_rows(groups)
+                _join_maps(groups)
                 _join_inserts(groups)
                 _join_scalars(groups)
             number = _annotate(groups, number)
@@ -62,26 +65,46 @@ def _generics(groups: Groups) -> list[linalg.GenericOp]:
     return [op for op in groups.block.ops if isinstance(op, linalg.GenericOp)]
 
 
+def is_tiled(op: Operation) -> bool:
+    """Whether a sum of products is done in register tiles on a machine with vectors (else it is a plain reduction)."""
+    found = find_contraction(op)
+    return isinstance(found, Contraction) and not isinstance(choose_tiling(found, 64, 32, 1 << 20), str)
+
+
 def _join_epilogues(groups: Groups) -> None:
-    """Put the maps that read a contraction's result point by point into its kernel."""
+    """Put the maps that read a contraction's result point by point into its kernel, and the maps that read those."""
     for op in _generics(groups):
-        if not is_contraction(op):
+        if not is_tiled(op):
             continue
         group = groups.of[op]
         group.kind = "contraction"
-        users = list(dict.fromkeys(u.operation for u in op.results[0].uses))
-        refusals = [_not_an_epilogue(user, op, groups) for user in users]
-        reason = next((r for r in refusals if r is not None), None)
-        if reason is not None:
-            group.notes.append(f"no epilogue: {reason}")
-            continue
-        for user in users:
-            joined = groups.merge(group, groups.of[user])
-            group.notes.append("its maps as epilogue" if joined else "no epilogue: a value would leave and come back")
+        values: dict[SSAValue, None] = {op.results[0]: None}
+        refusals: dict[str, None] = {}
+        pending = list(values)
+        while pending:
+            value = pending.pop(0)
+            for user in dict.fromkeys(u.operation for u in value.uses):
+                if groups.of.get(user) is group:
+                    continue
+                reason = _not_an_epilogue(user, op, values, groups)
+                if reason is None and groups.merge(group, groups.of[user]) is None:
+                    reason = "a value would leave and come back"
+                if reason is not None:
+                    refusals[reason] = None
+                    continue
+                group = groups.of[op]
+                values.update(dict.fromkeys(user.results))
+                pending.extend(user.results)
+        if len(group.ops) > 1:
+            group.notes.append(f"{len(group.ops) - 1} maps of its result on the tile")
+        elif refusals:
+            group.notes.append(f"no epilogue: {next(iter(refusals))}")
 
 
-def _not_an_epilogue(user: Operation, contraction: linalg.GenericOp, groups: Groups) -> str | None:
-    """Why a user of a contraction's result is not its epilogue."""
+def _not_an_epilogue(
+    user: Operation, contraction: linalg.GenericOp, values: dict[SSAValue, None], groups: Groups
+) -> str | None:
+    """Why a user of a contraction's result, or of its epilogue so far (`values`), does not belong to the epilogue."""
     if user not in groups.of or user.parent is not groups.block or not isinstance(user, linalg.GenericOp):
         return f"{user.name} reads the result"
     if not is_elementwise(user):
@@ -93,16 +116,21 @@ def _not_an_epilogue(user: Operation, contraction: linalg.GenericOp, groups: Gro
     maps = indexing_maps(user)
     if not all(is_identity_map(m) for m in maps[len(user.inputs) :]):
         return "the reader permutes the result"
-    reads = [m for v, m in zip(user.inputs, maps, strict=False) if v is contraction.results[0]]
-    if len(reads) != 1 or not is_identity_map(reads[0]):
+    if not all(is_identity_map(m) for v, m in zip(user.inputs, maps, strict=False) if v in values):
         return "the reader does not read the result point by point"
+    if any(v in values for v in captures(user)) or any(inner.name == "tensor.extract" for inner in user.body.block.ops):
+        return "the reader gathers"
+    if not can_vectorize(user.body.block):
+        return "the reader has no vector form"
+    if len(groups.of[contraction].ops) >= MAX_OPS:
+        return "the epilogue is long enough"
     return None
 
 
 def _join_rows(groups: Groups) -> None:
     """Grow groups of reductions and maps that share their leading parallel dims, along the values between them."""
     for op in _generics(groups):
-        if is_sum_of_products(op) or groups.of[op].kind == "contraction":
+        if groups.of[op].kind == "contraction":
             continue
         for value in dict.fromkeys(op.inputs):
             before = groups.group_of(value)
@@ -110,12 +138,10 @@ def _join_rows(groups: Groups) -> None:
             if before is None or before is group or before.kind == "contraction":
                 continue
             members = [*before.ops, *group.ops]
-            if not all(isinstance(o, linalg.GenericOp) and not is_sum_of_products(o) for o in members):
-                continue
             generics = [o for o in members if isinstance(o, linalg.GenericOp)]
-            if len(members) > MAX_OPS or all(is_parallel(o) for o in generics):
+            if not MAX_OPS >= len(generics) == len(members) or all(is_parallel(o) for o in generics):
                 continue
-            rows = shared_rows(generics, (before.ops, group.ops))
+            rows = _rows_of(generics, (before.ops, group.ops))
             if isinstance(rows, str):
                 group.notes.append(rows)
                 continue
@@ -125,6 +151,74 @@ def _join_rows(groups: Groups) -> None:
                 continue
             joined.kind = "rows"
             joined.notes = [f"{len(members)} ops share {len(rows)} leading dims"]
+
+
+def _rows_of(ops: Sequence[linalg.GenericOp], parts: Sequence[Sequence[Operation]]) -> tuple[int, ...] | str:
+    """Extents of the rows that ops run in together, or why they do not."""
+    rows = shared_rows(ops, parts)
+    if isinstance(rows, str):
+        return rows
+    results = {r: None for op in ops for r in op.results}
+    for op in ops:
+        if any(v in results for v in captures(op)):
+            return "a row gathers from other rows"
+        if any(v in results for v in op.outputs):
+            return "a result is updated in place"
+        if not is_parallel(op) and _runs_over_columns(op, len(rows)):
+            return "its rows are not contiguous"
+    return rows
+
+
+def _runs_over_columns(op: linalg.GenericOp, count: int) -> bool:
+    """Whether one row of a reduction's largest input lies scattered: its last index is that of the row."""
+    maps = indexing_maps(op)
+    dims = {d for e in maps[len(op.inputs)].results[:count] for d in e.used_dims()}
+    sized = [(volume(v), m.results) for v, m in zip(op.inputs, maps, strict=False) if m.results]
+    if not sized:
+        return False
+    last = max(sized, key=lambda pair: pair[0])[1][-1].used_dims()
+    return bool(last) and last <= dims
+
+
+def _join_maps(groups: Groups) -> None:
+    """One kernel for maps over one space that read each other point by point: values pass in registers."""
+    for op in _generics(groups):
+        if not _is_plain_map(op) or groups.of[op].kind not in ("", "map"):
+            continue
+        for value in dict.fromkeys(op.inputs):
+            before, group = groups.group_of(value), groups.of[op]
+            if before is None or before is group or before.kind not in ("", "map"):
+                continue
+            members = [o for o in (*before.ops, *group.ops) if isinstance(o, linalg.GenericOp)]
+            if not MAX_OPS >= len(members) == len(before.ops) + len(group.ops):
+                continue
+            reason = _not_one_map(members)
+            joined = groups.merge(before, group) if reason is None else None
+            if joined is None:
+                group.notes.append(reason or "a value would leave and come back")
+                continue
+            joined.kind = "map"
+            joined.notes = [f"{len(members)} maps over one space"]
+
+
+def _is_plain_map(op: linalg.GenericOp) -> bool:
+    maps = indexing_maps(op)[len(op.inputs) :]
+    return is_elementwise(op) and all(is_identity_map(m) for m in maps)
+
+
+def _not_one_map(ops: Sequence[linalg.GenericOp]) -> str | None:
+    """Why maps cannot run in one loop, each point of the later ones right after that of the earlier ones."""
+    shape = shape_of(ops[0].results[0])
+    results = {r: None for op in ops for r in op.results}
+    for op in ops:
+        if not _is_plain_map(op) or shape_of(op.results[0]) != shape:
+            return "another space reads the result"
+        reads = zip(op.inputs, indexing_maps(op), strict=False)
+        if any(v in results and not is_identity_map(m) for v, m in reads):
+            return "the result is not read point by point"
+        if any(v in results for v in captures(op)):
+            return "the reader gathers from the result"
+    return None
 
 
 def _join_inserts(groups: Groups) -> None:
@@ -138,20 +232,18 @@ def _join_inserts(groups: Groups) -> None:
 
 
 def _join_scalars(groups: Groups) -> None:
-    """Computing on 0-d tensors goes along with what it waits for, or with other such work."""
-    last: Group | None = None
+    """Computing on 0-d tensors goes along with what it waits for."""
     for op in _generics(groups):
         if not is_elementwise(op) or any(shape_of(r) for r in op.results):
             continue
-        candidates = [groups.group_of(v) for v in op.inputs]
-        joined: Group | None = None
-        for group in (*candidates, last):
-            if group is not None and _takes_scalars(group) and len(group.ops) < MAX_OPS:
-                joined = groups.merge(group, groups.of[op])
-                if joined is not None:
-                    joined.kind = joined.kind or ("map" if _all_maps(joined.ops) else "single")
-                    break
-        last = groups.of[op]
+        for group in (groups.group_of(v) for v in op.inputs):
+            if group is None or not _takes_scalars(group) or len(group.ops) >= MAX_OPS:
+                continue
+            joined = groups.merge(group, groups.of[op])
+            if joined is not None:
+                joined.kind = "map" if _all_maps(joined.ops) else "single"
+                joined.notes = [f"{len(joined.ops)} ops on 0-d tensors"]
+                break
 
 
 def _takes_scalars(group: Group) -> bool:

@@ -148,13 +148,16 @@ class Decider:
             total = body_cost(op)
             for value in dict.fromkeys(op.inputs):
                 before = self._total_cost.get(value.owner) if isinstance(value.owner, Operation) else None
-                if before is not None and (before <= CHEAP or value.has_one_use()):
+                alone = value.has_one_use() and volume(value) >= volume(op.results[0])
+                if before is not None and (before <= CHEAP or alone):
                     total += before
             self._total_cost[op] = total
 
     def _use_whole(self, op: Operation) -> None:
-        if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp) and not op.results[0].uses:
-            return
+        if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
+            result = op.results[0]
+            if result not in self._opaque and not self._accesses.get(result):
+                return  # every reader looks through it
         for operand in op._operands:  # pyright: ignore[reportPrivateUsage]
             self._opaque[operand] = None
         if op.regions:
