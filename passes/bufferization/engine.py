@@ -195,11 +195,11 @@ class Bufferizer:
         return getattr(scope, "data", None)
 
     def inner(self, home: Home, value: SSAValue, task: Operation | None, loop: Operation) -> Home:
-        """The home of a block argument that a loop updates in `home`."""
+        """The home of a block argument that `loop` updates in `home`; tasks see what was there, iterations what they made."""
         assert home.place is not None
         home.place.buffer.touch(self.table.end[loop])
         buffer = Buffer(writable=True, task=task, outer=home.place.buffer)
-        result = Home(Place(buffer), home.memref, undefined=home.undefined)
+        result = Home(Place(buffer), home.memref, undefined=home.undefined and task is loop)
         self.define(value, result)
         return result
 

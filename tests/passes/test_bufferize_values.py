@@ -236,6 +236,33 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
     check(text, [X])
 
 
+def test_a_carry_that_starts_undefined_is_whole_when_copied() -> None:
+    text = (
+        KERNELS
+        + """
+kernel.func @rows(%x: tensor<4xf32>, %o: tensor<4xf32>) -> tensor<4xf32> attributes {access = ["read", "write"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %r:2 = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %o, %b = %x) -> (tensor<4xf32>, tensor<4xf32>) {
+    %e = tensor.extract %x[%i] : tensor<4xf32>
+    %f = arith.addf %e, %e : f32
+    %n = tensor.insert %f into %a[%i] : tensor<4xf32>
+    scf.yield %n, %a : tensor<4xf32>, tensor<4xf32>
+  }
+  %l = tensor.extract %r#1[%c1] : tensor<4xf32>
+  %s = tensor.insert %l into %r#0[%c0] : tensor<4xf32>
+  kernel.return %s : tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %d = tensor.empty() : tensor<4xf32>
+  %a = kernel.launch @rows ins(%x : tensor<4xf32>) outs(%d : tensor<4xf32>) -> tensor<4xf32>
+  func.return %a : tensor<4xf32>
+}"""
+    )
+    check(text, [X])
+
+
 def test_carries_that_trade_places() -> None:
     text = (
         KERNELS
