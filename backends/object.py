@@ -1,7 +1,7 @@
 """From LLVM IR text to a position-independent x86-64 object, or its assembly.
 
-Explicitly vectorized code needs no vectorizer: LLVM's own are off, and its effort is O1 for -O0/-O1 and O2 above. Nothing that llvmlite aborts
-the process on may reach it: the writer refuses by name what has no instruction.
+Explicitly vectorized code needs no vectorizer: LLVM's own are off, and its effort is O1 for -O0/-O1 and O2 above. Nothing that
+llvmlite aborts the process on may reach it: the writer refuses by name what has no instruction.
 """
 
 from __future__ import annotations

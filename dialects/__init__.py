@@ -4,5 +4,6 @@ Importing the package widens upstream's `arith` and `linalg` (see `arith.py`, `l
 verifies such ops sees the same definitions.
 """
 
-from stepwell.dialects import arith as _arith  # noqa: F401
-from stepwell.dialects import linalg as _linalg  # noqa: F401
+from stepwell.dialects import arith, linalg
+
+__all__ = ["arith", "linalg"]

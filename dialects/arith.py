@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     TensorType,
     VectorType,
+    container_of,
     i1,
 )
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
@@ -27,8 +28,8 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.type import get_element_type_or_self, have_compatible_shape
 
-_INTEGER_LIKE = arith.container_of(AnyOf.get(IntegerType, IndexType))
-_FLOAT_LIKE = arith.container_of(AnyFloat)
+_INTEGER_LIKE = container_of(AnyOf.get(IntegerType, IndexType))
+_FLOAT_LIKE = container_of(AnyFloat)
 
 
 def with_element_type(shaped: Attribute, element: Attribute) -> Attribute:
@@ -85,7 +86,7 @@ def _widen_comparison(cls: type[arith.CmpiOp] | type[arith.CmpfOp], like: Any) -
 
     cls.__init__ = __init__
     cls.verify_ = verify_
-    _constrain(cls, {}, {"result": arith.container_of(IntegerType)})
+    _constrain(cls, {}, {"result": container_of(IntegerType)})
 
 
 def _verify_select(self: arith.SelectOp) -> None:
@@ -154,7 +155,7 @@ def _widen() -> None:
     _widen_comparison(arith.CmpfOp, _FLOAT_LIKE)
 
     select: Any = arith.SelectOp
-    _constrain(select, {"cond": arith.container_of(IntegerType)}, {})
+    _constrain(select, {"cond": container_of(IntegerType)}, {})
     select.verify_, select.print, select.parse = _verify_select, _print_select, classmethod(_parse_select)
 
     casts: list[tuple[Any, Any, Any, bool | None]] = [

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -72,6 +71,7 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
 
 READ = "read"
 WRITE = "write"

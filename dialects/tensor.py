@@ -118,13 +118,13 @@ class ParallelInsertSliceOp(IRDLOperation):
             )
 
 
-def _print_empty(op: upstream.EmptyOp, printer: Printer) -> None:
+def _print_empty(self: upstream.EmptyOp, printer: Printer) -> None:
     printer.print_string("(")
-    printer.print_list(op.dynamic_sizes, printer.print_ssa_value)
+    printer.print_list(self.dynamic_sizes, printer.print_ssa_value)
     printer.print_string(")")
-    printer.print_op_attributes(op.attributes)
+    printer.print_op_attributes(self.attributes)
     printer.print_string(" : ")
-    printer.print_attribute(op.tensor.type)
+    printer.print_attribute(self.tensor.type)
 
 
 def _parse_empty(parser: Parser) -> upstream.EmptyOp:
@@ -136,14 +136,17 @@ def _parse_empty(parser: Parser) -> upstream.EmptyOp:
     return op
 
 
-def _verify_expand_shape(op: upstream.ExpandShapeOp) -> None:
+def _verify_expand_shape(self: upstream.ExpandShapeOp) -> None:
     """As upstream, and as in MLIR a 0-d tensor expands to extents of one with no reassociation."""
-    if op.src.type.get_num_dims() == 0 and not op.reassociation.data:
-        shape = op.result.type.get_shape()
-        if any(n != 1 for n in shape) or tuple(op.static_output_shape.get_values()) != shape:
+    source, result = self.src.type, self.result.type
+    assert isinstance(source, TensorType)
+    assert isinstance(result, TensorType)
+    if source.get_num_dims() == 0 and not self.reassociation.data:
+        shape = result.get_shape()
+        if any(n != 1 for n in shape) or tuple(self.static_output_shape.get_values()) != shape:
             raise VerifyException("tensor.expand_shape: a 0-d tensor expands to extents of one only")
         return
-    _upstream_verify_expand_shape(op)
+    _upstream_verify_expand_shape(self)
 
 
 _upstream_verify_expand_shape = upstream.ExpandShapeOp.verify_

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from xdsl.builder import Builder, InsertPoint
+from xdsl.builder import Builder
 from xdsl.dialects.builtin import LocationAttr, UnknownLoc
 from xdsl.ir import Operation
+from xdsl.rewriter import InsertPoint
 
 OpT = TypeVar("OpT", bound=Operation)
 

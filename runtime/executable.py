@@ -1,7 +1,8 @@
 """`Executable`: a compiled program that is called with arrays.
 
-Arguments are checked (count, shape, dtype), copied only when not contiguous or not aligned to their elements; results are NumPy arrays over pooled
-buffers. A call is exactly one foreign call, releases the GIL, and has its own arena, so several threads may call at once.
+Arguments are checked (count, shape, dtype), copied only when not contiguous or not aligned to their elements; results
+are NumPy arrays over pooled buffers. A call is exactly one foreign call, releases the GIL, and has its own
+arena, so several threads may call at once.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from xdsl.builder import InsertPoint
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import IndexType, IntegerType
 from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.ir.builder import LocatedBuilder

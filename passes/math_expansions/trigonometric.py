@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from xdsl.builder import InsertPoint
 from xdsl.dialects import arith, scf
 from xdsl.ir import Block, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.passes.math_expansions import coefficients as k
@@ -146,7 +146,7 @@ def _sine_at(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
 
 
 def sin(e: Emitter, x: SSAValue) -> SSAValue:
-    """Sine, right for every finite argument; sin(-0) = -0."""
+    """Sine, right for every finite argument, with -0 at -0."""
     result = _sine_at(e, x, 0)
     return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
 
