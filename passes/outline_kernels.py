@@ -17,9 +17,17 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, ModuleOp, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    i64,
+)
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.dialects import kernel
@@ -233,10 +241,19 @@ class _Outliner:
             assert isinstance(type_, TensorType)
             outs.append(builder.insert(tensor.EmptyOp([], type_)).results[0])
         launch = builder.insert(kernel.LaunchOp(self.name, list(self.inputs), outs))
+        remarks = _remarks(self.ops)
+        if remarks:
+            launch.attributes[REMARKS] = ArrayAttr(remarks)
         for destination, result in zip(destinations, launch.results, strict=True):
             destination.result.replace_all_uses_with(result)
         for op in reversed(self.ops):
             Rewriter.erase_op(op)
+
+
+def _remarks(ops: list[Operation]) -> list[Attribute]:
+    """What passes noted on the ops, once each; it goes to the launch, so that equal kernels stay equal."""
+    noted = [op.attributes.get(REMARKS) for op in ops]
+    return list(dict.fromkeys(remark for array in noted if isinstance(array, ArrayAttr) for remark in array.data))
 
 
 def _drop_unused_starts(block: Block) -> None:

@@ -7,6 +7,7 @@ Before: %m = linalg.generic ... {max}              After: %m = linalg.generic ..
 A kernel is one of: `map` (one space of parallel loops), `rows` (reductions and maps sharing their leading parallel dims),
 `contraction` (a matrix product and the maps of its result), `single` (anything else, a chain of insert_slice).
 Fills, empty tensors and constants belong to whoever uses them. A group never waits for something that waits for it.
+`kernel.reason` says why a group is together, `kernel.remarks` (on its last op) why others stayed out.
 
 Needs: step 2.  Keeps: the ops; only attributes are written. `fuse=false` gives every op its own kernel.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import tensor
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -95,10 +96,8 @@ def _join_epilogues(groups: Groups) -> None:
                 group = groups.of[op]
                 values.update(dict.fromkeys(user.results))
                 pending.extend(user.results)
-        if len(group.ops) > 1:
-            group.notes.append(f"{len(group.ops) - 1} maps of its result on the tile")
-        elif refusals:
-            group.notes.append(f"no epilogue: {next(iter(refusals))}")
+        group.reason = f"a sum of products in tiles, with {len(group.ops) - 1} maps of its result"
+        group.notes.extend(f"not in the epilogue: {r}" for r in refusals)
 
 
 def _not_an_epilogue(
@@ -139,7 +138,7 @@ def _join_rows(groups: Groups) -> None:
                 continue
             members = [*before.ops, *group.ops]
             generics = [o for o in members if isinstance(o, linalg.GenericOp)]
-            if not MAX_OPS >= len(generics) == len(members) or all(is_parallel(o) for o in generics):
+            if not MAX_OPS >= len(generics) == len(members) or _one_space(generics):
                 continue
             rows = _rows_of(generics, (before.ops, group.ops))
             if isinstance(rows, str):
@@ -150,7 +149,13 @@ def _join_rows(groups: Groups) -> None:
                 group.notes.append("a value would leave and come back")
                 continue
             joined.kind = "rows"
-            joined.notes = [f"{len(members)} ops share {len(rows)} leading dims"]
+            joined.reason = f"{len(members)} ops share {len(rows)} leading dims"
+
+
+def _one_space(ops: Sequence[linalg.GenericOp]) -> bool:
+    """Whether all are maps over one space: they need no rows."""
+    shape = shape_of(ops[0].results[0])
+    return all(is_parallel(op) and shape_of(op.results[0]) == shape for op in ops)
 
 
 def _rows_of(ops: Sequence[linalg.GenericOp], parts: Sequence[Sequence[Operation]]) -> tuple[int, ...] | str:
@@ -198,7 +203,7 @@ def _join_maps(groups: Groups) -> None:
                 group.notes.append(reason or "a value would leave and come back")
                 continue
             joined.kind = "map"
-            joined.notes = [f"{len(members)} maps over one space"]
+            joined.reason = f"{len(members)} maps over one space"
 
 
 def _is_plain_map(op: linalg.GenericOp) -> bool:
@@ -242,7 +247,7 @@ def _join_scalars(groups: Groups) -> None:
             joined = groups.merge(group, groups.of[op])
             if joined is not None:
                 joined.kind = "map" if _all_maps(joined.ops) else "single"
-                joined.notes = [f"{len(joined.ops)} ops on 0-d tensors"]
+                joined.reason = f"{len(joined.ops)} ops on 0-d tensors"
                 break
 
 
@@ -262,7 +267,8 @@ def _annotate(groups: Groups, number: int) -> int:
         if not is_structured(group.ops[0]):
             continue
         kind = group.kind or ("map" if _all_maps(group.ops) else "single")
-        _write(group.ops, number, kind, _reason(group))
+        _write(group.ops, number, kind, group.reason or ("one op" if len(group.ops) == 1 else f"{len(group.ops)} ops"))
+        _remark(group)
         number += 1
     for op in groups.block.ops:
         if isinstance(op, linalg.FillOp) and _is_needed_whole(op.results[0], groups.block):
@@ -271,17 +277,22 @@ def _annotate(groups: Groups, number: int) -> int:
     return number
 
 
-def _reason(group: Group) -> str:
-    if group.notes:
-        return "; ".join(dict.fromkeys(group.notes))
-    return "one op" if len(group.ops) == 1 else f"{len(group.ops)} ops"
-
-
 def _write(ops: Sequence[Operation], number: int, kind: str, reason: str) -> None:
     for op in ops:
         op.attributes["kernel.group"] = IntegerAttr(number, i64)
         op.attributes["kernel.kind"] = StringAttr(kind)
         op.attributes["kernel.reason"] = StringAttr(reason)
+
+
+def _remark(group: Group) -> None:
+    """Note on the group's last op why others did not join, beside what earlier passes noted there."""
+    if not group.notes:
+        return
+    last = group.ops[-1]
+    before = last.attributes.get("kernel.remarks")
+    remarks = list(before.data) if isinstance(before, ArrayAttr) else []
+    remarks += [StringAttr(note) for note in dict.fromkeys(group.notes)]
+    last.attributes["kernel.remarks"] = ArrayAttr(remarks)
 
 
 def _is_needed_whole(value: SSAValue, block: Block) -> bool:

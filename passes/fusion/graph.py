@@ -30,7 +30,10 @@ class Group:
     """Ops of the block whose results the group's ops use (those inside included)."""
     position: int = 0
     kind: str = ""
+    reason: str = ""
+    """Why these ops are together; the same for equal groups wherever they stand."""
     notes: list[str] = field(default_factory=list[str])
+    """Why others are not."""
 
 
 class Groups:

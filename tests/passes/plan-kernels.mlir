@@ -1,0 +1,234 @@
+// RUN: stepwell-opt %s --plan-kernels --split-input-file | filecheck %s
+
+// Reductions and maps over the same rows: one kernel. The fills belong to whoever starts from them.
+
+// CHECK-LABEL: func.func @softmax
+// CHECK-NOT: linalg.fill {kernel.group
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows"
+// CHECK: arith.maximumf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows"
+// CHECK: math.exp
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows"
+// CHECK: arith.addf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows"{{.*}}4 ops share 1 leading dims
+// CHECK: arith.divf
+func.func @softmax(%x: tensor<64x100xf32>) -> tensor<64x100xf32> {
+  %low = arith.constant 0xff800000 : f32
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64xf32>
+  %f = tensor.empty() : tensor<64x100xf32>
+  %0 = linalg.fill ins(%low : f32) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  %1 = linalg.fill ins(%zero : f32) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<64x100xf32>) outs(%0 : tensor<64xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %r = arith.maximumf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %m : tensor<64x100xf32>, tensor<64xf32>) outs(%f : tensor<64x100xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.subf %a, %b : f32
+    %r = math.exp %s : f32
+    linalg.yield %r : f32
+  } -> tensor<64x100xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%p : tensor<64x100xf32>) outs(%1 : tensor<64xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %r = arith.addf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%p, %s : tensor<64x100xf32>, tensor<64xf32>) outs(%f : tensor<64x100xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.divf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<64x100xf32>
+  func.return %q : tensor<64x100xf32>
+}
+
+// -----
+
+// A sum over rows reads columns: what follows it is no row of it.
+
+// CHECK-LABEL: func.func @columns
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single"
+// CHECK: arith.addf
+// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+// CHECK: math.exp
+func.func @columns(%x: tensor<64x100xf32>) -> tensor<100xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<100xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<100xf32>) -> tensor<100xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>], iterator_types = ["reduction", "parallel"]} ins(%x : tensor<64x100xf32>) outs(%0 : tensor<100xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %r = arith.addf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<100xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%s : tensor<100xf32>) outs(%e : tensor<100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.exp %a : f32
+    linalg.yield %r : f32
+  } -> tensor<100xf32>
+  func.return %q : tensor<100xf32>
+}
+
+// -----
+
+// A matrix product takes along the maps of its result, also when the result is needed elsewhere; a map that reads it
+// transposed stays apart.
+
+// CHECK-LABEL: func.func @epilogue
+// CHECK: kernel.group = 0 : i64, kernel.kind = "contraction"
+// CHECK: arith.mulf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "contraction"
+// CHECK: arith.addf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "contraction"{{.*}}with 2 maps of its result
+// CHECK: arith.maximumf
+// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+// CHECK: arith.negf
+func.func @epilogue(%x: tensor<64x32xf32>, %u: tensor<64x64xf32>, %w: tensor<32x64xf32>, %b: tensor<64xf32>) -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x64xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<64x32xf32>, tensor<32x64xf32>) outs(%0 : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %acc: f32):
+    %m = arith.mulf %a, %d : f32
+    %r = arith.addf %acc, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c, %b : tensor<64x64xf32>, tensor<64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %r = arith.addf %a, %d : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%z, %u : tensor<64x64xf32>, tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %r = arith.maximumf %a, %d : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.negf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  func.return %z, %y, %t : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>
+}
+
+// -----
+
+// %d reads %a and waits for %c, which waits for %a: %a and %d in one kernel would wait for each other.
+
+// CHECK-LABEL: func.func @comes_back
+// CHECK: kernel.group = 0 : i64, kernel.kind = "map"
+// CHECK: math.exp
+// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+// CHECK: math.tanh
+// CHECK: kernel.group = 2 : i64, kernel.kind = "map", kernel.reason = "one op", kernel.remarks = ["a value would leave and come back"]
+// CHECK: arith.divf
+func.func @comes_back(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %e = tensor.empty() : tensor<8x8xf32>
+  %a = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %r = math.exp %i : f32
+    linalg.yield %r : f32
+  } -> tensor<8x8xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %r = math.tanh %i : f32
+    linalg.yield %r : f32
+  } -> tensor<8x8xf32>
+  %t = tensor.collapse_shape %c [[0 : i64, 1 : i64]] : tensor<8x8xf32> into tensor<64xf32>
+  %u = tensor.expand_shape %t [[0 : i64, 1 : i64]] output_shape [8, 8] : tensor<64xf32> into tensor<8x8xf32>
+  %d = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%a, %u : tensor<8x8xf32>, tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %r = arith.divf %i, %j : f32
+    linalg.yield %r : f32
+  } -> tensor<8x8xf32>
+  func.return %d : tensor<8x8xf32>
+}
+
+// -----
+
+// Maps that pass values point by point make one kernel; a gather from the result does not join.
+
+// CHECK-LABEL: func.func @maps
+// CHECK: kernel.group = 0 : i64, kernel.kind = "map"
+// CHECK: math.exp
+// CHECK: kernel.group = 0 : i64, kernel.kind = "map", kernel.reason = "2 maps over one space"
+// CHECK: math.tanh
+// CHECK: kernel.group = 1 : i64
+// CHECK: tensor.extract
+func.func @maps(%x: tensor<8xf32>, %k: tensor<8xindex>) -> (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8xf32>
+  %a = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %r = math.exp %i : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %b = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%a : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %r = math.tanh %i : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %g = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%k : tensor<8xindex>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: index, %o: f32):
+    %r = tensor.extract %b[%i] : tensor<8xf32>
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  func.return %a, %b, %g : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// A chain of insert_slice into one tensor is one kernel; so is 0-d arithmetic with the reduction it follows.
+
+// CHECK-LABEL: func.func @chains
+// CHECK: tensor.insert_slice{{.*}}kernel.group = [[G:[0-9]+]] : i64, kernel.kind = "single"
+// CHECK: tensor.insert_slice{{.*}}kernel.group = [[G]] : i64
+// CHECK: kernel.group = [[S:[0-9]+]] : i64, kernel.kind = "single"
+// CHECK: arith.addf
+// CHECK: kernel.group = [[S]] : i64, kernel.kind = "single", kernel.reason = "2 ops on 0-d tensors"
+// CHECK: arith.divf
+func.func @chains(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<8xf32>, tensor<f32>) {
+  %zero = arith.constant 0.0 : f32
+  %n = arith.constant 4.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %0 = tensor.insert_slice %x into %e[0][4][1] : tensor<4xf32> into tensor<8xf32>
+  %1 = tensor.insert_slice %y into %0[4][4][1] : tensor<4xf32> into tensor<8xf32>
+  %d = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%d : tensor<f32>) -> tensor<f32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%x : tensor<4xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%i: f32, %acc: f32):
+    %r = arith.addf %acc, %i : f32
+    linalg.yield %r : f32
+  } -> tensor<f32>
+  %m = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []} ins(%s : tensor<f32>) outs(%d : tensor<f32>) {
+  ^bb0(%i: f32, %o: f32):
+    %r = arith.divf %i, %n : f32
+    linalg.yield %r : f32
+  } -> tensor<f32>
+  func.return %1, %m : tensor<8xf32>, tensor<f32>
+}
+
+// -----
+
+// What the host reads has to exist: the fill that is returned gets a kernel. Control flow is planned block by block.
+
+// CHECK-LABEL: func.func @host
+// CHECK: linalg.fill {kernel.group = [[F:[0-9]+]] : i64, kernel.kind = "map"
+// CHECK: scf.if
+// CHECK: kernel.group = {{[0-9]+}} : i64, kernel.kind = "map"
+// CHECK: arith.negf
+func.func @host(%c: i1, %x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %r = scf.if %c -> (tensor<4xf32>) {
+    %n = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%i: f32, %o: f32):
+      %v = arith.negf %i : f32
+      linalg.yield %v : f32
+    } -> tensor<4xf32>
+    scf.yield %n : tensor<4xf32>
+  } else {
+    scf.yield %x : tensor<4xf32>
+  }
+  func.return %f, %r : tensor<4xf32>, tensor<4xf32>
+}
