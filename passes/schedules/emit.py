@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from xdsl.builder import InsertPoint
 from xdsl.dialects import affine, arith, scf
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -22,6 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap, AffineSymExpr
+from xdsl.rewriter import InsertPoint
 
 from stepwell.dialects import vector
 from stepwell.ir.builder import LocatedBuilder, OpT
@@ -109,7 +109,8 @@ class Emitter:
 
     def splat(self, value: Attribute, kind: VectorType) -> SSAValue:
         """A vector constant with equal lanes."""
-        return self.constant(DenseIntOrFPElementsAttr.from_list(kind, [_payload(value)]), kind)
+        data: Attribute = DenseIntOrFPElementsAttr.from_list(kind, [_payload(value)])  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
+        return self.constant(data, kind)
 
     def splat_zero(self, element: Attribute, width: int) -> SSAValue:
         """A 1-D vector of zeros."""
@@ -172,9 +173,9 @@ class Emitter:
         def fill() -> None:
             self.add(scf.YieldOp(*body(block.args[0], block.args[1:])))
 
-        bounds = self.indices((lower, upper, step))
+        first, last, by = self.indices((lower, upper, step))
         self.inside(block, fill)
-        return self.add(scf.ForOp(*bounds, carried, Region(block))).results
+        return self.add(scf.ForOp(first, last, by, carried, Region(block))).results
 
 
 def _mentioned(expr: AffineExpr, num_dims: int) -> set[int]:
@@ -191,8 +192,8 @@ def _mentioned(expr: AffineExpr, num_dims: int) -> set[int]:
 def number(kind: Attribute, value: float) -> Attribute:
     """`value` as an attribute of a scalar int, index or float type."""
     if isinstance(kind, IndexType) or hasattr(kind, "signedness"):
-        return IntegerAttr(int(value), kind)  # pyright: ignore[reportArgumentType]
-    return FloatAttr(float(value), kind)  # pyright: ignore[reportArgumentType]
+        return IntegerAttr(int(value), kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return FloatAttr(float(value), kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def _payload(value: Attribute) -> float | int:

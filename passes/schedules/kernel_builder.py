@@ -56,8 +56,10 @@ class _View:
 class KernelBuilder:
     """The new body of one kernel.func, under construction."""
 
-    def __init__(self, func: kernel.FuncOp):
+    def __init__(self, func: kernel.FuncOp, copy: Callable[[KernelBuilder, SSAValue, SSAValue], SSAValue]):
         self.func = func
+        self.copy = copy
+        """Makes a phase that copies a tensor, or a scalar, into a tensor."""
         self.block = Block(arg_types=[a.type for a in func.args])
         self.em = Emitter(self.block, func.location)
         self._values: dict[SSAValue, SSAValue] = dict(zip(func.args, self.block.args, strict=True))
@@ -179,10 +181,8 @@ class KernelBuilder:
         return home is None or home not in self.block.args[: self.func.num_inputs]
 
     def _copied(self, old: SSAValue, target: SSAValue) -> SSAValue:
-        from stepwell.passes.schedules.loops import copy_phase
-
         scalar = self.uniform(old)
-        result = copy_phase(self, scalar if scalar is not None else self.value(old), target)
+        result = self.copy(self, scalar if scalar is not None else self.value(old), target)
         self._homes[result] = self.home(target)
         return result
 
@@ -376,13 +376,11 @@ class KernelBuilder:
 
     def finish(self) -> None:
         """Return the results (copying those computed elsewhere) and replace the kernel's body."""
-        from stepwell.passes.schedules.loops import copy_phase
-
         results: list[SSAValue] = []
         arguments = self.block.args[self.func.num_inputs : len(self.func.access.data)]
         for old, argument in zip(self.func.return_op.operands, arguments, strict=True):
             new = self.value(old)
-            results.append(new if self.root(new) is argument else copy_phase(self, new, argument))
+            results.append(new if self.root(new) is argument else self.copy(self, new, argument))
         self.em.location = self.func.return_op.location
         self.em.add(kernel.ReturnOp(*results))
         self.func.body.detach_block(0)

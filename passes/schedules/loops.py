@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
+from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import structured
+from stepwell.ir.structured import iterator_kinds
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
+from stepwell.passes.schedules.merge import (
+    Groups,
+    collapse,
+    expand,
+    merge_groups,
+    merged_exprs,
+    merged_nest,
+    result_runs,
+)
 from stepwell.passes.schedules.nest import Access, Nest, Output, linear_form, uses_dim
 from stepwell.passes.schedules.space import Machine, Plan, SpaceEmitter, Target, plan_space
 
@@ -56,7 +68,7 @@ def joins(group: Sequence[Operation], op: Operation) -> bool:
 
 
 def _all_parallel(op: linalg.GenericOp) -> bool:
-    return all(i.data.value == "parallel" for i in op.iterator_types.data)
+    return all(k == "parallel" for k in iterator_kinds(op))
 
 
 def _identity_outputs(op: linalg.GenericOp) -> bool:
@@ -80,7 +92,7 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
         return
     builder.em.location = ops[0].location
     if isinstance(ops[0], structured.StructuredOp):
-        structured_phase(builder, ops[0])
+        structured_phase(builder, ops[0], machine)
         return
     if isinstance(ops[0], linalg.FillOp) and _is_only_init(ops[0]):
         return
@@ -118,9 +130,35 @@ def nest_phase(builder: KernelBuilder, ops: Sequence[Operation], nests: Sequence
             builder.define(output.original, home, builder.home(home))
         return
     targets = [_target(builder, op, output, home) for (op, output), home in zip(stored, homes, strict=True)]
-    results = space_phase(builder, nests, targets, homes, machine)
+    groups = merge_groups(nests, 16 * machine.vector_bytes)
+    if groups is None or any(t.symbols for t in targets):
+        results = space_phase(builder, nests, targets, homes, machine)
+    else:
+        results = _merged_phase(builder, nests, targets, homes, machine, groups)
     for (_, output), home, result in zip(stored, homes, results, strict=True):
         builder.define(output.original, result, builder.home(home))
+
+
+def _merged_phase(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+    groups: Groups,
+) -> Sequence[SSAValue]:
+    """The phase over merged dims, on collapsed tensors."""
+    em = builder.em
+    runs = [result_runs(t.exprs, groups) for t in targets]
+    flat = [collapse(em, home, r) for home, r in zip(homes, runs, strict=True)]
+    merged = [merged_nest(em, n, groups) for n in nests]
+    placed = [replace(t, exprs=merged_exprs(t.exprs, groups)) for t in targets]
+    results = space_phase(builder, merged, placed, flat, machine)
+    expanded: list[SSAValue] = []
+    for result, home, r in zip(results, homes, runs, strict=True):
+        assert isinstance(home.type, TensorType)
+        expanded.append(expand(em, result, r, home.type))
+    return expanded
 
 
 def space_phase(
@@ -234,26 +272,54 @@ def _place(
     return tuple(exprs), offsets, sizes
 
 
-def structured_phase(builder: KernelBuilder, op: structured.StructuredOp) -> None:
-    """A structured op stays itself, in one task, on its destinations."""
+def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machine: Machine) -> None:
+    """A structured op stays itself on its destinations: one task, or lines of a sort over tasks."""
     homes = [builder.destination(op, r) for r in op.results]
-    inputs = {v: builder.value(v) for v in op.ins}
-    given = [d for d in op.destinations if not isinstance(d.owner, tensor.EmptyOp) and _is_read(op, d)]
-    missing = {d: builder.value(d) for d in given}
+    values = {v: builder.value(v) for v in op.ins}
+    dim, chunk, tasks = _cut_lines(op, machine)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-        del ivs
-        mapping = {**missing, **inputs, **dict(zip(op.destinations, outs, strict=True))}
-        copy = builder.em.add(op.clone(mapping))
+        em = builder.em
+        offsets: list[Index] = [0] * len(_shape(outs[0]))
+        sizes: list[Index] = list(_shape(outs[0]))
+        if tasks > 1:
+            extent = sizes[dim]
+            offsets[dim] = em.apply(AffineExpr.dimension(0) * chunk, [ivs[0]])
+            left = em.apply(AffineExpr.dimension(0) * (-1) + _shape(outs[0])[dim], [offsets[dim]])
+            sizes[dim] = chunk if tasks * chunk == extent else em.minimum(chunk, left)
+            parts = [builder.slice_of(out, offsets, sizes) for out in outs]
+        else:
+            parts = list(outs)
+        copy = op.clone({**values, **dict(zip(op.destinations, parts, strict=True))})
+        for result, part in zip(copy.results, parts, strict=True):
+            Rewriter.replace_value_with_new_type(result, part.type)
+        em.add(copy)
+        if tasks > 1:
+            return [(r, offsets, sizes) for r in copy.results]
         return [builder.whole(r) for r in copy.results]
 
-    results = builder.phase([1], homes, task)
+    results = builder.phase([tasks], homes, task)
     for old, home, new in zip(op.results, homes, results, strict=True):
         builder.define(old, new, builder.home(home))
 
 
-def _is_read(op: structured.StructuredOp, destination: SSAValue) -> bool:
-    return destination in op.ins
+def _cut_lines(op: structured.StructuredOp, machine: Machine) -> tuple[int, int, int]:
+    """The dim of a sort cut over tasks, lines per task, tasks; other structured ops are one task."""
+    if not isinstance(op, structured.SortOp):
+        return 0, 0, 1
+    shape = _shape(op.results[0])
+    line = op.dimension.value.data
+    others = [d for d in range(len(shape)) if d != line]
+    if not others or 0 in shape:
+        return 0, 0, 1
+    dim = max(others, key=lambda d: shape[d])
+    # Merge sort: about 4 ns per element and level.
+    work = 4 * prod(shape) * max(1, shape[line].bit_length())
+    wanted = min(machine.tasks, work // machine.grain, shape[dim])
+    if wanted < 2:
+        return 0, 0, 1
+    chunk = -(-shape[dim] // wanted)
+    return dim, chunk, -(-shape[dim] // chunk)
 
 
 def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue) -> SSAValue:

@@ -231,7 +231,7 @@ def neutral(combiner: Operation, kind: Attribute) -> Attribute:
         return IntegerAttr(values[text] if text in values else int(text), kind)
     if isinstance(kind, IndexType):
         return IntegerAttr(int(text), kind)
-    return FloatAttr(float(text), kind)  # pyright: ignore[reportArgumentType]
+    return FloatAttr(float(text), kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def known_combiner(body: Block, accumulator: BlockArgument, result: SSAValue) -> Operation | None:

@@ -14,6 +14,7 @@ from xdsl.dialects import arith
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.arith import FastMathFlagsAttr
 from xdsl.dialects.builtin import IntegerType, VectorType, i1
+from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import Attribute, BlockArgument, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
@@ -433,13 +434,13 @@ class SpaceEmitter:
     def _combine_lanes(self, output: Output, value: SSAValue) -> SSAValue:
         assert output.combiner is not None
         kind = CombiningKindFlag(COMBINERS[type(output.combiner)][0])
-        fast = "reassoc" if kind in (CombiningKindFlag.ADD, CombiningKindFlag.MUL) else "none"
+        reassociates = kind in (CombiningKindFlag.ADD, CombiningKindFlag.MUL)
         op = upstream_vector.ReductionOp.create(
             operands=[value],
             result_types=[output.element],
             properties={
                 "kind": CombiningKindAttr(kind),
-                "fastmath": FastMathFlagsAttr([FLAGS[fast]] if fast != "none" else "none"),
+                "fastmath": FastMathFlagsAttr([FastMathFlag.REASSOC] if reassociates else "none"),
             },
         )
         return self.em.add(op).results[0]
@@ -452,8 +453,6 @@ class SpaceEmitter:
             lanes = None
         self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes)
 
-
-FLAGS = {"reassoc": arith.FastMathFlag.REASSOC}
 
 __all__ = [
     "AffineDimExpr",

@@ -21,7 +21,7 @@ from stepwell.passes.schedules.contraction import (
     schedule_contraction,
 )
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
-from stepwell.passes.schedules.loops import schedule_loops
+from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
 from stepwell.passes.schedules.rows import RowShape, find_rows, row_nests, rows_cost, schedule_rows
 from stepwell.passes.schedules.space import Machine, plan_space
@@ -98,7 +98,7 @@ def _tiling_for(numbers: dict[str, int], vector_bytes: int) -> Callable[[Contrac
 
 def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
     """Estimated work by rows, and op by op."""
-    nests = {op: _dry_nest(op) for op in rows.ops}
+    nests: dict[Operation, Nest] = {op: _dry_nest(op) for op in rows.ops}
     by_rows = rows_cost(rows, row_nests(rows, lambda op: nests[op]), machine)
     by_ops = sum(n.points * plan_space([n], machine).cost for n in nests.values())
     return by_rows, by_ops
@@ -121,7 +121,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     machine = Machine(
         numbers.get("vector", 0), numbers.get("unroll", 1), numbers.get("tasks", 1), numbers.get("grain", GRAIN)
     )
-    builder = KernelBuilder(func)
+    builder = KernelBuilder(func, copy_phase)
     rows = find_rows(func) if schedule.strategy.data == "rows" else ""
     if isinstance(rows, RowShape):
         schedule_rows(builder, rows, machine)
