@@ -29,6 +29,7 @@ from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.fusion.merge import merge_siblings
 from stepwell.passes.fusion.permute import permute_outputs
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
+from stepwell.passes.fusion.unit_dims import drop_unit_reductions
 
 REMARKS = "kernel.remarks"
 
@@ -47,6 +48,7 @@ class FuseElementwisePass(Pass):
         del ctx
         assert isinstance(op, ModuleOp)
         for block in host_blocks(op):
+            drop_unit_reductions(block)
             _fold_producers(block)
             permute_outputs(block)
             if self.siblings:

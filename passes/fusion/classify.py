@@ -74,7 +74,10 @@ def is_movement(op: linalg.GenericOp) -> bool:
 
 
 def is_sum_of_products(op: linalg.GenericOp) -> bool:
-    """Whether the body is `accumulator + cast(a) * cast(b)` over some reduced dims: a contraction or a convolution."""
+    """A contraction or a convolution: `accumulator + cast(a) * cast(b)`, where one factor misses a parallel dim.
+
+    Where both have all parallel dims, nothing is used twice: that is a reduction of a product.
+    """
     if len(op.inputs) != 2 or len(op.results) != 1 or is_parallel(op):
         return False
     block = op.body.block
@@ -86,8 +89,10 @@ def is_sum_of_products(op: linalg.GenericOp) -> bool:
     term = total.operands[1] if total.operands[0] is block.args[2] else total.operands[0]
     if not isinstance(term.owner, arith.MulfOp | arith.MuliOp):
         return False
-    factors = {_behind_casts(f) for f in term.owner.operands}
-    return factors == {block.args[0], block.args[1]}
+    if {_behind_casts(f) for f in term.owner.operands} != {block.args[0], block.args[1]}:
+        return False
+    used = [m.used_dims() for m in indexing_maps(op)]
+    return any(k == "parallel" and not (d in used[0] and d in used[1]) for d, k in enumerate(iterator_kinds(op)))
 
 
 def _behind_casts(value: SSAValue) -> SSAValue:

@@ -311,7 +311,7 @@ class Decider:
             return [], f"costs {cost} and has {len(sites)} readers"
         if len(sites) * full >= full + 1 + len(sites):
             return [], f"reads {full} tensors and has {len(sites)} readers"
-        if any(isinstance(v.owner, linalg.GenericOp) and is_sum_of_products(v.owner) for v in op.inputs):
+        if cost and any(isinstance(v.owner, linalg.GenericOp) and is_sum_of_products(v.owner) for v in op.inputs):
             return [], f"can be the epilogue of a contraction and has {len(sites)} readers"
         return sites, ""
 
