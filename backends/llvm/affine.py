@@ -128,9 +128,7 @@ def _for(w: FunctionWriter, op: Operation) -> None:
 
 
 def _load(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = load_scalar(
-        w, w.buffer(operand(op, 0)), map_values(w, _map(op), op.operands[1:])
-    )
+    w.values[op.results[0]] = load_scalar(w, w.buffer(operand(op, 0)), map_values(w, _map(op), op.operands[1:]))
 
 
 def _store(w: FunctionWriter, op: Operation) -> None:

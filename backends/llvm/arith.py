@@ -11,7 +11,7 @@ from collections.abc import Callable
 from xdsl.dialects.arith import CMPF_COMPARISON_OPERATIONS, CMPI_COMPARISON_OPERATIONS
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, VectorType
 from xdsl.dialects.utils.bit_enum_attribute import BitEnumAttribute
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation
 
 from stepwell.backends.llvm import soft_float
 from stepwell.backends.llvm.types import (
@@ -304,8 +304,6 @@ def _rounded_division(kind: str) -> Emitter:
         per_row(w, op, one)
 
     return emit
-
-
 
 
 EMITTERS: dict[str, Emitter] = {

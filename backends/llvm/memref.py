@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -55,9 +56,7 @@ def nontemporal(w: FunctionWriter, op: Operation) -> str:
 
 def _load(w: FunctionWriter, op: Operation) -> None:
     memref, *indices = op.operands
-    w.values[op.results[0]] = load_scalar(
-        w, w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op)
-    )
+    w.values[op.results[0]] = load_scalar(w, w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
 
 
 def _store(w: FunctionWriter, op: Operation) -> None:
@@ -134,9 +133,7 @@ def _offsets_sizes_strides(w: FunctionWriter, op: Operation) -> list[tuple[Index
     for name, count in zip(("static_offsets", "static_sizes", "static_strides"), counts[1:], strict=True):
         static = attribute(op, name)
         assert isinstance(static, DenseArrayBase)
-        lists.append(
-            _mixed(w, [int(s) for s in static.get_values()], op.operands[position : position + count])
-        )
+        lists.append(_mixed(w, [int(s) for s in static.get_values()], op.operands[position : position + count]))
         position += count
     return lists
 
@@ -219,7 +216,7 @@ def _collapse_shape(w: FunctionWriter, op: Operation) -> None:
         for position in group:
             size = w.mul(size, source.sizes[position]) if source.sizes[position] != DYNAMIC else DYNAMIC
         inner = [p for p in group if source.sizes[p] != 1] or group[-1:]
-        for outer, next_ in zip(inner, inner[1:], strict=False):
+        for outer, next_ in itertools.pairwise(inner):
             pitch, extent, stride = source.strides[next_], source.sizes[next_], source.strides[outer]
             known = isinstance(pitch, int) and isinstance(extent, int) and isinstance(stride, int)
             if known and stride != pitch * extent:  # pyright: ignore[reportOperatorIssue]
@@ -230,9 +227,7 @@ def _collapse_shape(w: FunctionWriter, op: Operation) -> None:
 
 
 def _reshaped(source: Buffer, sizes: tuple[Index, ...], strides: tuple[Index, ...]) -> Buffer:
-    return Buffer(
-        source.root, source.element, sizes, strides, source.byte_offset, source.offset, source.dynamic_bytes
-    )
+    return Buffer(source.root, source.element, sizes, strides, source.byte_offset, source.offset, source.dynamic_bytes)
 
 
 def _copy(w: FunctionWriter, op: Operation) -> None:
@@ -274,8 +269,7 @@ def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Seque
         w.module.declare("llvm.memcpy.p0.p0.i64", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         size = w.mul(run, width)
         w.line(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr align {width} {to}, ptr align {width} {from_}, "
-            f"i64 {size}, i1 false)"
+            f"call void @llvm.memcpy.p0.p0.i64(ptr align {width} {to}, ptr align {width} {from_}, i64 {size}, i1 false)"
         )
 
     body([])

@@ -126,7 +126,8 @@ def global_text(op: memref.GlobalOp, *, define: bool) -> str:
     """A `memref.global` as an LLVM global, aligned for vectors."""
     type_ = op.properties["type"]
     name = op.properties["sym_name"]
-    assert isinstance(type_, MemRefType) and isinstance(name, StringAttr)
+    assert isinstance(type_, MemRefType)
+    assert isinstance(name, StringAttr)
     element: Attribute = type_.element_type
     count = 1
     for size in type_.get_shape():
@@ -168,7 +169,8 @@ def write_kernel(program: Program, op: Operation) -> str:
     """The LLVM module of one `kernel.func`."""
     name = op.properties["sym_name"]
     access = op.properties["access"]
-    assert isinstance(name, StringAttr) and isinstance(access, ArrayAttr)
+    assert isinstance(name, StringAttr)
+    assert isinstance(access, ArrayAttr)
     kinds = [a.data for a in access.data if isinstance(a, StringAttr)]
     module = program.context(name.data)
     w = FunctionWriter(module, name.data)

@@ -76,10 +76,7 @@ class _Captures:
         roots = self.w.noalias_roots
         pointers = [name for name, type_ in self.types.items() if type_ == "ptr"]
         trusted = all(name in roots for name in pointers)
-        return [
-            f"{type_} {roots[name]}" if type_ == "ptr" and trusted else type_
-            for name, type_ in self.types.items()
-        ]
+        return [f"{type_} {roots[name]}" if type_ == "ptr" and trusted else type_ for name, type_ in self.types.items()]
 
 
 def _renamed(value: Value, names: dict[str, str]) -> Value:

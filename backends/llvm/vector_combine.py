@@ -215,9 +215,7 @@ def _outer_product(w: FunctionWriter, op: Operation) -> None:
         pairs = [(left, splat(w, w.scalar(rhs), name, lanes))]
     else:
         right = w.rows(rhs)[0]
-        pairs = [
-            (splat(w, extract_lane(w, left, name, height, i), name, lanes), right) for i in range(height)
-        ]
+        pairs = [(splat(w, extract_lane(w, left, name, height, i), name, lanes), right) for i in range(height)]
     rows: list[str] = []
     for i, (a, b) in enumerate(pairs):
         if accs is not None and kind == "add":
@@ -239,9 +237,7 @@ class _Contraction:
         self.acc_value = w.values[operand(op, 2)]
         self.element = element_type(op.results[0].type)
         self.name = scalar_type(self.element)
-        self.shapes = [
-            vector_shape(t) if isinstance(t := operand(op, i).type, VectorType) else () for i in range(3)
-        ]
+        self.shapes = [vector_shape(t) if isinstance(t := operand(op, i).type, VectorType) else () for i in range(3)]
         self.extents: dict[int, int] = {}
         for dims, shape in zip(self.maps, self.shapes, strict=True):
             self.extents.update(zip(dims, shape, strict=False))

@@ -30,7 +30,6 @@ from stepwell.backends.llvm.writer import (
     FunctionWriter,
     Index,
     attribute,
-    operand,
     row_major_strides,
     unsupported,
 )
@@ -131,8 +130,7 @@ class RowAccess:
         mask_type = f"<{self.lanes} x i1>"
         w.module.declare(name, f"declare {self.stored} @{name}(ptr, {mask_type}, {self.stored})")
         loaded = w.emit(
-            f"call {self.stored} @{name}(ptr align {self.width} {pointer}, {mask_type} {mask}, "
-            f"{self.stored} {through})"
+            f"call {self.stored} @{name}(ptr align {self.width} {pointer}, {mask_type} {mask}, {self.stored} {through})"
         )
         return self._narrow(loaded)
 
@@ -159,9 +157,7 @@ class RowAccess:
         name = f"llvm.masked.store.{suffix_of(self.memory, self.lanes)}.p0"
         mask_type = f"<{self.lanes} x i1>"
         w.module.declare(name, f"declare void @{name}({self.stored}, ptr, {mask_type})")
-        w.line(
-            f"call void @{name}({self.stored} {value}, ptr align {self.width} {pointer}, {mask_type} {mask})"
-        )
+        w.line(f"call void @{name}({self.stored} {value}, ptr align {self.width} {pointer}, {mask_type} {mask})")
 
     def gather(self, pointers: str, mask: str, other: str | None) -> str:
         """Lanes read from a vector of pointers."""
@@ -240,9 +236,7 @@ def _row_pointers(
     w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], shape: Sequence[int], rank: int
 ) -> list[str]:
     """The address of each row. Rows a constant apart share the address of the first."""
-    return _offset_pointers(
-        w, buffer, indices, [_dim_steps(p, len(indices), rank) for p in _leading(shape)]
-    )
+    return _offset_pointers(w, buffer, indices, [_dim_steps(p, len(indices), rank) for p in _leading(shape)])
 
 
 def _dim_steps(position: Sequence[int], dims: int, rank: int) -> dict[int, int]:
@@ -319,9 +313,7 @@ class _Transfer:
         flags = [isinstance(b, IntegerAttr) and bool(b.value.data) for b in in_bounds.data]
         self.checked = [not flag and dim is not None for flag, dim in zip(flags, self.dims, strict=True)]
 
-    def rows(
-        self, indices: Sequence[Index], masks: Sequence[str] | None
-    ) -> list[tuple[str, str | None, bool]]:
+    def rows(self, indices: Sequence[Index], masks: Sequence[str] | None) -> list[tuple[str, str | None, bool]]:
         """(pointer, mask, surely out of bounds) of each row."""
         w = self.w
         minor = self._minor_mask(indices)
@@ -466,9 +458,7 @@ def _transfer_write(w: FunctionWriter, op: Operation) -> None:
             access.write(row, pointer, mask)
 
 
-def _indexed(
-    w: FunctionWriter, op: Operation, act: Callable[[RowAccess, int, str, str], None]
-) -> None:
+def _indexed(w: FunctionWriter, op: Operation, act: Callable[[RowAccess, int, str, str], None]) -> None:
     """Gather and scatter: call `act(access, row, pointers, mask)` for each row of offsets."""
     base, *indices, offsets, mask, _ = op.operands
     buffer = w.buffer(base)
@@ -517,7 +507,8 @@ def _create_mask(w: FunctionWriter, op: Operation) -> None:
 def _constant_mask(w: FunctionWriter, op: Operation) -> None:
     result = op.results[0]
     sizes = attribute(op, "mask_dim_sizes")
-    assert isinstance(result.type, VectorType) and isinstance(sizes, DenseArrayBase)
+    assert isinstance(result.type, VectorType)
+    assert isinstance(sizes, DenseArrayBase)
     w.values[result] = mask_rows(w, [int(n) for n in sizes.get_values()], vector_shape(result.type))
 
 

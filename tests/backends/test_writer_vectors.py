@@ -157,7 +157,9 @@ def test_maximum_reduction_propagates_nan(native, nan):
     assert np.array_equal(acc, [np.nan if nan else -0.5], equal_nan=True)
 
 
-@pytest.mark.parametrize(("dims", "axis"), [("[0]", 0), ("[1]", 1), ("[2]", 2), ("[0, 2]", (0, 2)), ("[0, 1, 2]", None)])
+@pytest.mark.parametrize(
+    ("dims", "axis"), [("[0]", 0), ("[1]", 1), ("[2]", 2), ("[0, 2]", (0, 2)), ("[0, 1, 2]", None)]
+)
 def test_multi_reduction(native, dims, axis):
     x = RNG.integers(-9, 9, (3, 4, 5)).astype(np.float32)
     want = np.sum(x, axis=axis)
@@ -198,9 +200,7 @@ def test_contractions(native, form, name):
     left = RNG.integers(-5, 6, left_shape).astype(dtype)
     right = RNG.integers(-5, 6, right_shape).astype(dtype)
     acc = np.ones((3, 10), np.float32 if name == "bf16" else dtype)
-    want = 1 + np.einsum(
-        f"{left_dims},{right_dims}->mn", left.astype(np.float64), right.astype(np.float64)
-    )
+    want = 1 + np.einsum(f"{left_dims},{right_dims}->mn", left.astype(np.float64), right.astype(np.float64))
     a, b = ("x".join(str(n) for n in s) for s in (left_shape, right_shape))
     text = entry(
         f"%a: memref<{a}x{name}>, %b: memref<{b}x{name}>, %c: memref<3x10x{acc_name}>",
@@ -222,9 +222,16 @@ def test_gather_and_scatter_skip_masked_lanes(native, index):
     text = entry(
         f"%x: memref<5x7xf32>, %at: memref<10x{'i64' if index == 'index' else index}>, %m: memref<10xi1>, "
         "%out: memref<10xf32>, %y: memref<35xf32>",
-        f"""%i0 = vector.load %at[%c0] : memref<10x{'i64' if index == 'index' else index}>, vector<10x{'i64' if index == 'index' else index}>
-        {'%i = arith.index_cast %i0 : vector<10xi64> to vector<10xindex>' if index == 'index' else
-         f'%z = arith.constant dense<0> : vector<10x{index}>' + chr(10) + f'%i = arith.addi %i0, %z : vector<10x{index}>'}
+        f"""%i0 = vector.load %at[%c0] : memref<10x{"i64" if index == "index" else index}>, vector<10x{
+            "i64" if index == "index" else index
+        }>
+        {
+            "%i = arith.index_cast %i0 : vector<10xi64> to vector<10xindex>"
+            if index == "index"
+            else f"%z = arith.constant dense<0> : vector<10x{index}>"
+            + chr(10)
+            + f"%i = arith.addi %i0, %z : vector<10x{index}>"
+        }
         %mask = vector.load %m[%c0] : memref<10xi1>, vector<10xi1>
         %other = arith.constant dense<-1.0> : vector<10xf32>
         %v = vector.gather %x[%c1, %c0] [%i], %mask, %other
@@ -247,8 +254,17 @@ def test_gather_and_scatter_skip_masked_lanes(native, index):
     assert np.array_equal(y, scattered)
 
 
-@pytest.mark.parametrize(("shape", "order"), [((8, 8), (1, 0)), ((3, 5), (1, 0)), ((2, 3, 4), (2, 0, 1)),
-                                               ((2, 3, 4), (1, 0, 2)), ((2, 3, 4), (0, 2, 1)), ((1, 6), (1, 0))])
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [
+        ((8, 8), (1, 0)),
+        ((3, 5), (1, 0)),
+        ((2, 3, 4), (2, 0, 1)),
+        ((2, 3, 4), (1, 0, 2)),
+        ((2, 3, 4), (0, 2, 1)),
+        ((1, 6), (1, 0)),
+    ],
+)
 def test_transposes(native, shape, order):
     source, target = ("x".join(str(n) for n in s) for s in (shape, [shape[d] for d in order]))
     zeros = ", ".join(["%c0"] * len(shape))
