@@ -73,7 +73,11 @@ def merged_nest(em: Emitter, nest: Nest, groups: Groups) -> Nest:
             inputs.append(access)
     outputs: list[Output] = [replace(o, exprs=merged_exprs(o.exprs, groups)) for o in nest.outputs]
     sizes = tuple(prod(nest.sizes[d] for d in g) for g in groups)
-    return replace(nest, sizes=sizes, reduction=(False,) * len(groups), inputs=inputs, outputs=outputs)
+    place = {d: i for i, g in enumerate(groups) for d in g}
+    body_dims = tuple(place[d] for d in (nest.body_dims or range(len(nest.sizes))))
+    return replace(
+        nest, sizes=sizes, reduction=(False,) * len(groups), inputs=inputs, outputs=outputs, body_dims=body_dims
+    )
 
 
 def _group_of(expr: AffineExpr, groups: Groups) -> int | None:

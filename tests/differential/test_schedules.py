@@ -311,3 +311,24 @@ def test_a_schedule_already_there_is_kept():
     )
     args = [np.ones((5, 41), np.float32), np.ones(41, np.float32), np.zeros((5, 41), np.float32)]
     assert "vector<" not in check(kernel, args, "avx512")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_merged_dims_and_their_indices(level):
+    """Short inner dims merge with outer ones, but not those the body asks for."""
+    x = tensor((5, 3, 2, 2), "i32")
+    maps = ", ".join(["affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>"] * 2)
+    kernel = f"""kernel.func @k(%x: {x}, %o: {x}) -> {x} attributes {{access = ["read", "write"]}} {{
+      %r = linalg.generic {{indexing_maps = [{maps}],
+          iterator_types = ["parallel", "parallel", "parallel", "parallel"]}} ins(%x : {x}) outs(%o : {x}) {{
+      ^bb0(%a: i32, %b: i32):
+        %i = linalg.index 2 : index
+        %j = arith.index_cast %i : index to i32
+        %s = arith.addi %a, %j : i32
+        linalg.yield %s : i32
+      }} -> {x}
+      kernel.return %r : {x}
+    }}"""
+    values_in = np.arange(60, dtype=np.int32).reshape(5, 3, 2, 2)
+    text = check(kernel, [values_in, np.zeros_like(values_in)], level)
+    assert "tensor.collapse_shape" in text or level == "scalar"
