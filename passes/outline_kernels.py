@@ -8,7 +8,7 @@ Before:                                             After:
 Needs: `kernel.group` on ops (plan-kernels). Keeps: host control flow, reshapes and 0-d extracts. A result of the
 group becomes a destination: `write`
 when its buffer starts as a `tensor.empty`, `readwrite` when it updates a value from outside. Scalars are recomputed inside the kernel.
-Fails: a group that is not convex (a value leaves and re-enters).
+Fails: CompileError for groups that wait for each other (a value leaves and comes back).
 """
 
 from __future__ import annotations
@@ -257,9 +257,10 @@ def _remarks(ops: list[Operation]) -> list[Attribute]:
 
 
 def _drop_unused_starts(block: Block) -> None:
-    """Erase fills, empty tensors and constants that only kernels used."""
+    """Erase fills, empty tensors, constants and scalars that only kernels used."""
     for op in reversed(list(block.ops)):
-        if isinstance(op, linalg.FillOp | tensor.EmptyOp | arith.ConstantOp) and not any(r.uses for r in op.results):
+        remade = isinstance(op, linalg.FillOp | tensor.EmptyOp | arith.ConstantOp) or is_scalar_code(op)
+        if remade and not any(r.uses for r in op.results):
             Rewriter.erase_op(op)
 
 

@@ -85,7 +85,7 @@ def _join_epilogues(groups: Groups) -> None:
         while pending:
             value = pending.pop(0)
             for user in dict.fromkeys(u.operation for u in value.uses):
-                if groups.of.get(user) is group:
+                if not isinstance(user, linalg.GenericOp) or groups.of.get(user) is group:
                     continue
                 reason = _not_an_epilogue(user, op, values, groups)
                 if reason is None and groups.merge(group, groups.of[user]) is None:
@@ -101,11 +101,11 @@ def _join_epilogues(groups: Groups) -> None:
 
 
 def _not_an_epilogue(
-    user: Operation, contraction: linalg.GenericOp, values: dict[SSAValue, None], groups: Groups
+    user: linalg.GenericOp, contraction: linalg.GenericOp, values: dict[SSAValue, None], groups: Groups
 ) -> str | None:
     """Why a user of a contraction's result, or of its epilogue so far (`values`), does not belong to the epilogue."""
-    if user not in groups.of or user.parent is not groups.block or not isinstance(user, linalg.GenericOp):
-        return f"{user.name} reads the result"
+    if user not in groups.of:
+        return "control flow reads the result"
     if not is_elementwise(user):
         return "a reduction reads the result"
     if groups.of[user].kind:

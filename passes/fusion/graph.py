@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
+from stepwell.ir.diagnostics import invalid
 from stepwell.passes.fusion.classify import captures
 
 REACH = 400
@@ -129,6 +130,9 @@ def sort_block(block: Block, groups: Sequence[Sequence[Operation]]) -> None:
     """Reorder a block so that each group's ops are adjacent and every value is defined before it is used.
 
     The order is stable: a group goes where its last op stands, or earlier where a reader stands before that.
+
+    Raises:
+        CompileError: groups wait for each other.
     """
     ops = list(block.ops)
     index = {op: i for i, op in enumerate(ops)}
@@ -163,7 +167,13 @@ def sort_block(block: Block, groups: Sequence[Sequence[Operation]]) -> None:
             waiting[user] -= 1
             if not waiting[user]:
                 heapq.heappush(ready, index[user])
-    assert len(order) == len(ops), "groups of ops form a cycle"
+    if len(order) < len(ops):
+        stuck = next(head for head, count in waiting.items() if count and len(members[head]) > 1)
+        raise invalid(
+            members[stuck][0],
+            "is grouped with an op that waits for it through an op of another group",
+            "give them different `kernel.group` numbers",
+        )
     if order != ops:
         for op in ops:
             block.detach_op(op)
