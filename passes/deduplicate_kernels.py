@@ -3,7 +3,7 @@
 Before: `kernel.func @k0 {...}`, `kernel.func @k1 {... the same ...}`, launches of both
 After:  `kernel.func @k0 {...}`, launches of @k0
 
-Needs: step 3. Keeps: the first of each class of structurally equal kernels (names and locations apart). Linear: one hash a kernel.
+Needs: step 3. Keeps: the first of each class of structurally equal kernels (names, locations and explanations apart). Linear: one hash a kernel.
 """
 
 from __future__ import annotations
@@ -18,6 +18,19 @@ from xdsl.rewriter import Rewriter
 from stepwell.dialects import kernel
 from stepwell.ir.passes import Pass
 from stepwell.ir.structural_hash import structural_hash
+
+
+_EXPLANATIONS = ("kernel.kind", "kernel.reason")
+"""Attributes that say how a kernel came about, not what it does."""
+
+
+def _hash(function: kernel.FuncOp) -> str:
+    """The structure of a kernel, however it came about."""
+    attributes = function.attributes
+    function.attributes = {k: v for k, v in attributes.items() if k not in _EXPLANATIONS}
+    digest = structural_hash(function)
+    function.attributes = attributes
+    return digest
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class DeduplicateKernelsPass(Pass):
             if not isinstance(function, kernel.FuncOp):
                 continue
             name = function.sym_name.data
-            same = kept.setdefault(structural_hash(function), name)
+            same = kept.setdefault(_hash(function), name)
             if same != name:
                 renamed[name] = same
                 Rewriter.erase_op(function)
