@@ -3,7 +3,8 @@
 Before: `kernel.func @k0 {...}`, `kernel.func @k1 {... the same ...}`, launches of both
 After:  `kernel.func @k0 {...}`, launches of @k0
 
-Needs: step 3. Keeps: the first of each class of structurally equal kernels (names, locations and explanations apart). Linear: one hash a kernel.
+Needs: step 3. Keeps: the first of each class of structurally equal kernels (names, locations and explanations apart).
+Linear: one hash a kernel.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from xdsl.rewriter import Rewriter
 from stepwell.dialects import kernel
 from stepwell.ir.passes import Pass
 from stepwell.ir.structural_hash import structural_hash
-
 
 _EXPLANATIONS = ("kernel.kind", "kernel.reason")
 """Attributes that say how a kernel came about, not what it does."""
