@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from stepwell.ir.diagnostics import (
     Diagnostic,
@@ -54,6 +55,19 @@ def read_source(path: str, limits: ParseLimits = DEFAULT_LIMITS) -> str:
         return decode_source(Path(path).read_bytes(), path)
     except OSError as error:
         raise file_error(path, f"cannot read '{path}': {error.strerror or error}", located=False) from None
+
+
+def read_stream(stream: BinaryIO, filename: str = "-", limits: ParseLimits = DEFAULT_LIMITS) -> str:
+    """Read a program's text from a stream, at most as much as the limit allows.
+
+    Raises:
+        ParseDiagnosticError: too large, binary or not UTF-8.
+    """
+    data = stream.read(limits.source_bytes + 1)
+    text = decode_source(data, filename)
+    if len(data) > limits.source_bytes:
+        raise file_error(filename, f"the text is above the limit of {limits.source_bytes} bytes")
+    return text
 
 
 def decode_source(data: bytes, filename: str) -> str:

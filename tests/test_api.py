@@ -50,8 +50,13 @@ def test_types_and_repr(add):
 
 def test_ir_at_every_step_and_asm(add):
     for step, mark in [
-        ("tensor", "stablehlo.add"), ("structured", "linalg.generic"), ("kernels", "kernel.launch"),
-        ("scheduled", "scf.forall"), ("buffers", "memref"), ("device", "kernel.func"), ("llvm", "define"),
+        ("tensor", "stablehlo.add"),
+        ("structured", "linalg.generic"),
+        ("kernels", "kernel.launch"),
+        ("scheduled", "scf.forall"),
+        ("buffers", "memref"),
+        ("device", "kernel.func"),
+        ("llvm", "define"),
     ]:
         assert mark in add.ir(step), step
     assert ".text" in add.asm()

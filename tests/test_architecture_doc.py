@@ -11,6 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_ir_on_the_page_is_current():
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "architecture.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "tools" / "architecture.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

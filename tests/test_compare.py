@@ -34,7 +34,12 @@ def test_shape_and_dtype_are_compared_first():
 
 
 def test_small_floats_survive_the_file(tmp_path):
-    arrays = [np.array([1.5, -2], ml_dtypes.bfloat16), np.array(3, np.uint32), np.zeros((0, 4), np.float16), np.array([True])]
+    arrays = [
+        np.array([1.5, -2], ml_dtypes.bfloat16),
+        np.array(3, np.uint32),
+        np.zeros((0, 4), np.float16),
+        np.array([True]),
+    ]
     save_arrays(tmp_path / "a.npz", arrays)
     for a, b in zip(load_arrays(tmp_path / "a.npz"), arrays, strict=True):
         assert a.dtype == b.dtype

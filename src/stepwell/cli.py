@@ -61,10 +61,14 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--atol", type=float, help="absolute tolerance instead of the table's")
     run.set_defaults(handler=run_command)
 
-    compile_ = commands.add_parser("compile", help="print or write a program at any step, as LLVM IR, assembly or object")
+    compile_ = commands.add_parser(
+        "compile", help="print or write a program at any step, as LLVM IR, assembly or object"
+    )
     _add_program_arguments(compile_)
     compile_.add_argument("--emit", choices=EMIT, default="device", help="what to produce (default: device)")
-    compile_.add_argument("-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)")
+    compile_.add_argument(
+        "-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)"
+    )
     compile_.add_argument("--mlir-timing", action="store_true", help="print each pass's time to standard error")
     compile_.set_defaults(handler=compile_command)
 
@@ -74,7 +78,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _program(arguments: argparse.Namespace) -> Any:
-    return sys.stdin.read() if arguments.file == "-" else Path(arguments.file)
+    if arguments.file != "-":
+        return Path(arguments.file)
+    from stepwell.source import read_module
+
+    return read_module(sys.stdin.buffer, "-")
 
 
 def _preview(array: np.ndarray[Any, Any]) -> str:

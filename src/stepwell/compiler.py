@@ -66,7 +66,9 @@ def lower(
         UnsupportedError: a pass cannot take the program.
     """
     if to == "entry":
-        return _run_steps(module, [Step("entry", ((_entry_pass(entry, donate), ""),))], verify_each, tuple(instrumentations))
+        return _run_steps(
+            module, [Step("entry", ((_entry_pass(entry, donate), ""),))], verify_each, tuple(instrumentations)
+        )
     if to not in STEP_NAMES:
         raise InvalidProgramError(f"no step '{to}'; the steps are {', '.join(STEP_NAMES)}")
     if target is None:
@@ -101,7 +103,7 @@ def _entry_pass(entry: str, donate: Sequence[int]) -> str:
     return f'prepare-entry{{entry="{entry}"{donated}}}'
 
 
-def compile(  # noqa: A001
+def compile(
     program: Any,
     entry: str = "main",
     target: str = "cpu",

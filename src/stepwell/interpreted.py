@@ -18,7 +18,9 @@ def _signless(array: Array) -> Array:
     return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
 
 
-def runner(module: ModuleOp, entry: str, signature: Signature, step: int) -> Callable[[Sequence[Array], Sequence[Array]], None]:
+def runner(
+    module: ModuleOp, entry: str, signature: Signature, step: int
+) -> Callable[[Sequence[Array], Sequence[Array]], None]:
     """What runs `entry` of a module at a step (index into the steps) on arrays and fills the results."""
 
     def on_tensors(interpreter: Interpreter, inputs: Sequence[Array]) -> Sequence[Any]:

@@ -99,9 +99,7 @@ def build_executable(
 ) -> Executable:
     """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage."""
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
-    lowered = lower(
-        module.clone(), "device", verify_each=verify_each, instrumentations=instrumentations, **options
-    )
+    lowered = lower(module.clone(), "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
     clock = _Clock(stages)
     texts = write_llvm(lowered, target)
@@ -173,7 +171,13 @@ def emit(
         if STEP_NAMES.index(step) < current_step(module):
             raise InvalidProgramError(f"the program is already below step '{step}'")
         lower(
-            module, step, entry=entry, target=target, opt_level=opt_level, verify_each=verify_each, instrumentations=watchers
+            module,
+            step,
+            entry=entry,
+            target=target,
+            opt_level=opt_level,
+            verify_each=verify_each,
+            instrumentations=watchers,
         )
         if what in STEP_NAMES:
             return print_ir(module) + "\n"
@@ -210,5 +214,3 @@ class _PassClock(Instrumentation):
 
     def after_pass(self, item: Any, op: Any) -> None:
         self._stages[item.name] = self._stages.get(item.name, 0.0) + time.process_time() - self._start
-
-

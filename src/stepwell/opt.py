@@ -228,10 +228,10 @@ def _run(options: argparse.Namespace, pipeline: str) -> int:
 
 
 def _read(path: str | None) -> tuple[str, str]:
-    from stepwell.ir.parser import decode_source, read_source
+    from stepwell.ir.source_text import read_source, read_stream
 
     if path is None or path == "-":
-        return decode_source(sys.stdin.buffer.read(), "-"), "-"
+        return read_stream(sys.stdin.buffer), "-"
     return read_source(path), path
 
 
@@ -416,7 +416,9 @@ def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:
         diagnostic = Diagnostic(
             "error", SourceLocation(job.filename, 1, 1), f"the {form} form does not read back as the same IR"
         )
-        lines = zip(print_ir(module, generic=True).splitlines(), print_ir(again, generic=True).splitlines(), strict=False)
+        lines = zip(
+            print_ir(module, generic=True).splitlines(), print_ir(again, generic=True).splitlines(), strict=False
+        )
         for number, (before, after) in enumerate(lines, 1):
             if before != after:
                 diagnostic = diagnostic.with_note(f"line {number} of the generic form printed: {before.strip()}")

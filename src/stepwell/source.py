@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.dialects.registry import context
-from stepwell.ir.errors import InvalidProgramError, UnsupportedError
+from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.parser import parse_module
+from stepwell.ir.source_text import decode_source, read_source, read_stream
 from stepwell.ir.verify import verify_module
-
-VHLO_MAGIC = b"ML\xefR"
-
-
-def _refuse_bytecode(name: str) -> None:
-    raise UnsupportedError(
-        f"{name}: error: this is MLIR bytecode (a VHLO portable artifact), which Stepwell does not read\n"
-        "hint: export text instead, for example `jax.jit(f).lower(*args).as_text()`"
-    )
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a program file.
-
-    Raises:
-        InvalidProgramError: missing, unreadable or not text.
-        UnsupportedError: MLIR bytecode.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidProgramError(f"{path}: error: cannot read the program: {error.strerror}") from None
-    if data.startswith(VHLO_MAGIC):
-        _refuse_bytecode(str(path))
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidProgramError(f"{path}:1:1: error: not a text file (byte {error.start} is not UTF-8)") from None
 
 
 def _looks_like_path(program: str) -> bool:
@@ -53,11 +26,9 @@ def program_text(program: Any) -> tuple[str, str]:
         UnsupportedError: MLIR bytecode.
     """
     if isinstance(program, bytes | bytearray):
-        if bytes(program[:4]) == VHLO_MAGIC:
-            _refuse_bytecode("<bytes>")
-        return bytes(program).decode("utf-8", errors="replace"), "<bytes>"
+        return decode_source(bytes(program), "<bytes>"), "<bytes>"
     if isinstance(program, Path) or (isinstance(program, str) and _looks_like_path(program)):
-        return read_text(program), str(program)
+        return read_source(str(program)), str(program)
     if isinstance(program, str):
         return program, "<string>"
     if hasattr(program, "as_text"):
@@ -67,6 +38,16 @@ def program_text(program: Any) -> tuple[str, str]:
     raise InvalidProgramError(
         f"a program is text, a path, a module or something with .as_text(), not {type(program).__name__}"
     )
+
+
+def read_module(stream: BinaryIO, name: str) -> ModuleOp:
+    """The module a stream holds, called `name` in diagnostics; not yet verified.
+
+    Raises:
+        InvalidProgramError: not text, or not a program.
+        UnsupportedError: MLIR bytecode.
+    """
+    return parse_module(read_stream(stream, name), name, context())
 
 
 def parse(program: Any) -> ModuleOp:
