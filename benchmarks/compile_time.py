@@ -23,7 +23,10 @@ def mlp_text(layers: int, width: int = 256, batch: int = 64) -> str:
     """StableHLO of `layers` dense layers with relu."""
     arguments = ", ".join(f"%w{i}: tensor<{width}x{width}xf32>, %b{i}: tensor<{width}xf32>" for i in range(layers))
     t = f"tensor<{batch}x{width}xf32>"
-    lines = [f"func.func public @main(%x: {t}, {arguments}) -> {t} {{", "  %zero = stablehlo.constant dense<0.0> : tensor<f32>"]
+    lines = [
+        f"func.func public @main(%x: {t}, {arguments}) -> {t} {{",
+        "  %zero = stablehlo.constant dense<0.0> : tensor<f32>",
+    ]
     value = "%x"
     for i in range(layers):
         lines += [

@@ -65,9 +65,7 @@ class IndexCastUIOp(IRDLOperation):
 
 def _constrain(cls: type[IRDLOperation], operands: dict[str, Any], results: dict[str, Any]) -> None:
     definition = cls.get_irdl_definition()
-    definition.operands[:] = [
-        (n, OperandDef(operands[n]) if n in operands else d) for n, d in definition.operands
-    ]
+    definition.operands[:] = [(n, OperandDef(operands[n]) if n in operands else d) for n, d in definition.operands]
     definition.results[:] = [(n, ResultDef(results[n]) if n in results else d) for n, d in definition.results]
 
 
@@ -134,9 +132,7 @@ def _verify_cast(name: str, wider: bool | None) -> Any:
         if (wider is not None and (width(target) > width(source)) is not wider) or (
             width(target) == width(source) and wider is not None
         ):
-            raise VerifyException(
-                f"{name}: result must be {'wider' if wider else 'narrower'} than the operand"
-            )
+            raise VerifyException(f"{name}: result must be {'wider' if wider else 'narrower'} than the operand")
 
     return verify_
 
@@ -145,9 +141,7 @@ def _verify_index_cast(self: Any) -> None:
     source, target = self.operands[0].type, self.results[0].type
     sides = [isinstance(get_element_type_or_self(t), IndexType) for t in (source, target)]
     if sides[0] == sides[1] or not have_compatible_shape(source, target):
-        raise VerifyException(
-            f"{self.name}: exactly one of operand and result must be of index type, in one shape"
-        )
+        raise VerifyException(f"{self.name}: exactly one of operand and result must be of index type, in one shape")
 
 
 def _widen() -> None:

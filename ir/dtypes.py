@@ -41,7 +41,9 @@ def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
         case builtin.IndexType():
             return np.dtype(np.int64)
         case builtin.ComplexType():
-            return np.dtype(np.complex64 if isinstance(element_type.element_type, builtin.Float32Type) else np.complex128)
+            return np.dtype(
+                np.complex64 if isinstance(element_type.element_type, builtin.Float32Type) else np.complex128
+            )
         case _:
             name = getattr(element_type, "name", "")
             if name in _FLOATS:

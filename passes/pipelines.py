@@ -92,7 +92,10 @@ STEPS_O0 = (
     ),
     Step(
         "scheduled",
-        (("choose-schedules{scalar=true}", "plain loops, for debugging and as fuzzing's baseline"), *SCHEDULED.passes[1:3]),
+        (
+            ("choose-schedules{scalar=true}", "plain loops, for debugging and as fuzzing's baseline"),
+            *SCHEDULED.passes[1:3],
+        ),
     ),
     Step("buffers", BUFFERS.passes[:3]),
     DEVICE,
