@@ -120,8 +120,12 @@ def _insert_slice(state: Bufferizer, op: Operation) -> None:
     source = state.home(op.source)
     old = state.home(op.dest)
     back = old.place is not None and slice_place(old.place, op, _shape(op.dest)) is source.place
+    if back:  # The slice is in its place: nothing moves, so nothing is lost.
+        state.define(op.result, Home(old.place, old.memref))
+        state.retire(op)
+        return
     overwrites = covers(slice_key(op), _shape(op.dest))
-    home = state.destination(op, 1, op.result, others=[] if back else [op.source], overwrites=overwrites)
+    home = state.destination(op, 1, op.result, others=[op.source], overwrites=overwrites)
     put_slice(state, op, op, op.source, home)
     state.define(op.result, Home(home.place, home.memref))
     state.retire(op)
