@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import BoolAttr, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, i1, i32
 from xdsl.interfaces import HasFolderInterface
-from xdsl.ir import Attribute, Dialect, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -31,6 +31,8 @@ from stepwell.dialects.stablehlo.base import (
     print_operands,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.missing import CHLO
+from stepwell.ir.context import PartialDialect
 
 
 def _arrow_types(parser: Parser, count: int) -> tuple[list[Attribute], list[Attribute]]:
@@ -451,7 +453,7 @@ class ConstantLikeOp(StableHLOOp):
         self.require_type("C1", self.result, tensor_of(cast(Attribute, element), shape), "result")
 
 
-Chlo = Dialect(
+Chlo = PartialDialect(
     "chlo",
     [
         AcosOp,
@@ -482,5 +484,5 @@ Chlo = Dialect(
         TopKOp,
         ZetaOp,
     ],
-    [],
+    missing=CHLO,
 )

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from xdsl.context import Context
-from xdsl.ir import Dialect
+from xdsl.dialect_interfaces import DialectInterface
+from xdsl.ir import Attribute, Dialect, Operation
+
+
+class PartialDialect(Dialect):
+    """A dialect of which some ops are known but not there: `missing` says per op why, and what would help."""
+
+    def __init__(
+        self,
+        name: str,
+        operations: Iterable[type[Operation]],
+        attributes: Iterable[type[Attribute]] = (),
+        interfaces: Iterable[DialectInterface] = (),
+        *,
+        missing: Mapping[str, str],
+    ):
+        super().__init__(name, list(operations), list(attributes), list(interfaces))
+        self.missing = missing
 
 
 def make_context(dialects: Mapping[str, Callable[[], Dialect]], *, allow_unregistered: bool = False) -> Context:

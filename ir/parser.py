@@ -22,7 +22,16 @@ from xdsl.utils.exceptions import MultipleSpansParseError, ParseError, VerifyExc
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
 
-from stepwell.ir.diagnostics import Diagnostic, Source, SourceLocation, close_name, register_source
+from stepwell.ir.context import PartialDialect
+from stepwell.ir.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    Source,
+    SourceLocation,
+    UnsupportedDiagnosticError,
+    close_name,
+    register_source,
+)
 from stepwell.ir.parse_types import TypeParser
 from stepwell.ir.recursion import deep_recursion
 from stepwell.ir.source_text import (
@@ -173,6 +182,11 @@ class SourceParser(TypeParser):
             return found
         if registered:
             loaded = self.ctx.get_optional_dialect(dialect)
+            if isinstance(loaded, PartialDialect) and (reason := loaded.missing.get(name)) is not None:
+                location = _span_location(span, self._source)
+                raise UnsupportedDiagnosticError(
+                    Diagnostic("error", location, f"'{name}' op is not supported: {reason}")
+                )
             names = [op.name for op in loaded.operations] if loaded is not None else []
             if "." not in name:
                 names = [n.split(".", 1)[1] for n in names]
@@ -366,7 +380,7 @@ def parse_with_resources(
             return parser.parse_module(), parser.external_resources
         except ParseError as error:
             raise ParseDiagnosticError(_parse_diagnostic(error, source)) from None
-        except (MemoryError, KeyboardInterrupt):
+        except (MemoryError, KeyboardInterrupt, DiagnosticError):
             raise
         except Exception as error:
             raise ParseDiagnosticError(_unexpected_diagnostic(error, source, parser)) from error

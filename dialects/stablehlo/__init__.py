@@ -5,8 +5,6 @@ One file per theme; every op is importable from here.
 
 from __future__ import annotations
 
-from xdsl.ir import Dialect
-
 from stepwell.dialects.stablehlo import (
     attrs,
     contractions,
@@ -14,6 +12,7 @@ from stepwell.dialects.stablehlo import (
     data_movement,
     elementwise,
     indexing,
+    missing,
     other,
     reductions,
     selection,
@@ -160,8 +159,9 @@ from stepwell.dialects.stablehlo.selection import (
     ReducePrecisionOp,
     SelectOp,
 )
+from stepwell.ir.context import PartialDialect
 
-StableHLO = Dialect(
+StableHLO = PartialDialect(
     "stablehlo",
     [
         *contractions.OPS,
@@ -174,6 +174,7 @@ StableHLO = Dialect(
         *selection.OPS,
     ],
     attrs.ATTRIBUTES,
+    missing=missing.STABLEHLO,
 )
 
 __all__ = [

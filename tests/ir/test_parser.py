@@ -254,3 +254,11 @@ def test_mutated_programs_never_raise_anything_but_compile_errors():
                     mutated[position] = rng.choice(alphabet)
         with suppress(CompileError):
             verify_module(parse("".join(mutated)))
+
+
+def test_a_known_op_that_is_not_there_is_refused_and_not_unknown():
+    text = "func.func @f(%x: tensor<?xf32>) -> tensor<i32> {\n  %n = stablehlo.get_dimension_size %x, dim = 0 : (tensor<?xf32>) -> tensor<i32>\n  return %n : tensor<i32>\n}"
+    with pytest.raises(
+        UnsupportedError, match=r"t.mlir:2:8: error: 'stablehlo.get_dimension_size' op is not supported: sizes known"
+    ):
+        parse(text)

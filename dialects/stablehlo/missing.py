@@ -1,0 +1,46 @@
+"""The ops of the StableHLO and CHLO specifications that are not there, each with the reason: a program with one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_SIZES = "sizes known only at run time; export the program with static shapes"
+_DEVICES = "programs of several devices; export it for one device (no pmap, shard_map or sharded mesh)"
+_HOST = "the host feeds data through arguments and takes results as results"
+_QUANTIZED = "quantized types; dequantize before exporting"
+
+
+def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tuple[str, str]]:
+    return ((f"{dialect}.{name}", reason) for name in names.split())
+
+
+STABLEHLO = dict(
+    [
+        *_table(
+            "dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad dynamic_reshape", _SIZES
+        ),
+        *_table("get_dimension_size set_dimension_size real_dynamic_slice", _SIZES),
+        *_table("all_gather all_reduce all_to_all collective_broadcast collective_permute", _DEVICES),
+        *_table("partition_id reduce_scatter replica_id", _DEVICES),
+        *_table("infeed outfeed recv send", _HOST),
+        *_table("uniform_dequantize uniform_quantize", _QUANTIZED),
+        *_table("einsum torch_index_select unary_einsum", "deprecated; use dot_general or gather"),
+        *_table("async_done async_start", "asynchronous ops; use the synchronous ones"),
+    ]
+)
+
+CHLO = dict(
+    [
+        *_table("ragged_dot", "groups of run-time sizes; use one dot_general a group", "chlo"),
+        *_table("scan", "use stablehlo.while, or reduce_window for cumulative sums", "chlo"),
+        *_table("dynamic_reshape minimum_broadcast_shapes", _SIZES, "chlo"),
+        *_table(
+            "broadcast_add broadcast_and broadcast_atan2 broadcast_compare broadcast_complex broadcast_divide"
+            " broadcast_maximum broadcast_minimum broadcast_multiply broadcast_next_after broadcast_or broadcast_polygamma"
+            " broadcast_power broadcast_remainder broadcast_select broadcast_shift_left broadcast_shift_right_arithmetic"
+            " broadcast_shift_right_logical broadcast_subtract broadcast_xor broadcast_zeta",
+            "implicit broadcasting; write broadcast_in_dim and the StableHLO op",
+            "chlo",
+        ),
+    ]
+)

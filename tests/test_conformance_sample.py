@@ -1,0 +1,99 @@
+"""A fixed sample of the StableHLO project's own tests: a few of each op, natively; benchmarks/conformance.py runs them all."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PER_OP = 1
+
+OP_GAPS = {
+    "chlo.bessel_i1e",
+    "chlo.ragged_dot",
+    "chlo.scan",
+    "stablehlo.dynamic_broadcast_in_dim",
+    "stablehlo.dynamic_conv",
+    "stablehlo.dynamic_gather",
+    "stablehlo.dynamic_iota",
+    "stablehlo.dynamic_pad",
+    "stablehlo.dynamic_reshape",
+    "stablehlo.fft",
+    "stablehlo.get_dimension_size",
+    "stablehlo.get_tuple_element",
+    "stablehlo.rng_bit_generator",
+    "stablehlo.triangular_solve",
+    "stablehlo.tuple",
+}
+"""Ops that may be refused. Remove a line when the op is done: from then on a refusal fails the test."""
+
+TYPE_GAPS = re.compile(r"complex<|x?[us]?i[24]>|f8E|f4E|f6E")
+"""Types that may be refused."""
+
+SHARP = {
+    "sinh_float32_20_20_chlo": "the expected values are 7 ulp off the exact ones, ours 1",
+    "cosh_float32_20_20_chlo": "the expected values are 4 ulp off the exact ones, ours 1",
+    "tanh_float32_20_20": "the expected values are 3 ulp off the exact ones, ours 2",
+    "power.2.power_op_test_f64": "asks for the last bit of 1e40",
+}
+"""Cases whose check is sharper than our floating-point policy."""
+
+
+def load_module():
+    spec = importlib.util.spec_from_file_location("conformance", ROOT / "benchmarks" / "conformance.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["conformance"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+conformance = load_module()
+FOLDER = conformance.find_cases()
+
+
+def sample():
+    """For every op its first cases, and its last: types vary from case to case."""
+    if FOLDER is None:
+        return []
+    by_op: dict[str, list] = {}
+    for case in conformance.load_cases(FOLDER):
+        for op in conformance.ops_of(case):
+            by_op.setdefault(op, []).append(case)
+    chosen = {}
+    for _, cases in sorted(by_op.items()):
+        for case in (*cases[:PER_OP], cases[-1]):
+            chosen[case["name"]] = case
+    return list(chosen.values())
+
+
+def gap(case) -> bool:
+    text = (FOLDER / case["mlir"]).read_text()
+    return not OP_GAPS.isdisjoint(case["tags"]) or TYPE_GAPS.search(text) is not None
+
+
+@pytest.fixture(scope="module")
+def worker():
+    runner = conformance.Worker(FOLDER, conformance.Configuration())
+    yield runner
+    runner.close()
+
+
+@pytest.mark.skipif(
+    FOLDER is None, reason="no conformance cases: set STEPWELL_CONFORMANCE to the folder of stablehlo.tar.xz"
+)
+def test_the_sample_is_whole():
+    assert len(sample()) > 120
+
+
+@pytest.mark.parametrize("case", sample(), ids=lambda case: case["name"])
+def test_case(case, worker):
+    record = worker.run(case, timeout=60)
+    if record["outcome"] == "refused" and gap(case):
+        pytest.skip(record["why"])
+    if record["outcome"] == "wrong" and case["name"] in SHARP:
+        pytest.skip(SHARP[case["name"]])
+    assert record["outcome"] == "pass", record["why"]
