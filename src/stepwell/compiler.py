@@ -39,7 +39,7 @@ def current_step(module: Operation) -> int:
     """Index into the steps of the lowest step a module's ops belong to."""
     names = {op.name for op in module.walk()}
     dialects = {name.split(".")[0] for name in names}
-    if "rt" in dialects:
+    if any(name.startswith("rt.") and name != "rt.worker_id" for name in names):
         return 5
     if "memref" in dialects:
         return 4
