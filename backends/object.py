@@ -1,18 +1,29 @@
 """From LLVM IR text to a position-independent x86-64 object, or its assembly.
 
-Explicitly vectorized code needs no vectorizer: LLVM's own are off, and its effort is O1 for -O0/-O1 and O2 above. Nothing that
-llvmlite aborts the process on may reach it: the writer refuses by name what has no instruction.
+An object may call what its text declares and the C memory functions; anything else is a library call that LLVM made of an
+instruction the target lacks, and is refused by name.
+
+LLVM's vectorizer works only on modules without a vector of their own, and its unroller only where a loop asks. Its effort is
+O1 for -O0/-O1 and O2 above. Nothing that llvmlite aborts the process on may reach it: the writer refuses by name what has no
+instruction.
 """
 
 from __future__ import annotations
 
 import functools
+import re
+import struct
 from collections.abc import Sequence
 
 from llvmlite import binding as llvm
 
 from stepwell.backends.target import Target
 from stepwell.ir.errors import UnsupportedError
+
+_SYMTAB = 2
+_C_MEMORY = frozenset({"memcpy", "memmove", "memset", "memcmp", "_GLOBAL_OFFSET_TABLE_"})
+_DECLARED = re.compile(r"""^(?:declare[^@]*|)@("[^"]*"|[\w.$]+)(?=\(| = external)""", re.MULTILINE)
+_VECTOR = re.compile(r"<\d+ x ")
 
 TRIPLE = "x86_64-unknown-linux-gnu"
 
@@ -48,7 +59,7 @@ def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRe
     module = _parsed(text)
     module.triple = llvm.get_process_triple()
     options = llvm.create_pipeline_tuning_options(speed_level=1 if opt_level < 2 else 2)
-    options.loop_vectorization = False
+    options.loop_vectorization = opt_level >= 2 and _VECTOR.search(text) is None
     options.slp_vectorization = False
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
@@ -63,7 +74,33 @@ def compile_llvm(text: str, target: Target, opt_level: int = 2) -> bytes:
         UnsupportedError: the code would call a function that no library here provides.
     """
     module, machine = _optimized(text, target, opt_level)
-    return machine.emit_object(module)
+    data = machine.emit_object(module)
+    declared = set(_DECLARED.findall(text))
+    for name in undefined_symbols(data):
+        if name not in _C_MEMORY and name not in declared and f'"{name}"' not in declared:
+            raise UnsupportedError(
+                f"LLVM turned an op into a call of '{name}', which no library here provides; the target {target.level} has no "
+                "instruction for it, so expand it in an earlier pass"
+            )
+    return data
+
+
+def undefined_symbols(data: bytes) -> list[str]:
+    """The names an ELF object needs from elsewhere, in symbol-table order."""
+    (section_table,) = struct.unpack_from("<Q", data, 40)
+    entry_size, count, _ = struct.unpack_from("<HHH", data, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, section_table + i * entry_size) for i in range(count)]
+    names: list[str] = []
+    for section in sections:
+        if section[1] != _SYMTAB:
+            continue
+        strings = sections[section[6]][4]
+        for at in range(section[4] + 24, section[4] + section[5], 24):
+            name, _, _, index = struct.unpack_from("<IBBH", data, at)
+            if index == 0 and name:
+                end = data.index(b"\0", strings + name)
+                names.append(data[strings + name : end].decode())
+    return names
 
 
 def compile_linked(texts: Sequence[str], target: Target, opt_level: int = 2) -> bytes:

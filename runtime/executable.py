@@ -157,7 +157,7 @@ class Executable:
                 outputs = [array for array, _ in made]
                 out_addresses = [address for _, address in made]
             else:
-                outputs = self._checked_out(out)
+                outputs = self._checked_out(out, inputs)
                 out_addresses = [array.__array_interface__["data"][0] for array in outputs]
             self._run(inputs, addresses, outputs, out_addresses)
         except MemoryError as error:
@@ -213,7 +213,7 @@ class Executable:
         if text not in self.remarks:
             self.remarks.append(text)
 
-    def _checked_out(self, out: Sequence[Array]) -> list[Array]:
+    def _checked_out(self, out: Sequence[Array], inputs: Sequence[Array]) -> list[Array]:
         types = self.signature.outputs
         if len(out) != len(types):
             raise InvalidProgramError(f"the program has {len(types)} results, got {len(out)} arrays in out")
@@ -222,4 +222,8 @@ class Executable:
                 raise InvalidProgramError(f"out[{i}] must be {want}, got {ArrayType(array.shape, array.dtype)}")
             if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
                 raise InvalidProgramError(f"out[{i}] must be C-contiguous, aligned and writable")
+            for label, others in (("argument", inputs), ("out", out[:i])):
+                for j, other in enumerate(others):
+                    if np.may_share_memory(array, other):
+                        raise InvalidProgramError(f"out[{i}] overlaps {label} {j}")
         return list(out)

@@ -1,15 +1,20 @@
 """Aligned buffers that are pooled: an output returns to the pool when its array dies, an arena when its call ends.
 
-A block is a 64-byte aligned piece of an anonymous mapping or of a larger `bytearray`; blocks are kept by size class, and at most
-`LIMIT` bytes are kept idle.
+A block is a 64-byte aligned piece of a private anonymous mapping (large ones in huge pages where the system gives them);
+blocks are kept by size class, and at most `LIMIT` bytes are kept idle. What cannot fit in the machine's memory is refused when
+asked for, not when touched.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import mmap
+import os
 import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,23 @@ LIMIT = 1 << 30
 """Bytes kept idle at most; beyond, freed blocks go back to the system."""
 
 
+_HUGE = 4 << 20
+
+
+@functools.cache
+def memory_bytes() -> int:
+    """What this process may use at most: the machine's memory, or its control group's where that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return total
+
+
 class Block:
     """`size` usable bytes at `address`, aligned; freed when the last reference goes."""
 
@@ -26,7 +48,10 @@ class Block:
 
     def __init__(self, size: int):
         self.size = size
-        self._store = mmap.mmap(-1, max(size, 1) + ALIGNMENT)
+        self._store = mmap.mmap(-1, max(size, 1) + ALIGNMENT, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):
+                self._store.madvise(mmap.MADV_HUGEPAGE)
         base = ctypes.addressof(ctypes.c_char.from_buffer(self._store))
         self.address = -(-base // ALIGNMENT) * ALIGNMENT
 
@@ -44,7 +69,7 @@ class Pool:
 
     def __init__(self, limit: int = LIMIT):
         self._free: defaultdict[int, list[Block]] = defaultdict(list)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collection inside `take` may free an array, and so call `give`
         self._idle = 0
         self._limit = limit
 
@@ -60,10 +85,22 @@ class Pool:
             if free:
                 self._idle -= rounded
                 return free.pop()
+        if rounded > memory_bytes():
+            raise MemoryError(f"{size} bytes are more than the {memory_bytes()} of this machine")
+        try:
+            return Block(rounded)
+        except (OSError, OverflowError, ValueError):
+            self.clear()
         try:
             return Block(rounded)
         except (OSError, OverflowError, ValueError) as error:
             raise MemoryError(f"cannot allocate {size} bytes") from error
+
+    def clear(self) -> None:
+        """Give all idle blocks back to the system."""
+        with self._lock:
+            self._free.clear()
+            self._idle = 0
 
     def give(self, block: Block) -> None:
         """Return a block."""

@@ -52,6 +52,9 @@ from stepwell.backends.llvm.writer import (
 )
 
 HOST = "host"
+MAX_GLOBAL_BYTES = 1 << 30
+"""What the small code model of an object surely reaches."""
+
 ENTRY_ATTRIBUTE = "stepwell.abi"
 
 
@@ -139,14 +142,18 @@ def global_text(op: memref.GlobalOp, *, define: bool) -> str:
     head = f"@{quoted(name.data)} ="
     if not define:
         return f"{head} external {constant} [{nbytes} x i8], align {bytes_}"
+    if nbytes > MAX_GLOBAL_BYTES:
+        raise unsupported(
+            op, f"a constant of {nbytes} bytes; pass data of more than {MAX_GLOBAL_BYTES} bytes as an argument"
+        )
     value = op.properties.get("initial_value")
     if not isinstance(value, DenseIntOrFPElementsAttr):
         return f"{head} {constant} [{nbytes} x i8] zeroinitializer, align {bytes_}"
     data = dense_array(value, element).tobytes()
     if len(data) < nbytes:
         data *= nbytes // len(data)
-    if not any(data[:64]) and not any(data):
-        return f"{head} {constant} [{nbytes} x i8] zeroinitializer, align {bytes_}"
+    if not any(data[:64]) and not any(data):  # a writable global of zeros takes no room in the object
+        return f"{head} global [{nbytes} x i8] zeroinitializer, align {bytes_}"
     return f"{head} {constant} [{nbytes} x i8] {constant_bytes_literal(data)}, align {bytes_}"
 
 
