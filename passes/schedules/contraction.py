@@ -47,7 +47,7 @@ from stepwell.passes.schedules.nest import (
     is_contiguous,
     uses_dim,
 )
-from stepwell.passes.schedules.space import Machine, Target
+from stepwell.passes.schedules.space import Machine, Target, tiled_loop
 
 CASTS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp, arith.TruncFOp)
 PRODUCTS: dict[type[Operation], type[Operation]] = {arith.AddfOp: arith.MulfOp, arith.AddiOp: arith.MuliOp}
@@ -571,18 +571,8 @@ class _ContractionPhase:
         outs: Sequence[SSAValue],
         body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
     ) -> Sequence[SSAValue]:
-        """Full tiles, then the edge tile, whose size is known even where the extent is not."""
-        em, edge = self.em, size % step
-        if isinstance(extent, int):
-            main: Index = extent - extent % step
-        elif edge == 0:
-            main = extent
-        else:
-            main = em.apply(AffineExpr.dimension(0) // step * step, [extent])
-        outs = em.loop(0, main, step, outs, lambda iv, args: body(iv, step, args))
-        if not edge or (isinstance(extent, int) and extent % step == 0):
-            return outs
-        return em.loop(main, extent, step, outs, lambda iv, args: body(iv, edge, args))
+        """Full tiles, then the edge tile."""
+        return tiled_loop(self.em, extent, size % step, step, outs, body)
 
     def _tile(self, local: list[Index], rows: int, columns: int, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """One register tile: accumulate over k, run the epilogue, write."""

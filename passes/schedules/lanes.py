@@ -171,7 +171,7 @@ def is_tile(exprs: Sequence[AffineExpr], dims: Sequence[int]) -> bool:
 
 
 def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAValue:
-    """Read for two vector dims: a scalar, a tile, a row spread over rows, or row by row."""
+    """Read for two vector dims: a scalar, a tile (perhaps transposed), a row spread over rows, or row by row."""
     outer, inner = lanes.dims
     if not uses_dim(access.exprs, outer):
         row = Lanes((inner,), (lanes.shape[1],), row_mask(em, lanes))
@@ -182,6 +182,10 @@ def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAVa
     if is_tile(access.exprs, lanes.dims):
         indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
         return transfer_read(em, access.value, indices, lanes.shape, lanes.mask)
+    if lanes.mask is None and is_tile(access.exprs, (inner, outer)):
+        indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
+        crossed = transfer_read(em, access.value, indices, (lanes.shape[1], lanes.shape[0]))
+        return em.add(vector.TransposeOp(crossed, [1, 0])).result
     rows: list[SSAValue] = []
     for i in range(lanes.shape[0]):
         index = list(point.index)
@@ -337,6 +341,8 @@ class BodyEvaluator:
         self.em = em
         self.nest = nest
         self.resolve = resolve
+        self._steps: dict[SSAValue, SSAValue] = {}
+        """Vectors of consecutive indices -> the first of them."""
 
     def __call__(
         self, point: Point, inputs: Sequence[SSAValue | None], accumulators: Sequence[SSAValue | None]
@@ -365,7 +371,10 @@ class BodyEvaluator:
         if isinstance(op, linalg.IndexOp):
             dims = self.nest.body_dims
             dim = op.dim.value.data
-            env[op.result] = lane_indices(em, point, dims[dim] if dims else dim)
+            dim = dims[dim] if dims else dim
+            env[op.result] = lane_indices(em, point, dim)
+            if point.lanes is not None and point.lanes.dims == (dim,):
+                self._steps[env[op.result]] = em.index(point.index[dim])
         elif isinstance(op, arith.ConstantOp):
             env[op.result] = em.constant(op.value, op.result.type)
         elif isinstance(op, tensor.ExtractOp):
@@ -382,6 +391,12 @@ class BodyEvaluator:
             return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
         assert point.lanes is not None
         width = point.lanes.width
+        *outer, last = given
+        if last in self._steps and not any(is_vector(v) for v in outer):
+            starts = [*outer, self._steps[last]]
+            if is_contiguous(access.exprs, len(outer)):
+                indices = [em.apply(e, starts, access.symbols) for e in access.exprs]
+                return transfer_read(em, access.value, indices, [width], point.lanes.mask)
         if list(access.exprs) == [AffineExpr.dimension(d) for d in range(len(given))]:
             return gather_at(em, access.value, given, point.lanes)
         vectors = [broadcast(em, v, width) for v in (*given, *access.symbols)]
@@ -405,6 +420,17 @@ class BodyEvaluator:
         self.em.add(copy)
         for old, new in zip(op.results, copy.results, strict=True):
             env[old] = new
+        if isinstance(op, arith.AddiOp) and is_vector(copy.results[0]):
+            self._note_step(op, env)
+
+    def _note_step(self, op: arith.AddiOp, env: dict[SSAValue, SSAValue]) -> None:
+        """Consecutive indices plus one number are consecutive."""
+        for step, other in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+            first = self._steps.get(env.get(step, step))
+            added = env[other] if other in env else self._outside(other)
+            if first is not None and not is_vector(added):
+                self._steps[env[op.result]] = self.em.add(arith.AddiOp(first, added)).result
+                return
 
 
 def unused(argument: BlockArgument) -> bool:

@@ -204,7 +204,7 @@ def choose_chunks(
     dim = fitting[0] if fitting else max(candidates, key=lambda d: first.sizes[d])
     size = first.sizes[dim]
     chunk = -(-size // min(wanted, size))
-    if dim == plan.vector:
+    if dim in (plan.vector, plan.crossed):
         chunk = -(-chunk // plan.width) * plan.width
     tasks = -(-size // chunk)
     return (dim, chunk, tasks) if tasks > 1 else (None, 0, 1)

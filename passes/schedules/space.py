@@ -28,6 +28,7 @@ from stepwell.passes.schedules.lanes import (
     Resolve,
     broadcast,
     can_vectorize,
+    is_tile,
     is_vector,
     lanes_along,
     read,
@@ -35,6 +36,7 @@ from stepwell.passes.schedules.lanes import (
     unused,
     vector_of,
     write,
+    write_tile,
 )
 from stepwell.passes.schedules.nest import (
     COMBINERS,
@@ -72,6 +74,8 @@ class Plan:
     width: int
     cost: float
     """Estimated nanoseconds per point."""
+    crossed: int | None = None
+    """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
 
 
 EXPENSIVE = {
@@ -120,7 +124,8 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
         return best
     bytes_per_lane = element_bytes(nests)
     for dim in free:
-        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests)
+        strip = bool(reduced) and dim in parallel and max(body_cost(n) for n in nests) < 6
+        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, strip)
         if width < 2 or not _legal(nests, dim, dim in reduced, fixed):
             continue
         cost = _vector_cost(nests, dim, width, machine.vector_bytes // bytes_per_lane)
@@ -128,11 +133,36 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
             outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
             inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
             best = Plan(tuple(outer), tuple(inner), dim, width, cost)
-    return best
+    if best.vector is None or reduced:
+        return best
+    return _crossed(best, nests, min(16, machine.vector_bytes // bytes_per_lane))
 
 
-def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest]) -> int:
+def _crossed(plan: Plan, nests: Sequence[Nest], width: int) -> Plan:
+    """The plan with square tiles when some input is contiguous along another dim than the vector's."""
+    vector_dim = plan.vector
+    assert vector_dim is not None
+    sizes = nests[0].sizes
+    if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
+        return plan
+    for nest in nests:
+        for position, access in enumerate(nest.inputs):
+            if not isinstance(access, Access) or position in nest.forwarded:
+                continue
+            for dim in plan.outer:
+                if dim == vector_dim or not is_tile(access.exprs, (vector_dim, dim)):
+                    continue
+                if min(sizes[dim], sizes[vector_dim]) >= 4:
+                    outer = [*(d for d in plan.outer if d not in (dim, vector_dim)), dim, vector_dim]
+                    return Plan(tuple(outer), (), vector_dim, width, plan.cost / 2, dim)
+    return plan
+
+
+def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], strip: bool) -> int:
     registers = machine.unroll if max(body_cost(n) for n in nests) < 24 else max(1, machine.unroll // 2)
+    if strip:
+        # Columns are reduced in strips: wide ones touch fewer pages, and only accumulators stay live.
+        registers *= 4 if machine.vector_bytes == 64 else 2
     widest = machine.vector_bytes // bytes_per_lane * registers
     return min(widest, 1 << (size - 1).bit_length()) if size > 1 else 1
 
@@ -175,6 +205,27 @@ def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> 
                 total += 1.0 if step_in_memory(access, dim) is not None else 2.5
         total += len(nest.outputs) / lanes
     return 0.4 * total / efficiency
+
+
+def tiled_loop(
+    em: Emitter,
+    extent: Index,
+    edge: int,
+    step: int,
+    values: Sequence[SSAValue],
+    body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+) -> Sequence[SSAValue]:
+    """Full steps of `step` points, then the edge of `edge` points, known even where the extent (of a task) is not."""
+    if isinstance(extent, int):
+        main: Index = extent - extent % step
+    elif edge == 0:
+        main = extent
+    else:
+        main = em.apply(AffineExpr.dimension(0) // step * step, [extent])
+    values = em.loop(0, main, step, values, lambda iv, args: body(iv, step, args))
+    if not edge or (isinstance(extent, int) and extent % step == 0):
+        return values
+    return em.loop(main, extent, step, values, lambda iv, args: body(iv, edge, args))
 
 
 @dataclass
@@ -233,7 +284,42 @@ class SpaceEmitter:
         if level == len(self.plan.outer):
             self._at_point(point)
             return
+        if self.plan.outer[level] == self.plan.crossed:
+            self._tile_loops(point)
+            return
         self._dim_loop(self.plan.outer[level], point, self._stored, [], lambda p, _: (self._outer(level + 1, p), [])[1])
+
+    def _tile_loops(self, point: Point) -> None:
+        """Loops over the two vector dims in square tiles; edge tiles have their own static size."""
+        crossed, vector_dim = self.plan.crossed, self.plan.vector
+        assert crossed is not None
+        assert vector_dim is not None
+
+        def across(i: Index, rows: int, outer: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def along(j: Index, columns: int, tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                self._tensors.update(zip(self._stored, tensors, strict=True))
+                index = list(point.index)
+                for dim, iv in ((crossed, i), (vector_dim, j)):
+                    index[dim] = self._sum(self.starts.get(dim, 0), iv)
+                    self._local[dim] = iv
+                saved = [dict(loaded) for loaded in self._loaded]
+                self._step(Point(index, Lanes((crossed, vector_dim), (rows, columns))), [])
+                self._loaded = saved
+                return [self._tensors[s] for s in self._stored]
+
+            return self._whole_and_edge(vector_dim, outer, along)
+
+        last = self._whole_and_edge(crossed, [self._tensors[s] for s in self._stored], across)
+        self._tensors.update(zip(self._stored, last, strict=True))
+
+    def _whole_and_edge(
+        self,
+        dim: int,
+        values: Sequence[SSAValue],
+        body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        width, size = self.plan.width, self.nests[0].sizes[dim]
+        return tiled_loop(self.em, self.extents.get(dim, size), size % width, width, values, body)
 
     def _dim_loop(
         self,
@@ -449,6 +535,11 @@ class SpaceEmitter:
         target = self.targets[output.original]
         indices = [self.em.apply(e, self._local, target.symbols) for e in target.exprs]
         lanes = point.lanes
+        if lanes is not None and len(lanes.dims) == 2:
+            self._tensors[output.original] = write_tile(
+                self.em, value, self._tensors[output.original], target.exprs, self._local, lanes
+            )
+            return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
             lanes = None
         self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes)

@@ -332,3 +332,66 @@ def test_merged_dims_and_their_indices(level):
     values_in = np.arange(60, dtype=np.int32).reshape(5, 3, 2, 2)
     text = check(kernel, [values_in, np.zeros_like(values_in)], level)
     assert "tensor.collapse_shape" in text or level == "scalar"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", ["f32", "i8", "f64"])
+def test_transposes_go_through_registers(level, dtype):
+    rng = np.random.default_rng(5)
+    for shape in [(3, 5), (16, 16), (17, 33), (40, 31)]:
+        x, y = tensor(shape, dtype), tensor(shape[::-1], dtype)
+        add = "arith.addf" if "f" in dtype else "arith.addi"
+        kernel = f"""kernel.func @k(%x: {x}, %y: {y}, %o: {y}) -> {y} attributes {{access = ["read", "read", "write"]}} {{
+          %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>,
+              affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}}
+              ins(%x, %y : {x}, {y}) outs(%o : {y}) {{
+          ^bb0(%a: {dtype}, %b: {dtype}, %c: {dtype}):
+            %s = {add} %a, %b : {dtype}
+            linalg.yield %s : {dtype}
+          }} -> {y}
+          kernel.return %r : {y}
+        }}"""
+        args = [values(rng, shape, dtype), values(rng, shape[::-1], dtype), np.zeros(shape[::-1], DTYPES[dtype])]
+        text = check(kernel, args, level)
+        assert "vector.transpose" in text or level == "scalar" or min(shape) < 4
+        assert "vector.gather" not in text or min(shape) < 4
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_rows_picked_by_an_index_are_read_whole(level):
+    rng = np.random.default_rng(6)
+    table, picks, out = tensor((9, 37), "f32"), tensor((5,), "i32"), tensor((5, 37), "f32")
+    kernel = f"""kernel.func @k(%t: {table}, %p: {picks}, %o: {out}) -> {out} attributes {{access = ["read", "read", "write"]}} {{
+      %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>],
+          iterator_types = ["parallel", "parallel"]}} ins(%p : {picks}) outs(%o : {out}) {{
+      ^bb0(%a: i32, %b: f32):
+        %i = arith.index_cast %a : i32 to index
+        %j = linalg.index 1 : index
+        %v = tensor.extract %t[%i, %j] : {table}
+        linalg.yield %v : f32
+      }} -> {out}
+      kernel.return %r : {out}
+    }}"""
+    args = [values(rng, (9, 37), "f32"), np.array([3, 0, 8, 8, 1], np.int32), np.zeros((5, 37), np.float32)]
+    assert "vector.gather" not in check(kernel, args, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_scattered_elements_are_gathered(level):
+    rng = np.random.default_rng(7)
+    table, picks = tensor((9, 7), "f32"), tensor((45,), "i32")
+    out = tensor((45,), "f32")
+    kernel = f"""kernel.func @k(%t: {table}, %p: {picks}, %o: {out}) -> {out} attributes {{access = ["read", "read", "write"]}} {{
+      %r = linalg.generic {{indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+          iterator_types = ["parallel"]}} ins(%p : {picks}) outs(%o : {out}) {{
+      ^bb0(%a: i32, %b: f32):
+        %i = arith.index_cast %a : i32 to index
+        %c = arith.constant 4 : index
+        %v = tensor.extract %t[%i, %c] : {table}
+        linalg.yield %v : f32
+      }} -> {out}
+      kernel.return %r : {out}
+    }}"""
+    picked = rng.integers(0, 9, 45).astype(np.int32)
+    args = [values(rng, (9, 7), "f32"), picked, np.zeros(45, np.float32)]
+    assert "vector.gather" in check(kernel, args, level) or level == "scalar"
