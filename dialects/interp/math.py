@@ -109,8 +109,7 @@ def _fused(a: Array, b: Array, c: Array) -> Array:
 
 def _round_sum_to_odd(a: Array, b: Array, total: Array) -> Array:
     """The f64 sum of two f64 numbers, rounded to odd (two-sum error), so that narrowing it rounds once."""
-    virtual = total - a
-    error = (a - (total - virtual)) + (b - virtual)
+    error = _two_sum(a, b)[1]
     finite = np.isfinite(total) & (error != 0)
     toward = np.where((error > 0) == (total > 0), total, np.nextafter(total, 0.0))
     odd = (toward.view(np.uint64) | np.uint64(1)).view(np.float64)
@@ -118,23 +117,53 @@ def _round_sum_to_odd(a: Array, b: Array, total: Array) -> Array:
 
 
 def _fused_double(a: Array, b: Array, c: Array) -> Array:
+    """a*b+c in f64: by error-free transformations, or in fractions where these could overflow or underflow."""
+    a, b, c = np.broadcast_arrays(a, b, c)
+    product = a * b
+    plain = product + c
+    large = np.maximum(np.maximum(np.abs(a), np.abs(b)), np.maximum(np.abs(c), np.abs(product)))
+    easy = (np.abs(product) > 1e-250) & (large < 1e290)
+    result = np.where(easy, _fused_by_parts(a, b, c, product), plain)
+    rounded_twice = np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & (a != 0) & (b != 0)
+    hard = np.flatnonzero((rounded_twice & ~easy).ravel())
+    result.reshape(-1)[hard] = [_fused_in_fractions(*(float(x.ravel()[i]) for x in (a, b, c))) for i in hard]
+    return result
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """The rounded sum and its error: together exactly a + b."""
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+def _split(a: Array) -> tuple[Array, Array]:
+    """Veltkamp: a as a sum of two numbers of 26 bits."""
+    scaled = a * 134217729.0
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def _fused_by_parts(a: Array, b: Array, c: Array, product: Array) -> Array:
+    """Boldo and Melquiond, "Emulation of FMA and correctly rounded sums": the errors' sum is rounded to odd."""
+    (a1, a0), (b1, b0) = _split(a), _split(b)
+    error = a0 * b0 - (((product - a1 * b1) - a0 * b1) - a1 * b0)
+    low, low_error = _two_sum(c, error)
+    high, high_error = _two_sum(product, low)
+    rest = _round_sum_to_odd(low_error, high_error, low_error + high_error)
+    return np.where(error == 0, product + c, high + rest)
+
+
+def _fused_in_fractions(a: float, b: float, c: float) -> float:
     from fractions import Fraction
 
-    a, b, c = np.broadcast_arrays(a, b, c)
-
-    def one(x: float, y: float, z: float) -> float:
-        if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
-            return float(np.float64(x) * np.float64(y) + np.float64(z))
-        exact = Fraction(x) * Fraction(y) + Fraction(z)
-        if exact == 0:
-            return x * y + z
-        try:
-            return float(exact)
-        except OverflowError:
-            return math.copysign(math.inf, exact)
-
-    values = [one(*t) for t in zip(a.ravel().tolist(), b.ravel().tolist(), c.ravel().tolist(), strict=True)]
-    return np.asarray(values, np.float64).reshape(a.shape)
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    if exact == 0:
+        return a * b + c
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 RULES: dict[str, Rule] = {
