@@ -28,6 +28,7 @@ from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.fusion.merge import merge_siblings
 from stepwell.passes.fusion.permute import permute_outputs
+from stepwell.passes.fusion.reshape import replace_by_reshape
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
 from stepwell.passes.fusion.unit_dims import drop_unit_reductions
 
@@ -64,6 +65,9 @@ def _fold_producers(block: Block) -> None:
         if op is not root.op:
             Rewriter.erase_op(root.op)
     _drop_dead(block)
+    for op in list(block.ops):
+        if isinstance(op, linalg.GenericOp):
+            replace_by_reshape(op)
 
 
 _DROPPED = (

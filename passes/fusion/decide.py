@@ -118,6 +118,18 @@ def _is_plain(key: Key, bounds: tuple[int, ...]) -> bool:
     return all(offset_dim(e) is not None for parts in factored(*key, bounds) for _, e in parts)
 
 
+def _full_reads(op: linalg.GenericOp) -> int:
+    """How many of its operands are about as large as its result."""
+    size = volume(op.results[0])
+    return sum(1 for v in op.inputs if 2 * volume(v) > size)
+
+
+def _reads_too_much(op: linalg.GenericOp, readers: int) -> bool:
+    """Whether computing a result in each reader moves more than writing it once and reading it back."""
+    full = _full_reads(op)
+    return readers * full >= full + 1 + readers
+
+
 class Decider:
     """Decides for one block; `roots` lists what stays, last first."""
 
@@ -128,6 +140,7 @@ class Decider:
         self._accesses: dict[SSAValue, dict[tuple[int, Exprs], Root]] = {}  # by (root number, indices)
         self._opaque: dict[SSAValue, None] = {}
         self._total_cost: dict[Operation, int] = {}
+        self._on_tiles: dict[Operation, None] = {}
 
     def run(self) -> list[Root]:
         """Decide everything; the roots in block order."""
@@ -149,9 +162,27 @@ class Decider:
             for value in dict.fromkeys(op.inputs):
                 before = self._total_cost.get(value.owner) if isinstance(value.owner, Operation) else None
                 alone = value.has_one_use() and volume(value) >= volume(op.results[0])
-                if before is not None and (before <= CHEAP or alone):
+                if before is not None and (alone or (before <= CHEAP and not self._likely_stays(value))):
                     total += before
             self._total_cost[op] = total
+            if any(self._is_on_tiles(value) for value in op.inputs):
+                self._on_tiles[op] = None
+
+    def _is_on_tiles(self, value: SSAValue) -> bool:
+        """Whether a value is the result of a sum of products, or of an epilogue that nothing else reads."""
+        op = value.owner
+        if not isinstance(op, linalg.GenericOp):
+            return False
+        return is_sum_of_products(op) or (op in self._on_tiles and value.has_one_use())
+
+    def _likely_stays(self, value: SSAValue) -> bool:
+        """Whether a value read several times will be in memory anyway: its cost goes no further."""
+        op = value.owner
+        return (
+            isinstance(op, linalg.GenericOp)
+            and not value.has_one_use()
+            and (op in self._on_tiles or _reads_too_much(op, value.uses.get_length()))
+        )
 
     def _use_whole(self, op: Operation) -> None:
         if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
@@ -296,7 +327,7 @@ class Decider:
         legal = [s for s, r in zip(sites, refusals, strict=True) if r is None]
         reason = next((r for r in refusals if r is not None), "")
         size = volume(op.results[0])
-        full = sum(1 for v in op.inputs if 2 * volume(v) > size)
+        full = _full_reads(op)
         cost = self._total_cost[op]
         if whole or len(legal) < len(sites):
             if full == 0 and cost <= 1:
@@ -309,9 +340,9 @@ class Decider:
             return sites, ""
         if cost > CHEAP:
             return [], f"costs {cost} and has {len(sites)} readers"
-        if len(sites) * full >= full + 1 + len(sites):
+        if _reads_too_much(op, len(sites)):
             return [], f"reads {full} tensors and has {len(sites)} readers"
-        if cost and any(isinstance(v.owner, linalg.GenericOp) and is_sum_of_products(v.owner) for v in op.inputs):
+        if cost and op in self._on_tiles:
             return [], f"can be the epilogue of a contraction and has {len(sites)} readers"
         return sites, ""
 
