@@ -113,7 +113,7 @@ def _bare_dims(key: Key, bounds: tuple[int, ...]) -> list[int]:
     ]
 
 
-def _is_plain(key: Key, bounds: tuple[int, ...]) -> bool:
+def is_plain(key: Key, bounds: tuple[int, ...]) -> bool:
     """Whether each index, after expanding, is a loop dim plus a constant."""
     return all(offset_dim(e) is not None for parts in factored(*key, bounds) for _, e in parts)
 
@@ -274,7 +274,7 @@ class Decider:
         read = tuple(simplify(e, root.bounds) for e in read)
         if any(has_division(e) for e in read):
             return None
-        if root.strict and not _is_plain((op.src, read), root.bounds):
+        if root.strict and not is_plain((op.src, read), root.bounds):
             return None
         return op.src, read
 
@@ -308,7 +308,7 @@ class Decider:
         if root.strict:
             if not is_movement(op):
                 return "computes, and the reader is a sum of products"
-            if not all(_is_plain(key, root.bounds) for key in reads):
+            if not all(is_plain(key, root.bounds) for key in reads):
                 return "is not a plain view for a sum of products"
         if not self._may_replace(root, (op.results[0], exprs), reads):
             return "tells the extent of a reduced dim"
