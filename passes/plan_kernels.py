@@ -30,7 +30,7 @@ from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.classify import captures, is_elementwise, is_parallel, shape_of, volume
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
-from stepwell.passes.schedules.contraction import Contraction, choose_tiling, find_contraction
+from stepwell.passes.schedules.contraction_analysis import Contraction, choose_tiling, find_contraction
 from stepwell.passes.schedules.lanes import can_vectorize
 
 MAX_OPS = 32

@@ -10,18 +10,22 @@ static, size. Every other op of the kernel is done by the `loops` strategy.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import TensorType, VectorType
+from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.ir.dtypes import byte_width
-from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.contraction_analysis import (
+    Contraction,
+    Tiling,
+    epilogue_of,
+    find_contraction,
+)
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -29,8 +33,6 @@ from stepwell.passes.schedules.lanes import (
     Lanes,
     Point,
     broadcast,
-    can_vectorize,
-    is_tile,
     read,
     transfer_read,
     unused,
@@ -42,201 +44,9 @@ from stepwell.passes.schedules.nest import (
     Access,
     Nest,
     Output,
-    coefficient,
-    generic_extents,
-    is_contiguous,
     uses_dim,
 )
 from stepwell.passes.schedules.space import Machine, Target, tiled_loop
-
-CASTS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp, arith.TruncFOp)
-PRODUCTS: dict[type[Operation], type[Operation]] = {arith.AddfOp: arith.MulfOp, arith.AddiOp: arith.MuliOp}
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """The numbers of a contraction's schedule."""
-
-    mr: int
-    nr: int
-    unroll: int
-    pack_a: bool
-    pack_b: bool
-    block: int
-    """Panels of B worked on together, so that they stay in the L2 cache."""
-    vector_bytes: int
-
-
-@dataclass(frozen=True)
-class Contraction:
-    """A generic understood as a contraction: operand positions, casts, dims."""
-
-    op: linalg.GenericOp
-    sizes: tuple[int, ...]
-    a: int
-    b: int
-    a_casts: tuple[Operation, ...]
-    b_casts: tuple[Operation, ...]
-    m: int | None
-    n: int
-    outer: tuple[int, ...]
-    reduced: tuple[int, ...]
-
-    @property
-    def accumulator(self) -> Attribute:
-        """The element type of C."""
-        kind = self.op.results[0].type
-        assert isinstance(kind, TensorType)
-        return kind.element_type
-
-    @property
-    def maps(self) -> tuple[AffineMap, ...]:
-        """Indexing maps of A, B, C."""
-        maps = indexing_maps(self.op)
-        return maps[self.a], maps[self.b], maps[-1]
-
-    @property
-    def rows(self) -> int:
-        """Extent of m (1 when there is none)."""
-        return 1 if self.m is None else self.sizes[self.m]
-
-
-def find_contraction(op: Operation) -> Contraction | str:
-    """Read a generic as a contraction, or say why it is none."""
-    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1 or len(op.inputs) != 2:
-        return "not a generic of two inputs and one output"
-    chains = _product_of(op)
-    if chains is None:
-        return "the body is no sum of products"
-    maps = indexing_maps(op)
-    if not all(isinstance(e, AffineDimExpr) for e in maps[2].results) or not maps[2].results:
-        return "the output is a scalar"
-    last = maps[2].results[-1]
-    assert isinstance(last, AffineDimExpr)
-    kinds = iterator_kinds(op)
-    used = [[uses_dim(m.results, d) for m in maps] for d in range(len(kinds))]
-    for d, (kind, flags) in enumerate(zip(kinds, used, strict=True)):
-        expected = [True, True, False] if kind != "parallel" else [flags[0], flags[1], True]
-        if flags != expected or not (flags[0] or flags[1]):
-            return f"d{d} is none of batch, m, n, k"
-    if used[last.position][:2] == [True, True]:
-        return "the last dim of the output is a batch dim"
-    a, b = (0, 1) if used[last.position][1] else (1, 0)
-    return _classify(op, (a, b), chains, last.position, used)
-
-
-def _classify(
-    op: linalg.GenericOp,
-    order: tuple[int, int],
-    chains: tuple[tuple[Operation, ...], tuple[Operation, ...]],
-    n: int,
-    used: Sequence[Sequence[bool]],
-) -> Contraction:
-    a, b = order
-    sizes = generic_extents(op)
-    maps = indexing_maps(op)
-    rows = [d for d, flags in enumerate(used) if flags[a] and not flags[b] and flags[2]]
-    preferred = [d for d in rows if is_tile(maps[2].results, (d, n))]
-    m = max(preferred or rows, key=lambda d: sizes[d], default=None)
-    if m is not None and preferred and sizes[m] * 4 < max(sizes[d] for d in rows):
-        m = max(rows, key=lambda d: sizes[d])
-    outer = tuple(d for d, flags in enumerate(used) if flags[2] and d not in (m, n))
-    reduced = [d for d, flags in enumerate(used) if not flags[2]]
-    reduced.sort(key=lambda d: is_contiguous(maps[a].results, d))
-    return Contraction(op, sizes, a, b, chains[a], chains[b], m, n, outer, tuple(reduced))
-
-
-def _product_of(op: linalg.GenericOp) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
-    """The casts of both factors when the body is `acc + f(a) * g(b)`."""
-    block = op.body.block
-    yielded = block.last_op
-    assert isinstance(yielded, linalg.YieldOp)
-    total = yielded.operands[0].owner
-    if not isinstance(total, Operation) or type(total) not in PRODUCTS:
-        return None
-    accumulator = block.args[2]
-    terms = [o for o in total.operands if o is not accumulator]
-    if len(terms) != 1 or not accumulator.has_one_use():
-        return None
-    product = terms[0].owner
-    if not isinstance(product, Operation) or type(product) is not PRODUCTS[type(total)]:
-        return None
-    chains: dict[int, tuple[Operation, ...]] = {}
-    for factor in product.operands:
-        casts: list[Operation] = []
-        while isinstance(factor.owner, Operation):
-            if not isinstance(factor.owner, CASTS):
-                return None
-            casts.insert(0, factor.owner)
-            factor = factor.owner.operands[0]
-        if not isinstance(factor, BlockArgument) or factor.index in chains:
-            return None
-        chains[factor.index] = tuple(casts)
-    count = 2 + sum(len(c) for c in chains.values())
-    if set(chains) != {0, 1} or len(list(block.ops)) != count + 1:
-        return None
-    return chains[0], chains[1]
-
-
-def choose_tiling(found: Contraction, vector_bytes: int, registers: int, l2_bytes: int) -> Tiling | str:
-    """Tile sizes and packing for a machine, or why other loops do better."""
-    lanes = max(1, vector_bytes // byte_width(found.accumulator))
-    depth = prod(found.sizes[d] for d in found.reduced)
-    columns = found.sizes[found.n]
-    if vector_bytes == 0:
-        return "scalar code"
-    if 0 in found.sizes:
-        return "an empty space"
-    b_direct = _b_is_direct(found)
-    if columns < 4 or depth * columns * found.rows < 64:
-        return "too small for tiles"
-    if found.rows < 4 and not b_direct:
-        return "few rows and columns that are not contiguous: dot products"
-    per_row = {32: 2, 16: 2}[registers]
-    most = {32: 14, 16: 6 if vector_bytes > 16 else 4}[registers]
-    if found.rows < 4:
-        per_row = 8 // max(1, found.rows) if registers == 32 else 6 // max(1, found.rows)
-    nr = min(per_row * lanes, -(-columns // lanes) * lanes)
-    panels = -(-found.rows // most)
-    mr = -(-found.rows // panels)
-    panel_bytes = depth * nr * byte_width(found.accumulator)
-    big = depth * columns * byte_width(found.accumulator) > 128 << 10 and found.rows >= 4 * most
-    pack_b = not b_direct or bool(found.b_casts) or big
-    pack_a = not _a_is_direct(found) or bool(found.a_casts) or (_a_conflicts(found) and columns >= 4 * nr)
-    unroll = next(u for u in (4, 2, 1) if found.sizes[found.reduced[-1]] % u == 0)
-    block = max(1, l2_bytes // 2 // max(1, panel_bytes))
-    return Tiling(mr, nr, unroll, pack_a, pack_b, block, vector_bytes)
-
-
-def must_pack_a(found: Contraction) -> bool:
-    """A cannot be read where it is."""
-    return not _a_is_direct(found) or bool(found.a_casts)
-
-
-def must_pack_b(found: Contraction) -> bool:
-    """B cannot be read where it is."""
-    return not _b_is_direct(found) or bool(found.b_casts)
-
-
-def _b_is_direct(found: Contraction) -> bool:
-    exprs = found.maps[1].results
-    return len(exprs) >= 2 and is_contiguous(exprs, found.n)
-
-
-def _a_is_direct(found: Contraction) -> bool:
-    exprs = found.maps[0].results
-    if len(exprs) < 2:
-        return False
-    if found.m is None or found.rows == 1:
-        return True
-    return coefficient(exprs[-2], found.m) == 1 and not uses_dim([*exprs[:-2], exprs[-1]], found.m)
-
-
-def _a_conflicts(found: Contraction) -> bool:
-    """Rows of A that lie a multiple of 4 KB apart fall into one cache set."""
-    kind = found.op.inputs[found.a].type
-    assert isinstance(kind, TensorType)
-    return found.rows > 4 and kind.get_shape()[-1] * byte_width(kind.element_type) % 4096 == 0
 
 
 def schedule_contraction(
@@ -267,45 +77,6 @@ def _init_suits(builder: KernelBuilder, found: Contraction) -> bool:
     """The accumulator starts from one number, or from a tensor (read by tiles)."""
     del builder
     return found.op.body.block.args[2].type == found.accumulator
-
-
-def epilogue_of(found: Contraction) -> list[linalg.GenericOp]:
-    """The pointwise generics after a contraction that can be done on its tiles."""
-    result = found.op.results[0]
-    shape = result.type.get_shape()  # pyright: ignore[reportAttributeAccessIssue]
-    taken: list[linalg.GenericOp] = []
-    values: list[SSAValue] = [result]
-    op: Operation | None = found.op.next_op
-    while op is not None:
-        if isinstance(op, linalg.GenericOp) and any(o in values for o in op.operands):
-            if not _pointwise(op, values, shape):
-                break
-            taken.append(op)
-            values += op.results
-        elif any(o in values for o in op.operands) and not op.name.endswith("return"):
-            break
-        elif is_scheduled(op) and not isinstance(op, linalg.FillOp):
-            break
-        op = op.next_op
-    return taken
-
-
-def _pointwise(op: linalg.GenericOp, values: Sequence[SSAValue], shape: Sequence[int]) -> bool:
-    maps = indexing_maps(op)
-    rank = len(shape)
-    identity = tuple(AffineExpr.dimension(d) for d in range(rank))
-    if any(k != "parallel" for k in iterator_kinds(op)) or generic_extents(op) != tuple(shape):
-        return False
-    if any(m.results != identity for m in maps[len(op.inputs) :]):
-        return False
-    if any(o in values and m.results != identity for o, m in zip(op.inputs, maps, strict=False)):
-        return False
-    if any(o in values for o in op.outputs):
-        return False
-    body = op.body.block
-    if any(not unused(a) for a in body.args[len(op.inputs) :]):
-        return False
-    return can_vectorize(body) and not any(o.name == "tensor.extract" for o in body.ops)
 
 
 class _ContractionPhase:
@@ -686,6 +457,3 @@ class _ContractionPhase:
         if access.value in values:
             return values[access.value]
         return read(self.em, access, point)
-
-
-__all__ = ["Contraction", "Tiling", "VectorType", "choose_tiling", "find_contraction", "schedule_contraction"]

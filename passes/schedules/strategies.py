@@ -11,14 +11,14 @@ from xdsl.ir import Operation, SSAValue
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription
 from stepwell.ir.structured import indexing_maps, iterator_kinds
-from stepwell.passes.schedules.contraction import (
+from stepwell.passes.schedules.contraction import schedule_contraction
+from stepwell.passes.schedules.contraction_analysis import (
     Contraction,
     Tiling,
     choose_tiling,
     find_contraction,
     must_pack_a,
     must_pack_b,
-    schedule_contraction,
 )
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
