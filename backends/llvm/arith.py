@@ -124,7 +124,9 @@ def _negf(w: FunctionWriter, op: Operation) -> None:
     type_ = op.results[0].type
     if is_small_float(type_):
         row = register_type(type_)
-        sign = "-32768" if lanes_of(type_) is None else splat_literal("-32768", "i16")
+        name = scalar_type(element_type(type_))
+        bit = "-32768" if name == "i16" else "-128"
+        sign = bit if lanes_of(type_) is None else splat_literal(bit, name)
         per_row(w, op, lambda a: w.emit(f"xor {row} {a}, {sign}"))
         return
     per_row(w, op, lambda a: w.emit(f"fneg {fast_math(op)}{register_type(type_)} {a}"))
@@ -208,7 +210,15 @@ def _bitcast(w: FunctionWriter, op: Operation) -> None:
 
 def _extf(w: FunctionWriter, op: Operation) -> None:
     source, target = operand(op, 0), op.results[0].type
+    _check_formats(op, source.type, target)
     per_row(w, op, lambda a: convert_float(w, a, source.type, target))
+
+
+def _check_formats(op: Operation, *types: Attribute) -> None:
+    for type_ in types:
+        name = element_type(type_).name
+        if name.startswith("f8") and name not in soft_float.FLOAT8:
+            raise unsupported(op, f"conversions of {name} have no rule")
 
 
 def _truncf(w: FunctionWriter, op: Operation) -> None:
@@ -216,6 +226,7 @@ def _truncf(w: FunctionWriter, op: Operation) -> None:
     if isinstance(mode, IntegerAttr) and mode.value.data != 0:
         raise unsupported(op, "only rounding to nearest even is supported")
     source, target = operand(op, 0), op.results[0].type
+    _check_formats(op, source.type, target)
     per_row(w, op, lambda a: convert_float(w, a, source.type, target))
 
 

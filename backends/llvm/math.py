@@ -21,7 +21,9 @@ def _fma(w: FunctionWriter, op: Operation) -> None:
 def _absf(w: FunctionWriter, op: Operation) -> None:
     type_ = op.results[0].type
     if is_small_float(type_):
-        mask = "32767" if lanes_of(type_) is None else splat_literal("32767", "i16")
+        name = scalar_type(element_type(type_))
+        bits = "32767" if name == "i16" else "127"
+        mask = bits if lanes_of(type_) is None else splat_literal(bits, name)
         per_row(w, op, lambda a: w.emit(f"and {register_type(type_)} {a}, {mask}"))
         return
     _FABS(w, op)

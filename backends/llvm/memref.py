@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, Symbo
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.backends.llvm.control_flow import emit_loop
-from stepwell.backends.llvm.types import element_bytes, memory_type, scalar_type
+from stepwell.backends.llvm.types import SUB_BYTE, element_bytes, memory_type, scalar_type
 from stepwell.backends.llvm.writer import (
     DYNAMIC,
     Buffer,
@@ -33,13 +33,15 @@ def load_scalar(w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], suf
 def load_at(w: FunctionWriter, pointer: str, element: Attribute, suffix: str = "") -> str:
     """Load one element at an address."""
     name = w.emit(f"load {memory_type(element)}, ptr {pointer}, align {element_bytes(element)}{suffix}")
-    return w.emit(f"trunc i8 {name} to i1") if scalar_type(element) == "i1" else name
+    kind = scalar_type(element)
+    return w.emit(f"trunc i8 {name} to {kind}") if kind in SUB_BYTE else name
 
 
 def store_scalar(w: FunctionWriter, value: str, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> None:
     """Store one element."""
-    if scalar_type(buffer.element) == "i1":
-        value = w.emit(f"zext i1 {value} to i8")
+    register = scalar_type(buffer.element)
+    if register in SUB_BYTE:
+        value = w.emit(f"zext {register} {value} to i8")
     pointer = w.address(buffer, indices)
     kind, width = memory_type(buffer.element), element_bytes(buffer.element)
     w.line(f"store {kind} {value}, ptr {pointer}, align {width}{suffix}")

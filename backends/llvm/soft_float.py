@@ -7,6 +7,8 @@ NaNs stay NaNs. Narrowing `f64` goes through `f32` rounded to odd, which makes t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xdsl.dialects.builtin import BFloat16Type
 from xdsl.ir import Attribute
 
@@ -49,8 +51,10 @@ class _Rows:
 
 
 def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -> str:
-    """bf16 or f16 (as `i16`) to f32."""
+    """A small float (as an integer) to f32."""
     rows = _Rows(w, lanes)
+    if small.name in FLOAT8:
+        return _extend_f8(rows, value, FLOAT8[small.name])
     if isinstance(small, BFloat16Type):
         wide = rows.cast("zext", value, "i16", "i32")
         return rows.cast("bitcast", rows.i("shl", wide, 16), "i32", "float")
@@ -68,13 +72,81 @@ def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -
 
 
 def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -> str:
-    """f32 to bf16 or f16 (as `i16`), to nearest even."""
+    """f32 to a small float (as an integer), to nearest even."""
+    if small.name in FLOAT8:
+        return _truncate_f8(_Rows(w, lanes), value, FLOAT8[small.name])
     if isinstance(small, BFloat16Type):
         return _truncate_bf16(_Rows(w, lanes), value)
     rows = _Rows(w, lanes)
     if w.module.has_f16c:
         return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "half"), "half", "i16")
     return _truncate_f16(rows, value)
+
+
+@dataclass(frozen=True)
+class Float8:
+    """A format of 8 bits. `ieee`: has infinities; `fn`: the all-ones code is NaN; `fnuz`: minus zero's code is NaN."""
+
+    mantissa: int
+    bias: int
+    kind: str
+
+    @property
+    def largest(self) -> int:
+        """The code of the largest finite value."""
+        if self.kind == "ieee":
+            return (0x7F >> self.mantissa << self.mantissa) - 1
+        return 0x7E if self.kind == "fn" else 0x7F
+
+
+FLOAT8 = {
+    "f8E3M4": Float8(4, 3, "ieee"),
+    "f8E4M3": Float8(3, 7, "ieee"),
+    "f8E4M3B11FNUZ": Float8(3, 11, "fnuz"),
+    "f8E4M3FN": Float8(3, 7, "fn"),
+    "f8E4M3FNUZ": Float8(3, 8, "fnuz"),
+    "f8E5M2": Float8(2, 15, "ieee"),
+    "f8E5M2FNUZ": Float8(2, 16, "fnuz"),
+}
+
+
+def _extend_f8(rows: _Rows, value: str, form: Float8) -> str:
+    wide = rows.cast("zext", value, "i8", "i32")
+    magnitude = rows.i("and", wide, 0x7F)
+    sign = rows.i("shl", rows.i("and", wide, 0x80), 24)
+    moved = rows.cast("bitcast", rows.i("shl", magnitude, 23 - form.mantissa), "i32", "float")
+    scaled = rows.cast("bitcast", rows.f("fmul", moved, 2.0 ** (127 - form.bias)), "float", "i32")
+    if form.kind == "ieee":
+        special, code = rows.i("icmp ugt", magnitude, form.largest), rows.i("or", scaled, 0x7F800000)
+    else:
+        nan = rows.i("icmp eq", magnitude, 0x7F) if form.kind == "fn" else rows.i("icmp eq", wide, 0x80)
+        special, code = nan, rows.i("or", scaled, 0x7FC00000)
+    return rows.cast("bitcast", rows.i("or", rows.select(special, code, scaled), sign), "i32", "float")
+
+
+def _truncate_f8(rows: _Rows, value: str, form: Float8) -> str:
+    """As for f16: an addition rounds subnormals, an integer addition the rest; what rounds beyond the largest overflows."""
+    bits = rows.cast("bitcast", value, "float", "i32")
+    magnitude = rows.i("and", bits, 0x7FFFFFFF)
+    drop = 23 - form.mantissa
+    smallest_normal = (128 - form.bias) << 23
+    magic = (127 - form.bias + drop + 1) << 23
+    magic_float = 2.0 ** ((magic >> 23) - 127)
+    shifted = rows.f("fadd", rows.cast("bitcast", magnitude, "i32", "float"), magic_float)
+    subnormal = rows.i("sub", rows.cast("bitcast", shifted, "float", "i32"), magic)
+    odd = rows.i("and", rows.i("lshr", magnitude, drop), 1)
+    rebased = rows.i("sub", magnitude, ((127 - form.bias) << 23) - ((1 << (drop - 1)) - 1))
+    normal = rows.i("lshr", rows.i("add", rebased, odd), drop)
+    finite = rows.select(rows.i("icmp ult", magnitude, smallest_normal), subnormal, normal)
+    nan = rows.i("icmp ugt", magnitude, 0x7F800000)
+    not_a_number = {"ieee": 0x7F, "fn": 0x7F, "fnuz": 0x80}[form.kind]
+    beyond = rows.i("icmp ugt", finite, form.largest)
+    result = rows.select(beyond, form.largest + 1 if form.kind == "ieee" else not_a_number, finite)
+    result = rows.select(nan, not_a_number, result)
+    sign = rows.i("and", rows.i("lshr", bits, 24), 0x80)
+    if form.kind == "fnuz":
+        sign = rows.select(rows.i("icmp eq", result, 0), 0, sign)
+    return rows.cast("trunc", rows.i("or", result, sign), "i32", "i8")
 
 
 def _truncate_bf16(rows: _Rows, value: str) -> str:

@@ -1,8 +1,8 @@
 """LLVM types and constant literals of step-6 types.
 
-`index` is `i64`. `i1` is `i1` in registers and a byte in memory. `bf16` and `f16` are held as `i16` everywhere: their
-arithmetic is expanded before the writer, so only conversions, moves and selects touch them, and no `half` or `bfloat`
-value can tempt LLVM into a library call.
+`index` is `i64`. `i1`, `i2` and `i4` are themselves in registers and a byte in memory. Floats of 16 and 8 bits are held as
+`i16` and `i8` everywhere: their arithmetic is expanded before the writer, so only conversions, moves and selects touch them,
+and no `half` or `bfloat` value can tempt LLVM into a library call.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ from xdsl.ir import Attribute
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import UnsupportedError
 
-_INTEGER_WIDTHS = (1, 8, 16, 32, 64)
+_INTEGER_WIDTHS = (1, 2, 4, 8, 16, 32, 64)
+_FLOAT8_PREFIX = "f8E"
+
+SUB_BYTE = ("i1", "i2", "i4")
+"""Register types that take a byte in memory, upper bits zero."""
 
 
 def scalar_type(type_: Attribute) -> str:
@@ -55,16 +59,18 @@ def scalar_type(type_: Attribute) -> str:
         case _:
             if type_.name == "rt.ptr":
                 return "ptr"
+            if type_.name.startswith(_FLOAT8_PREFIX):
+                return "i8"
     raise UnsupportedError(
-        f"the LLVM writer has no register form for {type_}: element types are i1, i8 to i64, index, f16, bf16, "
-        "f32 and f64; complex and narrower types must be expanded by an earlier pass"
+        f"the LLVM writer has no register form for {type_}: element types are i1 to i64, index, 8-bit floats, "
+        "f16, bf16, f32 and f64; others must be expanded by an earlier pass"
     )
 
 
 def memory_type(element: Attribute) -> str:
-    """The type an element has in memory: as in registers, but a byte for `i1`."""
+    """The type an element has in memory: as in registers, but a byte for integers below a byte."""
     name = scalar_type(element)
-    return "i8" if name == "i1" else name
+    return "i8" if name in SUB_BYTE else name
 
 
 def element_bytes(element: Attribute) -> int:
@@ -77,14 +83,14 @@ def is_float(type_: Attribute) -> bool:
     """True for float scalars and vectors of floats."""
     if isinstance(type_, VectorType):
         type_ = type_.element_type
-    return isinstance(type_, Float32Type | Float64Type | BFloat16Type | Float16Type)
+    return isinstance(type_, Float32Type | Float64Type) or is_small_float(type_)
 
 
 def is_small_float(type_: Attribute) -> bool:
-    """True for bf16 and f16 (and vectors of them), which the writer only moves and converts."""
+    """True for floats of 16 and 8 bits (and vectors of them), which the writer only moves and converts."""
     if isinstance(type_, VectorType):
         type_ = type_.element_type
-    return isinstance(type_, BFloat16Type | Float16Type)
+    return isinstance(type_, BFloat16Type | Float16Type) or type_.name.startswith(_FLOAT8_PREFIX)
 
 
 def element_type(type_: Attribute) -> Attribute:
@@ -122,7 +128,8 @@ def float_literal(value: float, type_: str) -> str:
 
 def _small_float_bits(value: float, type_: Attribute) -> int:
     with np.errstate(all="ignore"):
-        return int(np.asarray(value, numpy_dtype(type_)).view(np.uint16))
+        data = np.asarray(value, numpy_dtype(type_))
+        return int(data.view(np.uint16 if data.itemsize == 2 else np.uint8))
 
 
 def scalar_literal(attribute: Attribute, type_: Attribute) -> str:
@@ -145,10 +152,14 @@ def scalar_literal(attribute: Attribute, type_: Attribute) -> str:
 def dense_array(value: DenseIntOrFPElementsAttr[Any], element: Attribute) -> np.ndarray[Any, np.dtype[Any]]:
     """The elements of a dense attribute as stored in memory, flat; `i1` as bytes 0/1. A splat may be one element."""
     data = value.data.data
-    if scalar_type(element) == "i1":
+    name = scalar_type(element)
+    if name == "i1":
         return (np.frombuffer(data, np.uint8) != 0).astype(np.uint8)
-    dtype = np.dtype(np.uint16) if is_small_float(element) else numpy_dtype(element)
-    return np.frombuffer(data, dtype)
+    if name in SUB_BYTE:
+        return np.frombuffer(data, np.uint8) & ((1 << int(name[1:])) - 1)
+    if is_small_float(element):
+        return np.frombuffer(data, np.uint16 if name == "i16" else np.uint8)
+    return np.frombuffer(data, numpy_dtype(element))
 
 
 def vector_literals(value: DenseIntOrFPElementsAttr[Any], type_: VectorType[Attribute]) -> list[str]:

@@ -16,6 +16,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr
 from stepwell.backends.llvm.arith import suffix_of
 from stepwell.backends.llvm.memref import load_at, nontemporal, store_scalar
 from stepwell.backends.llvm.types import (
+    SUB_BYTE,
     element_bytes,
     memory_type,
     row_type,
@@ -72,10 +73,6 @@ def and_masks(w: FunctionWriter, masks: Sequence[str | None], lanes: int) -> str
     return result
 
 
-def _contiguous(buffer: Buffer, dim: int) -> bool:
-    return buffer.strides[dim] == 1
-
-
 class RowAccess:
     """Reads and writes one row of `lanes` elements of a buffer, `stride` elements apart."""
 
@@ -92,12 +89,12 @@ class RowAccess:
         self.stored = f"<{lanes} x {self.memory}>"
 
     def _narrow(self, value: str) -> str:
-        if self.name != "i1":
+        if self.name not in SUB_BYTE:
             return value
         return self.w.emit(f"trunc {self.stored} {value} to {self.row}")
 
     def _widen(self, value: str) -> str:
-        if self.name != "i1":
+        if self.name not in SUB_BYTE:
             return value
         return self.w.emit(f"zext {self.row} {value} to {self.stored}")
 
@@ -187,15 +184,6 @@ class RowAccess:
 def _leading(shape: Sequence[int]) -> list[tuple[int, ...]]:
     """The positions of the rows of a vector of `shape`, in order."""
     return list(itertools.product(*(range(n) for n in shape[:-1])))
-
-
-def _row_indices(indices: Sequence[Index], position: Sequence[int], rank: int, w: FunctionWriter) -> list[Index]:
-    """Buffer indices of the row at `position` of a vector of rank `rank` over the buffer's last dims."""
-    first = len(indices) - rank
-    moved = list(indices)
-    for dim, step in enumerate(position):
-        moved[first + dim] = w.add(moved[first + dim], step)
-    return moved
 
 
 def load_rows(
