@@ -27,7 +27,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.dialects import kernel
@@ -133,21 +133,18 @@ class _Outliner:
             yield use
 
     def destination(self, result: SSAValue) -> _Destination:
-        op = result.owner
-        assert isinstance(op, Operation)
-        index = list(op.results).index(result)
-        value = result
+        assert isinstance(result, OpResult)
+        op, index = result.op, result.index
         while True:
             slot = destination_index(op, index)
             if slot is None:
                 # Not in destination style: the kernel copies it out at the end (bufferize sees to it).
                 return _Destination(result, op, -1, None)
             value = op.operands[slot]
-            owner = value.owner
-            if isinstance(owner, Operation) and owner in self.inside:
-                op, index = owner, list(owner.results).index(value)
+            if isinstance(value, OpResult) and value.op in self.inside:
+                op, index = value.op, value.index
                 continue
-            unused = isinstance(owner, tensor.EmptyOp) or not reads_destination(op, index)
+            unused = isinstance(value.owner, tensor.EmptyOp) or not reads_destination(op, index)
             return _Destination(result, op, slot, None if unused else value)
 
     def collect_inputs(self, op: Operation, slots: dict[tuple[Operation, int], int]) -> None:
