@@ -226,6 +226,10 @@ def _outer_product(w: FunctionWriter, op: Operation) -> None:
     w.values[result] = rows
 
 
+def _shape_of(type_: Attribute) -> tuple[int, ...]:
+    return vector_shape(type_) if isinstance(type_, VectorType) else ()
+
+
 class _Contraction:
     """The operands of a `vector.contract` by iteration point."""
 
@@ -237,7 +241,7 @@ class _Contraction:
         self.acc_value = w.values[operand(op, 2)]
         self.element = element_type(op.results[0].type)
         self.name = scalar_type(self.element)
-        self.shapes = [vector_shape(t) if isinstance(t := operand(op, i).type, VectorType) else () for i in range(3)]
+        self.shapes = [_shape_of(operand(op, i).type) for i in range(3)]
         self.extents: dict[int, int] = {}
         for dims, shape in zip(self.maps, self.shapes, strict=True):
             self.extents.update(zip(dims, shape, strict=False))
