@@ -79,6 +79,27 @@ def _require_padding(op: StableHLOOp, label: str, attr: DenseIntOrFPElementsAttr
         op.require(label, tuple(shape) == (rank, 2), lambda: f"padding has shape {list(shape)}, expected [{rank}, 2]")
 
 
+def _require_reduction(
+    op: StableHLOOp, body: Region, shape: Sequence[int], *, scalar: str, types: str, result: str
+) -> None:
+    """What reductions check of each input, init value, result and of the region; the labels name the constraints."""
+    operands = op._operands  # pyright: ignore[reportPrivateUsage]
+    count = len(operands) // 2
+    accumulators: list[Attribute] = []
+    for value, init, reduced in zip(operands[:count], operands[count:], op.results, strict=True):
+        op.require_promotable(types, value, reduced.type, "input")
+        op.require_promotable(types, init, reduced.type, "init value")
+        op.require(scalar, not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
+        op.require(
+            result,
+            shapes.compatible(_shape(reduced), shape),
+            lambda r=reduced: f"result is {r.type}, expected {list(shape)}",
+        )
+        accumulators.append(scalar_of(reduced.type))
+    # Accumulators may be wider than the inputs: the region takes and returns the results' element types.
+    op.require_region(types, body, accumulators * 2, accumulators, "body")
+
+
 def sole_combiner(region: Region) -> type[Operation] | None:
     """The class of the one commutative op that `region` applies to its two arguments and returns, if it is so."""
     block = region.blocks.first
@@ -132,21 +153,9 @@ class ReduceOp(StableHLOOp):
         """C1 to C8."""
         count = len(self._operands) // 2
         self.require("C3", 0 < count == len(self.results), lambda: f"{count} inputs, {len(self.results)} results")
-        inputs, inits = self._operands[:count], self._operands[count:]
+        inputs = self._operands[:count]
         shape = self.shape_of(shapes.reduce, [_shape(v) for v in inputs], self.dimensions.get_values())
-        accumulators: list[Attribute] = []
-        for value, init, result in zip(inputs, inits, self.results, strict=True):
-            self.require_promotable("C6", value, result.type, "input")
-            self.require_promotable("C6", init, result.type, "init value")
-            self.require("C2", not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
-            self.require(
-                "C7",
-                shapes.compatible(_shape(result), shape),
-                lambda r=result: f"result is {r.type}, expected {list(shape)}",
-            )
-            accumulators.append(scalar_of(result.type))
-        # Accumulators may be wider than the inputs: the region takes and returns the results' element types.
-        self.require_region("C6", self.body, accumulators * 2, accumulators, "body")
+        _require_reduction(self, self.body, shape, scalar="C2", types="C6", result="C7")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -323,22 +332,11 @@ class ReduceWindowOp(StableHLOOp):
         """C1 to C16."""
         count = len(self._operands) // 2
         self.require("C1", 0 < count == len(self.results), lambda: f"{count} inputs, {len(self.results)} results")
-        inputs, inits = self._operands[:count], self._operands[count:]
+        inputs = self._operands[:count]
         _require_padding(self, "C12", self.padding, len(_shape(inputs[0])))
         window = (self.window, self.strides, self.base_dilation, self.window_dilation, self.pads)
         shape = self.shape_of(shapes.reduce_window, [_shape(v) for v in inputs], *window)
-        accumulators: list[Attribute] = []
-        for value, init, result in zip(inputs, inits, self.results, strict=True):
-            self.require_promotable("C13", value, result.type, "input")
-            self.require_promotable("C13", init, result.type, "init value")
-            self.require("C3", not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
-            self.require(
-                "C15",
-                shapes.compatible(_shape(result), shape),
-                lambda r=result: f"result is {r.type}, expected {list(shape)}",
-            )
-            accumulators.append(scalar_of(result.type))
-        self.require_region("C13", self.body, accumulators * 2, accumulators, "body")
+        _require_reduction(self, self.body, shape, scalar="C3", types="C13", result="C15")
 
 
 @irdl_op_definition
