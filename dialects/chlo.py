@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
-from xdsl.dialects.builtin import BoolAttr, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, i1, i32
-from xdsl.interfaces import HasFolderInterface
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, TensorType, i1, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
-from xdsl.traits import Commutative, ConstantLike, Pure
+from xdsl.traits import Commutative, Pure
 
 from stepwell.dialects.stablehlo.base import (
     FLOAT,
@@ -31,6 +30,7 @@ from stepwell.dialects.stablehlo.base import (
     print_operands,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.data_movement import DenseConstantOp
 from stepwell.dialects.stablehlo.missing import CHLO
 from stepwell.ir.context import PartialDialect
 
@@ -392,46 +392,10 @@ class TopKOp(StableHLOOp):
 
 
 @irdl_op_definition
-class ConstantOp(StableHLOOp, HasFolderInterface):
+class ConstantOp(DenseConstantOp):
     """A constant tensor. C1: the value has the result's type."""
 
     name = "chlo.constant"
-    ELIDED: ClassVar = ("value",)
-
-    value = prop_def(DenseIntOrFPElementsAttr)
-    output = result_def(TensorType)
-
-    traits = traits_def(Pure(), ConstantLike())
-
-    def __init__(self, value: DenseIntOrFPElementsAttr[Any]):
-        """The result has the value's type."""
-        super().__init__(result_types=[value.type], properties={"value": value})
-
-    def verify_(self) -> None:
-        """C1."""
-        type_ = self.value.type
-        self.require("C1", type_ == self.output.type, lambda: f"value has type {type_}, output {self.output.type}")
-
-    def fold(self) -> Sequence[SSAValue | Attribute] | None:
-        """Itself."""
-        return (self.value,)
-
-    @classmethod
-    def parse(cls, parser: Parser) -> Self:
-        """`dense<...> : type`."""
-        properties: dict[str, Attribute] = {}
-        attributes = parse_attr_dict(parser, cls, properties)
-        start = parser.pos
-        value = parser.parse_attribute()
-        if not isinstance(value, DenseIntOrFPElementsAttr):
-            parser.raise_error("expected a dense constant", start, parser.pos)
-        return build(cls, parser, start, [], ([], [value.type]), {"value": value, **properties}, attributes)
-
-    def print(self, printer: Printer) -> None:
-        """`dense<...> : type`."""
-        print_attr_dict(printer, self)
-        printer.print_string(" ")
-        printer.print_attribute(self.value)
 
 
 @irdl_op_definition

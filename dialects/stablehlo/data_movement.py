@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
@@ -50,14 +51,9 @@ def _result(operand: SSAValue, shape: Sequence[int]) -> AnyTensor:
     return tensor_of(_element(operand), shape)
 
 
-@irdl_op_definition
-class ConstantOp(StableHLOOp, HasFolderInterface):
-    """A constant tensor. C1: the value has the result's type.
+class DenseConstantOp(StableHLOOp, HasFolderInterface, ABC):
+    """A constant tensor, `value : type` in the text."""
 
-    Example: `%c = stablehlo.constant dense<[1, 2]> : tensor<2xi32>`.
-    """
-
-    name = "stablehlo.constant"
     ELIDED: ClassVar = ("value",)
 
     value = prop_def()
@@ -95,6 +91,16 @@ class ConstantOp(StableHLOOp, HasFolderInterface):
         print_attr_dict(printer, self)
         printer.print_string(" ")
         printer.print_attribute(self.value)
+
+
+@irdl_op_definition
+class ConstantOp(DenseConstantOp):
+    """A constant tensor. C1: the value has the result's type.
+
+    Example: `%c = stablehlo.constant dense<[1, 2]> : tensor<2xi32>`.
+    """
+
+    name = "stablehlo.constant"
 
 
 @irdl_op_definition
