@@ -38,6 +38,7 @@ from stepwell.backends.llvm.types import (
     dense_array,
     element_bytes,
     memory_type,
+    quoted,
     scalar_type,
 )
 from stepwell.backends.llvm.writer import (
@@ -112,12 +113,6 @@ class LlvmModule(ModuleContext):
             parts.append("!0 = !{i32 1}")
         parts += self.metadata
         return "\n".join(parts) + "\n"
-
-
-def quoted(name: str) -> str:
-    """An LLVM identifier, quoted when it needs it."""
-    plain = name.replace("_", "a").replace(".", "a").replace("$", "a").isalnum()
-    return name if plain and not name[0].isdigit() and name.isascii() else '"' + name.replace('"', "\\22") + '"'
 
 
 def is_entry(op: func.FuncOp) -> bool:

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, SymbolRefAttr, Vector
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.backends.llvm.control_flow import counted_loop
-from stepwell.backends.llvm.types import row_type, scalar_type
+from stepwell.backends.llvm.types import quoted, row_type, scalar_type
 from stepwell.backends.llvm.writer import (
     Buffer,
     Emitter,
@@ -113,7 +113,7 @@ def _parallel_for(w: FunctionWriter, op: Operation) -> None:
     _write_trampoline(w, symbol, captures)
     context = _pack(w, list(captures.types.items()))
     w.module.declare(PARALLEL_FOR, f"declare void @{PARALLEL_FOR}(ptr, ptr, i64, i64)")
-    w.line(f"call void @{PARALLEL_FOR}(ptr @{symbol}, ptr {context}, i64 {total}, i64 {grain.value.data})")
+    w.line(f"call void @{PARALLEL_FOR}(ptr @{quoted(symbol)}, ptr {context}, i64 {total}, i64 {grain.value.data})")
 
 
 def _struct(types: Iterable[str]) -> str:
@@ -135,13 +135,13 @@ def _pack(w: FunctionWriter, captured: list[tuple[str, str]]) -> str:
 def _write_trampoline(w: FunctionWriter, symbol: str, captures: _Captures) -> None:
     types = list(captures.types.values())
     struct = _struct(types)
-    lines = [f"define internal void @{symbol}(ptr %ctx, i64 %begin, i64 %end, i64 %worker) #0 {{", "entry:"]
+    lines = [f"define internal void @{quoted(symbol)}(ptr %ctx, i64 %begin, i64 %end, i64 %worker) #0 {{", "entry:"]
     for position, type_ in enumerate(types):
         lines.append(f"  %p{position} = getelementptr inbounds {struct}, ptr %ctx, i32 0, i32 {position}")
         lines.append(f"  %c{position} = load {type_}, ptr %p{position}")
     arguments = [f"{type_} %c{i}" for i, type_ in enumerate(types)]
     arguments += ["i64 %begin", "i64 %end", "i64 %worker"]
-    lines += [f"  call void @{symbol}.loop({', '.join(arguments)})", "  ret void", "}"]
+    lines += [f"  call void @{quoted(f'{symbol}.loop')}({', '.join(arguments)})", "  ret void", "}"]
     w.module.functions.append("\n".join(lines))
 
 
@@ -163,7 +163,7 @@ def _write_loop(w: FunctionWriter, op: Operation, symbol: str, free: list[SSAVal
 
     counted_loop(inner, "i64", "%begin", "%end", 1, [], body)
     inner.line("ret void")
-    head = f"define internal void @{symbol}.loop({', '.join(parameters)}) #1 {{"
+    head = f"define internal void @{quoted(f'{symbol}.loop')}({', '.join(parameters)}) #1 {{"
     w.module.functions.append(inner.text(head))
 
 

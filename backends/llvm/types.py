@@ -189,3 +189,9 @@ def _element_literal(value: Any, name: str) -> str:
 def constant_bytes_literal(data: bytes) -> str:
     """`c"..."` of raw bytes, quick also for megabytes."""
     return 'c"\\' + data.hex("\\") + '"' if data else 'c""'
+
+
+def quoted(name: str) -> str:
+    """An LLVM identifier, quoted when it needs it."""
+    plain = name.replace("_", "a").replace(".", "a").replace("$", "a").isalnum()
+    return name if plain and not name[0].isdigit() and name.isascii() else '"' + name.replace('"', "\\22") + '"'

@@ -154,3 +154,25 @@ def test_constants_of_zeros_take_no_room():
       func.return
     }"""
     assert len(compile_llvm(kernel_text(text, "avx2"), target_for("avx2"))) < 4096
+
+
+def test_odd_symbols_and_unroll_hints():
+    text = """
+    kernel.func @"odd name-1"(%x: memref<64x8xf32>) attributes {access = ["readwrite"]} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c8 = arith.constant 8 : index
+      rt.parallel_for (%i) = 0 to 64 grain 1 {
+        scf.for %j = %c0 to %c8 step %c1 {
+          %v = vector.load %x[%i, %j] : memref<64x8xf32>, vector<1xf32>
+          %w = arith.addf %v, %v : vector<1xf32>
+          vector.store %w, %x[%i, %j] : memref<64x8xf32>, vector<1xf32>
+        } {unroll = 4 : i64}
+      }
+      kernel.return
+    }"""
+    written = kernel_text(text, "avx2")
+    assert 'define internal void @"odd name-1.body.1.loop"' in written
+    assert '!{!"llvm.loop.unroll.count", i32 4}' in written
+    assert undefined_symbols(compile_llvm(written, target_for("avx2"))) == ["stepwell_parallel_for"]
+    assert len(re.findall(r"vaddss", emit_asm(written, target_for("avx2")))) == 4
