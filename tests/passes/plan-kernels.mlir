@@ -1,4 +1,5 @@
 // RUN: stepwell-opt %s --plan-kernels --split-input-file | filecheck %s
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(plan-kernels{fuse=false})' --split-input-file | filecheck %s --check-prefix=APART
 
 // Reductions and maps over the same rows: one kernel. The fills belong to whoever starts from them.
 
@@ -147,6 +148,14 @@ func.func @comes_back(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
 // -----
 
 // Maps that pass values point by point make one kernel; a gather from the result does not join.
+
+// APART-LABEL: func.func @maps
+// APART: kernel.group = 0 : i64, kernel.kind = "map", kernel.reason = "one op"
+// APART: math.exp
+// APART: kernel.group = 1 : i64, kernel.kind = "map", kernel.reason = "one op"
+// APART: math.tanh
+// APART: kernel.group = 2 : i64
+// APART: tensor.extract
 
 // CHECK-LABEL: func.func @maps
 // CHECK: kernel.group = 0 : i64, kernel.kind = "map"
