@@ -64,13 +64,10 @@ def is_elementwise(op: linalg.GenericOp) -> bool:
 def is_movement(op: linalg.GenericOp) -> bool:
     """Whether an elementwise generic only moves data: it yields one of its inputs."""
     terminator = op.body.block.last_op
-    return (
-        terminator is op.body.block.first_op
-        and terminator is not None
-        and len(terminator.operands) == 1
-        and isinstance(terminator.operands[0], BlockArgument)
-        and terminator.operands[0].index < len(op.inputs)
-    )
+    if terminator is None or terminator is not op.body.block.first_op or len(terminator.operands) != 1:
+        return False
+    (moved,) = terminator.operands
+    return isinstance(moved, BlockArgument) and moved.index < len(op.inputs)
 
 
 def is_sum_of_products(op: linalg.GenericOp) -> bool:
