@@ -30,6 +30,7 @@ from stepwell.passes.fusion.merge import merge_siblings
 from stepwell.passes.fusion.permute import permute_outputs
 from stepwell.passes.fusion.reshape import replace_by_reshape
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
+from stepwell.passes.fusion.sink_reshapes import sink_reshapes
 from stepwell.passes.fusion.unit_dims import drop_unit_reductions
 
 REMARKS = "kernel.remarks"
@@ -51,9 +52,12 @@ class FuseElementwisePass(Pass):
         for block in host_blocks(op):
             drop_unit_reductions(block)
             _fold_producers(block)
+            if sink_reshapes(block):
+                _fold_producers(block)
             permute_outputs(block)
             if self.siblings:
                 merge_siblings(block)
+            _drop_dead(block)
 
 
 def _fold_producers(block: Block) -> None:
@@ -64,10 +68,10 @@ def _fold_producers(block: Block) -> None:
             op.attributes[REMARKS] = ArrayAttr([StringAttr(r) for r in root.remarks])
         if op is not root.op:
             Rewriter.erase_op(root.op)
-    _drop_dead(block)
     for op in list(block.ops):
         if isinstance(op, linalg.GenericOp):
             replace_by_reshape(op)
+    _drop_dead(block)
 
 
 _DROPPED = (

@@ -170,3 +170,77 @@ func.func @unit(%x: tensor<4x1xf32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   func.return %1 : tensor<4xf32>
 }
+
+// -----
+
+// The map behind an expand_shape runs over the collapsed space, where it reads the product point by point; the collapse_shape
+// after it then undoes nothing.
+
+// CHECK-LABEL: func.func @expand_sinks
+// CHECK: %[[M:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]}
+// CHECK-NOT: tensor.expand_shape
+// CHECK: %[[T:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>]{{.*}} ins(%[[M]], %{{.*}} : tensor<6x4xf32>, tensor<4xf32>)
+// CHECK: func.return %[[T]] : tensor<6x4xf32>
+func.func @expand_sinks(%x: tensor<6x8xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>) -> tensor<6x4xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x4xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<6x4xf32>) -> tensor<6x4xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<6x8xf32>, tensor<8x4xf32>) outs(%i : tensor<6x4xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %m = arith.mulf %a, %c : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<6x4xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2]] output_shape [2, 3, 4] : tensor<6x4xf32> into tensor<2x3x4xf32>
+  %f = tensor.empty() : tensor<2x3x4xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%1, %b : tensor<2x3x4xf32>, tensor<4xf32>) outs(%f : tensor<2x3x4xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x4xf32>
+  %3 = tensor.collapse_shape %2 [[0, 1], [2]] : tensor<2x3x4xf32> into tensor<6x4xf32>
+  func.return %3 : tensor<6x4xf32>
+}
+
+// -----
+
+// A transposed value is collapsed: its reader runs over the expanded space and takes it in.
+
+// CHECK-LABEL: func.func @collapse_sinks
+// CHECK-SAME: %[[X:[^:]+]]: tensor<2x4x3xf32>, %[[Y:[^:]+]]: tensor<6x4xf32>
+// CHECK: %[[V:.*]] = tensor.expand_shape %[[Y]]
+// CHECK: %[[R:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>]{{.*}} ins(%[[X]], %[[V]] :
+// CHECK-NOT: linalg.generic
+// CHECK: tensor.collapse_shape %[[R]]
+func.func @collapse_sinks(%x: tensor<2x4x3xf32>, %y: tensor<6x4xf32>) -> tensor<6x4xf32> {
+  %e = tensor.empty() : tensor<2x3x4xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<2x4x3xf32>) outs(%e : tensor<2x3x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.tanh %a : f32
+    linalg.yield %r : f32
+  } -> tensor<2x3x4xf32>
+  %1 = tensor.collapse_shape %0 [[0, 1], [2]] : tensor<2x3x4xf32> into tensor<6x4xf32>
+  %f = tensor.empty() : tensor<6x4xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%1, %y : tensor<6x4xf32>, tensor<6x4xf32>) outs(%f : tensor<6x4xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<6x4xf32>
+  func.return %2 : tensor<6x4xf32>
+}
+
+// -----
+
+// Copies that only add or drop dims of extent one are reshapes.
+
+// CHECK-LABEL: func.func @unit_copy
+// CHECK-NEXT: %[[R:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0 : i64, 1 : i64]] output_shape [1, 4] : tensor<4xf32> into tensor<1x4xf32>
+// CHECK-NEXT: func.return %[[R]]
+func.func @unit_copy(%x: tensor<4xf32>) -> tensor<1x4xf32> {
+  %e = tensor.empty() : tensor<1x4xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<1x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<1x4xf32>
+  func.return %0 : tensor<1x4xf32>
+}
