@@ -31,7 +31,7 @@ def main() -> None:
     numpy, stepwell = cpu_seconds([*python, "import numpy"]), cpu_seconds([*python, "import numpy, stepwell"])
     opt = str(Path(sys.executable).parent / "stepwell-opt")
     print(f"import numpy                {numpy:.3f} s")
-    print(f"import numpy, stepwell      {stepwell:.3f} s  (+{stepwell - numpy:.3f}; at most 0.1)")
+    print(f"import numpy, stepwell      {stepwell:.3f} s  ({stepwell - numpy:+.3f}; at most 0.1)")
     print(f"stepwell-opt, empty module  {cpu_seconds([opt, '-']):.3f} s  (at most 0.7)")
 
 
