@@ -83,8 +83,9 @@ _KEPT_ON_SMALL_FLOATS = (
 
 
 def is_small_float(type_: Attribute) -> bool:
-    """True for bf16 and f16, and vectors of them."""
-    return isinstance(get_element_type_or_self(type_), BFloat16Type | Float16Type)
+    """True for bf16, f16 and the 8-bit floats, and vectors of them."""
+    element = get_element_type_or_self(type_)
+    return isinstance(element, BFloat16Type | Float16Type) or element.name.startswith("f8E")
 
 
 def has_fma(op: Operation) -> bool:
