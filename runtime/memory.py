@@ -136,6 +136,6 @@ def pooled_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tup
     """(a NumPy array over a pooled block of `size` bytes, its address)."""
     block = POOL.take(size)
     # bfloat16 and friends are void to the array interface: an unsigned view of equal width carries them.
-    native = dtype.kind in "biufc"
+    native = dtype.isbuiltin == 1
     array = np.asarray(_Owner(block, shape, dtype.str if native else f"<u{dtype.itemsize}"))
     return (array if native else array.view(dtype)), block.address

@@ -103,6 +103,22 @@ def test_zero_dimensional_empty_small_float_bool_and_unsigned_arrays():
     assert run(unary.format("2xui32", "maximum", ", %x"), big).tolist() == big.tolist()
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("f8E4M3FN", "float8_e4m3fn"), ("f8E5M2", "float8_e5m2"), ("f16", "float16")])
+def test_small_floats_round_after_every_op_as_the_interpreter_does(name, dtype):
+    dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    text = f"""func.func public @main(%x: tensor<37x{name}>, %y: tensor<37x{name}>) -> tensor<37x{name}> {{
+  %0 = stablehlo.add %x, %y : tensor<37x{name}>
+  %1 = stablehlo.multiply %0, %0 : tensor<37x{name}>
+  %2 = stablehlo.tanh %1 : tensor<37x{name}>
+  return %2 : tensor<37x{name}>
+}}"""
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal(37).astype(dtype) for _ in range(2))
+    got, want = (stepwell.compile(text, target=t)(x, y)[0] for t in ("cpu", "interpreter"))
+    assert got.dtype == dtype
+    assert np.array_equal(got.astype(np.float32), want.astype(np.float32))
+
+
 def test_preallocated_results(add):
     out = np.empty((2, 3), np.float32)
     (result,) = add(X, Y, out=[out])
