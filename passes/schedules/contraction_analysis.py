@@ -92,6 +92,8 @@ def find_contraction(op: Operation) -> Contraction | str:
     last = maps[2].results[-1]
     assert isinstance(last, AffineDimExpr)
     kinds = iterator_kinds(op)
+    if all(kind == "parallel" for kind in kinds):
+        return "nothing is summed: an outer product"
     used = [[uses_dim(m.results, d) for m in maps] for d in range(len(kinds))]
     for d, (kind, flags) in enumerate(zip(kinds, used, strict=True)):
         expected = [True, True, False] if kind != "parallel" else [flags[0], flags[1], True]

@@ -514,7 +514,7 @@ class SpaceEmitter:
             ).results[0]
         if output.original in self.targets:
             self._store(output, value, point)
-        if not is_vector(value):
+        if not is_vector(value) and not self.plan.outer:
             self.scalars[output.original] = value
 
     def _combine_lanes(self, output: Output, value: SSAValue) -> SSAValue:

@@ -1,0 +1,42 @@
+"""Small programs that random ones or the conformance suite once found wrong, at every level against the interpreter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import stepwell
+from stepwell.backends.target import host_target
+
+ORDER = ["scalar", "sse4.2", "avx2", "avx512"]
+LEVELS = [level for level in ("sse4.2", "avx2", "avx512") if ORDER.index(level) <= ORDER.index(host_target().level)]
+
+PROGRAMS = {
+    "a dot without contracting dims is no sum to tile": """
+      func.func @main(%a: tensor<17x9xf32>, %b: tensor<33xf32>) -> tensor<17x9x33xf32> {
+        %r = stablehlo.dot_general %a, %b, contracting_dims = [] x [] : (tensor<17x9xf32>, tensor<33xf32>) -> tensor<17x9x33xf32>
+        return %r : tensor<17x9x33xf32>
+      }""",
+    "a row's reductions to several numbers are kept in memory, one each": """
+      func.func @main(%a: tensor<31x1x2xi8>, %i: tensor<i8>) -> tensor<1x2xi8> {
+        %m = stablehlo.reduce(%a init: %i) applies stablehlo.maximum across dimensions = [0] : (tensor<31x1x2xi8>, tensor<i8>) -> tensor<1x2xi8>
+        %r = stablehlo.reverse %m, dims = [1] : tensor<1x2xi8>
+        return %r : tensor<1x2xi8>
+      }""",
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_found(name, level):
+    text = PROGRAMS[name]
+    reference = stepwell.compile(text, target="interpreter")
+    rng = np.random.default_rng(0)
+    inputs = []
+    for kind in reference.signature.inputs:
+        values = rng.standard_normal(kind.shape) * 3 if kind.dtype.kind == "f" else rng.integers(-100, 100, kind.shape)
+        inputs.append(values.astype(kind.dtype))
+    for opt_level in (0, 2):
+        results = stepwell.compile(text, simd=level, opt_level=opt_level, verify_each=True)(*inputs)
+        for got, want in zip(results, reference(*inputs), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-6)
