@@ -103,7 +103,9 @@ def test_zero_dimensional_empty_small_float_bool_and_unsigned_arrays():
     assert run(unary.format("2xui32", "maximum", ", %x"), big).tolist() == big.tolist()
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("f8E4M3FN", "float8_e4m3fn"), ("f8E5M2", "float8_e5m2"), ("f16", "float16")])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("f8E4M3FN", "float8_e4m3fn"), ("f8E5M2", "float8_e5m2"), ("f16", "float16")]
+)
 def test_small_floats_round_after_every_op_as_the_interpreter_does(name, dtype):
     dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
     text = f"""func.func public @main(%x: tensor<37x{name}>, %y: tensor<37x{name}>) -> tensor<37x{name}> {{

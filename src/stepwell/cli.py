@@ -35,7 +35,7 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--entry", default="main", help="the function to run (default: main)")
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
-    parser.add_argument("--verify-each", action="store_true", help="run the verifier after every step")
+    parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
 
 
 def build_parser() -> argparse.ArgumentParser:
