@@ -233,3 +233,24 @@ def _seconds() -> float:
     run("-", text="")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_form_that_loses_something_fails_the_round_trip(monkeypatch, capsys, tmp_path: Path):
+    from xdsl.dialects.tensor import EmptyOp
+    from xdsl.printer import Printer
+
+    from stepwell.dialects import tensor as _ours  # noqa: F401  (replaces EmptyOp.print; undone after it)
+    from stepwell.opt import main
+
+    def print_without_attributes(self: EmptyOp, printer: Printer) -> None:
+        printer.print_string("() : ")
+        printer.print_attribute(self.tensor.type)
+
+    program = tmp_path / "program.mlir"
+    program.write_text("%0 = tensor.empty() {kept} : tensor<4xf32>\n")
+    assert main([str(program), "--verify-roundtrip"]) == 0
+    monkeypatch.setattr(EmptyOp, "print", print_without_attributes)
+    assert main([str(program), "--verify-roundtrip"]) == 1
+    error = capsys.readouterr().err
+    assert "the custom form does not read back as the same IR" in error
+    assert "kept" in error
