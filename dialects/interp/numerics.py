@@ -61,10 +61,22 @@ def widen(x: Array) -> Array:
 
 
 def round_to(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Doubles rounded once to `dtype` (ml_dtypes goes through float: rounding that to odd makes the second step exact)."""
+    """Doubles or integers rounded once to `dtype` (ml_dtypes goes through float: rounding that to odd makes the second exact)."""
+    if dtype.kind == "V" and is_integer(x.dtype):
+        x = _to_double_odd(x)
     if dtype.kind == "V" and x.dtype == np.float64:
         x = _to_float_odd(x)
     return np.asarray(x).astype(dtype)
+
+
+def _to_double_odd(x: Array) -> Array:
+    """Integers as doubles; beyond 53 bits their low bits become a sticky bit for the next rounding."""
+    if bit_width(x.dtype) < 64:
+        return x.astype(np.float64)
+    low = x & np.asarray(0xFFF, x.dtype)
+    sticky = np.where(low != 0, np.asarray(0x800, x.dtype), np.asarray(0, x.dtype))
+    small = (x < 1 << 52) & (x > -(1 << 52)) if x.dtype.kind == "i" else x < 1 << 52
+    return np.where(small, x, (x - low) | sticky).astype(np.float64)
 
 
 def _to_float_odd(x: Array) -> Array:
@@ -286,19 +298,10 @@ def convert(x: Array, dtype: np.dtype[Any]) -> Array:
     if is_integer(dtype):
         return _float_to_integer(x, dtype) if is_float(source) else wrap(x, dtype)
     if is_integer(source) and dtype.kind == "V":
-        return _integer_to_small_float(x, dtype)
+        return round_to(x, dtype)
     if source == np.float64:
         return round_to(x, dtype)
     return x.astype(dtype)
-
-
-def _integer_to_small_float(x: Array, dtype: np.dtype[Any]) -> Array:
-    """One rounding: integers beyond 53 bits are first rounded to odd (their low bits become a sticky bit)."""
-    if bit_width(x.dtype) < 64:
-        return round_to(x.astype(np.float64), dtype)
-    low = x & np.asarray(0xFFF, x.dtype)
-    sticky = np.where(low != 0, np.asarray(0x800, x.dtype), np.asarray(0, x.dtype))
-    return round_to(((x - low) | sticky).astype(np.float64), dtype)
 
 
 def _float_to_integer(x: Array, dtype: np.dtype[Any]) -> Array:

@@ -39,7 +39,9 @@ LARGEST = {"f32": 3e38, "f64": 1e308, "bf16": 3e38, "f16": 6e4}
 FLOATS = tuple(EPSILON)
 WIDTH = {"i32": 32, "ui32": 32, "f32": 32, "i64": 64, "f64": 64, "i8": 8, "ui8": 8, "bf16": 16, "f16": 16}
 EXTENTS = (0, 1, 1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 33)
+LARGE = (33, 64, 65, 96, 100, 127, 130, 256, 259)
 MAX_ELEMENTS = 3000
+MAX_LARGE = 120_000
 ULPS = 8  # twice the largest bound in docs/floating-point.md, for two implementations
 
 
@@ -69,6 +71,11 @@ class Value:
 
 def tensor(shape: Sequence[int], dtype: str) -> str:
     return f"tensor<{''.join(f'{n}x' for n in shape)}{dtype}>"
+
+
+def summed(count: int) -> float:
+    """By how many roundings of the sum of the magnitudes two orders of summing may differ."""
+    return min(count + 2, 8 + 4 * math.sqrt(count))
 
 
 @dataclass
@@ -101,6 +108,8 @@ class Generator:
     inputs: list[np.ndarray] = field(default_factory=list)
     count: int = 0
     depth: int = 0
+    limit: int = MAX_ELEMENTS
+    """Elements of the largest value: some programs are large enough for several tasks and for tiles."""
 
     # Making values.
 
@@ -121,10 +130,14 @@ class Generator:
 
     def shape(self, rank: int | None = None) -> tuple[int, ...]:
         rank = self.rng.choice((0, 1, 1, 2, 2, 2, 3, 4)) if rank is None else rank
-        shape = [self.rng.choice(EXTENTS) for _ in range(rank)]
-        while prod(shape) > MAX_ELEMENTS:
+        shape = self.extents(rank)
+        while prod(shape) > self.limit:
             shape[self.rng.randrange(rank)] = self.rng.choice((1, 2, 3))
         return tuple(shape)
+
+    def extents(self, count: int) -> list[int]:
+        large = self.limit > MAX_ELEMENTS
+        return [self.rng.choice(LARGE if large and self.rng.random() < 0.6 else EXTENTS) for _ in range(count)]
 
     def dtype(self) -> str:
         return self.rng.choice(("f32",) * 5 + ("f64", "bf16", "f16", "i32", "i32", "i64", "i8", "ui8", "ui32", "i1"))
@@ -269,6 +282,7 @@ class Generator:
             (1, self.argmax),
             (1, self.reduce_window),
             (4, self.dot_general),
+            (1, self.convolution),
             (1, self.sort),
         ]
         if self.depth < 2:
@@ -437,7 +451,7 @@ class Generator:
         shape = [self.rng.choice((1, 2, 3, 7, 8, 17)) for _ in range(rank)]
         for extent, dim in zip(a.shape, dims, strict=True):
             shape[dim] = self.rng.choice((1, 5, 16)) if extent == 1 else extent
-        if prod(shape) <= MAX_ELEMENTS:
+        if prod(shape) <= self.limit:
             out = tensor(shape, a.dtype)
             self.define(f"stablehlo.broadcast_in_dim {a.name}, dims = {dims} : ({a.type}) -> {out}", shape, a.dtype, a)
 
@@ -503,7 +517,7 @@ class Generator:
             high.append(self.rng.choice((0, 0, 1, 2, -1)))
             interior.append(self.rng.choice((0, 0, 0, 1, 2)))
             shape.append(low[-1] + high[-1] + extent + max(extent - 1, 0) * interior[-1])
-        if prod(shape) > MAX_ELEMENTS or any(n < 0 for n in shape):
+        if prod(shape) > self.limit or any(n < 0 for n in shape):
             return
         text = f"stablehlo.pad {a.name}, {value.name}, low = {low}, high = {high}, interior = {interior}"
         out = tensor(shape, a.dtype)
@@ -560,7 +574,7 @@ class Generator:
 
     def scatter(self) -> None:
         """Updates at indices, some out of range, some equal; the regions are exact in any order or given exact integers."""
-        a = self.any(lambda v: 0 < len(v.shape) < 4, exact=True)
+        a = self.any(lambda v: 0 < len(v.shape) < 4 and prod(v.shape) <= MAX_ELEMENTS, exact=True)
         rank = len(a.shape)
         mapped = self.rng.sample(range(rank), self.rng.randint(1, rank))
         inserted = sorted(d for d in range(rank) if self.rng.random() < 0.6)
@@ -613,7 +627,7 @@ class Generator:
                 a = self.of(a.shape, a.dtype, bounded=True)
             a, init = self.smooth(a), self.of((), a.dtype, exact=True, bounded=True)
             bound = count * max(a.bound, init.bound)
-            facts = {"bound": bound, "error": count * a.error + count * EPSILON[a.dtype] * bound}
+            facts = {"bound": bound, "error": count * a.error + summed(count) * EPSILON[a.dtype] * bound}
             if bound > LARGEST[a.dtype] / 1e3:
                 return
         elif not a.integer:
@@ -627,7 +641,12 @@ class Generator:
     def argmax(self) -> None:
         """A reduction of two operands: the largest value's first index."""
         a = self.any(
-            lambda v: len(v.shape) > 0 and v.dtype in ("f32", "f64", "i32", "i8") and (v.integer or v.bound < inf),
+            lambda v: (
+                prod(v.shape) <= MAX_ELEMENTS
+                and len(v.shape) > 0
+                and v.dtype in ("f32", "f64", "i32", "i8")
+                and (v.integer or v.bound < inf)
+            ),
             exact=True,
         )
         dim = self.rng.randrange(len(a.shape))
@@ -656,7 +675,7 @@ class Generator:
         self.scope.append(Value(f"{name}#1", tuple(shape), "i32"))
 
     def reduce_window(self) -> None:
-        a = self.any(lambda v: 0 < len(v.shape) < 4 and v.dtype != "i1")
+        a = self.any(lambda v: prod(v.shape) <= MAX_ELEMENTS and 0 < len(v.shape) < 4 and v.dtype != "i1")
         op = self.rng.choice(("maximum", "minimum", "add" if a.integer else "maximum"))
         init = self.of((), a.dtype)
         window, strides, dilations, padding, shape = [], [], [], [], []
@@ -684,15 +703,10 @@ class Generator:
 
     def dot_general(self) -> None:
         dtype = self.rng.choice(("f32", "f32", "f32", "f64", "bf16", "f16", "i32", "i8", "ui8"))
-        batch, free_a, free_b, inner = (
-            [self.rng.choice(EXTENTS) for _ in range(n)] for n in self.rng.choices((0, 1, 1, 2), k=4)
-        )
+        batch, free_a, free_b, inner = (self.extents(n) for n in self.rng.choices((0, 1, 1, 2), k=4))
         if self.rng.random() < 0.6:
             batch = []
-        if (
-            max(prod(batch + free_a + free_b), prod(batch + free_a + inner), prod(batch + free_b + inner))
-            > MAX_ELEMENTS
-        ):
+        if max(prod(batch + free_a + free_b), prod(batch + free_a + inner), prod(batch + free_b + inner)) > self.limit:
             return
         sides, numbers = [], {}
         for side, free in (("lhs", free_a), ("rhs", free_b)):
@@ -716,7 +730,7 @@ class Generator:
             error = prod(inner) * (a.error * b.bound + b.error * a.bound + a.error * b.error)
             facts = {
                 "bound": bound,
-                "error": error + (prod(inner) + 2) * 2 * EPSILON["f32" if result != "f64" else "f64"] * bound,
+                "error": error + 2 * summed(prod(inner)) * EPSILON["f32" if result != "f64" else "f64"] * bound,
             }
             if result in ("bf16", "f16"):
                 facts["error"] += 2 * EPSILON[result] * bound
@@ -731,8 +745,61 @@ class Generator:
             **facts,
         )
 
+    def convolution(self) -> None:
+        """One or two spatial dims, random layouts, padding, dilations and groups."""
+        dtype = self.rng.choice(("f32", "f32", "f64", "bf16", "i32", "i8"))
+        spatial, groups = self.rng.randint(1, 2), self.rng.choice((1, 1, 2))
+        batch, features, outputs = self.rng.randint(1, 3), self.rng.randint(1, 4), self.rng.randint(1, 9)
+        sizes = [self.rng.randint(1, 17) for _ in range(spatial)]
+        window = [self.rng.randint(1, 3) for _ in range(spatial)]
+        strides, base, dilations = ([self.rng.choice((1, 1, 2)) for _ in range(spatial)] for _ in range(3))
+        padding = [[self.rng.randint(0, 2), self.rng.randint(0, 2)] for _ in range(spatial)]
+        out = []
+        for d in range(spatial):
+            room = (sizes[d] - 1) * base[d] + 1 + sum(padding[d]) - ((window[d] - 1) * dilations[d] + 1)
+            out.append(0 if room < 0 else room // strides[d] + 1)
+        layouts, shapes = [], []
+        for names, extents in (
+            ("bf", [batch, features * groups, *sizes]),
+            ("io", [features, outputs * groups, *window]),
+            ("bf", [batch, outputs * groups, *out]),
+        ):
+            labels = [*names, *map(str, range(spatial))]
+            order = self.rng.sample(range(spatial + 2), spatial + 2)
+            layouts.append(f"[{', '.join(labels[i] for i in order)}]")
+            shapes.append([extents[i] for i in order])
+        a, b = (self.smooth(self.of(shape, dtype, bounded=dtype in FLOATS)) for shape in shapes[:2])
+        result = "i32" if dtype == "i8" else dtype
+        facts: dict[str, float] = {}
+        if dtype in FLOATS:
+            count = features * prod(window)
+            bound = count * a.bound * b.bound
+            facts = {"bound": bound, "error": count * (a.error * b.bound + b.error * a.bound + a.error * b.error)}
+            facts["error"] += (
+                2 * summed(count) * EPSILON["f64" if dtype == "f64" else "f32"] * bound + 2 * EPSILON[dtype] * bound
+            )
+            if bound > LARGEST[dtype] / 1e3:
+                return
+        attributes = f"{{batch_group_count = 1 : i64, feature_group_count = {groups} : i64}}"
+        self.define(
+            f"stablehlo.convolution({a.name}, {b.name}) dim_numbers = {layouts[0]}x{layouts[1]}->{layouts[2]}, window = "
+            f"{{stride = {strides}, pad = {padding}, lhs_dilate = {base}, rhs_dilate = {dilations}}} {attributes} : "
+            f"({a.type}, {b.type}) -> {tensor(shapes[2], result)}",
+            shapes[2],
+            result,
+            **facts,
+        )
+
     def sort(self) -> None:
-        a = self.any(lambda v: len(v.shape) > 0 and v.dtype not in ("i1",) and (v.integer or v.bound < inf), exact=True)
+        a = self.any(
+            lambda v: (
+                prod(v.shape) <= MAX_ELEMENTS
+                and len(v.shape) > 0
+                and v.dtype not in ("i1",)
+                and (v.integer or v.bound < inf)
+            ),
+            exact=True,
+        )
         b = self.of(a.shape, self.dtype())
         direction = self.rng.choice(("LT", "GT"))
         kind = "UNSIGNED" if a.dtype.startswith("ui") else "SIGNED" if a.integer else "FLOAT"
@@ -805,7 +872,7 @@ class Generator:
 def generate(seed: int, size: int | None = None) -> Program:
     """The program of a seed."""
     rng = random.Random(seed)
-    made = Generator(rng, np.random.default_rng(seed))
+    made = Generator(rng, np.random.default_rng(seed), limit=MAX_LARGE if rng.random() < 0.12 else MAX_ELEMENTS)
     for _ in range(rng.randint(3, 24) if size is None else size):
         made.step()
     if not made.scope:

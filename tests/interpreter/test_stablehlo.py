@@ -138,6 +138,7 @@ def test_unary_ops(op, operand, want):
         (np.int64([2**53 + 1]), np.float32([2.0**53])),
         (np.float32([1 + 2**-8, 1 + 2**-8 + 2**-9]), np.array([1.0, 1 + 2**-7], BF16)),
         (np.float64([1 + 2**-8 + 2**-40]), np.array([1 + 2**-7], BF16)),
+        (np.int64([4, -3, 2**62 + 2**54 + 1, -(2**62 + 2**54)]), np.array([4, -3, 2**62 + 2**55, -(2**62)], BF16)),
         (np.float32([1.5]), np.complex64([1.5])),
         (np.complex64([1.5 + 2j]), np.float32([1.5])),
     ],
