@@ -9,16 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stepwell import build as build
+    from stepwell import lax as lax
+    from stepwell import numpy as numpy
     from stepwell.compiler import compile as compile
     from stepwell.compiler import parse as parse
+    from stepwell.dispatch import jit as jit
     from stepwell.errors import CompileError as CompileError
     from stepwell.errors import InvalidProgramError as InvalidProgramError
     from stepwell.errors import UnsupportedError as UnsupportedError
+    from stepwell.frontends.array import Array as Array
+    from stepwell.frontends.errors import TracingError as TracingError
+    from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
 
 __version__ = "0.1.0"
 
+_MODULES = ("build", "lax", "numpy")
+
 _LAZY = {
+    "Array": "stepwell.dispatch",
+    "TracingError": "stepwell.dispatch",
+    "jit": "stepwell.dispatch",
+    "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiler",
     "parse": "stepwell.compiler",
     "CompileError": "stepwell.errors",
@@ -27,12 +40,29 @@ _LAZY = {
     "Executable": "stepwell.runtime.executable",
 }
 
-__all__ = ["CompileError", "Executable", "InvalidProgramError", "UnsupportedError", "__version__", "compile", "parse"]
+__all__ = [
+    "Array",
+    "CompileError",
+    "Executable",
+    "InvalidProgramError",
+    "TracingError",
+    "UnsupportedError",
+    "__version__",
+    "build",
+    "compile",
+    "jit",
+    "lax",
+    "numpy",
+    "parse",
+    "tree_map",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return import_module(f"stepwell.{name}")
     raise AttributeError(f"module 'stepwell' has no attribute {name!r}")
 
 

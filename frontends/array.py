@@ -1,0 +1,167 @@
+"""`Array`: what a compiled function returns. Immutable; its memory is a buffer that other libraries may view without copying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from stepwell.frontends.dtypes import DType, as_dtype
+from stepwell.frontends.errors import TracingError, refuse
+from stepwell.frontends.operators import METHODS, UFUNCS, Operators
+from stepwell.ir.errors import InvalidProgramError
+
+
+class Array(Operators):
+    """An n-dimensional array in this machine's memory; `stepwell.numpy.asarray` makes one."""
+
+    __slots__ = ("__weakref__", "_data", "dtype", "shape")
+
+    def __init__(self, data: np.ndarray[Any, Any]):
+        self._data: np.ndarray[Any, Any] | None = data
+        self.dtype: DType = data.dtype
+        self.shape = data.shape
+
+    def raw(self) -> np.ndarray[Any, Any]:
+        """The buffer itself, for running programs; do not write it.
+
+        Raises:
+            InvalidProgramError: it was donated to a program.
+        """
+        if self._data is None:
+            raise InvalidProgramError(f"{self._described()} was donated to a program and cannot be used again")
+        return self._data
+
+    def donate(self) -> None:
+        """Forget the buffer: a program has overwritten it."""
+        self._data = None
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The elements as a read-only NumPy array over the same memory."""
+        view = self.raw().view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        view = self.numpy()
+        if dtype is not None and np.dtype(dtype) != view.dtype:
+            if copy is False:
+                raise ValueError(f"a copy is needed to convert {view.dtype} to {dtype}")
+            return view.astype(dtype)
+        return view.copy() if copy else view
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "__call__" and not options and ufunc.__name__ in UFUNCS:
+            return METHODS[UFUNCS[ufunc.__name__]](*inputs)
+        plain = [i.numpy() if isinstance(i, Array) else i for i in inputs]
+        return getattr(ufunc, method)(*plain, **options)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.raw().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        return self.raw().__dlpack_device__()
+
+    @property
+    def device(self) -> str:
+        """Where the elements are."""
+        return "cpu"
+
+    def to_device(self, device: str) -> Array:
+        """This array on `device`; there is "cpu"."""
+        if device != "cpu":
+            raise refuse(f"there is no device '{device}'", "the devices are: cpu")
+        return self
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        return self.raw().item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.raw().tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self._scalar("the truth value"))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int()"))
+
+    def __float__(self) -> float:
+        return float(self._scalar("float()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex()"))
+
+    def __index__(self) -> int:
+        if self.shape or self.dtype.kind not in "iu":
+            raise TypeError(f"only 0-d integer arrays are indices, not {self._described()}")
+        return int(self.raw()[()])
+
+    def _scalar(self, what: str) -> Any:
+        if self.size != 1:
+            raise refuse(f"{what} of {self._described()} is ambiguous", "reduce it first, with any() or all()")
+        return self.raw().reshape(-1)[0]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d array has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        if not self.shape:
+            raise TypeError("a 0-d array has no elements to iterate over")
+        data = self.raw()
+        return iter([Array(data[i : i + 1].reshape(self.shape[1:])) for i in range(self.shape[0])])
+
+    def _described(self) -> str:
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+
+    def __repr__(self) -> str:
+        if self._data is None:
+            return f"Array(donated, {self._described()})"
+        shown = np.array2string(self._data, separator=", ", prefix="Array(", threshold=100)
+        return f"Array({shown}, dtype={self.dtype.name}, shape={self.shape})"
+
+    def __reduce__(self) -> Any:
+        return (Array, (self.raw(),))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec and not self.shape else self, spec) if spec else repr(self)
+
+
+def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+    """`value` (an array, a number, nested lists of numbers) as an `Array`; NumPy arrays are shared unless converted."""
+    if isinstance(value, Array) and (dtype is None or as_dtype(dtype) == value.dtype) and not copy:
+        return value
+    if isinstance(value, Array):
+        value = value.numpy()
+    wanted = None if dtype is None else as_dtype(dtype)
+    if wanted is None and not hasattr(value, "dtype"):
+        wanted = _default_dtype(value)
+    try:
+        data = np.array(value, wanted, copy=True) if copy else np.asarray(value, wanted)
+    except (ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, TracingError):
+            raise
+        raise refuse(f"cannot make an array of {type(value).__name__}: {error}") from None
+    as_dtype(data.dtype)
+    return Array(data)
+
+
+def _default_dtype(value: Any) -> DType:
+    """What Python numbers become: the dtypes of `bool`, `int`, `float` and `complex`."""
+    found = np.asarray(value)
+    kinds = {"b": bool, "i": int, "f": float, "c": complex, "u": int}
+    if any(hasattr(leaf, "dtype") for leaf in _leaves(value)) or found.dtype.kind not in kinds:
+        return as_dtype(found.dtype)
+    return as_dtype(kinds[found.dtype.kind])
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for child in value:
+            yield from _leaves(child)
+    else:
+        yield value

@@ -1,0 +1,268 @@
+"""`stepwell.lax`: control flow and a few functions NumPy has no name for.
+
+The functions passed to loops and branches are traced once, into regions; they take and return pytrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stepwell.frontends.api import api
+from stepwell.frontends.build import Values, tensor
+from stepwell.frontends.dtypes import BOOL, INT32, DType, is_integer
+from stepwell.frontends.errors import refuse
+from stepwell.frontends.numpy_api.core import lifted, shape_tuple
+from stepwell.frontends.numpy_api.elementwise import erf, erf_inv, erfc, rsqrt, strengthened
+from stepwell.frontends.numpy_api.manipulation import reshape
+from stepwell.frontends.numpy_api.sorting import top_k
+from stepwell.frontends.pytree import TreeDef, flatten
+from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, emit_all, is_scalar
+
+Leaves = list[Tracer]
+
+
+def _carried(tree: Any) -> tuple[Leaves, TreeDef]:
+    leaves, structure = flatten(tree)
+    return [lifted(leaf) for leaf in leaves], structure
+
+
+def _matched(what: str, result: Any, types: Sequence[Tracer], structure: TreeDef) -> Leaves:
+    """The leaves of what a body returns, which must be of the carried types; weak ones are converted."""
+    leaves, got = flatten(result)
+    if got != structure:
+        raise refuse(f"{what} returns another structure than it is given: {got.paths()}, not {structure.paths()}")
+    tracers: Leaves = []
+    for path, leaf, wanted in zip(structure.paths(), leaves, types, strict=True):
+        tracer = lifted(leaf)
+        if tracer.weak and tracer.dtype != wanted.dtype:
+            tracer = converted(leaf if is_scalar(leaf) else tracer, wanted.dtype)
+        if (tracer.shape, tracer.dtype) != (wanted.shape, wanted.dtype):
+            got_type, type_ = (f"{t.dtype.name}{list(t.shape)}" for t in (tracer, wanted))
+            hint = "start with a value of that type, or convert with astype in the body"
+            raise refuse(f"{what}{path} returns {got_type}, but it starts as {type_}", hint)
+        tracers.append(tracer)
+    return tracers
+
+
+def _tracers(arguments: Values) -> Leaves:
+    trace = current_trace()
+    return [trace.tracer(a) for a in arguments]
+
+
+def _values(tracers: Sequence[Tracer]) -> Values:
+    trace = current_trace()
+    return [t.value_in(trace) for t in tracers]
+
+
+@api("init")
+def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
+    """`body` applied while `condition` holds; the carry keeps its structure, shapes and dtypes."""
+    leaves, structure = _carried(init)
+    leaves = [strengthened(leaf) for leaf in leaves]  # Python numbers get their default dtype
+
+    def test(arguments: Values) -> Values:
+        return [_predicate(condition(structure.unflatten(_tracers(arguments))))]
+
+    def step(arguments: Values) -> Values:
+        result = body(structure.unflatten(_tracers(arguments)))
+        return _values(_matched("the loop body", result, leaves, structure))
+
+    return structure.unflatten(emit_all("while_", leaves, test, step))
+
+
+def _predicate(value: Any) -> Any:
+    tracer = lifted(value)
+    if tracer.dtype != BOOL or tracer.shape:
+        hint = "reduce with stepwell.numpy.any or all; compare numbers with zero"
+        raise refuse(f"a condition must be a 0-d boolean, not {tracer.dtype.name}{list(tracer.shape)}", hint)
+    return tracer.value_in(current_trace())
+
+
+@api("lower", "upper", "init")
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
+    """`carry = body(i, carry)` for i from lower to upper - 1."""
+    first, last = _bounds(lower, upper)
+    return while_loop(
+        lambda state: state[0] < state[1],
+        lambda state: (state[0] + 1, state[1], body(state[0], state[2])),
+        (first, last, init),
+    )[2]
+
+
+def _bounds(lower: Any, upper: Any) -> tuple[Tracer, Tracer]:
+    first, last = lifted(lower), lifted(upper)
+    for bound in (first, last):
+        if bound.shape or not is_integer(bound.dtype):
+            raise refuse(f"a loop bound must be a 0-d integer, not {bound.dtype.name}{list(bound.shape)}")
+    dtype = INT32 if first.weak and last.weak else last.dtype if first.weak else first.dtype
+    return converted(lower, dtype), converted(upper, dtype)
+
+
+@api("init", "xs")
+def scan(body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None) -> Any:
+    """`carry, y = body(carry, x)` over the first axis of `xs`; gives (the last carry, the ys stacked)."""
+    carry, carry_tree = _carried(init)
+    inputs, input_tree = _carried(xs)
+    count = _scan_length(inputs, length)
+    carry = [strengthened(leaf) for leaf in carry]
+    outputs, output_tree = _scan_outputs(body, carry, carry_tree, inputs, input_tree)
+    trace = current_trace()
+    buffers = [trace.tracer(trace.function.full(0, dtype, (count, *shape))) for shape, dtype in outputs]
+    if count == 0:
+        return carry_tree.unflatten(carry), output_tree.unflatten(buffers)
+    ends = len(carry), len(carry) + len(buffers)
+
+    def step(i: Tracer, state: list[Tracer]) -> list[Tracer]:
+        element = input_tree.unflatten([_row(x, i) for x in inputs])
+        new, y = _split(body(carry_tree.unflatten(state[: ends[0]]), element))
+        matched = _matched("the carry of the scan body", new, carry, carry_tree)
+        rows = [lifted(leaf) for leaf in flatten(y)[0]]
+        return [*matched, *(_put(b, r, i) for b, r in zip(state[ends[0] :], rows, strict=True))]
+
+    result = fori_loop(0, count, step, [*carry, *buffers])
+    return carry_tree.unflatten(result[: ends[0]]), output_tree.unflatten(result[ends[0] :])
+
+
+def _scan_length(inputs: Leaves, length: int | None) -> int:
+    extents = [x.shape[0] if x.shape else -1 for x in inputs]
+    if length is not None:
+        extents.append(length)
+    if not extents or any(e != extents[0] or e < 0 for e in extents):
+        raise refuse(f"scan needs arrays of one length (or `length`), got lengths {extents}")
+    return extents[0]
+
+
+def _split(result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise refuse("the body of a scan returns (carry, y)", "return (carry, None) when nothing is stacked")
+    return result
+
+
+def _scan_outputs(
+    body: Callable[[Any, Any], Any], carry: Leaves, carry_tree: TreeDef, inputs: Leaves, input_tree: TreeDef
+) -> tuple[list[tuple[tuple[int, ...], DType]], TreeDef]:
+    """Shapes and dtypes of what the body stacks, found by tracing it into a region that is thrown away."""
+    trace = current_trace()
+    found: list[tuple[list[tuple[tuple[int, ...], DType]], TreeDef]] = []
+    types = [_type(leaf) for leaf in carry] + [_row_type(x) for x in inputs]
+
+    def probe(arguments: Values) -> Values:
+        tracers = _tracers(arguments)
+        element = input_tree.unflatten(tracers[len(carry) :])
+        _, y = _split(body(carry_tree.unflatten(tracers[: len(carry)]), element))
+        leaves, structure = flatten(y)
+        found.append(([(lifted(leaf).shape, lifted(leaf).dtype) for leaf in leaves], structure))
+        return []
+
+    trace.function.probe(types, probe)
+    return found[0]
+
+
+def _type(x: Tracer) -> Any:
+    return x.value_in(current_trace()).type
+
+
+def _row_type(x: Tracer) -> Any:
+    return tensor(x.dtype, *x.shape[1:])
+
+
+def _row(x: Tracer, i: Tracer) -> Tracer:
+    zeros = [lifted(0)] * (len(x.shape) - 1)
+    row = emit("dynamic_slice", x, [i, *(converted(z, i.dtype) for z in zeros)], [1, *x.shape[1:]])
+    return reshape(row, x.shape[1:])
+
+
+def _put(buffer: Tracer, row: Tracer, i: Tracer) -> Tracer:
+    zeros = [converted(0, i.dtype) for _ in row.shape]
+    return emit("dynamic_update_slice", buffer, reshape(row, (1, *row.shape)), [i, *zeros])
+
+
+@api("operands")
+def cond(predicate: Any, on_true: Callable[..., Any], on_false: Callable[..., Any], *operands: Any) -> Any:
+    """`on_true(*operands)` if the predicate holds, else `on_false(*operands)`; only the one chosen runs."""
+    return _branches("if_", _predicate(predicate), [on_true, on_false], operands)
+
+
+@api("index", "operands")
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """`branches[index](*operands)`, the index clamped to the branches there are."""
+    position = lifted(index)
+    if position.shape or not is_integer(position.dtype):
+        raise refuse("the index of a switch must be a 0-d integer")
+    if not branches:
+        raise refuse("a switch needs at least one branch")
+    trace = current_trace()
+    limits = [trace.lift(b, position.dtype) for b in (0, len(branches) - 1)]
+    chosen = converted(emit("clamp", limits[0], position, limits[1]), INT32)
+    return _branches("case", chosen.value_in(trace), branches, operands)
+
+
+def _branches(op: str, chooser: Any, branches: Sequence[Callable[..., Any]], operands: tuple[Any, ...]) -> Any:
+    arguments = [_lifted_tree(o) for o in operands]
+    types = _branch_types(branches, arguments)
+    structure = types[0][1]
+    wanted = types[0][0]
+
+    def region(branch: Callable[..., Any]) -> Callable[[Values], Values]:
+        def run(_: Values) -> Values:
+            return _values(_matched("a branch", branch(*arguments), wanted, structure))
+
+        return run
+
+    regions = [region(b) for b in branches]
+    results = emit_all(op, chooser, *regions) if op == "if_" else emit_all(op, chooser, regions)
+    return structure.unflatten(results)
+
+
+def _lifted_tree(tree: Any) -> Any:
+    leaves, structure = flatten(tree)
+    return structure.unflatten([lifted(leaf) for leaf in leaves])
+
+
+def _branch_types(branches: Sequence[Callable[..., Any]], arguments: list[Any]) -> list[tuple[Leaves, TreeDef]]:
+    """What the first branch returns, found in a region that is thrown away: the others must agree."""
+    found: list[tuple[Leaves, TreeDef]] = []
+
+    def probe(_: Values) -> Values:
+        leaves, structure = flatten(branches[0](*arguments))
+        found.append(([lifted(leaf) for leaf in leaves], structure))
+        return []
+
+    current_trace().function.probe([], probe)
+    return found
+
+
+@api("starts")
+def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Any) -> Any:
+    """A slice of static sizes at run-time starts, moved inside where it would reach out."""
+    return emit("dynamic_slice", lifted(x), _start_indices(starts), list(shape_tuple(sizes)))
+
+
+@api("starts")
+def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any]) -> Any:
+    """X with `update` written at run-time starts, moved inside where it would reach out."""
+    a = lifted(x)
+    return emit("dynamic_update_slice", a, converted(update, a.dtype), _start_indices(starts))
+
+
+def _start_indices(starts: Sequence[Any]) -> Leaves:
+    tracers = [lifted(s) for s in starts]
+    dtype = next((t.dtype for t in tracers if not t.weak), INT32)
+    return [converted(s if is_scalar(s) else t, dtype) for s, t in zip(starts, tracers, strict=True)]
+
+
+__all__ = [
+    "cond",
+    "dynamic_slice",
+    "dynamic_update_slice",
+    "erf",
+    "erf_inv",
+    "erfc",
+    "fori_loop",
+    "rsqrt",
+    "scan",
+    "switch",
+    "top_k",
+    "while_loop",
+]
