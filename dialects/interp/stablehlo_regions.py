@@ -28,18 +28,31 @@ def _promoted(arrays: Sequence[Array], dtypes: Sequence[np.dtype[Any]]) -> list[
     return [num.convert(a, d) for a, d in zip(arrays, dtypes, strict=True)]
 
 
+def _accumulation(interp: Interpreter, op: Operation, region: Region) -> tuple[list[np.dtype[Any]], regions.Combine]:
+    """(types to accumulate in, how to combine): sums and products of floats below f32 run in f32, to be rounded once."""
+    dtypes = _accumulator_types(op)
+    combiner = hlo.sole_combiner(region)
+    if combiner in (hlo.AddOp, hlo.MultiplyOp) and num.is_float(dtypes[0]) and dtypes[0].itemsize < 4:
+        operation = np.add if combiner is hlo.AddOp else np.multiply
+        return [np.dtype(np.float32)], lambda left, right: [operation(left[0], right[0])]
+    return dtypes, regions.combiner(interp, region)
+
+
+def _rounded(op: Operation, results: Sequence[Array]) -> tuple[Array, ...]:
+    return tuple(num.convert(r, d) for r, d in zip(results, _accumulator_types(op), strict=True))
+
+
 def _reduce(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     assert isinstance(op, hlo.ReduceOp)
     count = len(args) // 2
     dims = cast(Sequence[int], op.dimensions.get_values())
-    dtypes = _accumulator_types(op)
+    dtypes, combine = _accumulation(interp, op, op.body)
     inputs, inits = _promoted(args[:count], dtypes), _promoted(args[count:], dtypes)
     kept = [d for d in range(inputs[0].ndim) if d not in dims]
     shape = tuple(inputs[0].shape[d] for d in kept)
     length = int(np.prod([inputs[0].shape[d] for d in dims], dtype=np.int64))
     rows = [np.transpose(x, [*sorted(dims), *kept]).reshape(length, *shape) for x in inputs]
-    combine = regions.combiner(interp, op.body)
-    return tuple(np.broadcast_to(r, shape) for r in regions.fold_axis(combine, inits, rows))
+    return _rounded(op, [np.broadcast_to(r, shape) for r in regions.fold_axis(combine, inits, rows)])
 
 
 def _windows(
@@ -57,18 +70,17 @@ def _windows(
 def _reduce_window(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     assert isinstance(op, hlo.ReduceWindowOp)
     count = len(args) // 2
-    dtypes = _accumulator_types(op)
+    dtypes, combine = _accumulation(interp, op, op.body)
     inits = _promoted(args[count:], dtypes)
     low, high = zip(*op.pads, strict=True) if op.pads else ((), ())
     gaps = [d - 1 for d in op.base_dilation]
     padded = [pad_array(x, i, low, high, gaps) for x, i in zip(_promoted(args[:count], dtypes), inits, strict=True)]
     shape = cast(Any, op.results[0].type).get_shape()
     places = _windows(shape, op.window, op.strides, op.window_dilation)
-    combine = regions.combiner(interp, op.body)
     items = ([x[place] for x in padded] for place in places)
     folded = regions.fold(combine, itertools.chain([[np.broadcast_to(i, shape) for i in inits]], items))
     assert folded is not None
-    return tuple(folded)
+    return _rounded(op, folded)
 
 
 def _select_and_scatter(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:

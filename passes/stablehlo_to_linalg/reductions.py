@@ -1,15 +1,47 @@
-"""reduce, reduce_window, sort and select_and_scatter."""
+"""reduce, reduce_window, sort and select_and_scatter.
+
+Sums and products of floats below f32 accumulate in f32 and round once (docs/floating-point.md), whatever the schedule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import TensorType, f32
+from xdsl.ir import Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo, structured
-from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Shape, dim, element_of, ints, shape_of
+from stepwell.passes.stablehlo_to_linalg.lowering import Body, Lowering, Rule, Shape, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, scalar_region
+from stepwell.passes.stablehlo_to_linalg.scalars import is_small_float
+
+
+def _accumulate(
+    low: Lowering,
+    region: Region,
+    inputs: Sequence[tuple[SSAValue, Sequence[AffineExpr]]],
+    inits: Sequence[SSAValue],
+    exprs: Sequence[AffineExpr],
+    loops: Sequence[str],
+) -> Sequence[SSAValue]:
+    """The generic that combines the first `len(inits)` inputs into `inits`; small floats sum and multiply in f32."""
+    count, first_out = len(inits), len(inputs)
+    combiner = stablehlo.sole_combiner(region)
+    small = element_of(inits[0])
+    if not is_small_float(small) or combiner not in (stablehlo.AddOp, stablehlo.MultiplyOp):
+        body: Body = lambda s, args: inline_region(s, region, [*args[first_out:], *args[:count]])  # noqa: E731
+        return low.generic(inputs, [(v, exprs) for v in inits], loops, body)
+    op_class = arith.AddfOp if combiner is stablehlo.AddOp else arith.MulfOp
+    shape = shape_of(inits[0])
+    identity = [dim(i) for i in range(len(shape))]
+    wide = low.map([(inits[0], identity)], TensorType(f32, shape), lambda s, args: [s.extend_float(args[0], f32)])
+    (total,) = low.generic(
+        inputs, [(wide, exprs)], loops, lambda s, args: [s(op_class, args[first_out], s.extend_float(args[0], f32))]
+    )
+    rounded = TensorType(small, shape)
+    return [low.map([(total, identity)], rounded, lambda s, args: [s(arith.TruncFOp, args[0], small)])]
 
 
 def reduce(low: Lowering, op: stablehlo.ReduceOp) -> Sequence[SSAValue]:
@@ -23,12 +55,13 @@ def reduce(low: Lowering, op: stablehlo.ReduceOp) -> Sequence[SSAValue]:
     if 0 in shape:
         return inits
     every = [dim(i) for i in range(len(shape))]
-    region, count = op.regions[0], len(operands)
-    return low.generic(
+    return _accumulate(
+        low,
+        op.regions[0],
         [(o, every) for o in operands],
-        [(v, [dim(i) for i in kept]) for v in inits],
+        inits,
+        [dim(i) for i in kept],
         ["r" if i in reduced else "p" for i in range(len(shape))],
-        lambda s, args: inline_region(s, region, [*args[count:], *args[:count]]),
     )
 
 
@@ -55,13 +88,8 @@ def reduce_window(low: Lowering, op: stablehlo.ReduceWindowOp) -> Sequence[SSAVa
     if extents:
         shape_only = low.empty(extents, element_of(padded[0]))
         inputs.append((shape_only, [dim(len(result_shape) + i) for i in range(len(extents))]))
-    count, first_out = len(padded), len(inputs)
-    return low.generic(
-        inputs,
-        [(v, identity) for v in inits],
-        ["p"] * len(result_shape) + ["r"] * len(extents),
-        lambda s, args: inline_region(s, op.regions[0], [*args[first_out:], *args[:count]]),
-    )
+    loops = ["p"] * len(result_shape) + ["r"] * len(extents)
+    return _accumulate(low, op.regions[0], inputs, inits, identity, loops)
 
 
 def window_exprs(

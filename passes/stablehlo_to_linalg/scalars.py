@@ -68,7 +68,7 @@ def width_of(element: Attribute) -> int:
 
 def is_small_float(element: Attribute) -> bool:
     """True for floats below f32."""
-    return not isinstance(element, Float32Type | Float64Type) and not isinstance(element, IntegerType | IndexType)
+    return not isinstance(element, Float32Type | Float64Type | ComplexType | IntegerType | IndexType)
 
 
 class Scalars:
