@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stepwell.arrays import load_arrays, save_arrays
-from stepwell.compare import Tolerance, first_difference
+from stepwell.compare import TOLERANCES, Tolerance, first_difference, tolerance_for
 from stepwell.errors import InvalidProgramError
 
 
@@ -31,6 +31,13 @@ def test_nan_equals_nan_and_differs_from_numbers():
 def test_shape_and_dtype_are_compared_first():
     assert first_difference(np.zeros(2, np.int32), np.zeros(3, np.int32)) == "shape [2], expected [3]"
     assert first_difference(np.zeros(2, np.int32), np.zeros(2, np.int64)) == "dtype int32, expected int64"
+
+
+def test_a_result_that_passed_through_a_narrow_type_has_its_tolerance():
+    f32, bf16, i32 = np.dtype(np.float32), np.dtype(ml_dtypes.bfloat16), np.dtype(np.int32)
+    assert tolerance_for(f32, [f32, i32]) == TOLERANCES["float32"]
+    assert tolerance_for(f32, [f32, bf16]) == TOLERANCES["bfloat16"]
+    assert tolerance_for(i32, [bf16]) == Tolerance()
 
 
 def test_small_floats_survive_the_file(tmp_path):

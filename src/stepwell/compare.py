@@ -5,6 +5,7 @@ Every suite of the project compares through `first_difference`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +33,20 @@ TOLERANCES: dict[str, Tolerance] = {
 """By dtype of the result; integers and booleans compare equal."""
 
 
-def tolerance_for(dtype: np.dtype[Any]) -> Tolerance:
-    """The tolerance the table gives a dtype (float8s and smaller: one part in eight)."""
+def tolerance_for(dtype: np.dtype[Any], through: Iterable[np.dtype[Any]] = ()) -> Tolerance:
+    """The table's tolerance for a result of `dtype` whose program computes `through` these types: the loosest row.
+
+    A float result that passed through bf16 has bf16's precision, whatever its own type; integers compare equal.
+    """
+    own = _row(dtype)
+    if not _is_float(dtype):
+        return own
+    rows = [own, *(_row(other) for other in through if _is_float(other))]
+    return max(rows, key=lambda row: row.rtol)
+
+
+def _row(dtype: np.dtype[Any]) -> Tolerance:
+    """The table's row of one dtype (float8s and smaller: one part in eight)."""
     if dtype.name.startswith("float") and dtype.itemsize == 1:
         return Tolerance(0.125, 0.125)
     return TOLERANCES.get(dtype.name, Tolerance())
