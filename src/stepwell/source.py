@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.dialects.registry import context
+from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.parser import parse_module
 from stepwell.ir.source_text import decode_source, read_source, read_stream
@@ -67,3 +70,16 @@ def parse(program: Any) -> ModuleOp:
         module = parse_module(text, name, context())
     verify_module(module)
     return module
+
+
+def element_dtypes(module: ModuleOp) -> list[np.dtype[Any]]:
+    """The NumPy dtypes of the element types a module's values have, each once, in order of appearance."""
+    found: dict[np.dtype[Any], None] = {}
+    for op in module.walk():
+        for result in op.results:
+            element = get_element_type_or_self(result.type)
+            try:
+                found.setdefault(numpy_dtype(element))
+            except TypeError:  # no array type: a pointer, a token
+                continue
+    return list(found)
