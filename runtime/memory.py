@@ -1,8 +1,9 @@
 """Aligned buffers that are pooled: an output returns to the pool when its array dies, an arena when its call ends.
 
-A block is a 64-byte aligned piece of a private anonymous mapping (large ones in huge pages where the system gives them);
-blocks are kept by size class, and at most `LIMIT` bytes are kept idle. What cannot fit in the machine's memory is refused when
-asked for, not when touched.
+A block is a 64-byte aligned piece of a private anonymous mapping (large ones in huge pages where the system gives them), so a
+forked child has its own. Small blocks are carved out of slabs: the system limits how many mappings a process may have. Blocks
+are kept by size class, and at most `LIMIT` bytes are kept idle. What cannot fit in the machine's memory is refused when asked
+for, not when touched.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ ALIGNMENT = 64
 LIMIT = 1 << 30
 """Bytes kept idle at most; beyond, freed blocks go back to the system."""
 
-
 _HUGE = 4 << 20
+_SMALL = 64 << 10
+_SLAB = 1 << 20
 
 
 @functools.cache
@@ -41,8 +43,8 @@ def memory_bytes() -> int:
     return total
 
 
-class Block:
-    """`size` usable bytes at `address`, aligned; freed when the last reference goes."""
+class _Mapping:
+    """Private anonymous memory of `size` bytes from `address`, a multiple of `ALIGNMENT`; unmapped when it dies."""
 
     __slots__ = ("_store", "address", "size")
 
@@ -54,6 +56,17 @@ class Block:
                 self._store.madvise(mmap.MADV_HUGEPAGE)
         base = ctypes.addressof(ctypes.c_char.from_buffer(self._store))
         self.address = -(-base // ALIGNMENT) * ALIGNMENT
+
+
+class Block:
+    """`size` usable bytes at `address`, aligned; keeps the mapping that it is a piece of."""
+
+    __slots__ = ("_mapping", "address", "size")
+
+    def __init__(self, mapping: _Mapping, offset: int, size: int):
+        self._mapping = mapping
+        self.address = mapping.address + offset
+        self.size = size
 
 
 def size_class(size: int) -> int:
@@ -72,6 +85,12 @@ class Pool:
         self._lock = threading.RLock()  # a collection inside `take` may free an array, and so call `give`
         self._idle = 0
         self._limit = limit
+        self._slab: _Mapping | None = None
+        self._carved = 0
+
+    def after_fork(self) -> None:
+        """In a forked child: a thread that is gone may have held the lock."""
+        self._lock = threading.RLock()
 
     def take(self, size: int) -> Block:
         """A block of at least `size` bytes, contents undefined.
@@ -88,19 +107,30 @@ class Pool:
         if rounded > memory_bytes():
             raise MemoryError(f"{size} bytes are more than the {memory_bytes()} of this machine")
         try:
-            return Block(rounded)
+            return self._new(rounded)
         except (OSError, OverflowError, ValueError):
             self.clear()
         try:
-            return Block(rounded)
+            return self._new(rounded)
         except (OSError, OverflowError, ValueError) as error:
             raise MemoryError(f"cannot allocate {size} bytes") from error
+
+    def _new(self, size: int) -> Block:
+        if size > _SMALL:
+            return Block(_Mapping(size), 0, size)
+        with self._lock:
+            if self._slab is None or self._carved + size > _SLAB:
+                self._slab, self._carved = _Mapping(_SLAB), 0
+            offset = self._carved
+            self._carved += size
+            return Block(self._slab, offset, size)
 
     def clear(self) -> None:
         """Give all idle blocks back to the system."""
         with self._lock:
             self._free.clear()
             self._idle = 0
+            self._slab = None
 
     def give(self, block: Block) -> None:
         """Return a block."""
@@ -117,19 +147,22 @@ class Pool:
 
 POOL = Pool()
 """The process's pool."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.after_fork)
 
 
 class _Owner:
     """Holds one block for the arrays over it and gives it back when the last of them dies."""
 
-    __slots__ = ("__array_interface__", "_block")
+    __slots__ = ("__array_interface__", "_block", "_give")
 
     def __init__(self, block: Block, shape: tuple[int, ...], typestr: str):
         self._block = block
+        self._give = POOL.give  # kept: the module may be gone when the interpreter ends
         self.__array_interface__ = {"data": (block.address, False), "shape": shape, "typestr": typestr, "version": 3}
 
     def __del__(self) -> None:
-        POOL.give(self._block)
+        self._give(self._block)
 
 
 def pooled_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[np.ndarray[Any, Any], int]:

@@ -1,0 +1,162 @@
+"""What a caller hands to an executable, checked and brought to the form native code reads.
+
+An argument must have its type's shape and dtype; it is copied only where it must be (strided, misaligned, a bool whose bytes
+are not 0 or 1, donated but not the caller's alone to give), and `remark` is told. Python scalars are taken where no value is lost.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from stepwell.ir.errors import InvalidProgramError
+
+Array = np.ndarray[Any, Any]
+Remark = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """Shape and dtype of one argument or result."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{'x'.join(str(d) for d in self.shape)}]"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of such an array."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def describe(array: Array) -> str:
+    """The type of an array, for messages; names a byte order that is not the machine's."""
+    order = array.dtype.byteorder
+    foreign = ">" if sys.byteorder == "little" else "<"
+    note = f" in {'big' if foreign == '>' else 'little'}-endian byte order" if order == foreign else ""
+    return f"{ArrayType(tuple(array.shape), array.dtype)}{note}"
+
+
+def prepare(i: int, value: Any, want: ArrayType, donated: bool, remark: Remark) -> Array:
+    """Argument `i` as a C-contiguous, aligned array of its type.
+
+    Raises:
+        InvalidProgramError: not an array of that type.
+    """
+    array = _as_array(i, value, want)
+    if array.dtype != want.dtype or array.shape != want.shape:
+        raise InvalidProgramError(f"argument {i} must be {want}, got {describe(array)}")
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        reason = "not contiguous" if not array.flags.c_contiguous else "not aligned"
+        remark(f"argument {i} is {reason}: copied")
+        array = np.array(array, order="C", copy=True)
+    elif donated and not array.flags.writeable:
+        remark(f"argument {i} is donated but read-only: copied")
+        array = array.copy()
+    return array
+
+
+def canonical_bools(i: int, array: Array, remark: Remark) -> Array:
+    """A bool argument whose bytes are all 0 or 1: native code relies on it, NumPy views need not be so."""
+    data = array.view(np.uint8)
+    if data.size and data.max() > 1:
+        remark(f"argument {i} has booleans that are neither 0 nor 1: copied")
+        return np.asarray(data != 0)
+    return array
+
+
+def unshare(inputs: list[Array], donated: Sequence[int], remark: Remark) -> None:
+    """Replace each donated argument that overlaps another by a copy, so that overwriting it changes no other."""
+    for i in donated:
+        for j, other in enumerate(inputs):
+            if i != j and np.may_share_memory(inputs[i], other):
+                remark(f"argument {i} is donated but overlaps argument {j}: copied")
+                inputs[i] = inputs[i].copy()
+                break
+
+
+def _as_array(i: int, value: Any, want: ArrayType) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidProgramError(f"argument {i} must be {want}, got a masked array; fill it first (.filled(value))")
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
+        return _scalar(i, value, want)
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise InvalidProgramError(
+            f"argument {i} must be {want}, got a {type(value).__name__} that is no array: {error}"
+        ) from None
+
+
+def _scalar(i: int, value: bool | int | float | complex, want: ArrayType) -> Array:
+    """A Python scalar as a 0-d array: integers exactly, floats rounded, never a kind with fewer values."""
+    array = None
+    if want.shape == () and _fits_kind(value, want.dtype):
+        try:
+            with np.errstate(all="ignore"):
+                array = np.array(value, want.dtype)
+            if not _kept(value, array):
+                array = None
+        except (OverflowError, ValueError, TypeError):
+            array = None
+    if array is None:
+        text = repr(value) if not isinstance(value, int) or abs(value) < 1 << 128 else "beyond 128 bits"
+        raise InvalidProgramError(f"argument {i} must be {want}, got the {type(value).__name__} {text}")
+    return array
+
+
+def _fits_kind(value: bool | int | float | complex, dtype: np.dtype[Any]) -> bool:
+    if dtype.kind == "c" or isinstance(value, bool):
+        return True
+    if isinstance(value, complex) or dtype.kind == "b":
+        return False
+    return isinstance(value, int) or is_float(dtype)
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is a real float, those of ml_dtypes included."""
+    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+
+
+def _kept(value: bool | int | float | complex, array: Array) -> bool:
+    """Whether the array still holds the integer, or a finite float did not overflow."""
+    got = array[()]
+    if isinstance(value, int):
+        return int(got.real if array.dtype.kind == "c" else got) == value
+    parts = ((value.real, got.real), (value.imag, got.imag)) if array.dtype.kind == "c" else ((value, got),)
+    return all(not math.isfinite(v) or math.isfinite(float(g)) for v, g in parts)
+
+
+def check_out(out: Any, types: Sequence[ArrayType], inputs: Sequence[Array]) -> list[Array]:
+    """The preallocated results, as a list.
+
+    Raises:
+        InvalidProgramError: not one writable array of the right type per result, or one overlaps another or an argument.
+    """
+    if not isinstance(out, list | tuple):
+        raise InvalidProgramError(f"out must be a list of {len(types)} arrays, got {type(out).__name__}")
+    arrays: list[Any] = list(out)  # pyright: ignore[reportUnknownArgumentType]
+    if len(arrays) != len(types):
+        raise InvalidProgramError(f"the program has {len(types)} results, got {len(arrays)} arrays in out")
+    for i, (array, want) in enumerate(zip(arrays, types, strict=True)):
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+            raise InvalidProgramError(f"out[{i}] must be {want}, got {type(array).__name__}")
+        if array.dtype != want.dtype or array.shape != want.shape:
+            raise InvalidProgramError(f"out[{i}] must be {want}, got {describe(array)}")
+        if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
+            raise InvalidProgramError(f"out[{i}] must be C-contiguous, aligned and writable")
+        for label, others in (("argument", inputs), ("out", arrays[:i])):
+            for j, other in enumerate(others):
+                if np.may_share_memory(array, other):
+                    raise InvalidProgramError(f"out[{i}] overlaps {label} {j}")
+    return arrays

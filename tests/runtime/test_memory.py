@@ -1,0 +1,70 @@
+"""Pooled memory: aligned, distinct, private to a forked child, and many small blocks in few mappings."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stepwell.runtime.memory import ALIGNMENT, Pool, pooled_array
+
+
+def mappings() -> int:
+    return len(Path("/proc/self/maps").read_text().splitlines())
+
+
+def test_blocks_are_aligned_and_distinct():
+    pool = Pool()
+    rng = np.random.default_rng(0)
+    blocks = [pool.take(int(size)) for size in rng.integers(0, 200_000, 300)]
+    spans = sorted((b.address, b.address + b.size) for b in blocks)
+    assert all(begin % ALIGNMENT == 0 for begin, _ in spans)
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
+
+
+def test_a_block_of_a_slab_survives_its_neighbours_and_the_pool():
+    pool = Pool()
+    blocks = [pool.take(1024) for _ in range(3000)]
+    kept = blocks[1500]
+    view = np.frombuffer((ctypes.c_char * kept.size).from_address(kept.address), np.uint8)
+    view[:] = 7
+    del blocks
+    pool.clear()
+    del pool
+    gc.collect()
+    assert (view == 7).all()
+
+
+def test_more_small_arrays_than_a_process_may_have_mappings():
+    before = mappings()
+    arrays = [pooled_array((16,), np.dtype(np.float32), 64)[0] for _ in range(70_000)]
+    arrays += [pooled_array((16384,), np.dtype(np.float32), 65536)[0] for _ in range(2000)]
+    del arrays[::3]
+    assert mappings() - before < 1000
+    for i, array in enumerate(arrays[::100]):
+        array[...] = i
+    assert [int(a[0]) for a in arrays[::100]] == list(range(len(arrays[::100])))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("count", [16, 1 << 20, 8 << 20])
+def test_a_forked_child_writes_to_its_own_arrays(count):
+    array, _ = pooled_array((count,), np.dtype(np.float32), count * 4)
+    array[...] = 1
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if (array == 1).all() else 2
+            array[...] = 99
+            fresh, _ = pooled_array((count,), np.dtype(np.float32), count * 4)
+            fresh[...] = 98
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (array == 1).all()
