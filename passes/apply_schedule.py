@@ -17,6 +17,7 @@ from xdsl.ir import Operation
 
 from stepwell.dialects import kernel
 from stepwell.ir.passes import Pass
+from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.strategies import carry_out
 
 
@@ -31,5 +32,6 @@ class ApplySchedulePass(Pass):
         """Rebuild the kernel's body."""
         del ctx
         assert isinstance(op, kernel.FuncOp)
+        needs_tensors(op, self.name, "step 3")
         if op.schedule is not None:
             carry_out(op, op.schedule)

@@ -41,6 +41,7 @@ from stepwell.ir.passes import Pass
 from stepwell.passes.bufferization.globals import GlobalTable
 from stepwell.passes.bufferization.host import bufferize_function
 from stepwell.passes.bufferization.kernels import bufferize_kernel, place_scratch, row_bytes
+from stepwell.passes.preconditions import needs_tensors
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class BufferizePass(Pass):
         """Bufferize the kernels, then the host functions, which pass them scratch."""
         del ctx
         assert isinstance(op, ModuleOp)
+        needs_tensors(op, self.name, "step 4")
         constants = GlobalTable(op)
         kernels = [f for f in op.ops if isinstance(f, kernel.FuncOp)]
         functions = [f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks]

@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, Operation
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
+from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.strategies import choose
 
 
@@ -35,6 +36,7 @@ class ChooseSchedulesPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Annotate the kernels of the module."""
         del ctx
+        needs_tensors(op, self.name, "step 3")
         machine = machine_of(op)
         for inner in op.regions[0].block.ops:
             if isinstance(inner, kernel.FuncOp) and inner.schedule is None:

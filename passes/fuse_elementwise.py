@@ -32,6 +32,7 @@ from stepwell.passes.fusion.reshape import replace_by_reshape
 from stepwell.passes.fusion.rewrite import Reshapes, rebuild
 from stepwell.passes.fusion.sink_reshapes import sink_reshapes
 from stepwell.passes.fusion.unit_dims import drop_unit_reductions
+from stepwell.passes.preconditions import needs_tensors
 
 REMARKS = "kernel.remarks"
 
@@ -49,6 +50,7 @@ class FuseElementwisePass(Pass):
         """Fuse within each block of the host functions."""
         del ctx
         assert isinstance(op, ModuleOp)
+        needs_tensors(op, self.name, "step 2")
         for block in host_blocks(op):
             drop_unit_reductions(block)
             _fold_producers(block)

@@ -32,8 +32,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from stepwell.dialects import kernel, rt
 from stepwell.dialects.scf import ForallOp
 from stepwell.ir.builder import LocatedBuilder
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
+from stepwell.passes.preconditions import needs_buffers
 
 
 def is_parallel(function: kernel.FuncOp) -> bool:
@@ -155,6 +156,7 @@ class LowerForallToRtPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Lower the foralls of each kernel, inner ones first."""
         del ctx
+        needs_buffers(op, self.name)
         loops: list[tuple[ForallOp, bool, int]] = []
         for function in op.walk():
             if isinstance(function, kernel.FuncOp):
@@ -168,7 +170,7 @@ class LowerForallToRtPass(Pass):
             if not isinstance(loop, ForallOp):
                 continue
             if loop.outputs:
-                raise UnsupportedError("lower-forall-to-rt: scf.forall still has shared outputs; run bufferize first")
+                raise unsupported(loop, "it still has shared outputs", "run bufferize first")
             outer = loop.parent_op()
             while outer is not None and not isinstance(outer, ForallOp):
                 outer = outer.parent_op()

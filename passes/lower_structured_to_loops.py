@@ -25,7 +25,7 @@ from xdsl.context import Context
 from xdsl.ir import Operation
 
 from stepwell.dialects.structured import ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, UpdateSliceOp
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
 from stepwell.passes.structured_loops.scatter import (
     scatter_loops,
@@ -54,10 +54,10 @@ class LowerStructuredToLoopsPass(Pass):
         found = [inner for inner in op.walk() if isinstance(inner, StructuredOp)]
         for structured in found:
             if structured.results:
-                raise UnsupportedError(f"{self.name}: {structured.name} is on tensors; run bufferize first")
+                raise unsupported(structured, f"'{self.name}' needs buffers (step 5)", "run bufferize first")
             emit = LOOPS.get(type(structured))
             if emit is None:
-                raise UnsupportedError(f"{self.name}: {structured.name} has no loops yet ({structured.location})")
+                raise unsupported(structured, "it has no form as loops yet")
             emit(structured)
             structured.detach()
             structured.erase()

@@ -36,6 +36,7 @@ from stepwell.ir.destinations import destination_index, reads_destination
 from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.graph import is_scalar_code, sort_block
+from stepwell.passes.preconditions import needs_tensors
 
 GROUP, KIND, REASON, REMARKS = "kernel.group", "kernel.kind", "kernel.reason", "kernel.remarks"
 
@@ -270,6 +271,7 @@ class OutlineKernelsPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Outline every group of every block of the host functions."""
         assert isinstance(op, ModuleOp)
+        needs_tensors(op, self.name, "step 2")
         count = 0
         first = op.body.block.first_op
         for block in host_blocks(op):

@@ -30,6 +30,7 @@ from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.classify import captures, is_elementwise, is_parallel, shape_of, volume
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
+from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.contraction_analysis import Contraction, choose_tiling, find_contraction
 from stepwell.passes.schedules.lanes import can_vectorize
 
@@ -50,6 +51,7 @@ class PlanKernelsPass(Pass):
         """Annotate every structured op of the host functions."""
         del ctx
         assert isinstance(op, ModuleOp)
+        needs_tensors(op, self.name, "step 2")
         number = 0
         for block in host_blocks(op):
             groups = Groups(block)

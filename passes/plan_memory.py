@@ -43,10 +43,11 @@ from xdsl.rewriter import InsertPoint
 
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import byte_width
-from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.passes import Pass
 from stepwell.passes.memory_planning import Interval, Plan, align, assign_offsets
+from stepwell.passes.preconditions import needs_buffers
 
 MEMORY = "stepwell.memory"
 """On a planned host function without `stepwell.abi`: the bytes of its arena, of a worker's row, and the least any plan could need."""
@@ -154,9 +155,10 @@ def _bottom_up(functions: Sequence[func.FuncOp]) -> list[func.FuncOp]:
         if state.get(name):
             return
         if name in state:
-            raise UnsupportedError(
-                f"plan-memory: func.func @{name} is recursive; its temporaries have no fixed size. "
-                "Write the recursion as a while loop"
+            raise unsupported(
+                by_name[name],
+                "it calls itself, so its temporaries have no fixed size",
+                "write the recursion as a while loop",
             )
         state[name] = False
         for op in by_name[name].walk():
@@ -186,6 +188,20 @@ def plan_function(function: func.FuncOp, arenas: dict[str, int]) -> None:
     record_memory(function, plan, workers.get_shape()[1])
     arenas[function.sym_name.data] = plan.total
     function.update_function_type()
+
+
+def _check_signature(function: func.FuncOp) -> None:
+    """Refuse a function that `bufferize` did not make, or whose memory is planned."""
+    abi = function.attributes.get(ABI)
+    if MEMORY in function.attributes or (isinstance(abi, AbiAttr) and "arena_bytes" in abi.entries.data):
+        raise invalid(function, "cannot be transformed: its memory is already planned", "run plan-memory once")
+    last = function.body.block.args[-1].type if function.body.block.args else None
+    if not isinstance(last, MemRefType) or last.element_type != i8 or len(last.get_shape()) != 2:
+        raise invalid(
+            function,
+            "cannot be transformed: 'plan-memory' needs the workers' memory (memref<?xNxi8>) as its last argument",
+            "run bufferize first",
+        )
 
 
 def _reserve_for_callees(function: func.FuncOp, arenas: dict[str, int]) -> None:
@@ -237,8 +253,11 @@ class PlanMemoryPass(Pass):
         """Plan callees before their callers."""
         del ctx
         assert isinstance(op, ModuleOp)
+        needs_buffers(op, self.name)
         arenas: dict[str, int] = {}
         functions = [f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks]
+        for function in functions:
+            _check_signature(function)
         for function in _bottom_up(functions):
             plan_function(function, arenas)
 

@@ -11,7 +11,8 @@ func.func public @main(%x: tensor<2xui32>) -> tensor<2xui32>
 ```
 Every other function becomes private. An argument with `tf.aliasing_output` or `jax.buffer_donor` is donated, beside those
 of the option `donate`. Attributes of `jax`, `mhlo` and `tf` mean nothing below and are dropped. A signature already
-recorded stays. Fails: `InvalidProgramError` when there is no such function.
+recorded stays; `donate` still adds to it while the values are tensors. Fails: `InvalidProgramError` when there is no
+such function; `UnsupportedError` for a signature that arrays cannot have (scalars, tuples, tokens, dynamic shapes).
 """
 
 from __future__ import annotations
@@ -20,11 +21,21 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, ModuleOp, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, Operation
 
 from stepwell.dialects.stepwell import ABI, AbiAttr
-from stepwell.ir.diagnostics import close_name, invalid
+from stepwell.ir.diagnostics import (
+    Diagnostic,
+    InvalidProgramDiagnosticError,
+    UnsupportedDiagnosticError,
+    close_name,
+    invalid,
+    location_of,
+    op_label,
+    source_location,
+)
+from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.passes import Pass
 
 _FOREIGN = ("jax.", "mhlo.", "tf.", "sdy.")
@@ -42,8 +53,44 @@ def find_entry(module: ModuleOp, name: str) -> func.FuncOp:
         if function.sym_name.data == name and not function.is_declaration:
             return function
     names = [f.sym_name.data for f in functions if not f.is_declaration]
-    listed = ", ".join(f"@{n}" for n in names) or "none"
-    raise invalid(module, f"no entry function @{name}; the module has: {listed}", close_name(name, names))
+    listed = (
+        f"the module has: {', '.join(f'@{n}' for n in names)}" if names else "the module has no function with a body"
+    )
+    message = f"no entry function @{name}; {listed}"
+    raise InvalidProgramDiagnosticError(Diagnostic("error", location_of(module), message, hint=close_name(name, names)))
+
+
+def _refusal(type_: Attribute) -> str | None:
+    """Why no array can be passed as a value of `type_`; None when one can."""
+    if not isinstance(type_, TensorType):
+        return "only ranked tensors are passed to an entry"
+    if any(size < 0 for size in type_.get_shape()):
+        return "its shape must be known"
+    try:
+        numpy_dtype(type_.get_element_type())
+    except TypeError:
+        return f"no array has elements of type {type_.get_element_type()}"
+    return None
+
+
+def check_signature(entry: func.FuncOp) -> None:
+    """Refuse an entry that cannot be called with arrays.
+
+    Raises:
+        UnsupportedError: names the first argument or result that is not a tensor of static shape.
+    """
+    signature = entry.function_type
+    for what, types in (("argument", signature.inputs.data), ("result", signature.outputs.data)):
+        for i, type_ in enumerate(types):
+            reason = _refusal(type_)
+            if reason is None:
+                continue
+            place = source_location(entry.body.block.args[i].location) if what == "argument" else None
+            message = f"{op_label(entry)} is not supported as the entry: {what} {i} has type {type_}; {reason}"
+            hint = (
+                "give it a static shape, as tensor<4x8xf32>" if "shape" in reason else "write a scalar as tensor<f32>"
+            )
+            raise UnsupportedDiagnosticError(Diagnostic("error", place or location_of(entry), message, hint=hint))
 
 
 def _without_foreign(attributes: dict[str, Attribute]) -> dict[str, Attribute]:
@@ -84,7 +131,8 @@ class PrepareEntryPass(Pass):
         """Mark the entry of the module."""
         assert isinstance(op, ModuleOp)
         entry = find_entry(op, self.entry)
-        count = len(entry.function_type.inputs.data)
+        recorded = entry.attributes.get(ABI)
+        count = len(recorded.inputs if isinstance(recorded, AbiAttr) else entry.function_type.inputs.data)
         if any(not 0 <= i < count for i in self.donate):
             raise invalid(entry, f"donate={list(self.donate)}: @{self.entry} has {count} inputs")
         donated = sorted({*self.donate, *_donated(entry)})
@@ -92,9 +140,26 @@ class PrepareEntryPass(Pass):
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
                 self._prepare(function, is_entry=function is entry)
-        if ABI not in entry.attributes:
-            signature = entry.function_type
-            entry.attributes[ABI] = AbiAttr.of(signature.inputs.data, signature.outputs.data, donated)
+        if isinstance(recorded, AbiAttr):
+            self._donate_more(entry, recorded)
+            return
+        check_signature(entry)
+        signature = entry.function_type
+        entry.attributes[ABI] = AbiAttr.of(signature.inputs.data, signature.outputs.data, donated)
+
+    def _donate_more(self, entry: func.FuncOp, recorded: AbiAttr) -> None:
+        """Add `donate` to a signature recorded before; once memory is planned it is too late."""
+        more = [i for i in self.donate if i not in recorded.donated]
+        if not more:
+            return
+        if not all(isinstance(t, TensorType) for t in entry.function_type.inputs.data):
+            raise invalid(
+                entry,
+                f"donate={list(self.donate)}: the memory of this module is already planned",
+                "donate before step 5",
+            )
+        donated = DenseArrayBase.from_list(i64, sorted({*recorded.donated, *more}))
+        entry.attributes[ABI] = recorded.with_entries(donated=donated)
 
     def _prepare(self, function: func.FuncOp, *, is_entry: bool) -> None:
         function.properties["sym_visibility"] = StringAttr("public" if is_entry else "private")

@@ -29,6 +29,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.passes import Pass
+from stepwell.passes.preconditions import needs_buffers
 
 _DEPTH = 8
 
@@ -166,6 +167,7 @@ class RaiseToAffinePass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Raise the loops, then the accesses."""
         del ctx
+        needs_buffers(op, self.name)
         loops = [inner for inner in op.walk() if isinstance(inner, scf.ForOp)]
         for loop in loops:
             raise_loop(loop)

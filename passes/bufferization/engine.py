@@ -25,6 +25,7 @@ from xdsl.rewriter import InsertPoint
 
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.dense import splat_value
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.errors import UnsupportedError
 from stepwell.passes.bufferization.hints import Hint, collect_hints
 from stepwell.passes.bufferization.homes import (
@@ -108,7 +109,9 @@ class Bufferizer:
             return
         tensors = [v for v in (*op.operands, *op.results) if is_tensor(v)]
         if tensors:
-            raise UnsupportedError(f"bufferize: {op.name} on {tensors[0].type} has no buffer form here ({op.location})")
+            raise unsupported(
+                op, f"bufferize has no buffer form of it on {tensors[0].type}", "run the passes of steps 2 to 4 first"
+            )
         for region in op.regions:
             self.run_block(region.block)
 

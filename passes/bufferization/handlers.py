@@ -19,7 +19,7 @@ from xdsl.ir import Operation, Region, SSAValue
 
 from stepwell.dialects.structured import SortOp
 from stepwell.dialects.tensor import ParallelInsertSliceOp
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.engine import (
     UNDEFINED,
     Bufferizer,
@@ -60,7 +60,7 @@ def _constant(state: Bufferizer, op: Operation) -> None:
     value = op.value
     if not isinstance(value, DenseIntOrFPElementsAttr):
         kind = "a dense resource" if isinstance(value, DenseResourceAttr) else type(value).__name__
-        raise UnsupportedError(f"bufferize: arith.constant holds {kind}; write it as dense<...> ({op.location})")
+        raise unsupported(op, f"it holds {kind}", "write it as dense<...>")
     state.homes[op.result] = Home(None, None, constant=value)
     state.retire(op)
 
@@ -99,7 +99,7 @@ def _dim(state: Bufferizer, op: Operation) -> None:
     assert isinstance(op, tensor.DimOp)
     owner = op.index.owner
     if not isinstance(owner, arith.ConstantOp):
-        raise UnsupportedError(f"bufferize: tensor.dim of a dimension that is not constant ({op.location})")
+        raise unsupported(op, "the dimension is not constant")
     size = _shape(op.source)[owner.value.value.data]  # pyright: ignore
     op.result.replace_all_uses_with(state.index(state.builder(op), size))
     state.retire(op)

@@ -19,7 +19,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from stepwell.dialects import kernel
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.control import CONTROL
 from stepwell.passes.bufferization.engine import Bufferizer, Handler, fill_memref, memref_type
 from stepwell.passes.bufferization.globals import GlobalTable, is_large_splat
@@ -61,7 +61,7 @@ def _launch(state: Bufferizer, op: Operation) -> None:
         return
     callee = op.kernel()
     if callee is None:
-        raise UnsupportedError(f"bufferize: kernel.launch of {op.callee}, which is no kernel of this module")
+        raise unsupported(op, f"{op.callee} is no kernel of this module")
     first = len(op.ins)
     access = callee.access_kinds[first : first + len(op.outs)]
     homes: list[Home] = []
@@ -110,7 +110,7 @@ def _call(state: Bufferizer, op: Operation) -> None:
     if not any(is_tensor(v) for v in (*op.operands, *op.results)):
         return
     if not all(is_tensor(r) for r in op.results):
-        raise UnsupportedError(f"bufferize: func.call of {op.callee} returns scalars beside tensors ({op.location})")
+        raise unsupported(op, f"{op.callee} returns scalars beside tensors")
     homes: list[Home] = []
     inputs = list(op.operands)
     for result in op.results:
@@ -127,7 +127,7 @@ def _call(state: Bufferizer, op: Operation) -> None:
 def _dense(state: Bufferizer, op: Operation, home: Home) -> SSAValue:
     assert home.memref is not None
     if not is_identity(home.memref.type):
-        raise UnsupportedError(f"bufferize: {op.name} into a strided buffer")
+        raise unsupported(op, "its destination is a strided buffer")
     return home.memref
 
 
@@ -146,7 +146,7 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
     terminator = block.last_op
     assert isinstance(terminator, func.ReturnOp)
     if not all(is_tensor(v) for v in terminator.operands):
-        raise UnsupportedError(f"bufferize: func.func @{function.sym_name.data} returns values that are no tensors")
+        raise unsupported(function, "it returns values that are no tensors")
     abi = function.attributes.get(ABI)
     donated = abi.donated if isinstance(abi, AbiAttr) else ()
     state = Bufferizer(function, HostMemory(constants), HOST)

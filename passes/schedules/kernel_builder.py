@@ -24,6 +24,7 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.dialects import kernel, structured
 from stepwell.dialects.scf import ForallOp, InParallelOp
 from stepwell.dialects.tensor import ParallelInsertSliceOp
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Emitter, Index
@@ -274,7 +275,7 @@ class KernelBuilder:
         if op.name.startswith(("arith.", "math.")) or isinstance(op, tensor.ExtractOp | tensor.FromElementsOp):
             self.clone(op)
             return True
-        raise UnsupportedError(f"{op.name}: no schedule inside a kernel; lower it to linalg or structured ops first")
+        raise unsupported(op, "it has no schedule inside a kernel", "lower it to linalg or structured ops first")
 
     def _needs_constant(self, value: SSAValue) -> bool:
         return self.uniform(value) is None or any(not isinstance(u.operation, linalg.GenericOp) for u in value.uses)

@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import IndexType, IntegerType
 from xdsl.ir import Region, SSAValue
 
 from stepwell.dialects.structured import SortOp
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.structured_loops.emit import Emitter, Index, Values, memref_shape
 
 RUN = 16
@@ -70,9 +70,7 @@ def sort_loops(op: SortOp) -> None:
     if length < 2:
         return
     if length > RUN and not op.scratch:
-        raise UnsupportedError(
-            f"lower-structured-to-loops: structured.sort of {length} elements has no scratch; bufferize adds it"
-        )
+        raise unsupported(op, f"a line of {length} elements has no scratch", "run bufferize, which adds it")
     emit = Emitter(op)
     others = [n for d, n in enumerate(shape) if d != dimension]
 

@@ -9,3 +9,59 @@ module {
     return %a : tensor<f32>
   }
 }
+
+// -----
+
+// expected-error @+1 {{no entry function @main; the module has no function with a body}}
+module {
+}
+
+// -----
+
+// expected-error @+1 {{'func.func' op @main is not supported as the entry: argument 1 has type f32; only ranked tensors are passed to an entry}}
+func.func @main(%a: tensor<f32>, %b: f32) -> tensor<f32> {
+  return %a : tensor<f32>
+}
+
+// -----
+
+// expected-error @+1 {{result 0 has type tuple<tensor<f32>>; only ranked tensors}}
+func.func @main(%a: tensor<f32>) -> tuple<tensor<f32>> {
+  %0 = "stablehlo.tuple"(%a) : (tensor<f32>) -> tuple<tensor<f32>>
+  return %0 : tuple<tensor<f32>>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type !stablehlo.token; only ranked tensors}}
+func.func @main(%t: !stablehlo.token, %a: tensor<f32>) -> tensor<f32> {
+  return %a : tensor<f32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type memref<4xf32>; only ranked tensors}}
+func.func @main(%a: memref<4xf32>) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type tensor<*xf32>; only ranked tensors}}
+func.func @main(%a: tensor<*xf32>) -> tensor<*xf32> {
+  return %a : tensor<*xf32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type tensor<?x4xf32>; its shape must be known}}
+func.func @main(%a: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  return %a : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 has type tensor<4xi7>; no array has elements of type i7}}
+func.func @main(%a: tensor<4xi7>) -> tensor<4xi7> {
+  return %a : tensor<4xi7>
+}

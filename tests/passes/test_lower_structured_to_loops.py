@@ -107,7 +107,7 @@ func.func @f(%k: memref<17xf32>) {
   }
   func.return
 }"""
-    with pytest.raises(UnsupportedError, match=r"structured\.sort of 17 elements has no scratch"):
+    with pytest.raises(UnsupportedError, match=r"a line of 17 elements has no scratch"):
         lowered(text, raised=False)
 
 
