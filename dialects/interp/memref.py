@@ -100,11 +100,9 @@ def _subview(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tup
 
 
 def _reshaped(op: Operation, source: Array, shape: tuple[int, ...]) -> Array:
-    view = source.view()
-    try:
-        view.shape = shape
-    except AttributeError as error:
-        raise InterpreterError(op, f"cannot view strides {source.strides} as shape {shape}") from error
+    view = source.reshape(shape)
+    if view.size and not np.may_share_memory(view, source):  # reshape copies what it cannot view
+        raise InterpreterError(op, f"cannot view strides {source.strides} as shape {shape}")
     return view
 
 
