@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
 
 from stepwell.backends.target import Target, host_target
 from stepwell.dialects.registry import context
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, VerifyEach
-from stepwell.ir.pass_manager import build_pipeline
+from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
+from stepwell.ir.passes import Pass
 from stepwell.passes.pipelines import Step, steps
+from stepwell.passes.prepare_entry import PrepareEntryPass
 from stepwell.passes.registry import PASSES, get_pass
-from stepwell.runtime.executable import Executable
+from stepwell.runtime.executable import Executable, Signature
 from stepwell.source import parse
-
-STEP_NAMES = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
+from stepwell.steps import STEP_NAMES, check_planned, current_step, mark_step
 
 
 @contextmanager
@@ -33,19 +34,6 @@ def no_garbage_collection() -> Generator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def current_step(module: Operation) -> int:
-    """Index into the steps of the lowest step a module's ops belong to."""
-    names = {op.name for op in module.walk()}
-    dialects = {name.split(".")[0] for name in names}
-    if any(name.startswith("rt.") and name != "rt.worker_id" for name in names):
-        return 5
-    if "memref" in dialects:
-        return 4
-    if "kernel" in dialects:
-        return 2 if "linalg" in dialects or not names & {"scf.forall"} else 3
-    return 0 if dialects & {"stablehlo", "chlo"} or "linalg" not in dialects else 1
 
 
 def lower(
@@ -65,42 +53,54 @@ def lower(
         InvalidProgramError: no such step or entry.
         UnsupportedError: a pass cannot take the program.
     """
+    mark = PrepareEntryPass(entry, tuple(donate))
     if to == "entry":
-        return _run_steps(
-            module, [Step("entry", ((_entry_pass(entry, donate), ""),))], verify_each, tuple(instrumentations)
-        )
+        return _run_steps(module, [_Lowering(None, (mark,))], verify_each, tuple(instrumentations))
     if to not in STEP_NAMES:
         raise InvalidProgramError(f"no step '{to}'; the steps are {', '.join(STEP_NAMES)}")
     if target is None:
         target = host_target()
     if "stepwell.target" not in module.attributes:
         module.attributes["stepwell.target"] = target.attribute()
-    todo = _steps_to_run(current_step(module), STEP_NAMES.index(to), opt_level, _entry_pass(entry, donate))
-    return _run_steps(module, todo, verify_each, tuple(instrumentations))
-
-
-def _run_steps(
-    module: ModuleOp, todo: list[Step], verify_each: bool, instrumentations: tuple[Instrumentation, ...]
-) -> ModuleOp:
-    watchers = (*instrumentations, VerifyEach()) if verify_each else instrumentations
-    ctx = context()
-    for step in todo:
-        build_pipeline(step.pipeline(), get_pass, tuple(PASSES), instrumentations=watchers).run(ctx, module)
+    first, last = current_step(module), STEP_NAMES.index(to)
+    _run_steps(module, _lowerings(first, last, opt_level, mark), verify_each, tuple(instrumentations))
+    if last >= STEP_NAMES.index("buffers"):
+        check_planned(module)
     return module
 
 
-def _steps_to_run(first: int, last: int, opt_level: int, entry_pass: str) -> list[Step]:
-    """The steps after `first` up to `last` (step 0 includes its own clean-up), `prepare-entry` with its options in front."""
+@dataclass(frozen=True)
+class _Lowering:
+    """Passes to run, and the step they lead to (None when they stay on theirs)."""
+
+    step: str | None
+    passes: tuple[Pass | Nested, ...]
+
+
+def _run_steps(
+    module: ModuleOp, todo: list[_Lowering], verify_each: bool, instrumentations: tuple[Instrumentation, ...]
+) -> ModuleOp:
+    watchers = (*instrumentations, VerifyEach()) if verify_each else instrumentations
+    ctx = context()
+    for item in todo:
+        Pipeline(item.passes, list(watchers)).run(ctx, module)
+        if item.step is not None:
+            mark_step(module, item.step)
+    return module
+
+
+def _lowerings(first: int, last: int, opt_level: int, mark: PrepareEntryPass) -> list[_Lowering]:
+    """The steps after `first` up to `last` (step 0 includes its own clean-up); `mark` goes first."""
     table = steps(opt_level)
-    if first == 0:
-        rest = tuple(item for item in table[0].passes if item[0] != "prepare-entry")
-        return [Step("tensor", ((entry_pass, ""), *rest)), *table[1 : last + 1]]
-    return [Step("entry", ((entry_pass, ""),)), *table[first + 1 : last + 1]]
+    if first > 0:
+        return [_Lowering(None, (mark,)), *(_lowering(step) for step in table[first + 1 : last + 1])]
+    tensor = _lowering(table[0])
+    rest = tuple(item for item in tensor.passes if not isinstance(item, PrepareEntryPass))
+    return [_Lowering("tensor", (mark, *rest)), *(_lowering(step) for step in table[1 : last + 1])]
 
 
-def _entry_pass(entry: str, donate: Sequence[int]) -> str:
-    donated = f" donate={','.join(str(i) for i in donate)}" if donate else ""
-    return f'prepare-entry{{entry="{entry}"{donated}}}'
+def _lowering(step: Step) -> _Lowering:
+    return _Lowering(step.name, build_pipeline(step.pipeline(), get_pass, tuple(PASSES)).items)
 
 
 def compile(
@@ -134,18 +134,48 @@ def compile(
         InvalidProgramError: the program or an option is wrong.
         UnsupportedError: the program needs something Stepwell does not do.
     """
+    return compile_accepted(program, None, entry, target, opt_level, simd, donate, verify_each, step)
+
+
+def compile_accepted(
+    program: Any,
+    accept: Callable[[Signature], None] | None,
+    entry: str = "main",
+    target: str = "cpu",
+    opt_level: int = 2,
+    simd: str | None = None,
+    donate: Sequence[int] = (),
+    verify_each: bool = False,
+    step: str | None = None,
+) -> Executable:
+    """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered."""
     from stepwell.native import build_executable, build_interpreted
 
     if target not in ("cpu", "interpreter"):
         raise InvalidProgramError(f"unknown target '{target}'; the targets are cpu, interpreter")
-    if opt_level not in range(4):
+    if type(opt_level) is not int or opt_level not in range(4):
         raise InvalidProgramError(f"opt_level is 0 to 3, not {opt_level!r}")
+    if step is not None and target == "cpu":
+        raise InvalidProgramError(f"step='{step}' is for target='interpreter'; native code is always made from the last step")
+    donated = _donated(donate)
     with no_garbage_collection():
         module = parse(program)
         machine = host_target(simd)
         if target == "interpreter":
-            return build_interpreted(module, entry, machine, opt_level, step)
-        return build_executable(module, entry, machine, opt_level, tuple(donate), verify_each)
+            return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
+        return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
+
+
+def _donated(donate: Any) -> tuple[int, ...]:
+    """The option `donate`, checked."""
+    if not isinstance(donate, list | tuple | range):
+        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
+    positions: tuple[Any, ...] = tuple(donate)
+    if not all(type(i) is int for i in positions):
+        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
+    if len(set(positions)) != len(positions):
+        raise InvalidProgramError(f"donate={list(positions)} names an argument twice")
+    return positions
 
 
 __all__ = ["STEP_NAMES", "compile", "current_step", "lower", "no_garbage_collection", "parse"]
