@@ -56,7 +56,7 @@ class HostMemory:
 def _launch(state: Bufferizer, op: Operation) -> None:
     assert isinstance(op, kernel.LaunchOp)
     if not op.res:
-        if any(is_tensor(v) for v in op.operands):
+        if not any(isinstance(v.type, MemRefType) for v in op.operands):
             state.retire(op)  # It makes nothing.
         return
     callee = op.kernel()

@@ -63,8 +63,10 @@ def _write_as_read(op: linalg.GenericOp, reader: linalg.GenericOp, index: int, r
 
 
 def _drop_copy(op: linalg.GenericOp, reader: Operation) -> None:
-    """A reader that only copies the result has become useless."""
+    """A reader that only copies the result, all of it, has become useless."""
     assert isinstance(reader, linalg.GenericOp)
+    if reader.results[0].type != op.results[0].type:
+        return
     maps = indexing_maps(reader)
     if is_movement(reader) and len(reader.inputs) == 1 and all(is_identity_map(m) for m in maps):
         reader.results[0].replace_all_uses_with(op.results[0])

@@ -23,6 +23,26 @@ PROGRAMS = {
         %r = stablehlo.reverse %m, dims = [1] : tensor<1x2xi8>
         return %r : tensor<1x2xi8>
       }""",
+    "a slice from 0 of a product is no copy of it": """
+      func.func @main(%a: tensor<5x8x8xi8>, %b: tensor<8x5xi8>, %p: tensor<i32>) -> tensor<8xi32> {
+        %d = stablehlo.dot_general %b, %a, contracting_dims = [1, 0] x [0, 2] : (tensor<8x5xi8>, tensor<5x8x8xi8>) -> tensor<8xi32>
+        %r = stablehlo.pad %d, %p, low = [1], high = [-1], interior = [0] : (tensor<8xi32>, tensor<i32>) -> tensor<8xi32>
+        return %r : tensor<8xi32>
+      }""",
+    "a launch that makes nothing and has no operands goes": """
+      func.func @main(%a: tensor<f32>) -> tensor<f32> {
+        %zero = stablehlo.constant dense<0> : tensor<1x1xi32>
+        %at = stablehlo.constant dense<7> : tensor<4x2xi32>
+        %updates = stablehlo.constant dense<0> : tensor<4x1xi32>
+        %dead = "stablehlo.scatter"(%zero, %at, %updates) <{scatter_dimension_numbers = #stablehlo.scatter<
+            update_window_dims = [1], inserted_window_dims = [1], scatter_dims_to_operand_dims = [1, 0], index_vector_dim = 1>}> ({
+        ^bb0(%x: tensor<i32>, %y: tensor<i32>):
+          %s = stablehlo.add %x, %y : tensor<i32>
+          stablehlo.return %s : tensor<i32>
+        }) : (tensor<1x1xi32>, tensor<4x2xi32>, tensor<4x1xi32>) -> tensor<1x1xi32>
+        %r = stablehlo.negate %a : tensor<f32>
+        return %r : tensor<f32>
+      }""",
 }
 
 
