@@ -152,7 +152,10 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Array:
 
 def _default_dtype(value: Any) -> DType:
     """What Python numbers become: the dtypes of `bool`, `int`, `float` and `complex`."""
-    found = np.asarray(value)
+    try:
+        found = np.asarray(value)
+    except ValueError as error:
+        raise refuse(f"cannot make an array of {type(value).__name__}: {error}") from None
     kinds = {"b": bool, "i": int, "f": float, "c": complex, "u": int}
     if any(hasattr(leaf, "dtype") for leaf in _leaves(value)) or found.dtype.kind not in kinds:
         return as_dtype(found.dtype)

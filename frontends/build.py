@@ -144,7 +144,7 @@ class Function:
         with self._inside(block):
             body(block.args)
         for op in reversed(tuple(block.ops)):
-            op.erase(safe_erase=False)
+            block.erase_op(op, safe_erase=False)
 
     # Elementwise ---------------------------------------------------------------------------------------------------
 

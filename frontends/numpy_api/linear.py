@@ -12,7 +12,8 @@ from stepwell.frontends.dtypes import BOOL, INT32, as_dtype
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api import reductions
 from stepwell.frontends.numpy_api.core import broadcast, broadcast_shapes, lifted, one_axis
-from stepwell.frontends.numpy_api.manipulation import expand_dims, reshape, transpose
+from stepwell.frontends.numpy_api.indexing import diagonal
+from stepwell.frontends.numpy_api.manipulation import expand_dims, moveaxis, reshape, transpose
 from stepwell.frontends.numpy_api.reductions import reduced
 from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, promoted, static_int
 
@@ -110,8 +111,7 @@ def trace(x: Any, /) -> Any:
     a = lifted(x)
     if len(a.shape) < 2:
         raise refuse(f"trace needs at least two dims, got shape {a.shape}")
-    labels = "".join(chr(ord("a") + i) for i in range(len(a.shape) - 2))
-    return einsum(f"zz{labels}->{labels}", a)
+    return reductions.sum(diagonal(moveaxis(a, (0, 1), (-2, -1))), -1)
 
 
 # einsum ------------------------------------------------------------------------------------------------------------

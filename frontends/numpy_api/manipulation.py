@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -189,7 +190,7 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> Any:
         if count <= 0 or extent % count:
             raise refuse(f"split: {extent} elements cannot be cut into {count} equal pieces")
         cuts = [i * (extent // count) for i in range(count + 1)]
-    pairs = [(slice(b, e).indices(extent)[:2]) for b, e in zip(cuts, cuts[1:], strict=False)]
+    pairs = [(slice(b, e).indices(extent)[:2]) for b, e in itertools.pairwise(cuts)]
     return [_slice_dim(a, dim, begin, max(begin, end)) for begin, end in pairs]
 
 

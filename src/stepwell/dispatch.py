@@ -27,8 +27,8 @@ from stepwell.frontends.dtypes import as_dtype, scalar_dtype
 from stepwell.frontends.errors import LeakedTracerError, TracingError, refuse
 from stepwell.frontends.locations import caller_source
 from stepwell.frontends.pytree import TreeDef, flatten
-from stepwell.frontends.tracer import Trace, Tracer, is_scalar, is_tracing, scalar_array, tracing
-from stepwell.ir.diagnostics import Diagnostic, emit
+from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, scalar_array, tracing
+from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.runtime.executable import Executable
 
 CACHE_SIZE = 256
@@ -129,9 +129,7 @@ def concrete(value: Any, leaf: Abstract) -> np.ndarray[Any, Any]:
     return scalar_array(value, leaf.dtype) if leaf.weak else np.asarray(value)
 
 
-def trace(
-    function: Callable[..., Any], signature: Signature, name: str, call: Callable[[list[Any]], Any] | None = None
-) -> Traced:
+def trace(function: Callable[..., Any], signature: Signature, name: str) -> Traced:
     """Trace `function` for a signature, whose structure is that of (args, kwargs)."""
     arrays = [leaf for leaf in signature.leaves if isinstance(leaf, Abstract)]
     builder = Function("main", [tensor(leaf.dtype, *leaf.shape) for leaf in arrays])
@@ -141,10 +139,22 @@ def trace(
         leaves = [leaf.value if isinstance(leaf, Static) else next(tracers) for leaf in signature.leaves]
         args, kwargs = signature.structure.unflatten(leaves)
         results, structure = flatten(function(*args, **kwargs))
+        for path, result in zip(structure.paths(), results, strict=True):
+            if not is_array(result) and not is_scalar(result):
+                raise _wrong_result(function, path, result)
         values = [running.value(result) for result in results]
         module = builder.finish(*values)
     module.sym_name = StringAttr(name)
     return Traced(module, structure)
+
+
+def _wrong_result(function: Callable[..., Any], path: str, result: Any) -> TracingError:
+    """The error at the function's own line: no line of its body is running any more."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    place = caller_source() if code is None else SourceLocation(code.co_filename, code.co_firstlineno, 1)
+    message = f"the function returns a value of type {type(result).__name__}, which is not an array"
+    hint = "return arrays, numbers and dicts, lists, tuples, dataclasses of them"
+    return TracingError(Diagnostic("error", place, message + (f" (at {path})" if path else ""), hint=hint))
 
 
 class Lowered:

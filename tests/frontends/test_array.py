@@ -1,0 +1,131 @@
+"""`stepwell.Array`: eager operators, NumPy's protocols, DLPack without copies."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import stepwell
+import stepwell.numpy as snp
+from stepwell.dispatch import _EAGER_PROGRAMS
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def test_attributes_and_repr():
+    a = snp.asarray(X)
+    assert (a.shape, a.ndim, a.size, a.dtype, a.device, len(a), a.nbytes) == ((2, 3), 2, 6, np.float32, "cpu", 2, 24)
+    assert repr(snp.asarray([1.0, 2.5])) == "Array([1. , 2.5], dtype=float32, shape=(2,))"
+    assert a.to_device("cpu") is a
+    with pytest.raises(stepwell.TracingError, match="there is no device 'cuda'"):
+        a.to_device("cuda")
+
+
+def test_operators_run_eagerly_and_are_cached():
+    a = snp.asarray(X)
+    np.testing.assert_array_equal((a + a * 2 - 1).numpy(), X + X * 2 - 1)
+    known = len(_EAGER_PROGRAMS)
+    np.testing.assert_array_equal((a + a * 7 - 4).numpy(), X + X * 7 - 4)
+    assert len(_EAGER_PROGRAMS) == known
+    np.testing.assert_array_equal((a @ a.T).numpy(), X @ X.T)
+    np.testing.assert_array_equal(a[1, ::-1].numpy(), X[1, ::-1])
+    np.testing.assert_array_equal(a[snp.asarray([1, 0])].numpy(), X[[1, 0]])
+    assert [row.shape for row in a] == [(3,), (3,)]
+    assert a.sum().item() == 15.0
+    assert a.at[0, 1].set(9.0)[0, 1].item() == 9.0
+
+
+def test_numpy_arrays_on_the_left_defer():
+    a = snp.asarray(X)
+    for op in (operator.add, operator.mul, operator.lt, operator.truediv):
+        result = op(X, a)
+        assert isinstance(result, stepwell.Array)
+        np.testing.assert_array_equal(result.numpy(), op(X, X) if op is not operator.truediv else X / X)
+
+
+test_numpy_arrays_on_the_left_defer = pytest.mark.filterwarnings("ignore:invalid value")(
+    test_numpy_arrays_on_the_left_defer
+)
+
+
+def test_numpy_functions_take_arrays_and_views_are_read_only():
+    a = snp.asarray(X) + 0
+    assert isinstance(np.sin(a), np.ndarray)
+    assert np.asarray(a).ctypes.data == a.raw().ctypes.data
+    with pytest.raises(ValueError, match="read-only"):
+        a.numpy()[0, 0] = 1
+    copied = np.array(a, copy=True)
+    assert copied.ctypes.data != a.raw().ctypes.data
+    np.testing.assert_array_equal(np.asarray(a, np.float64), X)
+
+
+def test_dlpack_shares_memory_both_ways():
+    ours = snp.asarray(X) * 1
+    theirs = np.from_dlpack(ours)
+    assert theirs.ctypes.data == ours.raw().ctypes.data
+    source = np.arange(4, dtype=np.int32)
+    taken = snp.from_dlpack(source)
+    assert taken.raw().ctypes.data == source.ctypes.data
+    np.testing.assert_array_equal((taken + 1).numpy(), source + 1)
+    with pytest.raises(stepwell.TracingError, match="cannot take list by DLPack"):
+        snp.from_dlpack([1])
+
+
+def test_numbers_from_arrays():
+    one = snp.asarray(2.5)
+    assert (float(one), int(one), bool(one), complex(one)) == (2.5, 2, True, 2.5 + 0j)
+    assert f"{one:.1f}" == "2.5"
+    assert list(range(snp.asarray(3))) == [0, 1, 2]
+    with pytest.raises(stepwell.TracingError, match="ambiguous"):
+        bool(snp.asarray(X))
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(one)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(snp.asarray(X))).numpy(), X)
+
+
+def test_asarray_shares_numpys_memory_and_gives_numbers_default_types():
+    assert snp.asarray(X).raw() is X
+    assert snp.asarray([1, 2]).dtype == np.int32
+    assert snp.asarray([1, 2.0]).dtype == np.float32
+    assert snp.asarray(True).dtype == np.bool_
+    assert snp.asarray([np.float64(1)]).dtype == np.float64
+    assert snp.asarray([1, 2], dtype="bfloat16").dtype == ml_dtypes.bfloat16
+    for wrong in ("text", [object()], [[1], [1, 2]]):
+        with pytest.raises(stepwell.TracingError):
+            snp.asarray(wrong)
+
+
+def test_values_of_other_types_are_refused():
+    a = snp.asarray(X)
+    with pytest.raises(TypeError):
+        _ = a + "text"
+    with pytest.raises(stepwell.TracingError, match="do not broadcast"):
+        _ = a + np.ones(5, np.float32)
+    with pytest.raises(stepwell.TracingError, match="3.0 is not an index|must be an integer"):
+        snp.reshape(a, (3.0, 2))
+
+
+def test_the_public_modules_are_lazy():
+    code = (
+        "import sys, stepwell\nassert 'xdsl' not in sys.modules\n"
+        "import stepwell.numpy as snp\nassert stepwell.numpy is snp and 'llvmlite' in sys.modules\n"
+        "assert stepwell.lax.erf and stepwell.build.Function"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
+
+
+def test_every_public_name_exists_and_has_a_docstring():
+    import stepwell.lax
+
+    for module in (snp, stepwell.lax):
+        for name in module.__all__:
+            value: Any = getattr(module, name)
+            if callable(value) and not isinstance(value, type):
+                assert value.__doc__, name
