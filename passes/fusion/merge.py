@@ -149,8 +149,8 @@ def _rebuild(ops: list[linalg.GenericOp]) -> None:
         exprs = [m.results for m in indexing_maps(op)[len(op.inputs) :]]
         for position, (result, value) in enumerate(zip(op.results, made, strict=True)):
             values[result] = value
-            if all(u.operation in ops for u in result.uses):
-                continue
+            if not own[position].uses and all(u.operation in ops for u in result.uses):
+                continue  # an accumulator that the body reads stays, used outside or not
             outs.append(op.outputs[position])
             maps.append(exprs[position])
             yielded.append(value)

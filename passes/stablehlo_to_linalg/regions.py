@@ -49,6 +49,8 @@ def inline_region(s: Scalars, region: Region, args: Sequence[SSAValue]) -> list[
 def _inline_op(s: Scalars, op: Operation, values: dict[SSAValue, SSAValue]) -> list[SSAValue]:
     s.builder.location = op.location
     for operand in op.operands:
+        if operand not in values and isinstance(operand.owner, stablehlo.ConstantOp):
+            values[operand] = _inline_op(s, operand.owner, values)[0]  # cse let the region use an equal one outside
         if operand not in values:
             raise unsupported(op, "a scalar region uses a value from outside", "pass it as an operand")
     if isinstance(op, stablehlo.ConstantOp):
