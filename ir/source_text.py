@@ -15,6 +15,7 @@ from stepwell.ir.diagnostics import (
     UnsupportedDiagnosticError,
     register_source,
 )
+from stepwell.ir.errors import CompileError
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,14 @@ def read_source(path: str, limits: ParseLimits = DEFAULT_LIMITS) -> str:
         size = Path(path).stat().st_size
         if size > limits.source_bytes:
             raise file_error(path, f"the file has {size} bytes, above the limit of {limits.source_bytes}")
-        return decode_source(Path(path).read_bytes(), path)
+        with open(path, "rb") as stream:
+            return read_stream(stream, path, limits)
+    except CompileError:
+        raise
     except OSError as error:
         raise file_error(path, f"cannot read '{path}': {error.strerror or error}", located=False) from None
+    except ValueError as error:  # a null byte, or what is not Unicode
+        raise file_error(path, f"cannot read {path!r}: {error}", located=False) from None
 
 
 def read_stream(stream: BinaryIO, filename: str = "-", limits: ParseLimits = DEFAULT_LIMITS) -> str:
@@ -64,10 +70,10 @@ def read_stream(stream: BinaryIO, filename: str = "-", limits: ParseLimits = DEF
         ParseDiagnosticError: too large, binary or not UTF-8.
     """
     data = stream.read(limits.source_bytes + 1)
-    text = decode_source(data, filename)
     if len(data) > limits.source_bytes:
+        register_source(Source(filename, ""))
         raise file_error(filename, f"the text is above the limit of {limits.source_bytes} bytes")
-    return text
+    return decode_source(data, filename)
 
 
 def decode_source(data: bytes, filename: str) -> str:

@@ -45,15 +45,36 @@ def describe(array: Array) -> str:
     return f"{ArrayType(tuple(array.shape), array.dtype)}{note}"
 
 
+def check_count(count: int, types: Sequence[ArrayType]) -> None:
+    """Refuse a number of arguments that is not the program's.
+
+    Raises:
+        InvalidProgramError: names the types of those it takes.
+    """
+    if count != len(types):
+        listed = f": it needs ({', '.join(str(t) for t in types)})" if 0 < len(types) <= 8 else ""
+        plural = "argument" if len(types) == 1 else "arguments"
+        raise InvalidProgramError(f"the program takes {len(types)} {plural}, got {count}{listed}")
+
+
+def check_arguments(values: Sequence[Any], types: Sequence[ArrayType]) -> None:
+    """Refuse arguments that an executable with arguments of `types` would refuse, without copying any.
+
+    Raises:
+        InvalidProgramError: as a call would.
+    """
+    check_count(len(values), types)
+    for i, (value, want) in enumerate(zip(values, types, strict=True)):
+        _checked(i, value, want)
+
+
 def prepare(i: int, value: Any, want: ArrayType, donated: bool, remark: Remark) -> Array:
     """Argument `i` as a C-contiguous, aligned array of its type.
 
     Raises:
         InvalidProgramError: not an array of that type.
     """
-    array = _as_array(i, value, want)
-    if array.dtype != want.dtype or array.shape != want.shape:
-        raise InvalidProgramError(f"argument {i} must be {want}, got {describe(array)}")
+    array = _checked(i, value, want)
     if not (array.flags.c_contiguous and array.flags.aligned):
         reason = "not contiguous" if not array.flags.c_contiguous else "not aligned"
         remark(f"argument {i} is {reason}: copied")
@@ -81,6 +102,13 @@ def unshare(inputs: list[Array], donated: Sequence[int], remark: Remark) -> None
                 remark(f"argument {i} is donated but overlaps argument {j}: copied")
                 inputs[i] = inputs[i].copy()
                 break
+
+
+def _checked(i: int, value: Any, want: ArrayType) -> Array:
+    array = _as_array(i, value, want)
+    if array.dtype != want.dtype or array.shape != want.shape:
+        raise InvalidProgramError(f"argument {i} must be {want}, got {describe(array)}")
+    return array
 
 
 def _as_array(i: int, value: Any, want: ArrayType) -> Array:
@@ -133,8 +161,9 @@ def _kept(value: bool | int | float | complex, array: Array) -> bool:
     got = array[()]
     if isinstance(value, int):
         return int(got.real if array.dtype.kind == "c" else got) == value
-    parts = ((value.real, got.real), (value.imag, got.imag)) if array.dtype.kind == "c" else ((value, got),)
-    return all(not math.isfinite(v) or math.isfinite(float(g)) for v, g in parts)
+    wide = complex(got)
+    parts = ((value.real, wide.real), (value.imag, wide.imag))
+    return all(not math.isfinite(v) or math.isfinite(g) for v, g in parts)
 
 
 def check_out(out: Any, types: Sequence[ArrayType], inputs: Sequence[Array]) -> list[Array]:

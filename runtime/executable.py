@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from stepwell.ir.errors import CompileError, InvalidProgramError
-from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_out, prepare, unshare
+from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_count, check_out, prepare, unshare
 from stepwell.runtime.memory import POOL, Block, pooled_array
 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
@@ -163,8 +163,7 @@ class Executable:
     def _inputs(self, arrays: Sequence[Any]) -> list[Array]:
         """The arguments, checked, in the form native code reads."""
         expected = self._expected
-        if len(arrays) != len(expected):
-            raise InvalidProgramError(f"the program takes {len(expected)} arguments, got {len(arrays)}")
+        check_count(len(arrays), self.signature.inputs)
         inputs: list[Array] = []
         for array, (shape, dtype, needs, is_bool) in zip(arrays, expected, strict=True):
             if (

@@ -279,3 +279,69 @@ def test_import_is_lazy():
 def test_compiling_twice_gives_the_same_text():
     first, second = (stepwell.compile(ADD).ir("llvm") for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("a\0b", "cannot read 'a"),
+        ("\ud800", "cannot read"),
+        ("x" * 5000, "<string>:1:1: error:"),
+        (Path("a\0b"), "cannot read"),
+        ("func.func @main() {\0}", "<string>:1:20: error:"),
+        ("func.func @main() { \ud800 }", "<string>:1:21: error:"),
+        (b"a\0b", "<bytes>:1:1: error: this is a binary file"),
+        ("/", "Is a directory"),
+    ],
+)
+def test_a_program_that_is_neither_text_nor_a_path_is_refused(program, message):
+    with pytest.raises(stepwell.InvalidProgramError, match=message):
+        stepwell.compile(program)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"donate": 0}, "donate is a list of argument positions, not 0"),
+        ({"donate": "0"}, "donate is a list of argument positions, not '0'"),
+        ({"donate": (0, 0)}, r"donate=\[0, 0\] names an argument twice"),
+        ({"donate": (True,)}, "donate is a list of argument positions"),
+        ({"donate": (2,)}, "has 2 inputs"),
+        ({"donate": (2,), "target": "interpreter"}, "has 2 inputs"),
+        ({"step": "kernels"}, "step='kernels' is for target='interpreter'"),
+        ({"step": "nothing", "target": "interpreter"}, "no step 'nothing'"),
+        ({"opt_level": True}, "opt_level is 0 to 3"),
+        ({"entry": 'ma"in'}, "no entry function"),
+        ({"entry": 3}, "entry is the name of a function, not 3"),
+    ],
+)
+def test_a_wrong_option_is_refused(options, message):
+    with pytest.raises(stepwell.InvalidProgramError, match=message):
+        stepwell.compile(ADD, **options)
+
+
+def test_the_interpreter_donates_too():
+    exe = stepwell.compile(ADD, target="interpreter", donate=(1,), step="device")
+    assert exe.signature.donated == (1,)
+    assert np.array_equal(exe(X, Y.copy())[0], X + Y)
+    assert stepwell.compile(ADD, target="interpreter", donate=(0,)).signature.donated == (0,)
+
+
+def test_a_large_tensor_that_fusion_removes_needs_no_memory(monkeypatch):
+    text = """func.func public @main(%x: tensor<512xf32>) -> tensor<512xf32> {
+  %c = stablehlo.constant dense<0.0> : tensor<f32>
+  %a = stablehlo.broadcast_in_dim %x, dims = [0] : (tensor<512xf32>) -> tensor<512x512xf32>
+  %b = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<512xf32>) -> tensor<512x512xf32>
+  %d = stablehlo.subtract %a, %b : tensor<512x512xf32>
+  %e = stablehlo.abs %d : tensor<512x512xf32>
+  %r = stablehlo.reduce(%e init: %c) applies stablehlo.maximum across dimensions = [1]
+      : (tensor<512x512xf32>, tensor<f32>) -> tensor<512xf32>
+  return %r : tensor<512xf32>
+}"""
+    x = np.arange(512, dtype=np.float32)
+    monkeypatch.setattr("stepwell.limits.memory_bytes", lambda: 1 << 19)
+    assert np.array_equal(stepwell.compile(text)(x)[0], np.maximum(x, 511 - x))
+    with pytest.raises(
+        stepwell.InvalidProgramError, match=r"<string>:3:8: error: 'stablehlo.broadcast_in_dim' op makes a"
+    ):
+        stepwell.compile(text, target="interpreter")

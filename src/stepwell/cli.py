@@ -6,6 +6,7 @@ Errors go to standard error with their location and exit code 1; a wrong command
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,16 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
 
 
+def _tolerance(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+_tolerance.__name__ = "tolerance (a finite number, 0 or more)"
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `stepwell`."""
     from stepwell import __version__
@@ -57,8 +68,10 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--expect", metavar="OUT.npz", help="compare the results; exit code 1 on a difference")
     run.add_argument("--outputs", metavar="FILE.npz", help="write the results")
     run.add_argument("--target", choices=("cpu", "interpreter"), default="cpu", help="native code or NumPy rules")
-    run.add_argument("--rtol", type=float, help="relative tolerance instead of the table's (docs/floating-point.md)")
-    run.add_argument("--atol", type=float, help="absolute tolerance instead of the table's")
+    run.add_argument(
+        "--rtol", type=_tolerance, help="relative tolerance instead of the table's (docs/floating-point.md)"
+    )
+    run.add_argument("--atol", type=_tolerance, help="absolute tolerance instead of the table's")
     run.set_defaults(handler=run_command)
 
     compile_ = commands.add_parser(
@@ -82,7 +95,7 @@ def _program(arguments: argparse.Namespace) -> Any:
         return Path(arguments.file)
     from stepwell.source import read_module
 
-    return read_module(sys.stdin.buffer, "-")
+    return read_module(sys.stdin.buffer, "<stdin>")
 
 
 def _preview(array: np.ndarray[Any, Any]) -> str:
@@ -97,12 +110,16 @@ def _preview(array: np.ndarray[Any, Any]) -> str:
 def run_command(arguments: argparse.Namespace) -> int:
     """`stepwell run`."""
     from stepwell.arrays import load_arrays, save_arrays
-    from stepwell.compiler import compile
+    from stepwell.compiler import compile_accepted
+    from stepwell.runtime.arguments import check_arguments
 
     inputs = load_arrays(arguments.inputs) if arguments.inputs else []
     expected = load_arrays(arguments.expect) if arguments.expect else None
-    executable = compile(
+    if arguments.outputs:
+        _check_writable(arguments.outputs)
+    executable = compile_accepted(
         _program(arguments),
+        lambda signature: check_arguments(inputs, signature.inputs),
         entry=arguments.entry,
         target=arguments.target,
         opt_level=arguments.opt_level,
@@ -140,15 +157,29 @@ def _compare(arguments: argparse.Namespace, results: Sequence[Any], expected: Se
     return 0
 
 
+def _check_writable(path: str) -> None:
+    """Refuse a path that cannot be written before time is spent on what to write."""
+    reason = None
+    if Path(path).is_dir():
+        reason = "is a directory"
+    elif not Path(path).parent.is_dir():
+        reason = f"no directory {Path(path).parent}"
+    if reason is not None:
+        raise InvalidProgramError(f"{path}: error: cannot write: {reason}")
+
+
 def _write(path: str, content: str | bytes) -> None:
+    data = content if isinstance(content, bytes) else content.encode()
     if path == "-":
-        if isinstance(content, bytes):
-            sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is not None:
+            buffer.write(data)
         else:
-            sys.stdout.write(content)
+            sys.stdout.write(data.decode())
         return
     try:
-        Path(path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        Path(path).write_bytes(data)
     except OSError as error:
         raise InvalidProgramError(f"{path}: error: cannot write: {error.strerror}") from None
 
@@ -159,6 +190,8 @@ def compile_command(arguments: argparse.Namespace) -> int:
 
     if arguments.emit == "obj" and arguments.output == "-" and sys.stdout.isatty():
         raise InvalidProgramError("an object file does not belong on a terminal; name a file with -o")
+    if arguments.output != "-":
+        _check_writable(arguments.output)
     content = emit(
         _program(arguments),
         arguments.emit,
@@ -180,17 +213,34 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    """The command, and what it printed on its way: a full disk must not pass for success."""
+    code = arguments.handler(arguments)
+    sys.stdout.flush()
+    return code
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that nothing is reported again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        return arguments.handler(arguments)
+        return _run(arguments)
     except CompileError as error:
         message = str(error)
         print(message if "error:" in message else f"stepwell: error: {message}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+        return 1
+    except OSError as error:
+        what = "cannot write the output: " if error.filename is None else f"{error.filename}: "
+        print(f"stepwell: error: {what}{error.strerror or error}", file=sys.stderr)
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         return 130

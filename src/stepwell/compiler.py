@@ -156,7 +156,11 @@ def compile_accepted(
     if type(opt_level) is not int or opt_level not in range(4):
         raise InvalidProgramError(f"opt_level is 0 to 3, not {opt_level!r}")
     if step is not None and target == "cpu":
-        raise InvalidProgramError(f"step='{step}' is for target='interpreter'; native code is always made from the last step")
+        raise InvalidProgramError(
+            f"step='{step}' is for target='interpreter'; native code is always made from the last step"
+        )
+    if not isinstance(entry, str):
+        raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
     donated = _donated(donate)
     with no_garbage_collection():
         module = parse(program)

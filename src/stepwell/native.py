@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
@@ -21,10 +22,15 @@ from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import CompileError, InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
+from stepwell.limits import check_plan, check_tensors
+from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.pool import parallel_for_address, worker_count
 from stepwell.source import parse
+
+Accept = Callable[[Signature], None]
+"""Raises when a caller cannot use an entry called so."""
 
 
 def _array_type(text: str) -> ArrayType:
@@ -96,11 +102,20 @@ def build_executable(
     verify_each: bool = False,
     instrumentations: tuple[Instrumentation, ...] = (),
     stages: dict[str, float] | None = None,
+    accept: Accept | None = None,
 ) -> Executable:
-    """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage."""
+    """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage.
+
+    `accept` is called with the entry's signature before anything is lowered.
+    """
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
-    lowered = lower(module.clone(), "device", verify_each=verify_each, instrumentations=instrumentations, **options)
+    lowered = lower(module.clone(), "entry", **options)
+    if accept is not None:
+        accept(signature_of(lowered)[1])
+    check_tensors(lowered, fused=True)
+    lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
+    check_plan(find_entry(lowered, name), signature, worker_count())
     clock = _Clock(stages)
     texts = write_llvm(lowered, target)
     clock.lap("write LLVM IR")
@@ -132,16 +147,25 @@ class _Clock:
 
 
 def build_interpreted(
-    module: ModuleOp, entry: str, target: Target, opt_level: int = 2, step: str | None = None
+    module: ModuleOp,
+    entry: str,
+    target: Target,
+    opt_level: int = 2,
+    step: str | None = None,
+    donate: tuple[int, ...] = (),
+    verify_each: bool = False,
+    accept: Accept | None = None,
 ) -> Executable:
-    """An executable that the interpreter runs, at the program's own step or a later one."""
-    options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level}
+    """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above."""
+    options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
     source = module.clone()
     index = current_step(module)
-    if step is None:
-        lower(module, "entry", **options)
-    else:
-        lower(module, step, **options)
+    lower(module, "entry", **options)
+    if accept is not None:
+        accept(signature_of(module)[1])
+    check_tensors(module, fused=False)
+    if step is not None:
+        lower(module, step, verify_each=verify_each, **options)
         index = STEP_NAMES.index(step)
     name, signature = signature_of(module)
     return Executable(signature, None, runner=runner(module, name, signature, index), ir=_Texts(source, **options).at)

@@ -16,9 +16,11 @@ from stepwell.ir.parser import parse_module
 from stepwell.ir.source_text import decode_source, read_source, read_stream
 from stepwell.ir.verify import verify_module
 
+_MOST_PATH = 4096
+
 
 def _looks_like_path(program: str) -> bool:
-    return "\n" not in program and "(" not in program and "{" not in program and bool(program.strip())
+    return len(program) <= _MOST_PATH and not set(program) & set("\n({") and bool(program.strip())
 
 
 def program_text(program: Any) -> tuple[str, str]:

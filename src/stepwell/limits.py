@@ -1,0 +1,104 @@
+"""Refusing programs that this machine's memory cannot hold: at once where a tensor must exist, else when memory is planned.
+
+A tensor must exist unless every op that makes or reads it may become part of one loop: fusion may leave nothing of a large
+broadcast that is only summed. What fusion did leave is known exactly after `plan-memory`, before any code is made.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import MemRefType, ModuleOp, TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from stepwell.dialects.stablehlo import elementwise
+from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, location_of, op_diagnostic
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.runtime.executable import Signature
+from stepwell.runtime.memory import memory_bytes
+
+_FUSABLE = frozenset(op.name for op in elementwise.OPS) | frozenset(
+    f"stablehlo.{name}"
+    for name in (
+        "broadcast",
+        "broadcast_in_dim",
+        "constant",
+        "iota",
+        "reduce",
+        "reshape",
+        "reverse",
+        "slice",
+        "transpose",
+    )
+).union(
+    ("tensor.empty", "tensor.expand_shape", "tensor.collapse_shape", "arith.constant", "linalg.fill", "linalg.generic")
+)
+"""Ops that may read or make a tensor without its being in memory."""
+
+_HINT = "run it where there is more memory, or work on parts"
+
+
+def check_tensors(module: ModuleOp, *, fused: bool) -> None:
+    """Refuse a tensor of a function that is larger than the machine's memory; with `fused`, only those that must exist.
+
+    Raises:
+        InvalidProgramError: there is one; located at the op that makes it.
+    """
+    limit = memory_bytes()
+    for function in module.body.block.ops:
+        if not isinstance(function, func.FuncOp):
+            continue  # a kernel holds no more than its operands and a plan
+        for type_ in function.function_type.inputs.data:
+            if _bytes(type_) > limit:
+                raise _beyond(function, f"takes a {type_}", _bytes(type_), limit)
+        for op in function.walk():
+            for value in op.results:
+                if _bytes(value.type) > limit and not (fused and _may_vanish(value)):
+                    raise _beyond(op, f"makes a {value.type}", _bytes(value.type), limit)
+
+
+def check_plan(entry: func.FuncOp, signature: Signature, workers: int) -> None:
+    """Refuse an entry whose planned memory and results are larger than the machine's memory.
+
+    Raises:
+        InvalidProgramError: they are; located at the largest temporary.
+    """
+    limit = memory_bytes()
+    results = sum(t.nbytes for t in signature.outputs)
+    total = signature.arena_bytes + signature.worker_bytes * workers + results
+    if total <= limit:
+        return
+    views = [op for op in entry.walk() if isinstance(op, memref.ViewOp)]
+    largest = max(views, key=lambda op: _bytes(op.results[0].type), default=None)
+    message = f"the program's results and temporaries take {total} bytes, more than the {limit} of this machine"
+    if largest is not None:
+        message += f"; the largest temporary is a {largest.results[0].type}"
+    place = location_of(largest if largest is not None else entry)
+    raise InvalidProgramDiagnosticError(Diagnostic("error", place, message, hint=_HINT))
+
+
+def _may_vanish(value: SSAValue) -> bool:
+    owner = value.owner
+    return (
+        isinstance(owner, Operation)
+        and owner.name in _FUSABLE
+        and all(use.operation.name in _FUSABLE for use in value.uses)
+    )
+
+
+def _bytes(type_: Attribute) -> int:
+    if not isinstance(type_, TensorType | MemRefType):
+        return 0
+    count = prod(size for size in type_.get_shape() if size >= 0)
+    if count < 1 << 16:  # no machine is that small: most types need no further look
+        return 0
+    try:
+        return count * numpy_dtype(type_.get_element_type()).itemsize
+    except TypeError:
+        return count
+
+
+def _beyond(op: Operation, what: str, size: int, limit: int) -> InvalidProgramDiagnosticError:
+    message = f"{what} of {size} bytes, more than the {limit} of this machine"
+    return InvalidProgramDiagnosticError(op_diagnostic(op, message, _HINT))
