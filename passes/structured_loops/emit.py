@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType, MemRefType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerAttr, IntegerType, MemRefType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.errors import UnsupportedError
 
 Index = int | SSAValue
 Values = Sequence[SSAValue]
@@ -118,7 +119,17 @@ class Emitter:
         self._fill(block, lambda: scf.YieldOp(*body(block.args[0], block.args[1:])))
         return op.results
 
-    def nest(self, sizes: Sequence[int], body: Callable[[list[Index]], None]) -> None:
+    def sizes(self, value: SSAValue) -> list[Index]:
+        """The extents of a memref, run-time ones too (a task's share of the lines of a sort)."""
+        assert isinstance(value.type, MemRefType)
+        return [
+            self.builder.insert(memref.DimOp.from_source_and_index(value, self.value(d))).result
+            if n == DYNAMIC_INDEX
+            else n
+            for d, n in enumerate(value.type.get_shape())
+        ]
+
+    def nest(self, sizes: Sequence[Index], body: Callable[[list[Index]], None]) -> None:
         """Nested loops over `sizes` without carried values; unit dims are the constant 0."""
         if 0 in sizes:
             return
@@ -185,6 +196,15 @@ class Emitter:
 
 
 def memref_shape(value: SSAValue) -> tuple[int, ...]:
-    """The shape of a memref value."""
+    """The static shape of a memref value.
+
+    Raises:
+        UnsupportedError: an extent is known only at run time.
+    """
     assert isinstance(value.type, MemRefType)
-    return value.type.get_shape()
+    shape = value.type.get_shape()
+    if DYNAMIC_INDEX in shape:
+        raise UnsupportedError(
+            f"a structured op on {value.type}: its sizes must be known; give the program static shapes"
+        )
+    return shape

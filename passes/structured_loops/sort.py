@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IndexType, IntegerType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerType, MemRefType
 from xdsl.ir import Region, SSAValue
 
 from stepwell.dialects.structured import SortOp
 from stepwell.ir.diagnostics import unsupported
-from stepwell.passes.structured_loops.emit import Emitter, Index, Values, memref_shape
+from stepwell.passes.structured_loops.emit import Emitter, Index, Values
 
 RUN = 16
 """The length of the runs sorted by insertion; a longer line needs scratch."""
@@ -30,7 +30,7 @@ class _Line:
         self.comparator: Region = op.comparator
         self._position = list(position)
         self._dimension = op.dimension.value.data
-        self.length = memref_shape(self.outs[0])[self._dimension]
+        self.length = _extent(op)
 
     def _at(self, index: Index) -> list[Index]:
         indices = list(self._position)
@@ -58,21 +58,30 @@ class _Line:
         return result
 
 
+def _extent(op: SortOp) -> int:
+    """The length of a line; how many lines there are may be known only at run time."""
+    kind = op.outs[0].type
+    assert isinstance(kind, MemRefType)
+    length = kind.get_shape()[op.dimension.value.data]
+    if length == DYNAMIC_INDEX:
+        raise unsupported(op, "lines of a length known only at run time", "give the program static shapes")
+    return length
+
+
 def sort_loops(op: SortOp) -> None:
     """Emit the loops of a sort on memrefs in front of it.
 
     Raises:
         UnsupportedError: a long line without scratch.
     """
-    shape = memref_shape(op.outs[0])
     dimension = op.dimension.value.data
-    length = shape[dimension]
+    length = _extent(op)
     if length < 2:
         return
     if length > RUN and not op.scratch:
         raise unsupported(op, f"a line of {length} elements has no scratch", "run bufferize, which adds it")
     emit = Emitter(op)
-    others = [n for d, n in enumerate(shape) if d != dimension]
+    others = [n for d, n in enumerate(emit.sizes(op.outs[0])) if d != dimension]
 
     def one_line(position: list[Index]) -> None:
         line = _Line(emit, op, position)

@@ -588,7 +588,11 @@ class Generator:
         if prod(shape) > MAX_ELEMENTS or (0 in a.shape and inserted and 0 in [a.shape[d] for d in inserted]):
             return
         updates = self.of(shape, a.dtype, exact=True)
-        op = self.rng.choice(("set", "maximum", "minimum", "add" if a.integer and a.dtype != "i1" else "set"))
+        # Which of several values is set last is only agreed on when windows come last: then updates are in index order.
+        ordered = places == list(range(len(batch), len(shape)))
+        op = self.rng.choice(
+            ("set" if ordered else "minimum", "maximum", "add" if a.integer and a.dtype != "i1" else "minimum")
+        )
         scalar = tensor((), a.dtype)
         numbers = (
             f"#stablehlo.scatter<update_window_dims = {places}, inserted_window_dims = {inserted}, "

@@ -29,6 +29,16 @@ PROGRAMS = {
         %r = stablehlo.pad %d, %p, low = [1], high = [-1], interior = [0] : (tensor<8xi32>, tensor<i32>) -> tensor<8xi32>
         return %r : tensor<8xi32>
       }""",
+    "the lines of a sort are cut over tasks unevenly": """
+      func.func @main(%a: tensor<127x17xi8>) -> tensor<127x17xi8> {
+        %q = stablehlo.constant dense<0.25> : tensor<127x17xf32>
+        %r:2 = "stablehlo.sort"(%a, %q) <{dimension = 0 : i64, is_stable = true}> ({
+        ^bb0(%x: tensor<i8>, %y: tensor<i8>, %u: tensor<f32>, %v: tensor<f32>):
+          %c = stablehlo.compare LT, %x, %y, SIGNED : (tensor<i8>, tensor<i8>) -> tensor<i1>
+          stablehlo.return %c : tensor<i1>
+        }) : (tensor<127x17xi8>, tensor<127x17xf32>) -> (tensor<127x17xi8>, tensor<127x17xf32>)
+        return %r#0 : tensor<127x17xi8>
+      }""",
     "a launch that makes nothing and has no operands goes": """
       func.func @main(%a: tensor<f32>) -> tensor<f32> {
         %zero = stablehlo.constant dense<0> : tensor<1x1xi32>
