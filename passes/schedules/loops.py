@@ -15,6 +15,7 @@ from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import structured
 from stepwell.ir.structured import iterator_kinds
+from stepwell.passes.fusion.classify import captures
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.merge import (
@@ -290,7 +291,8 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
             parts = [builder.slice_of(out, offsets, sizes) for out in outs]
         else:
             parts = list(outs)
-        copy = op.clone({**values, **dict(zip(op.destinations, parts, strict=True))})
+        inner = {v: builder.value(v) for v in captures(op)}
+        copy = op.clone({**values, **inner, **dict(zip(op.destinations, parts, strict=True))})
         for result, part in zip(copy.results, parts, strict=True):
             Rewriter.replace_value_with_new_type(result, part.type)
         em.add(copy)
