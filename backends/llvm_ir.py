@@ -12,7 +12,7 @@ from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
-from stepwell.backends.llvm.module import Program, unsupported, write_host, write_kernel
+from stepwell.backends.llvm.module import Program, entry_symbol, is_entry, unsupported, write_host, write_kernel
 from stepwell.backends.target import Target
 
 
@@ -44,6 +44,7 @@ def write_llvm(module: ModuleOp, target: Target) -> list[LlvmText]:
             program.symbols[name.data] = op
         if isinstance(op, func.FuncOp):
             functions.append(op)
+            program.has_entry = program.has_entry or is_entry(op)
         elif isinstance(op, memref.GlobalOp):
             globals_.append(op)
         elif op.name == "kernel.func" and isinstance(name, StringAttr):
@@ -56,4 +57,4 @@ def write_llvm(module: ModuleOp, target: Target) -> list[LlvmText]:
     return texts
 
 
-__all__ = ["LlvmText", "write_llvm"]
+__all__ = ["LlvmText", "entry_symbol", "write_llvm"]

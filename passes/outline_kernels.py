@@ -262,6 +262,21 @@ def _drop_unused_starts(block: Block) -> None:
             Rewriter.erase_op(op)
 
 
+class _Names:
+    """Symbols that are free in a module, numbered across all prefixes."""
+
+    def __init__(self, module: ModuleOp):
+        symbols = [op.properties.get("sym_name") for op in module.body.block.ops]
+        self._taken = {s.data: None for s in symbols if isinstance(s, StringAttr)}
+        self._next = 0
+
+    def take(self, prefix: str) -> str:
+        while (name := f"{prefix}{self._next}") in self._taken:
+            self._next += 1
+        self._next += 1
+        return name
+
+
 @dataclass(frozen=True)
 class OutlineKernelsPass(Pass):
     """Make each planned group a kernel.func, launched from the host."""
@@ -272,14 +287,13 @@ class OutlineKernelsPass(Pass):
         """Outline every group of every block of the host functions."""
         assert isinstance(op, ModuleOp)
         needs_tensors(op, self.name, "step 2")
-        count = 0
+        names = _Names(op)
         first = op.body.block.first_op
         for block in host_blocks(op):
             for group in _groups(block):
                 kind = group[-1].attributes.get(KIND)
                 prefix = kind.data if isinstance(kind, StringAttr) else "single"
-                made = _Outliner(group, f"k_{prefix}_{count}").run()
-                count += 1
+                made = _Outliner(group, names.take(f"k_{prefix}_")).run()
                 assert first is not None
                 op.body.block.insert_op_before(made, first)
             _drop_unused_starts(block)

@@ -1,7 +1,8 @@
 """One LLVM module per kernel and one for the host: functions, globals, calls, and the C entry.
 
-The host's functions are internal; the entry gets a C wrapper `i32 @<name>(ptr args)` that unpacks the array of pointers. A
-kernel is `void @<name>(ptr noalias ...)`.
+The entry gets a C wrapper `i32 @stepwell_entry_<name>(ptr args)` that unpacks the array of pointers. With it, every other symbol
+is ours: `stepwell.func.<name>` (internal), `stepwell.kernel.<name>`, `stepwell.global.<name>`, so that a program may use any name,
+also one of C's or LLVM's. A module without entry (the thread pool) keeps its names. A kernel is `void @...(ptr noalias ...)`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from stepwell.backends.llvm.types import (
     constant_bytes_literal,
     dense_array,
     element_bytes,
+    encoded,
     memory_type,
     quoted,
     scalar_type,
@@ -47,6 +49,7 @@ from stepwell.backends.llvm.writer import (
     FunctionWriter,
     ModuleContext,
     attribute,
+    located,
     operand,
     static_buffer,
     unsupported,
@@ -67,6 +70,11 @@ class Program:
     has_f16c: bool = True
     prefer_512: bool = False
     symbols: dict[str, Operation] = field(default_factory=dict[str, Operation])
+    has_entry: bool = False
+
+    def symbol(self, kind: str, name: str) -> str:
+        """The LLVM symbol of a "func", "kernel" or "global"; a module without entry keeps its names."""
+        return f"stepwell.{kind}.{encoded(name)}" if self.has_entry else name
 
     def context(self, name: str) -> LlvmModule:
         """A fresh LLVM module."""
@@ -85,8 +93,9 @@ class LlvmModule(ModuleContext):
         if not isinstance(found, memref.GlobalOp):
             raise unsupported(op, f"no memref.global named @{name}")
         if name not in self.globals:
-            self.globals[name] = global_text(found, define=self.name == HOST)
-        return f"@{quoted(name)}"
+            symbol = self.program.symbol("global", name)
+            self.globals[name] = global_text(found, symbol, define=self.name == HOST)
+        return f"@{quoted(self.program.symbol('global', name))}"
 
     def use_function(self, name: str, op: Operation) -> str:
         """The LLVM symbol of a function of the host; declares it when it is external."""
@@ -97,11 +106,16 @@ class LlvmModule(ModuleContext):
             kinds = ", ".join(_parameter_type(t) for t in found.function_type.inputs.data)
             self.declare(name, f"declare {result_type(found)} @{quoted(name)}({kinds})")
             return quoted(name)
-        return quoted(f"{name}.impl") if is_entry(found) else quoted(name)
+        return quoted(self.program.symbol("func", name))
+
+    def kernel_symbol(self, name: str) -> str:
+        """The LLVM symbol of a `kernel.func`."""
+        return self.program.symbol("kernel", name)
 
     def text(self) -> str:
         """The whole module."""
-        parts = [f'; ModuleID = "{self.name}"', f'source_filename = "{self.name}"', ""]
+        name = encoded(self.name)
+        parts = [f'; ModuleID = "{name}"', f'source_filename = "{name}"', ""]
         parts += list(self.globals.values())
         parts += [""] if self.globals else []
         for function in self.functions:
@@ -120,12 +134,15 @@ def is_entry(op: func.FuncOp) -> bool:
     return ENTRY_ATTRIBUTE in op.attributes
 
 
-def global_text(op: memref.GlobalOp, *, define: bool) -> str:
+def entry_symbol(name: str) -> str:
+    """The C symbol of the entry called `name`."""
+    return f"stepwell_entry_{encoded(name)}"
+
+
+def global_text(op: memref.GlobalOp, symbol: str, *, define: bool) -> str:
     """A `memref.global` as an LLVM global, aligned for vectors."""
     type_ = op.properties["type"]
-    name = op.properties["sym_name"]
     assert isinstance(type_, MemRefType)
-    assert isinstance(name, StringAttr)
     element: Attribute = type_.element_type
     count = 1
     for size in type_.get_shape():
@@ -134,7 +151,7 @@ def global_text(op: memref.GlobalOp, *, define: bool) -> str:
     constant = "constant" if isinstance(op.properties.get("constant"), UnitAttr) else "global"
     align = op.properties.get("alignment")
     bytes_ = max(64, align.value.data) if isinstance(align, IntegerAttr) else 64
-    head = f"@{quoted(name.data)} ="
+    head = f"@{quoted(symbol)} ="
     if not define:
         return f"{head} external {constant} [{nbytes} x i8], align {bytes_}"
     if nbytes > MAX_GLOBAL_BYTES:
@@ -175,7 +192,14 @@ def write_kernel(program: Program, op: Operation) -> str:
     assert isinstance(access, ArrayAttr)
     kinds = [a.data for a in access.data if isinstance(a, StringAttr)]
     module = program.context(name.data)
-    w = FunctionWriter(module, name.data)
+    symbol = program.symbol("kernel", name.data)
+    w = FunctionWriter(module, symbol)
+    with located(op):
+        _write_kernel_body(w, op, symbol, kinds)
+    return module.text()
+
+
+def _write_kernel_body(w: FunctionWriter, op: Operation, symbol: str, kinds: Sequence[str]) -> None:
     parameters: list[str] = []
     block = op.regions[0].block
     for i, argument in enumerate(block.args):
@@ -190,8 +214,7 @@ def write_kernel(program: Program, op: Operation) -> str:
         parameters.append(f"ptr {attributes} {pointer}")
     w.write_block(block)
     w.line("ret void")
-    module.functions.append(w.text(f"define void @{quoted(name.data)}({', '.join(parameters)}) #0 {{"))
-    return module.text()
+    w.module.functions.append(w.text(f"define void @{quoted(symbol)}({', '.join(parameters)}) #0 {{"))
 
 
 def _pointer_attributes(type_: MemRefType[Attribute], access: str | None) -> str:
@@ -208,29 +231,31 @@ def write_host(program: Program, functions: Sequence[func.FuncOp], globals_: Seq
     for op in globals_:
         name = op.properties["sym_name"]
         assert isinstance(name, StringAttr)
-        module.use_global(name.data, op)
+        with located(op):
+            module.use_global(name.data, op)
     for op in functions:
         if op.body.blocks.first is not None:
-            _write_function(module, op)
+            with located(op):
+                _write_function(module, op)
     return module.text()
 
 
 def _write_function(module: LlvmModule, op: func.FuncOp) -> None:
     name = op.sym_name.data
     entry = is_entry(op)
-    w = FunctionWriter(module, name)
+    symbol = module.program.symbol("func", name)
+    w = FunctionWriter(module, symbol)
     parameters: list[str] = []
     for i, argument in enumerate(op.body.block.args):
         parameters.append(_bind_parameter(w, argument, f"%a{i}", aligned=False))
     terminator = w.write_block(op.body.block)
     _write_return(w, terminator, op)
-    symbol = f"{name}.impl" if entry else name
-    public = not entry and (op.sym_visibility is None or op.sym_visibility.data != "private")
+    public = not module.program.has_entry and (op.sym_visibility is None or op.sym_visibility.data != "private")
     linkage = "" if public else "internal "
     head = f"define {linkage}{result_type(op)} @{quoted(symbol)}({', '.join(parameters)}) #0 {{"
     module.functions.append(w.text(head))
     if entry:
-        module.functions.append(_entry_wrapper(op, quoted(name), quoted(symbol)))
+        module.functions.append(_entry_wrapper(op, entry_symbol(name), quoted(symbol)))
 
 
 def _bind_parameter(w: FunctionWriter, argument: BlockArgument, name: str, *, aligned: bool) -> str:
@@ -279,10 +304,10 @@ def _launch(w: FunctionWriter, op: Operation) -> None:
         raise unsupported(op, "a launch on tensors (run bufferize)")
     callee = attribute(op, "callee")
     assert isinstance(callee, SymbolRefAttr)
-    name = callee.root_reference.data
+    symbol = w.module.kernel_symbol(callee.root_reference.data)
     pairs = [_passed(w, op, i) for i in range(len(op.operands))]
-    w.module.declare(name, f"declare void @{quoted(name)}({', '.join(t for t, _ in pairs)})")
-    w.line(f"call void @{quoted(name)}({', '.join(f'{t} {v}' for t, v in pairs)})")
+    w.module.declare(symbol, f"declare void @{quoted(symbol)}({', '.join(t for t, _ in pairs)})")
+    w.line(f"call void @{quoted(symbol)}({', '.join(f'{t} {v}' for t, v in pairs)})")
 
 
 def _passed(w: FunctionWriter, op: Operation, index: int) -> tuple[str, str]:

@@ -108,7 +108,7 @@ def _parallel_for(w: FunctionWriter, op: Operation) -> None:
     total = str(count.value.data) if isinstance(count, IntegerAttr) else w.scalar(operand(op, 0))
     grain = attribute(op, "grain")
     assert isinstance(grain, IntegerAttr)
-    symbol = w.module.fresh_symbol(f"{w.symbol}.body")
+    symbol = w.module.fresh_symbol(f"{w.symbol}$body")
     _write_loop(w, op, symbol, free, captures)
     _write_trampoline(w, symbol, captures)
     context = _pack(w, list(captures.types.items()))

@@ -194,4 +194,11 @@ def constant_bytes_literal(data: bytes) -> str:
 def quoted(name: str) -> str:
     """An LLVM identifier, quoted when it needs it."""
     plain = name.replace("_", "a").replace(".", "a").replace("$", "a").isalnum()
-    return name if plain and not name[0].isdigit() and name.isascii() else '"' + name.replace('"', "\\22") + '"'
+    if plain and not name[0].isdigit() and name.isascii():
+        return name
+    return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\{b:02X}" for b in name.encode()) + '"'
+
+
+def encoded(name: str) -> str:
+    """A name as part of a symbol that needs no quotes: other bytes than letters, digits, `_` and `.` become `$XX`."""
+    return "".join(chr(b) if (chr(b).isalnum() and b < 128) or b in b"_." else f"${b:02X}" for b in name.encode())

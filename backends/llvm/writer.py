@@ -6,14 +6,17 @@ A scalar is an LLVM operand (a name or a literal). A vector is a list of operand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdsl.dialects.builtin import FileLineColLoc, MemRefType, VectorType
+from xdsl.dialects.builtin import MemRefType, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from stepwell.backends.llvm.types import element_bytes, memory_type, scalar_type
+from stepwell.ir.diagnostics import DiagnosticError, UnsupportedDiagnosticError
+from stepwell.ir.diagnostics import unsupported as unsupported_op
 from stepwell.ir.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -75,6 +78,10 @@ class ModuleContext:
         """The LLVM symbol of a `func.func`."""
         raise NotImplementedError
 
+    def kernel_symbol(self, name: str) -> str:
+        """The LLVM symbol of a `kernel.func`."""
+        raise NotImplementedError
+
     def has_vectors(self, op: Operation) -> bool:
         """Whether the regions of `op` compute on vectors; each op is looked at once."""
         known = self._vectorized.get(op)
@@ -115,17 +122,20 @@ class ModuleContext:
         return f"{stem}.{self.counter}"
 
 
-def location_text(op: Operation) -> str:
-    """`file:line:col: ` when the op knows where it came from."""
-    location = op.location
-    if isinstance(location, FileLineColLoc):
-        return f"{location.filename.data}:{location.line.data}:{location.column.data}: "
-    return ""
-
-
-def unsupported(op: Operation, reason: str) -> UnsupportedError:
+def unsupported(op: Operation, reason: str) -> UnsupportedDiagnosticError:
     """The error for an op the writer refuses."""
-    return UnsupportedError(f"{location_text(op)}{op.name}: {reason}")
+    return unsupported_op(op, reason)
+
+
+@contextmanager
+def located(op: Operation) -> Generator[None, None, None]:
+    """Give refusals that know no op (of types, of layouts) the place of `op`."""
+    try:
+        yield
+    except UnsupportedError as error:
+        if isinstance(error, DiagnosticError):
+            raise
+        raise unsupported(op, str(error)) from error
 
 
 def attribute(op: Operation, name: str) -> Attribute | None:
@@ -333,7 +343,12 @@ class FunctionWriter:
                     "the LLVM writer has no rule for this op; lower it to arith, the basic math ops, memref, "
                     "vector, scf, affine or rt first",
                 )
-            emitter(self, op)
+            try:
+                emitter(self, op)
+            except UnsupportedError as error:
+                if isinstance(error, DiagnosticError):
+                    raise
+                raise unsupported(op, str(error)) from error
         return last
 
 

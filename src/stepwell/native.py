@@ -10,7 +10,7 @@ from typing import Any
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.parser import Parser
 
-from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
 from stepwell.backends.pool import pool_object
 from stepwell.backends.target import Target, host_target, target_for
@@ -121,12 +121,12 @@ def build_executable(
     clock.lap("write LLVM IR")
     objects = [compile_llvm(part.text, target, opt_level) for part in texts]
     clock.lap("LLVM")
-    library = Library(objects, [name], {"stepwell_parallel_for": _parallel_for(target)})
+    library = Library(objects, [entry_symbol(name)], {"stepwell_parallel_for": _parallel_for(target)})
     clock.lap("link")
     kept = _Texts(module, **options)
     return Executable(
         signature,
-        native_entry(library.address(name)),
+        native_entry(library.address(entry_symbol(name))),
         worker_count=worker_count(),
         ir=kept.at,
         asm=kept.asm,

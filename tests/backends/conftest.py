@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.target import LEVELS, host_level, target_for
 from stepwell.runtime.loader import Library
@@ -35,8 +35,8 @@ class Native:
         self.target = target_for(level)
         self.texts = write_llvm(parse(text), self.target)
         self.objects = [compile_llvm(t.text, self.target, opt_level) for t in self.texts]
-        self.library = Library(self.objects, ["main"], {"stepwell_parallel_for": SERIAL})
-        self.entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.library.address("main"))
+        self.library = Library(self.objects, [entry_symbol("main")], {"stepwell_parallel_for": SERIAL})
+        self.entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.library.address(entry_symbol("main")))
 
     def __call__(self, *arrays: np.ndarray) -> None:
         pointers = (ctypes.c_void_p * len(arrays))(*(a.__array_interface__["data"][0] for a in arrays))

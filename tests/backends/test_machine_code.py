@@ -116,11 +116,15 @@ def test_a_library_call_is_refused_by_name():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("%r = math.exp %v : f32", r"m\.mlir:4:\d+: math.exp: the LLVM writer has no rule"),
-        ("%r = arith.remf %v, %v : f32", "arith.remf: the LLVM writer has no rule"),
+        ("%r = math.exp %v : f32", r"m\.mlir:4:\d+: error: 'math.exp' op is not supported: the LLVM writer has no rule"),
+        ("%r = arith.remf %v, %v : f32", "'arith.remf' op is not supported: the LLVM writer has no rule"),
         (
             "%t = arith.truncf %v : f32 to bf16\n%u = arith.addf %t, %t : bf16\n%r = arith.extf %u : bf16 to f32",
-            "arith.addf: arithmetic on bf16 must be expanded",
+            "'arith.addf' op is not supported: arithmetic on bf16 must be expanded",
+        ),
+        (
+            "%t = arith.fptosi %v : f32 to i7\n%r = arith.sitofp %t : i7 to f32",
+            r"m\.mlir:4:\d+: error: 'arith.fptosi' op is not supported: the LLVM writer has no register form for i7",
         ),
     ],
 )
@@ -172,7 +176,7 @@ def test_odd_symbols_and_unroll_hints():
       kernel.return
     }"""
     written = kernel_text(text, "avx2")
-    assert 'define internal void @"odd name-1.body.1.loop"' in written
+    assert 'define internal void @"odd name-1$body.1.loop"' in written
     assert '!{!"llvm.loop.unroll.count", i32 4}' in written
     assert undefined_symbols(compile_llvm(written, target_for("avx2"))) == ["stepwell_parallel_for"]
     assert len(re.findall(r"vaddss", emit_asm(written, target_for("avx2")))) == 4
