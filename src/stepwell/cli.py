@@ -244,6 +244,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("STEPWELL_DEBUG"):
+            raise
+        reason = " ".join(str(error).split())[:500]
+        print(f"stepwell: internal error: {type(error).__name__}: {reason}", file=sys.stderr)
+        print("note: STEPWELL_DEBUG=1 shows where; please report it", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def compile_accepted(
         raise InvalidProgramError(
             f"step='{step}' is for target='interpreter'; native code is always made from the last step"
         )
-    if not isinstance(entry, str):
+    if type(entry) is not str:
         raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
     donated = _donated(donate)
     with no_garbage_collection():

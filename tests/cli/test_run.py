@@ -179,6 +179,20 @@ def test_wrong_inputs_are_refused_before_anything_is_compiled(capsys, monkeypatc
     assert "the program takes 2 arguments, got 0: it needs (float32[2x3], float32[2x3])" in err
 
 
+def test_our_own_mistake_is_no_traceback(capsys, monkeypatch, add):
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr("stepwell.native.write_llvm", broken)
+    monkeypatch.delenv("STEPWELL_DEBUG", raising=False)
+    code, _, err = run(capsys, "compile", add[0], "--emit=llvm")
+    assert code == 1
+    assert err.startswith("stepwell: internal error: KeyError: 'oops'\nnote: STEPWELL_DEBUG=1")
+    monkeypatch.setenv("STEPWELL_DEBUG", "1")
+    with pytest.raises(KeyError):
+        main(["compile", str(add[0]), "--emit=llvm"])
+
+
 def test_outputs_go_to_the_named_file(capsys, tmp_path, add):
     code, _, _ = run(capsys, "run", add[0], "--inputs", add[1], "--outputs", tmp_path / "plain")
     assert code == 0

@@ -194,12 +194,16 @@ def test_bools_whose_bytes_are_not_0_or_1_are_normalised():
     assert odd.view(np.uint8).tolist() == [0, 1, 2, 255]
 
 
-def test_read_only_arguments_are_not_copied(add):
+def test_ordinary_arguments_take_the_short_path(add, monkeypatch):
+    def never(*_: object) -> None:
+        raise AssertionError("the long path")
+
+    monkeypatch.setattr("stepwell.runtime.executable.prepare", never)
     x = np.ones(4, F32)
     x.flags.writeable = False
-    count = len(add.remarks)
-    assert add(x, x)[0].tolist() == [2, 2, 2, 2]
-    assert len(add.remarks) == count
+    assert add(x, np.ones(4, F32))[0].tolist() == [2, 2, 2, 2]
+    with pytest.raises(AssertionError, match="the long path"):
+        stepwell.compile(DONATED, donate=(0,))(np.zeros(8, F32), x, 3)
 
 
 def test_an_executable_copies_as_itself_and_is_not_pickled(add):
