@@ -124,7 +124,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, *, dtype: Any = None) ->
 
 def _static_number(value: Any) -> int | float:
     if isinstance(value, Tracer):
-        static_int(value, "a bound of arange")
+        return static_int(value, "a bound of arange")
     return value.item() if isinstance(value, np.generic | Array) else value
 
 
@@ -161,7 +161,7 @@ def linspace(start: Any, stop: Any, num: int = 50, *, endpoint: bool = True, dty
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> Any:
     """Ones on the k-th diagonal."""
     shape = (static_int(n_rows, "n_rows"), static_int(n_rows if n_cols is None else n_cols, "n_cols"))
-    return emit("convert", diagonal_mask(shape, k, "EQ"), FLOAT32 if dtype is None else as_dtype(dtype))
+    return converted(diagonal_mask(shape, k, "EQ"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
 def identity(n: int, *, dtype: Any = None) -> Any:
@@ -181,7 +181,7 @@ def diagonal_mask(shape: tuple[int, int], k: int, direction: str) -> Tracer:
 def tri(n: int, m: int | None = None, k: int = 0, *, dtype: Any = None) -> Any:
     """Ones on and below the k-th diagonal."""
     shape = (static_int(n, "n"), static_int(n if m is None else m, "m"))
-    return emit("convert", diagonal_mask(shape, k, "LE"), FLOAT32 if dtype is None else as_dtype(dtype))
+    return converted(diagonal_mask(shape, k, "LE"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
 @api("x")

@@ -131,7 +131,8 @@ def einsum(subscripts: str, /, *operands: Any, preferred_element_type: Any = Non
         if len(picked) == 1:
             terms.append(_summed(*_diagonal(*picked[0]), needed))
         else:
-            terms.append(_pair(*picked, needed, dtype))
+            first, second = picked
+            terms.append(_pair(first, second, needed, dtype))
     label, result = terms[0]
     return transpose(result, tuple(label.index(c) for c in output))
 

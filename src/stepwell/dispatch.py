@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -129,12 +130,14 @@ def concrete(value: Any, leaf: Abstract) -> np.ndarray[Any, Any]:
     return scalar_array(value, leaf.dtype) if leaf.weak else np.asarray(value)
 
 
-def trace(function: Callable[..., Any], signature: Signature, name: str) -> Traced:
+def trace(function: Callable[..., Any], signature: Signature, name: str, names: Sequence[str] = ()) -> Traced:
     """Trace `function` for a signature, whose structure is that of (args, kwargs)."""
     arrays = [leaf for leaf in signature.leaves if isinstance(leaf, Abstract)]
     builder = Function("main", [tensor(leaf.dtype, *leaf.shape) for leaf in arrays])
     running = Trace(name, builder)
     with no_garbage_collection(), tracing(running):
+        for name_, value in zip(names, builder.arguments, strict=False):
+            value.name_hint = name_
         tracers = iter([running.tracer(v, a.weak) for v, a in zip(builder.arguments, arrays, strict=True)])
         leaves = [leaf.value if isinstance(leaf, Static) else next(tracers) for leaf in signature.leaves]
         args, kwargs = signature.structure.unflatten(leaves)
@@ -336,13 +339,18 @@ class Jitted:
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace the function for these arguments (arrays, or anything with `shape` and `dtype`) without running it."""
         _, signature = self._signature(args, kwargs)
-        traced = trace(self._function, signature, self._name)
+        traced = self._trace(signature)
         return Lowered(traced, {**self._options, "donate": self._donated(args, signature)})
 
     def _made(self, args: tuple[Any, ...], signature: Signature) -> Program:
         if os.environ.get("STEPWELL_LOG") == "trace":
             emit(Diagnostic("remark", caller_source(), self._why(signature)))
-        return compiled(trace(self._function, signature, self._name), self._options, self._donated(args, signature))
+        return compiled(self._trace(signature), self._options, self._donated(args, signature))
+
+    def _trace(self, signature: Signature) -> Traced:
+        pairs = zip(signature.names, signature.leaves, strict=True)
+        names = [re.sub(r"\W+", "_", self._written(n)).strip("_") for n, leaf in pairs if isinstance(leaf, Abstract)]
+        return trace(self._function, signature, self._name, names)
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Signature]:
         args, kwargs = self._static.marked(args, kwargs)

@@ -108,7 +108,7 @@ def test_values_of_other_types_are_refused():
         _ = a + "text"
     with pytest.raises(stepwell.TracingError, match="do not broadcast"):
         _ = a + np.ones(5, np.float32)
-    with pytest.raises(stepwell.TracingError, match="3.0 is not an index|must be an integer"):
+    with pytest.raises(stepwell.TracingError, match=r"3.0 is not an index|must be an integer"):
         snp.reshape(a, (3.0, 2))
 
 

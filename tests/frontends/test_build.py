@@ -42,7 +42,7 @@ def test_violated_constraints_are_errors_at_the_callers_line():
     with pytest.raises(stepwell.TracingError, match="the operands have types tensor<4x8xf32> and tensor<3xf32>") as e:
         f.binary("add", x, y)
     assert "test_build.py" in str(e.value)
-    with pytest.raises(stepwell.TracingError, match="stablehlo.transpose: dims = .* is not a permutation"):
+    with pytest.raises(stepwell.TracingError, match=r"stablehlo.transpose: dims = .* is not a permutation"):
         f.transpose(x, (0, 0))
     with pytest.raises(stepwell.TracingError, match="no elementwise op is called 'tanhh'"):
         f.unary("tanhh", x)
