@@ -75,7 +75,7 @@ def test_what_the_ops_prove_corrects_a_stale_name():
 
 def test_a_module_that_says_a_step_there_is_not():
     text = f'module attributes {{stepwell.step = "kernel"}} {{\n{PROGRAMS["nothing"]}\n}}'
-    with pytest.raises(stepwell.InvalidProgramError, match="there is no step 'kernel'(.|\n)*did you mean 'kernels'"):
+    with pytest.raises(stepwell.InvalidProgramError, match=r"there is no step 'kernel'(.|\n)*did you mean 'kernels'"):
         stepwell.compile(text)
 
 

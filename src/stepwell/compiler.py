@@ -12,8 +12,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.backends.target import Target, host_target
 from stepwell.dialects.registry import context
+from stepwell.ir.diagnostics import InternalDiagnosticError
 from stepwell.ir.errors import InvalidProgramError
-from stepwell.ir.instrumentation import Instrumentation, VerifyEach
+from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_reproducer
 from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.passes.pipelines import Step, steps
@@ -63,10 +64,26 @@ def lower(
     if "stepwell.target" not in module.attributes:
         module.attributes["stepwell.target"] = target.attribute()
     first, last = current_step(module), STEP_NAMES.index(to)
-    _run_steps(module, _lowerings(first, last, opt_level, mark), verify_each, tuple(instrumentations))
+    todo = _lowerings(first, last, opt_level, mark)
+    try:
+        _run_steps(module, todo, verify_each, tuple(instrumentations))
+    except InternalDiagnosticError as error:
+        error.pipeline = str(Pipeline(tuple(item for lowering in todo for item in lowering.passes)))
+        raise
     if last >= STEP_NAMES.index("buffers"):
         check_planned(module)
     return module
+
+
+@contextmanager
+def reproducible(source: ModuleOp, target: Target) -> Generator[None]:
+    """Write `source`, which `lower` was given a clone of, and the pipeline to a file when a pass has a bug."""
+    try:
+        yield
+    except InternalDiagnosticError as error:
+        module = source.clone()
+        module.attributes.setdefault("stepwell.target", target.attribute())
+        raise error.with_reproducer(write_reproducer(module, error.pipeline or "")) from error.__cause__
 
 
 @dataclass(frozen=True)
