@@ -6,6 +6,7 @@ views. A plain `.npz` is taken in file order, or by number when its names are `a
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ def load_arrays(path: str | Path) -> list[Array]:
     """
     try:
         with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
+            loaded = np.load(file if file.seekable() else io.BytesIO(file.read()), allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return [loaded]
             with loaded as archive:
@@ -66,7 +67,8 @@ def load_arrays(path: str | Path) -> list[Array]:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return "it is of another kind, or holds Python objects" if "pickle" in text else text
 
 
 def _member(path: str | Path, archive: Any, key: str) -> Array:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepwell.errors import CompileError, InvalidProgramError
+from stepwell.errors import CompileError, InternalError, InvalidProgramError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +95,8 @@ def _program(arguments: argparse.Namespace) -> Any:
         return Path(arguments.file)
     from stepwell.source import read_module
 
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise InvalidProgramError("standard input is closed")
     return read_module(sys.stdin.buffer, "<stdin>")
 
 
@@ -113,9 +115,9 @@ def run_command(arguments: argparse.Namespace) -> int:
     from stepwell.compiler import compile_accepted
     from stepwell.runtime.arguments import check_arguments
 
-    inputs = load_arrays(arguments.inputs) if arguments.inputs else []
-    expected = load_arrays(arguments.expect) if arguments.expect else None
-    if arguments.outputs:
+    inputs = load_arrays(arguments.inputs) if arguments.inputs is not None else []
+    expected = load_arrays(arguments.expect) if arguments.expect is not None else None
+    if arguments.outputs is not None:
         _check_writable(arguments.outputs)
     executable = compile_accepted(
         _program(arguments),
@@ -130,7 +132,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     for i, result in enumerate(results):
         shape = "x".join(str(d) for d in result.shape)
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
-    if arguments.outputs:
+    if arguments.outputs is not None:
         save_arrays(arguments.outputs, results)
     return 0 if expected is None else _compare(arguments, results, expected)
 
@@ -157,6 +159,10 @@ def _compare(arguments: argparse.Namespace, results: Sequence[Any], expected: Se
     return 0
 
 
+def _output_is_closed() -> bool:
+    return sys.stdout is None  # pyright: ignore[reportUnnecessaryComparison]
+
+
 def _check_writable(path: str) -> None:
     """Refuse a path that cannot be written before time is spent on what to write."""
     reason = None
@@ -171,6 +177,8 @@ def _check_writable(path: str) -> None:
 def _write(path: str, content: str | bytes) -> None:
     data = content if isinstance(content, bytes) else content.encode()
     if path == "-":
+        if _output_is_closed():
+            raise InvalidProgramError("standard output is closed")
         sys.stdout.flush()
         buffer = getattr(sys.stdout, "buffer", None)
         if buffer is not None:
@@ -188,7 +196,7 @@ def compile_command(arguments: argparse.Namespace) -> int:
     """`stepwell compile`."""
     from stepwell.native import emit
 
-    if arguments.emit == "obj" and arguments.output == "-" and sys.stdout.isatty():
+    if arguments.emit == "obj" and arguments.output == "-" and not _output_is_closed() and sys.stdout.isatty():
         raise InvalidProgramError("an object file does not belong on a terminal; name a file with -o")
     if arguments.output != "-":
         _check_writable(arguments.output)
@@ -216,7 +224,8 @@ def doctor_command(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """The command, and what it printed on its way: a full disk must not pass for success."""
     code = arguments.handler(arguments)
-    sys.stdout.flush()
+    if not _output_is_closed():
+        sys.stdout.flush()
     return code
 
 
@@ -231,6 +240,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except CompileError as error:
+        if isinstance(error, InternalError) and os.environ.get("STEPWELL_DEBUG"):
+            raise
         message = str(error)
         print(message if "error:" in message else f"stepwell: error: {message}", file=sys.stderr)
         return 1

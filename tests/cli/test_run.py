@@ -219,6 +219,25 @@ def test_standard_input_is_text_and_never_a_path(data, code, message):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("run - <&-", 1, "standard input is closed"),
+        ("compile {add} >&-", 1, "standard output is closed"),
+        ("compile {add} -o {dir}/out >&-", 0, ""),
+        ("run {add} --inputs {in} >&-", 0, ""),
+        ("run {add} --inputs <(cat {in})", 0, ""),
+        ("run <(cat {add}) --inputs {in}", 0, ""),
+    ],
+)
+def test_closed_streams_and_pipes(tmp_path, add, command, code, message):
+    line = command.format(**{"dir": tmp_path, "add": add[0], "in": add[1]})
+    command = ["bash", "-c", f"{sys.executable} -m stepwell.cli {line}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, done.stderr
+    assert done.stderr == (f"stepwell: error: {message}\n" if message else "")
+
+
 @pytest.mark.parametrize("command", [["compile", "{add}"], ["run", "{add}", "--inputs", "{in}"], ["doctor"]])
 def test_a_full_disk_behind_standard_output_is_an_error(add, command):
     names = {"add": add[0], "in": add[1]}
