@@ -123,9 +123,7 @@ class Emitter:
         """The extents of a memref, run-time ones too (a task's share of the lines of a sort)."""
         assert isinstance(value.type, MemRefType)
         return [
-            self.builder.insert(memref.DimOp(value, self.value(d))).result
-            if n == DYNAMIC_INDEX
-            else n
+            self.builder.insert(memref.DimOp(value, self.value(d))).result if n == DYNAMIC_INDEX else n
             for d, n in enumerate(value.type.get_shape())
         ]
 

@@ -116,7 +116,10 @@ def test_a_library_call_is_refused_by_name():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("%r = math.exp %v : f32", r"m\.mlir:4:\d+: error: 'math.exp' op is not supported: the LLVM writer has no rule"),
+        (
+            "%r = math.exp %v : f32",
+            r"m\.mlir:4:\d+: error: 'math.exp' op is not supported: the LLVM writer has no rule",
+        ),
         ("%r = arith.remf %v, %v : f32", "'arith.remf' op is not supported: the LLVM writer has no rule"),
         (
             "%t = arith.truncf %v : f32 to bf16\n%u = arith.addf %t, %t : bf16\n%r = arith.extf %u : bf16 to f32",
