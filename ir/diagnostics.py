@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
-from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
+from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, UnsupportedError
 
 Severity: TypeAlias = Literal["error", "warning", "remark", "note"]
 
@@ -167,6 +167,19 @@ class InvalidProgramDiagnosticError(DiagnosticError, InvalidProgramError):
 
 class UnsupportedDiagnosticError(DiagnosticError, UnsupportedError):
     """A valid program that needs something Stepwell does not do."""
+
+
+class InternalDiagnosticError(DiagnosticError, InternalError):
+    """A bug in Stepwell, located as well as it can be; `pipeline` is what ran, once known."""
+
+    pipeline: str | None = None
+
+    def with_reproducer(self, path: str | None) -> InternalDiagnosticError:
+        """The same, saying where its reproducer is and how to see more."""
+        diagnostic = self.diagnostic
+        if path is not None:
+            diagnostic = diagnostic.with_note(f"a reproducer was written to '{path}'; please report it")
+        return InternalDiagnosticError(replace(diagnostic, hint="STEPWELL_DEBUG=1 shows the Python traceback"))
 
 
 class PassFailedError(DiagnosticError):

@@ -15,5 +15,9 @@ class InvalidProgramError(CompileError, ValueError):
     """The program, the inputs or the options are wrong."""
 
 
+class InternalError(CompileError):
+    """A bug in Stepwell, not in the program; the exception it came from is its `__cause__`."""
+
+
 class UnsupportedError(CompileError):
     """A valid program that needs something Stepwell does not do; names the op, the reason and what would help."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -309,16 +310,32 @@ class CrashReproducer(Instrumentation):
 
     def pipeline_failed(self, pipeline: object, op: Operation, error: BaseException) -> None:
         """Write the file and say so."""
-        escaped = str(pipeline).replace("\\", "\\\\").replace('"', '\\"')
-        flag = "true" if self.verify_each else "false"
-        Path(self.path).write_text(
-            self._text
-            + "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
-            + f'      pipeline: "{escaped}",\n      disable_threading: true,\n      verify_each: {flag}\n'
-            + "    }\n  }\n#-}\n",
-            encoding="utf-8",
-        )
+        Path(self.path).write_text(reproducer(self._text, str(pipeline), self.verify_each), encoding="utf-8")
         print(f"note: a reproducer was written to '{self.path}'", file=sys.stderr)
+
+
+def reproducer(module: str, pipeline: str, verify_each: bool = True) -> str:
+    """A module's text with the pipeline that fails on it, as `stepwell-opt --run-reproducer` reads it."""
+    escaped = pipeline.replace("\\", "\\\\").replace('"', '\\"')
+    flag = "true" if verify_each else "false"
+    return (
+        module
+        + "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
+        + f'      pipeline: "{escaped}",\n      disable_threading: true,\n      verify_each: {flag}\n'
+        + "    }\n  }\n#-}\n"
+    )
+
+
+def write_reproducer(module: Operation, pipeline: str) -> str | None:
+    """Write a reproducer of an internal error to a new temporary file; its path, or None where none can be written."""
+    text = reproducer(print_ir(module, generic=True, debug_info=True), pipeline)
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="stepwell-reproducer-", suffix=".mlir")
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return None
+    return path
 
 
 def render_reports(instrumentations: Sequence[Instrumentation]) -> str:

@@ -4,7 +4,7 @@
 
 A pipeline names passes and, in parentheses after an op name, what runs on each op of that name nested directly in the current
 one. A pass written where its `anchor` is not the current op runs on each op of its anchor's name nested directly inside. The
-outer `builtin.module(...)` may be left out. In names and options `-` and `_` mean the same.
+outer `builtin.module(...)` may be left out around passes. In names and options `-` and `_` mean the same.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from xdsl.utils.exceptions import DiagnosticException
 from stepwell.ir.diagnostics import (
     Diagnostic,
     DiagnosticError,
+    InternalDiagnosticError,
     InvalidProgramDiagnosticError,
     PassFailedError,
     Source,
@@ -126,6 +127,9 @@ class _PipelineReader:
                 found.append(PassSpec(name.replace("_", "-"), self.options(), start))
             if not self.take(","):
                 break
+            self.skip()
+            if self.position >= len(self.text) or self.text[self.position] == ")":
+                self.fail("expected a pass name or an op name after ','", hint="remove the last ','")
         self.skip()
         return tuple(found)
 
@@ -185,6 +189,10 @@ def parse_pipeline(text: str) -> tuple[PassSpec | NestedSpec, ...]:
         reader.fail(f"unexpected '{reader.text[reader.position]}'", hint="parentheses must be balanced")
     if len(items) == 1 and isinstance(items[0], NestedSpec) and items[0].anchor in ("builtin.module", ANY_ANCHOR):
         return items[0].items
+    if len(items) == 1 and isinstance(items[0], NestedSpec):
+        anchor = items[0].anchor
+        message = f"a pipeline on '{anchor}' cannot run on 'builtin.module'"
+        raise pipeline_error(message, items[0].position, f"write builtin.module({text.strip()})", len(anchor))
     return items
 
 
@@ -339,7 +347,8 @@ def _value_text(value: Any) -> str:
         case tuple() | list():
             return ",".join(_value_text(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
         case str():
-            return value if re.fullmatch(r"[A-Za-z0-9_.\-]+", value) else '"' + value.replace('"', '\\"') + '"'
+            plain = re.fullmatch(r"[A-Za-z0-9_.\-]+", value)
+            return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case None:
             return "none"
         case _:
@@ -376,6 +385,8 @@ class Pipeline:
             with deep_recursion():
                 self._run_items(self.items, context, op)
         except BaseException as error:
+            if isinstance(error, InternalDiagnosticError):
+                error.pipeline = str(self)
             for instrumentation in reversed(self.instrumentations):
                 instrumentation.pipeline_failed(self, op, error)
             raise
@@ -435,7 +446,7 @@ def pass_text(item: Pass) -> str:
 
 
 def pass_failure(item: Pass, op: Operation, error: Exception) -> Exception:
-    """What a failed pass raises to the user: located, and naming the pass; a bug in a pass stays what it is."""
+    """What a failed pass raises to the user: located, and naming the pass; anything unforeseen is an internal error."""
     note = f"while running pass '{item.name}' on {_op_text(op)}"
     if isinstance(error, VerifyDiagnosticError):
         return VerifyDiagnosticError(error.diagnostic.with_note(note), error.op)
@@ -449,7 +460,19 @@ def pass_failure(item: Pass, op: Operation, error: Exception) -> Exception:
         return InvalidProgramDiagnosticError(_plain(place, str(error)).with_note(note))
     if isinstance(error, DiagnosticException):
         return PassFailedError(_plain(place, str(error)).with_note(note))
-    return error
+    if isinstance(error, MemoryError):
+        return error
+    if isinstance(error, RecursionError):
+        message = f"the program is nested too deep for pass '{item.name}'"
+        return UnsupportedDiagnosticError(_plain(place, message).with_note(note))
+    return InternalDiagnosticError(_plain(place, f"internal error: pass '{item.name}': {_reason(error)}"))
+
+
+def _reason(error: Exception) -> str:
+    """An exception in one short line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text[:300]}" if text else name
 
 
 def _plain(op: Operation, message: str) -> Diagnostic:

@@ -76,12 +76,12 @@ def lower(
 
 
 @contextmanager
-def reproducible(source: ModuleOp, target: Target) -> Generator[None]:
-    """Write `source`, which `lower` was given a clone of, and the pipeline to a file when a pass has a bug."""
+def leaves_reproducer(source: Callable[[], ModuleOp], target: Target) -> Generator[None]:
+    """When a pass has a bug, write the program as it was, made again by `source`, and the pipeline to a file."""
     try:
         yield
     except InternalDiagnosticError as error:
-        module = source.clone()
+        module = source()
         module.attributes.setdefault("stepwell.target", target.attribute())
         raise error.with_reproducer(write_reproducer(module, error.pipeline or "")) from error.__cause__
 

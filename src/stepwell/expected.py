@@ -18,6 +18,7 @@ from stepwell.ir.diagnostics import Diagnostic, SourceLocation
 _EXPECTED = re.compile(
     r"expected-(error|warning|remark|note)(-re)?[ \t]*(?:@([+-]?\d+|above|below|unknown))?[ \t]*\{\{(.*)\}\}"
 )
+_MALFORMED = re.compile(r"//.*?(expected-(?:error|warning|remark|note)(?:-re)?)[ \t]*(?:@[^ \t]*)?[ \t]*(.*)")
 _PATTERN = re.compile(r"\{\{(.*?)\}\}")
 
 
@@ -38,9 +39,12 @@ class _Expectation:
             return False
         if not self.is_pattern:
             return self.text in diagnostic.message
-        pieces = _PATTERN.split(self.text)
-        pattern = "".join(p if i % 2 else re.escape(p) for i, p in enumerate(pieces))
-        return re.search(pattern, diagnostic.message) is not None
+        return re.search(_regular_expression(self.text), diagnostic.message) is not None
+
+
+def _regular_expression(text: str) -> str:
+    """The pattern of an `-re` expectation: what stands between `{{` and `}}` is one, the rest is itself."""
+    return "".join(p if i % 2 else re.escape(p) for i, p in enumerate(_PATTERN.split(text)))
 
 
 def _expectations(filename: str, text: str, line_offset: int) -> Iterator[_Expectation]:
@@ -77,6 +81,32 @@ def _line(place: str | None, number: int, previous: int | None, lines: Sequence[
             return int(place)
 
 
+def _malformed(filename: str, text: str, line_offset: int) -> Iterator[Diagnostic]:
+    """Errors of `expected-...` comments that would otherwise mean nothing, or not what they say."""
+    for number, content in enumerate(text.split("\n"), 1 + line_offset):
+        comment = _MALFORMED.search(content)
+        if comment is None:
+            continue
+        reason, match = None, _EXPECTED.search(content)
+        if match is None:
+            reason = f"the expected text must stand in {{{{...}}}}: {comment[0]}"
+        elif match[2]:
+            reason = _pattern_problem(match[4])
+        if reason is not None:
+            start, end = comment.span(1)
+            yield Diagnostic("error", SourceLocation(filename, number, start + 1, end - start), reason)
+
+
+def _pattern_problem(text: str) -> str | None:
+    if text.count("{{") > text.count("}}"):
+        return f"'{{{{' is not closed: {text}"
+    try:
+        re.compile(_regular_expression(text))
+    except re.error as error:
+        return f"is no regular expression: {text} ({error})"
+    return None
+
+
 def _flatten(diagnostics: Sequence[Diagnostic]) -> Iterator[tuple[Diagnostic, bool]]:
     for diagnostic in diagnostics:
         yield diagnostic, True
@@ -86,8 +116,10 @@ def _flatten(diagnostics: Sequence[Diagnostic]) -> Iterator[tuple[Diagnostic, bo
 
 def check_diagnostics(filename: str, text: str, line_offset: int, emitted: Sequence[Diagnostic]) -> list[Diagnostic]:
     """The mismatches as errors: expectations not met, and errors, warnings or remarks nobody expected."""
+    problems = list(_malformed(filename, text, line_offset))
+    if problems:
+        return problems
     expectations = list(_expectations(filename, text, line_offset))
-    problems: list[Diagnostic] = []
     for diagnostic, must_be_expected in _flatten(emitted):
         for expectation in expectations:
             if not expectation.met and expectation.matches(diagnostic):

@@ -14,7 +14,7 @@ from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
 from stepwell.backends.pool import pool_object
 from stepwell.backends.target import Target, host_target, target_for
-from stepwell.compiler import STEP_NAMES, current_step, lower, no_garbage_collection
+from stepwell.compiler import STEP_NAMES, current_step, leaves_reproducer, lower, no_garbage_collection
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.interpreted import runner
@@ -113,7 +113,8 @@ def build_executable(
     if accept is not None:
         accept(signature_of(lowered)[1])
     check_tensors(lowered, fused=True)
-    lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
+    with leaves_reproducer(module.clone, target):
+        lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
     check_plan(find_entry(lowered, name), signature, worker_count())
     clock = _Clock(stages)
@@ -165,7 +166,8 @@ def build_interpreted(
         accept(signature_of(module)[1])
     check_tensors(module, fused=False)
     if step is not None:
-        lower(module, step, verify_each=verify_each, **options)
+        with leaves_reproducer(source.clone, target):
+            lower(module, step, verify_each=verify_each, **options)
         index = STEP_NAMES.index(step)
     name, signature = signature_of(module)
     return Executable(signature, None, runner=runner(module, name, signature, index), ir=_Texts(source, **options).at)
@@ -194,15 +196,16 @@ def emit(
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):
             raise InvalidProgramError(f"the program is already below step '{step}'")
-        lower(
-            module,
-            step,
-            entry=entry,
-            target=target,
-            opt_level=opt_level,
-            verify_each=verify_each,
-            instrumentations=watchers,
-        )
+        with leaves_reproducer(lambda: parse(program), target):
+            lower(
+                module,
+                step,
+                entry=entry,
+                target=target,
+                opt_level=opt_level,
+                verify_each=verify_each,
+                instrumentations=watchers,
+            )
         if what in STEP_NAMES:
             return print_ir(module) + "\n"
         texts = [part.text for part in write_llvm(module, target)]

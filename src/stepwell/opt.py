@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(rest)
     if unknown:
         return _usage_error(parser, unknown[0])
-    for name in _names(options.mlir_print_ir_before) + _names(options.mlir_print_ir_after):
-        if not _is_pass(name):
-            return _usage_error(parser, f"--{name}")
+    for flag, values in (("before", options.mlir_print_ir_before), ("after", options.mlir_print_ir_after)):
+        for name in _names(values):
+            if not _is_pass(name):
+                return _unknown_pass(f"--mlir-print-ir-{flag}", name)
     if (listing := _listing(options)) is not None:
         sys.stdout.write(listing)
         return 0
@@ -130,6 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("STEPWELL_DEBUG"):
+            traceback.print_exc()
+        reason = " ".join(str(error).split())[:300]
+        print(f"stepwell-opt: internal error: {type(error).__name__}: {reason}", file=sys.stderr)
+        return 1
 
 
 def _usage_error(parser: argparse.ArgumentParser, argument: str) -> int:
@@ -144,6 +152,15 @@ def _usage_error(parser: argparse.ArgumentParser, argument: str) -> int:
     print(f"stepwell-opt: error: {what} '{argument}'", file=sys.stderr)
     if close:
         print(f"hint: did you mean '{close[0]}'?", file=sys.stderr)
+    return 2
+
+
+def _unknown_pass(flag: str, name: str) -> int:
+    from stepwell.ir.diagnostics import close_name
+    from stepwell.passes.registry import PASSES
+
+    print(f"stepwell-opt: error: {flag}: unknown pass '{name}'", file=sys.stderr)
+    print(f"hint: {close_name(name, PASSES) or 'stepwell-opt --list-passes lists all passes'}", file=sys.stderr)
     return 2
 
 
@@ -305,6 +322,7 @@ def _run_chunks(job: _Job, text: str) -> int:
             emitted.append(error.diagnostic)
             if not job.options.verify_diagnostics:
                 print(error, file=sys.stderr)
+                _print_cause(error)
                 code = 1
         except CompileError as error:
             print(error, file=sys.stderr)
@@ -361,7 +379,7 @@ def _process(job: _Job, chunk: str, line_offset: int) -> str:
             text = _reproducer_pipeline(resources, job.filename)
         pipeline = _pipeline(text, context, job.instrumentations)
         if pipeline is not None:
-            pipeline.run(context, module)
+            _run_pipeline(job, pipeline, module, chunk, line_offset, context)
             if not options.verify_each:
                 verify_module(module)
         if options.verify_roundtrip:
@@ -372,6 +390,31 @@ def _process(job: _Job, chunk: str, line_offset: int) -> str:
         job, {"Parser": parsed - started, "Verifier": verified - parsed, "Output": time.perf_counter() - printing}
     )
     return printed
+
+
+def _run_pipeline(
+    job: _Job, pipeline: Pipeline, module: ModuleOp, chunk: str, line_offset: int, context: Context
+) -> None:
+    """Run it; an internal error leaves a reproducer behind unless the command line names a file for it."""
+    from stepwell.ir.diagnostics import InternalDiagnosticError
+    from stepwell.ir.instrumentation import write_reproducer
+    from stepwell.ir.parser import parse_with_resources
+
+    try:
+        pipeline.run(context, module)
+    except InternalDiagnosticError as error:
+        if job.options.mlir_pass_pipeline_crash_reproducer is not None:
+            raise
+        original, _ = parse_with_resources(chunk, job.filename, context, line_offset=line_offset)
+        raise error.with_reproducer(write_reproducer(original, str(pipeline))) from error.__cause__
+
+
+def _print_cause(error: BaseException) -> None:
+    """With STEPWELL_DEBUG=1, where an internal error came from."""
+    from stepwell.ir.errors import InternalError
+
+    if isinstance(error, InternalError) and os.environ.get("STEPWELL_DEBUG"):
+        traceback.print_exception(error)
 
 
 def _pipeline(text: str, context: Context, instrumentations: Sequence[Instrumentation]) -> Pipeline | None:

@@ -16,8 +16,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from stepwell.dialects.registry import context
 from stepwell.ir import instrumentation as tools
-from stepwell.ir.diagnostics import DiagnosticError, unsupported
-from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.diagnostics import DiagnosticError, InternalDiagnosticError, unsupported
+from stepwell.ir.errors import InternalError, UnsupportedError
 from stepwell.ir.parser import parse_module, parse_with_resources
 from stepwell.ir.pass_manager import Pipeline, PipelineError, build_pipeline
 from stepwell.ir.passes import ANY_ANCHOR, Pass
@@ -126,7 +126,7 @@ def test_options_of_every_kind():
 
 
 def test_a_pipeline_prints_as_it_is_written():
-    text = 'builtin.module(mark{tile=4,8 mode=fast text="a b"},func.func(on-func,any-op))'
+    text = 'builtin.module(mark{tile=4,8 mode=fast text="a b"},func.func(on-func,any-op),mark{text="\\"\\\\"})'
     assert str(pipeline(text)) == text
     assert str(pipeline(str(pipeline(text)))) == text
 
@@ -143,11 +143,19 @@ def test_a_pipeline_prints_as_it_is_written():
         ("mark{loud loud}", 11, "given twice", ""),
         ("builtin.module(func.fun(on-func))", 16, "unknown op 'func.fun'", "'func.func'"),
         ("builtin.module(mark(on-func))", 16, "unknown op 'mark'", "is a pass"),
-        ("func.func(mark)", 11, "runs on 'builtin.module', not inside 'func.func'", "outside"),
+        ("builtin.module(func.func(mark))", 26, "runs on 'builtin.module', not inside 'func.func'", "outside"),
         ("builtin.module(on-func", 23, "expected ',' or ')'", "balanced"),
         ("on-func)", 8, "unexpected ')'", "balanced"),
         ("mark{tile=1", 5, "not closed", "}"),
         ('mark{text="a}', 11, "quoted value is not closed", ""),
+        (
+            "func.func(on-func)",
+            1,
+            "a pipeline on 'func.func' cannot run on 'builtin.module'",
+            "builtin.module(func.func",
+        ),
+        ("on-func,", 9, "expected a pass name or an op name after ','", "remove"),
+        ("builtin.module(on-func, )", 25, "expected a pass name or an op name after ','", "remove"),
         ("on-func on-func", 9, "unexpected 'o'", ""),
     ],
 )
@@ -176,9 +184,14 @@ def test_a_failed_pass_is_located():
         run("fail{how=xdsl}")
 
 
-def test_a_bug_in_a_pass_stays_a_bug():
-    with pytest.raises(AssertionError, match="a bug"):
+def test_a_bug_in_a_pass_is_an_internal_error_with_its_pipeline():
+    with pytest.raises(
+        InternalError, match=r"t\.mlir:1:1: error: internal error: pass 'fail': AssertionError: a bug"
+    ) as caught:
         run("fail{how=bug}")
+    assert isinstance(caught.value, InternalDiagnosticError)
+    assert isinstance(caught.value.__cause__, AssertionError)
+    assert caught.value.pipeline == "builtin.module(fail{how=bug})"
 
 
 def test_verify_each_names_the_pass():

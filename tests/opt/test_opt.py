@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 TOOL = [sys.executable, "-m", "stepwell.opt"]
@@ -254,3 +255,76 @@ def test_a_form_that_loses_something_fails_the_round_trip(monkeypatch, capsys, t
     error = capsys.readouterr().err
     assert "the custom form does not read back as the same IR" in error
     assert "kept" in error
+
+
+@pytest.mark.parametrize("flag", ["before", "after"])
+def test_printing_around_a_pass_there_is_not(flag: str):
+    done = run("-", f"--mlir-print-ir-{flag}=csee", text=ADD)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == f"stepwell-opt: error: --mlir-print-ir-{flag}: unknown pass 'csee'"
+    assert "did you mean 'cse'?" in done.stderr
+
+
+BROKEN = """
+import sys
+from dataclasses import dataclass
+from stepwell.passes import registry, symbol_dce
+def apply(self, ctx, op):
+    raise AssertionError("a bug\\nof two lines")
+symbol_dce.SymbolDCEPass.apply = apply
+from {module} import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_broken(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BROKEN.format(module=module), *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("tool", ["opt", "compile", "run"])
+def test_a_bug_of_ours_is_one_message_and_a_reproducer(tool: str, tmp_path: Path):
+    path = tmp_path / "p.mlir"
+    path.write_text(
+        "func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {\n"
+        "  %0 = stablehlo.add %a, %a : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n"
+    )
+    command = {
+        "opt": ("stepwell.opt", str(path), "--canonicalize", "--symbol-dce"),
+        "compile": ("stepwell.cli", "compile", str(path)),
+        "run": ("stepwell.cli", "run", str(path), "--inputs", str(tmp_path / "x.npy")),
+    }[tool]
+    np.save(tmp_path / "x.npy", np.ones(4, np.float32))
+    done = run_broken(*command, TMPDIR=str(tmp_path), STEPWELL_DEBUG="")
+    assert done.returncode == 1
+    assert f"{path}:1:1: error: internal error: pass 'symbol-dce': AssertionError: a bug of two lines" in done.stderr
+    assert "Traceback" not in done.stderr
+    (written,) = tmp_path.glob("stepwell-reproducer-*.mlir")
+    assert f"note: a reproducer was written to '{written}'" in done.stderr
+    assert "canonicalize" in written.read_text()
+    again = run("--run-reproducer", str(written))
+    assert again.returncode == 0, again.stderr
+    failing = run_broken("stepwell.opt", "--run-reproducer", str(written), TMPDIR=str(tmp_path), STEPWELL_DEBUG="1")
+    assert "a bug of two lines" in failing.stderr
+    assert "Traceback" in failing.stderr
+
+
+@pytest.mark.parametrize(
+    ("comment", "message"),
+    [
+        ("// expected-error-re @+1 {{a {{(}} b}}", "is no regular expression: a {{(}} b"),
+        ("// expected-error @+1 {a message}", "the expected text must stand in {{...}}"),
+        ("// expected-error-re @+1 a", "the expected text must stand in {{...}}"),
+        ("// expected-error-re @+1 {{a {{b}}", "'{{' is not closed"),
+    ],
+)
+def test_a_malformed_expectation_is_an_error(comment: str, message: str):
+    done = run("-", "--verify-diagnostics", text=f"{comment}\n{ADD}")
+    assert done.returncode == 1
+    assert f"-:1:4: error: {message}" in done.stderr
