@@ -138,15 +138,19 @@ def captures(op: Operation) -> list[SSAValue]:
     """Values the regions of `op` use from outside, in order of first use."""
     found: dict[SSAValue, None] = {}
     inside: dict[Block, None] = {}
-    for region in op.regions:
-        for block in region.blocks:
-            inside[block] = None
-            for inner in block.walk():
-                for nested in inner.regions:
-                    for nested_block in nested.blocks:
-                        inside[nested_block] = None
-                for operand in inner._operands:  # pyright: ignore[reportPrivateUsage]
-                    found.setdefault(operand)
+
+    def visit(outer: Operation) -> None:
+        # Not `walk`: each op it yields passes through a generator per level of nesting.
+        for region in outer.regions:
+            for block in region.blocks:
+                inside[block] = None
+                for inner in block.ops:
+                    for operand in inner._operands:  # pyright: ignore[reportPrivateUsage]
+                        found.setdefault(operand)
+                    if inner.regions:
+                        visit(inner)
+
+    visit(op)
     return [v for v in found if _block_of(v) not in inside]
 
 
