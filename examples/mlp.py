@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def arguments(seed: int = 0) -> tuple[Any, ...]:
             "weight": rng.normal(0, m**-0.5, (m, n)).astype(np.float32),
             "bias": rng.normal(0, 0.1, n).astype(np.float32),
         }
-        for m, n in zip(SIZES, SIZES[1:], strict=False)
+        for m, n in itertools.pairwise(SIZES)
     ]
     return layers, rng.normal(size=(32, SIZES[0])).astype(np.float32)
 

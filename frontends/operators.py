@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from stepwell.frontends.errors import refuse
+
 METHODS: dict[str, Callable[..., Any]] = {}
 """The function behind each operator and method, by `stepwell.numpy`'s name."""
 
@@ -204,6 +206,10 @@ class Operators:
 
     def __getitem__(self, index: Any) -> Any:
         return METHODS["getitem"](self, encode_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        hint = "use x = x.at[index].set(value), which gives a new array"
+        raise refuse("arrays are immutable: their elements cannot be assigned to", hint)
 
     def astype(self, dtype: Any) -> Any:
         """The elements converted to `dtype`."""

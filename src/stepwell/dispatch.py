@@ -20,7 +20,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from stepwell.compiler import compile as compile_program
-from stepwell.compiler import no_garbage_collection
+from stepwell.compiler import lower, no_garbage_collection
 from stepwell.frontends.api import EAGER
 from stepwell.frontends.array import Array
 from stepwell.frontends.build import Function, tensor
@@ -30,7 +30,9 @@ from stepwell.frontends.locations import caller_source
 from stepwell.frontends.pytree import TreeDef, flatten
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, scalar_array, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
+from stepwell.ir.printer import print_ir
 from stepwell.runtime.executable import Executable
+from stepwell.steps import STEP_NAMES
 
 CACHE_SIZE = 256
 """Programs kept per jitted function."""
@@ -175,13 +177,15 @@ class Lowered:
 
     def as_text(self) -> str:
         """The module of step 1 as text."""
-        from stepwell.ir.printer import print_ir
-
         return print_ir(self.module)
 
     def ir(self, step: str) -> str:
         """The program at a step ("tensor" ... "device"), or as "llvm", as text."""
-        return self.compile().ir(step)
+        if step not in STEP_NAMES:
+            return self.compile().ir(step)
+        with _compiling, no_garbage_collection():
+            options = {name: self._options[name] for name in ("opt_level", "donate")}
+            return print_ir(lower(self.module.clone(), step, **options))
 
     def asm(self) -> str:
         """The assembly of the program."""
@@ -238,13 +242,16 @@ class ProgramCache:
         with mutex:
             program = self.find(key)
             if program is None:
-                program = make()
-                self._put(key, program)
+                try:
+                    program = make()
+                    self._put(key, program)
+                finally:
+                    with self._lock:
+                        self._pending.pop(key, None)
         return program
 
     def _put(self, key: Hashable, program: Program) -> None:
         with self._lock:
-            self._pending.pop(key, None)
             self._programs[key] = program
             while len(self._programs) > self.size:
                 self._programs.popitem(last=False)
@@ -263,6 +270,19 @@ def run(program: Program, arrays: list[np.ndarray[Any, Any]]) -> Any:
     if program.results.kind is None:
         return Array(outputs[0])
     return program.results.unflatten([Array(o) for o in outputs])
+
+
+def _check_donated(arrays: list[np.ndarray[Any, Any]], donated: tuple[int, ...]) -> None:
+    """A buffer that the program overwrites must not be read as another argument."""
+    for i in donated:
+        for j, other in enumerate(arrays):
+            if j != i and np.may_share_memory(arrays[i], other):
+                hint = "pass a copy, or do not donate it"
+                raise refuse(f"a donated array ({_shown(arrays[i])}) is also part of another argument", hint)
+
+
+def _shown(array: np.ndarray[Any, Any]) -> str:
+    return str(Abstract(array.dtype, array.shape))
 
 
 class Jitted:
@@ -319,6 +339,7 @@ class Jitted:
         program = self._cache.get(signature, lambda: self._made(args, signature))
         arrays = [concrete(v, s) for v, s in zip(leaves, signature.leaves, strict=True) if isinstance(s, Abstract)]
         values = [v for v, s in zip(leaves, signature.leaves, strict=True) if isinstance(s, Abstract)]
+        _check_donated(arrays, program.donated)
         self._remember(args, kwargs, program)
         try:
             return run(program, arrays)
@@ -488,7 +509,10 @@ def eager(
         hash(key)
     except TypeError:
         raise refuse(f"{function.__name__}: an argument is neither an array nor hashable") from None
-    program = _EAGER_PROGRAMS.get(key, lambda: compiled(trace(function, signature, function.__name__), {}))
+    if any(isinstance(leaf, Static) and callable(leaf.value) for leaf in signature.leaves):
+        program = compiled(trace(function, signature, function.__name__), {})  # what it closes over may change
+    else:
+        program = _EAGER_PROGRAMS.get(key, lambda: compiled(trace(function, signature, function.__name__), {}))
     pairs = zip(leaves, signature.leaves, strict=True)
     return run(program, [concrete(v, s) for v, s in pairs if isinstance(s, Abstract)])
 
@@ -509,7 +533,9 @@ def _eager_tree(tree: Any, numbers_are_dynamic: bool) -> Any:
 
 
 def _eager_leaf(leaf: Any, numbers_are_dynamic: bool) -> Any:
-    if isinstance(leaf, Array | np.ndarray | np.generic | Tracer) or (numbers_are_dynamic and is_scalar(leaf)):
+    if isinstance(leaf, Array | np.ndarray | Tracer):
+        return leaf
+    if numbers_are_dynamic and (isinstance(leaf, np.generic) or is_scalar(leaf)):
         return leaf
     return Static(leaf)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,6 +80,6 @@ def test_softmax_regression_learns():
         params, loss = module.step(params, x, labels, rate)
         losses.append(float(loss))
     assert losses[0] == pytest.approx(np.log(5), rel=1e-5)
-    assert all(b < a for a, b in zip(losses, losses[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(losses))
     right = (x @ params["weight"].numpy() + params["bias"].numpy()).argmax(1) == labels
     assert right.mean() > 0.9

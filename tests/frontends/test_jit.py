@@ -145,6 +145,24 @@ def test_donated_arguments_are_overwritten_and_gone():
     assert f.lower(new, new).compile().signature.donated == (0,)
 
 
+def test_an_array_that_is_donated_cannot_be_another_argument_too():
+    f = stepwell.jit(lambda a, b: (a + 1, a * b), donate_argnums=0)
+    shared = np.ones((8, 8), np.float32)
+    for a, b in ((shared, shared), (snp.asarray(shared), shared[::2])):
+        with pytest.raises(stepwell.TracingError, match=r"a donated array \(float32\[8,8\]\) is also part of another"):
+            stepwell.jit(lambda a, b: (a + 1, b), donate_argnums=0)(a, b)
+    assert f(shared, np.ones((8, 8), np.float32))[0].shape == (8, 8)
+
+
+def test_a_failed_trace_leaves_nothing_behind():
+    f = stepwell.jit(lambda x: x + snp.ones((5,)))
+    for _ in range(2):
+        with pytest.raises(stepwell.TracingError, match="broadcast"):
+            f(X)
+    assert f._cache._pending == {}
+    np.testing.assert_array_equal(f(X[:, :1]).numpy(), X[:, :1] + np.ones(5))
+
+
 def test_lowering_gives_the_module_with_the_users_lines_and_every_step():
     def f(x: Any) -> Any:
         y = snp.exp(x)
@@ -208,6 +226,7 @@ def test_what_needs_elements_is_refused(f: Any, message: str, hint: str):
         (lambda x: x[0, 0, 0], "takes no index with 3 parts"),
         (lambda x: snp.concatenate([x, x[:, :2]]), "stablehlo.concatenate"),
         (lambda x: snp.max(x[:0]), "an empty array"),
+        (lambda x: x.__setitem__(0, 1), "arrays are immutable"),
         (lambda x: x & x, "a bitwise function is not defined for float32"),
         (lambda x: snp.einsum("ij,jk->ik", x, x), "'j' of 'ij,jk->ik' is both 4 and 3"),
         (lambda x: "text", "returns a value of type str, which is not an array"),
@@ -303,6 +322,13 @@ def test_cond_and_switch():
 
 
 BRANCHES = [lambda x: x, lambda x: x * 2, lambda x: x.sum(0) + x]
+
+
+def test_control_flow_outside_of_jit_sees_what_functions_close_over():
+    step = 1
+    for wanted in (4, 7):
+        assert lax.fori_loop(0, 3, lambda i, c: c + step, 1).item() == wanted
+        step += 1
 
 
 def test_dynamic_slices_and_top_k():
