@@ -327,7 +327,7 @@ BRANCHES = [lambda x: x, lambda x: x * 2, lambda x: x.sum(0) + x]
 def test_control_flow_outside_of_jit_sees_what_functions_close_over():
     step = 1
     for wanted in (4, 7):
-        assert lax.fori_loop(0, 3, lambda i, c: c + step, 1).item() == wanted
+        assert lax.fori_loop(0, 3, lambda i, c: c + step, 1).item() == wanted  # noqa: B023
         step += 1
 
 
