@@ -114,13 +114,15 @@ def run_command(arguments: argparse.Namespace) -> int:
     from stepwell.arrays import load_arrays, save_arrays
     from stepwell.compiler import compile_accepted
     from stepwell.runtime.arguments import check_arguments
+    from stepwell.source import element_dtypes, parse
 
     inputs = load_arrays(arguments.inputs) if arguments.inputs is not None else []
     expected = load_arrays(arguments.expect) if arguments.expect is not None else None
     if arguments.outputs is not None:
         _check_writable(arguments.outputs)
+    module = parse(_program(arguments))
     executable = compile_accepted(
-        _program(arguments),
+        module,
         lambda signature: check_arguments(inputs, signature.inputs),
         entry=arguments.entry,
         target=arguments.target,
@@ -134,17 +136,19 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
     if arguments.outputs is not None:
         save_arrays(arguments.outputs, results)
-    return 0 if expected is None else _compare(arguments, results, expected)
+    return 0 if expected is None else _compare(arguments, results, expected, element_dtypes(module))
 
 
-def _compare(arguments: argparse.Namespace, results: Sequence[Any], expected: Sequence[Any]) -> int:
+def _compare(
+    arguments: argparse.Namespace, results: Sequence[Any], expected: Sequence[Any], through: Sequence[Any]
+) -> int:
     from stepwell.compare import Tolerance, first_difference, tolerance_for
 
     if len(results) != len(expected):
         raise InvalidProgramError(f"{arguments.expect}: {len(expected)} arrays for {len(results)} results")
     failed = 0
     for i, (got, want) in enumerate(zip(results, expected, strict=True)):
-        table = tolerance_for(want.dtype)
+        table = tolerance_for(want.dtype, through)
         tolerance = Tolerance(
             table.rtol if arguments.rtol is None else arguments.rtol,
             table.atol if arguments.atol is None else arguments.atol,

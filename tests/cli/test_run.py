@@ -57,6 +57,14 @@ def test_a_mismatch_names_the_first_index_and_exits_1(capsys, tmp_path, add):
     assert "first difference at index [1, 1]: got 3.0, expected 7.0" in err
 
 
+@pytest.mark.parametrize("name", sorted(p.stem for p in JAX.glob("*.mlir")))
+def test_every_jax_program_meets_the_tolerance_table(capsys, name):
+    program = JAX / f"{name}.mlir"
+    inputs, expected = program.with_suffix(".in.npz"), program.with_suffix(".out.npz")
+    code, _, err = run(capsys, "run", program, "--inputs", inputs, "--expect", expected)
+    assert code == 0, err
+
+
 def test_the_interpreter_runs_the_same_program(capsys, add):
     program, inputs = add
     code, out, _ = run(capsys, "run", program, "--inputs", inputs, "--target", "interpreter")
