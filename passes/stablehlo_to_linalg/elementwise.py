@@ -151,8 +151,10 @@ def widened(rule: Callable[..., SSAValue]) -> Callable[..., SSAValue]:
 
 @widened
 def _logistic(s: Scalars, a: SSAValue) -> SSAValue:
-    denominator = s(arith.AddfOp, s.like(1.0, a), s(math.ExpOp, s(arith.NegfOp, a)))
-    return s(arith.DivfOp, s.like(1.0, a), denominator)
+    """`exp` of what is not positive never overflows: results that are denormal keep their digits."""
+    small = s(math.ExpOp, s(arith.NegfOp, s(math.AbsFOp, a)))
+    numerator = s.select(s.cmpf("olt", a, s.like(0.0, a)), small, s.like(1.0, a))
+    return s(arith.DivfOp, numerator, s(arith.AddfOp, s.like(1.0, a), small))
 
 
 def _power_float(s: Scalars, a: SSAValue, b: SSAValue) -> SSAValue:

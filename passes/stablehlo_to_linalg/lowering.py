@@ -14,6 +14,7 @@ from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
+    ComplexType,
     DenseArrayBase,
     FloatAttr,
     FunctionType,
@@ -63,6 +64,10 @@ def affine(position: int, scale: int = 1, offset: int = 0) -> AffineExpr:
     """`d<position> * scale + offset`, without what is neutral."""
     expr = dim(position) if scale == 1 else dim(position) * scale
     return expr if offset == 0 else expr + offset
+
+
+def _is_complex(a_type: Attribute) -> bool:
+    return isinstance(a_type, TensorType) and isinstance(a_type.element_type, ComplexType)
 
 
 class Lowering:
@@ -119,6 +124,8 @@ class Lowering:
         rule = self.rules.get(type(op))
         if rule is None:
             raise unsupported(op, "no lowering to the structured step", "write it with ops that are lowered")
+        if any(_is_complex(v.type) for v in (*op.operands, *op.results)):
+            raise unsupported(op, "complex numbers are not lowered", "split them into real and imaginary tensors")
         self.builder.location = op.location
         for old, new in zip(op.results, rule(self, op), strict=True):
             self.values[old] = new

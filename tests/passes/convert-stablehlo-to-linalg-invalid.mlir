@@ -21,3 +21,11 @@ func.func @custom(%a: tensor<4xf32>) -> tensor<4xf32> {
   %0 = stablehlo.custom_call @mystery(%a) : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+func.func @complex_moved(%a: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {
+  // expected-error @+1 {{'stablehlo.reverse' op is not supported: complex numbers are not lowered}}
+  %0 = stablehlo.reverse %a, dims = [0] : tensor<4xcomplex<f32>>
+  return %0 : tensor<4xcomplex<f32>>
+}
