@@ -46,6 +46,7 @@ from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.passes import Pass
+from stepwell.passes.bufferization.order import number_ops
 from stepwell.passes.memory_planning import Interval, Plan, align, assign_offsets
 from stepwell.passes.preconditions import needs_buffers
 
@@ -67,20 +68,7 @@ class Liveness:
     """When the buffers of one function are needed."""
 
     def __init__(self, function: Operation):
-        self.start: dict[Operation, int] = {}
-        self.end: dict[Operation, int] = {}
-        self._number(function, 0)
-
-    def _number(self, op: Operation, position: int) -> int:
-        self.start[op] = position
-        for region in op.regions:
-            for block in region.blocks:
-                for inner in block.ops:
-                    position = self._number(inner, position + 1)
-        if op.regions:
-            position += 1
-        self.end[op] = position
-        return position
+        self.start, self.end = number_ops(function)
 
     def interval(self, alloc: memref.AllocOp) -> tuple[int, int]:
         """First and last position at which the buffer, or a view of it, is used."""

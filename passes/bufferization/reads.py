@@ -18,6 +18,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue, Use
 from stepwell.dialects import kernel
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.passes.bufferization.homes import covers, slice_key
+from stepwell.passes.bufferization.order import number_ops
 
 LOOPS = frozenset({"scf.for", "scf.forall", "scf.parallel", "scf.while"})
 BRANCHES = frozenset({"scf.if", "scf.index_switch"})
@@ -43,11 +44,9 @@ class ReadTable:
     """Positions of the ops below `root` and, on demand, the reads of each value, as the IR was at construction."""
 
     def __init__(self, root: Operation):
-        self.start: dict[Operation, int] = {}
-        self.end: dict[Operation, int] = {}
+        self.start, self.end = number_ops(root)
         self._reads: dict[SSAValue, tuple[Read, ...]] = {}
         self._last: dict[SSAValue, int] = {}
-        self._number(root, 0)
         for op in root.walk():
             for result in op.results:
                 if isinstance(result.type, TensorType):
@@ -57,17 +56,6 @@ class ReadTable:
                     for arg in block.args:
                         if isinstance(arg.type, TensorType):
                             self.reads(arg)
-
-    def _number(self, op: Operation, position: int) -> int:
-        self.start[op] = position
-        for region in op.regions:
-            for block in region.blocks:
-                for inner in block.ops:
-                    position = self._number(inner, position + 1)
-        if op.regions:
-            position += 1
-        self.end[op] = position
-        return position
 
     def reads(self, value: SSAValue) -> tuple[Read, ...]:
         """All reads of the contents of `value`."""
