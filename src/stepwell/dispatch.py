@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
+from stepwell.frontends import numpy_api
 from stepwell.frontends.api import EAGER
 from stepwell.frontends.array import Array
 from stepwell.frontends.build import Function, tensor
@@ -541,5 +542,6 @@ def _eager_leaf(leaf: Any, numbers_are_dynamic: bool) -> Any:
 
 
 EAGER.run = eager
+assert numpy_api.METHODS, "operators on arrays are the functions of numpy_api"
 
 __all__ = ["Array", "Jitted", "Lowered", "TracingError", "jit"]

@@ -121,6 +121,18 @@ def test_the_public_modules_are_lazy():
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "assert float(stepwell.jit(lambda x: -x + 1)(2.0)) == -1.0",
+        "assert float(stepwell.Array(numpy.ones(())) + 1) == 2.0",
+        "assert float(stepwell.lax.rsqrt(4.0)) == 0.5",
+    ],
+)
+def test_operators_work_whatever_is_imported_first(code: str):
+    subprocess.run([sys.executable, "-c", f"import numpy, stepwell\n{code}"], check=True, cwd="/")
+
+
 def test_every_public_name_exists_and_has_a_docstring():
     import stepwell.lax
 
