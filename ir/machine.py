@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 from xdsl.ir import Attribute, Operation
+
+HOST = "host"
+"""The entry of a target that describes the machine driving it, and the `PLACE` of a kernel that runs there."""
+PLACE = "kernel.place"
+"""Name of the attribute on a kernel that says which of the two machines runs it."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,15 @@ class MachineDescription:
     cores: int = 1
     l1_bytes: int = 32 << 10
     l2_bytes: int = 256 << 10
+    subgroup: int = 1
+    """Lanes that move together and hold a vector between them; 1 where a core has its vectors to itself."""
+    block_threads: int = 1
+    """The most threads that can share memory and meet at a barrier."""
+    shared_bytes: int = 0
+    """Memory those threads share without asking for more."""
+    shared_limit: int = 0
+    """The most they can share."""
+    features: tuple[str, ...] = ()
 
     @property
     def vector_bytes(self) -> int:
@@ -29,6 +43,9 @@ class MachineDescription:
         return 32 if self.level == "avx512" else 16
 
 
+_NAMES = tuple(field.name for field in fields(MachineDescription) if field.name != "features")
+
+
 def _entries(attribute: Attribute | None) -> dict[str, Attribute]:
     """The dictionary of `#stepwell.target<{...}>` (or a plain dictionary)."""
     if isinstance(attribute, DictionaryAttr):
@@ -39,17 +56,32 @@ def _entries(attribute: Attribute | None) -> dict[str, Attribute]:
     return {}
 
 
-def machine_of(op: Operation) -> MachineDescription:
-    """The description the enclosing module carries."""
-    owner: Operation | None = op
-    while owner is not None and "stepwell.target" not in owner.attributes:
-        owner = owner.parent_op()
-    entries = _entries(owner.attributes["stepwell.target"]) if owner is not None else {}
-    known: dict[str, int | str] = {}
-    for name in ("level", "vector_bits", "cores", "l1_bytes", "l2_bytes"):
+def _description(entries: dict[str, Attribute]) -> MachineDescription:
+    known: dict[str, int | str | tuple[str, ...]] = {}
+    for name in _NAMES:
         value = entries.get(name)
         if isinstance(value, IntegerAttr):
             known[name] = value.value.data
         elif isinstance(value, StringAttr):
             known[name] = value.data
+    features = entries.get("features")
+    if isinstance(features, StringAttr):
+        known["features"] = tuple(name.strip() for name in features.data.split(",") if name.strip())
     return MachineDescription(**known)  # pyright: ignore[reportArgumentType]
+
+
+def machine_of(op: Operation) -> MachineDescription:
+    """The machine `op` runs on, as the enclosing module describes it.
+
+    That is the module's target, but the target's `host` for a kernel placed there and for what is inside of one.
+    """
+    owner: Operation | None = op
+    on_host = False
+    while owner is not None and "stepwell.target" not in owner.attributes:
+        place = owner.attributes.get(PLACE)
+        on_host = on_host or (isinstance(place, StringAttr) and place.data == HOST)
+        owner = owner.parent_op()
+    entries = _entries(owner.attributes["stepwell.target"]) if owner is not None else {}
+    if on_host and HOST in entries:
+        entries = _entries(entries[HOST])
+    return _description(entries)
