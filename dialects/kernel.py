@@ -11,6 +11,16 @@ kernel.func @k_map_0(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32> at
 %r = kernel.launch @k_map_0 ins(%x : tensor<8xf32>) outs(%d : tensor<8xf32>) -> tensor<8xf32>
 kernel.launch @k_map_0 ins(%a : memref<8xf32>) outs(%b : memref<8xf32>) scratch(%s : memref<64xi8>)
 ```
+
+On a machine whose lanes move in groups, the `mapping` of a `scf.forall` says who does one of its tasks (`#kernel.level`):
+
+```mlir
+scf.forall (%b) in (96) {
+  scf.forall (%w) in (8) {
+    ...
+  } {mapping = [#kernel.level<subgroup>]}
+} {mapping = [#kernel.level<block>]}
+```
 """
 
 from __future__ import annotations
@@ -79,16 +89,25 @@ READWRITE = "readwrite"
 
 
 class ScratchScope(StrEnum):
-    """Who shares a scratch buffer: all tasks of a launch, one running task, or one GPU thread block."""
+    """Who shares a scratch buffer: all tasks of a launch, one running task, the subgroups of a block, or one subgroup."""
 
     LAUNCH = "launch"
     WORKER = "worker"
     BLOCK = "block"
+    SUBGROUP = "subgroup"
+
+
+class Level(StrEnum):
+    """Who does a task of a parallel loop: subgroups that share scratch, the lanes of one subgroup, or one thread."""
+
+    BLOCK = "block"
+    SUBGROUP = "subgroup"
+    THREAD = "thread"
 
 
 @irdl_attr_definition
 class ScratchAttr(EnumAttribute[ScratchScope]):
-    """`#kernel.scratch<launch|worker|block>` on a `tensor.empty` inside a kernel: where its memory comes from."""
+    """`#kernel.scratch<launch|worker|block|subgroup>` on a `tensor.empty` inside a kernel: where its memory comes from."""
 
     name = "kernel.scratch"
 
@@ -102,6 +121,35 @@ class ScratchAttr(EnumAttribute[ScratchScope]):
         """Parse `<scope>`."""
         with parser.in_angle_brackets():
             return parser.parse_str_enum(ScratchScope)
+
+
+@irdl_attr_definition
+class LevelAttr(EnumAttribute[Level]):
+    """`#kernel.level<block|subgroup|thread>` in the `mapping` of a `scf.forall`: who does one of its tasks."""
+
+    name = "kernel.level"
+
+    def print_parameter(self, printer: Printer) -> None:
+        """Print `<level>`."""
+        with printer.in_angle_brackets():
+            printer.print_string(self.data.value)
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> Level:
+        """Parse `<level>`."""
+        with parser.in_angle_brackets():
+            return parser.parse_str_enum(Level)
+
+
+def level_of(op: Operation) -> Level | None:
+    """Who does a task of `op`, a `scf.forall`; None without a mapping, where a worker does it, and for any other op."""
+    if op.name != "scf.forall":
+        return None
+    mapping = op.properties.get("mapping")
+    if not isinstance(mapping, ArrayAttr):
+        return None
+    entries: tuple[Attribute, ...] = tuple(mapping)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return entries[0].data if len(entries) == 1 and isinstance(entries[0], LevelAttr) else None
 
 
 @irdl_attr_definition
@@ -499,4 +547,4 @@ def _symbol_name(op: Operation) -> str | None:
     return symbol.data if isinstance(symbol, StringAttr) else None
 
 
-Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp], [ScheduleAttr, ScratchAttr])
+Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp], [LevelAttr, ScheduleAttr, ScratchAttr])

@@ -2,7 +2,8 @@
 
 A forall's iterations are independent tasks. Each sees the shared outputs as they were before the loop and says in its
 `in_parallel` terminator which slices of them it replaces; the slices of different tasks do not overlap. After
-bufferization there are no shared outputs and the terminator is empty.
+bufferization there are no shared outputs and the terminator is empty. The `mapping` says who does a task
+(`#kernel.level`, one entry for all dims); without one a worker does.
 
 ```mlir
 %r = scf.forall (%i, %j) in (4, 8) shared_outs(%o = %init) -> (tensor<4x8xf32>) {
@@ -45,6 +46,8 @@ from xdsl.printer import Printer
 from xdsl.traits import HasParent, IsTerminator, NoTerminator, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
+from stepwell.dialects.kernel import Level, level_of
+
 Bound = SSAValue | int
 
 
@@ -54,7 +57,8 @@ class ForallOp(IRDLOperation):
 
     Constraints: C1. lower bounds, upper bounds and steps are as many as the body's leading index arguments. C2. one
     body argument and one result per shared output, of its (tensor) type. C3. the body ends in `scf.forall.in_parallel`
-    whose inserts go into this loop's shared outputs.
+    whose inserts go into this loop's shared outputs. C4. the mapping, if any, is one `#kernel.level`. C5. a mapped loop
+    is in no other mapped one, except a subgroup's in a block's, which has static bounds.
     """
 
     name = "scf.forall"
@@ -80,6 +84,8 @@ class ForallOp(IRDLOperation):
         body: Region | Block | None = None,
         lower_bounds: Sequence[Bound] | None = None,
         steps: Sequence[Bound] | None = None,
+        *,
+        mapping: Sequence[Attribute] | None = None,
     ):
         count = len(upper_bounds)
         lower, lower_values = split_dynamic_index_list(lower_bounds or [0] * count, DYNAMIC_INDEX)
@@ -95,6 +101,7 @@ class ForallOp(IRDLOperation):
                 "staticLowerBound": DenseArrayBase.from_list(i64, lower),
                 "staticUpperBound": DenseArrayBase.from_list(i64, upper),
                 "staticStep": DenseArrayBase.from_list(i64, step),
+                "mapping": None if mapping is None else ArrayAttr(mapping),
             },
         )
 
@@ -136,7 +143,7 @@ class ForallOp(IRDLOperation):
         return last
 
     def verify_(self):
-        """C1-C3."""
+        """C1-C5."""
         rank = len(self.static_upper_bound)
         if len(self.static_lower_bound) != rank or len(self.static_step) != rank:
             raise VerifyException("scf.forall: C1: bounds and steps of different length")
@@ -153,6 +160,24 @@ class ForallOp(IRDLOperation):
             dest = insert.operands[1] if len(insert.operands) > 1 else None
             if dest not in self.region_outputs:
                 raise VerifyException("scf.forall: C3: in_parallel must insert into the loop's shared outputs")
+        self._verify_mapping()
+
+    def _verify_mapping(self) -> None:
+        if self.mapping is None:
+            return
+        level = level_of(self)
+        if level is None:
+            raise VerifyException(f"scf.forall: C4: the mapping {self.mapping} is not one #kernel.level")
+        outer = self.parent_op()
+        while outer is not None and level_of(outer) is None:
+            outer = outer.parent_op()
+        if outer is None:
+            return
+        around = level_of(outer)
+        if level is not Level.SUBGROUP or around is not Level.BLOCK:
+            raise VerifyException(f"scf.forall: C5: a task of a {level} cannot be part of a task of a {around}")
+        if self.dynamic_lower_bound or self.dynamic_upper_bound or self.dynamic_step:
+            raise VerifyException("scf.forall: C5: the subgroups of a block are not a static number")
 
     def print(self, printer: Printer):
         """MLIR's syntax; the short form when the bounds start at 0 and step by 1."""

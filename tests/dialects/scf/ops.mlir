@@ -11,9 +11,20 @@ func.func @forall(%d: tensor<4x8xf32>, %n: index, %v: tensor<1x8xf32>) -> tensor
     }
   }
   // CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%n, 3) {
-  // CHECK: } {mapping = ["x"]}
+  // CHECK: } {mapping = [#kernel.level<subgroup>]}
   scf.forall (%i, %j) in (%n, 3) {
-  } {mapping = ["x"]}
+  } {mapping = [#kernel.level<subgroup>]}
+  // CHECK: scf.forall (%{{.*}}) in (2) {
+  // CHECK-NEXT: scf.forall (%{{.*}}) in (8) {
+  // CHECK-NEXT: } {mapping = [#kernel.level<subgroup>]}
+  // CHECK-NEXT: } {mapping = [#kernel.level<block>]}
+  scf.forall (%b) in (2) {
+    scf.forall (%w) in (8) {
+    } {mapping = [#kernel.level<subgroup>]}
+  } {mapping = [#kernel.level<block>]}
+  // CHECK: } {mapping = [#kernel.level<thread>]}
+  scf.forall (%t) in (%n) {
+  } {mapping = [#kernel.level<thread>]}
   // CHECK: scf.forall (%{{.*}}) = (2) to (%n) step (2) {
   scf.forall (%i) = (2) to (%n) step (2) {
     scf.forall.in_parallel {
