@@ -1,6 +1,7 @@
 """The named pipelines, as a table of contents: which passes lead to each step, in order, and why.
 
 `STEPS[i]` holds the passes that turn step i-1 into step i; what is printed as step "kernels" is the module after its passes.
+A machine driven by a host (a GPU) takes the road `GPU_STEPS`: the same steps by the same passes, and what is added on the way.
 """
 
 from __future__ import annotations
@@ -103,6 +104,41 @@ STEPS_O0 = (
 """-O0: straight lowering, no fusion, no vectors."""
 
 
-def steps(opt_level: int) -> tuple[Step, ...]:
-    """The steps at an optimization level (0 to 3)."""
-    return STEPS_O0 if opt_level == 0 else STEPS
+GPU_KERNELS = Step(
+    "kernels",
+    (*KERNELS.passes, ("place-kernels", "what has no device form stays on the host")),
+)
+
+GPU_SCHEDULED = Step(
+    "scheduled",
+    (("place-kernels", "a program that comes in on step 3 has places too"), *SCHEDULED.passes),
+)
+
+GPU_DEVICE = Step(
+    "device",
+    (
+        ("gpu-outline-kernels", "phases become grids; the host launches them and copies"),
+        ("lower-forall-to-rt", "kernels of the host, as on a CPU"),
+    ),
+)
+
+GPU_STEPS = (TENSOR, STRUCTURED, GPU_KERNELS, GPU_SCHEDULED, BUFFERS, GPU_DEVICE)
+"""-O1 to -O3 on a GPU."""
+
+GPU_STEPS_O0 = (
+    *STEPS_O0[:2],
+    Step("kernels", (*STEPS_O0[2].passes, GPU_KERNELS.passes[-1])),
+    Step("scheduled", (GPU_SCHEDULED.passes[0], *STEPS_O0[3].passes)),
+    STEPS_O0[4],
+    GPU_DEVICE,
+)
+"""-O0 on a GPU: no fusion, a thread an element."""
+
+ROADS = {"cpu": (STEPS_O0, STEPS), "gpu": (GPU_STEPS_O0, GPU_STEPS)}
+"""What the driver calls a machine's road -> its steps at -O0, and above."""
+
+
+def steps(opt_level: int, road: str = "cpu") -> tuple[Step, ...]:
+    """The steps at an optimization level (0 to 3) on a road (of `ROADS`)."""
+    straight, optimized = ROADS[road]
+    return straight if opt_level == 0 else optimized

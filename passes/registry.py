@@ -23,6 +23,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "outline-kernels": ("outline_kernels", "OutlineKernelsPass"),
+    "place-kernels": ("place_kernels", "PlaceKernelsPass"),
     "plan-kernels": ("plan_kernels", "PlanKernelsPass"),
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),

@@ -22,7 +22,7 @@ from xdsl.ir import Dialect, Operation
 from stepwell.dialects.registry import DIALECTS, get_dialect
 from stepwell.ir.pass_manager import option_infos
 from stepwell.ir.passes import Pass
-from stepwell.passes.pipelines import Step
+from stepwell.passes.pipelines import GPU_STEPS, STEPS, Step
 from stepwell.passes.registry import PASSES, get_pass
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,13 +115,15 @@ def _pass_section(name: str) -> list[str]:
     return lines + _table(["option", "value", "default", "meaning"], rows)
 
 
+def _steps_table(steps: Iterable[Step]) -> list[str]:
+    rows = [(step.name if not i else "", f"`{p}`", why) for step in steps for i, (p, why) in enumerate(step.passes)]
+    return _table(["step", "pass", "why"], rows)
+
+
 def passes_page() -> str:
     """docs/passes.md: the steps and their passes, then every pass."""
-    pipelines = import_module("stepwell.passes.pipelines")
-    steps = [value for value in vars(pipelines).values() if isinstance(value, Step)]
-    lines = ["# Passes", "", MARK, "## The steps", ""]
-    rows = [(step.name if not i else "", f"`{p}`", why) for step in steps for i, (p, why) in enumerate(step.passes)]
-    lines += _table(["step", "pass", "why"], rows)
+    lines = ["# Passes", "", MARK, "## The steps", "", *_steps_table(STEPS)]
+    lines += ["## The steps on a GPU, where they differ", "", *_steps_table(s for s in GPU_STEPS if s not in STEPS)]
     for name in sorted(PASSES):
         lines += _pass_section(name)
     return _page(lines)
