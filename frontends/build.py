@@ -25,7 +25,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects import chlo, stablehlo
 from stepwell.dialects.stablehlo.elementwise import BinaryElementwiseOp, UnaryElementwiseOp
-from stepwell.frontends.dtypes import as_dtype, element_type
+from stepwell.frontends.dtypes import as_dtype, bits, element_type
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.locations import caller_location
 from stepwell.ir.builder import LocatedBuilder
@@ -178,8 +178,13 @@ class Function:
         return self.one(stablehlo.ConvertOp, operand, tensor(dtype, *shape_of(operand)))
 
     def bitcast(self, operand: SSAValue, dtype: Any) -> SSAValue:
-        """The same bits as another element type of the same width."""
-        return self.one(stablehlo.BitcastConvertOp, operand, tensor(dtype, *shape_of(operand)))
+        """The same bits as another element type; a last dim holds (or held) the parts of the wider one."""
+        shape, wide, narrow = shape_of(operand), bits(numpy_dtype(element_of(operand))), bits(as_dtype(dtype))
+        if wide > narrow:
+            shape = (*shape, wide // narrow)
+        elif wide < narrow:
+            shape = shape[:-1]
+        return self.one(stablehlo.BitcastConvertOp, operand, tensor(dtype, *shape))
 
     def complex(self, real: SSAValue, imag: SSAValue) -> SSAValue:
         """Complex numbers from their parts."""
@@ -262,6 +267,21 @@ class Function:
         """Slices of the operand at indices, clamped."""
         return self.one(stablehlo.GatherOp, operand, indices, numbers, slice_sizes)
 
+    def scatter(
+        self,
+        operand: SSAValue,
+        indices: SSAValue,
+        updates: SSAValue,
+        numbers: stablehlo.ScatterDimensionNumbers,
+        body: str | Body,
+    ) -> SSAValue:
+        """The operand with slices at indices combined with `updates`, in the order of the indices; those outside are dropped.
+
+        `body` is the name of a binary op or a region on scalars: (old element, update).
+        """
+        region = self._combiner([operand], body)
+        return self.one(stablehlo.ScatterOp, [operand], indices, [updates], numbers, region)
+
     # Contractions, reductions, sorting -----------------------------------------------------------------------------
 
     def dot_general(
@@ -276,6 +296,34 @@ class Function:
         numbers = stablehlo.DotDimensionNumbers(*map(tuple, (*batching, *contracting)))
         result = None if dtype is None else element_type(as_dtype(dtype))
         return self.one(stablehlo.DotGeneralOp, lhs, rhs, numbers, result)
+
+    def convolution(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        numbers: stablehlo.ConvDimensionNumbers,
+        strides: Sequence[int] | None = None,
+        padding: Sequence[tuple[int, int]] | None = None,
+        lhs_dilation: Sequence[int] | None = None,
+        rhs_dilation: Sequence[int] | None = None,
+        feature_group_count: int = 1,
+        batch_group_count: int = 1,
+        dtype: Any = None,
+    ) -> SSAValue:
+        """Dot products of windows of `lhs` with `rhs`; `dtype` is the result's (and the sum's)."""
+        return self.one(
+            stablehlo.ConvolutionOp,
+            lhs,
+            rhs,
+            numbers,
+            None if dtype is None else element_type(as_dtype(dtype)),
+            strides,
+            padding,
+            lhs_dilation,
+            rhs_dilation,
+            feature_group_count=feature_group_count,
+            batch_group_count=batch_group_count,
+        )
 
     def reduce(
         self, operands: Values, inits: Values, dimensions: Sequence[int], body: str | Body
@@ -292,14 +340,17 @@ class Function:
         body: str | Body,
         strides: Sequence[int] | None = None,
         padding: Sequence[tuple[int, int]] | None = None,
+        base_dilations: Sequence[int] | None = None,
+        window_dilations: Sequence[int] | None = None,
     ) -> tuple[SSAValue, ...]:
         """Every window of the operands reduced."""
         region = self._combiner(inits, body)
-        op = self.emit(stablehlo.ReduceWindowOp, operands, inits, window, region, strides, padding=padding)
-        return tuple(op.results)
+        options = (strides, base_dilations, window_dilations, padding)
+        return tuple(self.emit(stablehlo.ReduceWindowOp, operands, inits, window, region, *options).results)
 
-    def _combiner(self, inits: Values, body: str | Body) -> Region:
-        types = [init.type for init in inits]
+    def _combiner(self, values: Values, body: str | Body) -> Region:
+        """A region on two scalars of each value's element type."""
+        types = [TensorType(element_of(value), []) for value in values]
         if isinstance(body, str):
             name = body
             return self.region(types * 2, lambda args: [self.binary(name, args[0], args[1])])

@@ -31,6 +31,8 @@ DType: TypeAlias = np.dtype[Any]
 
 BOOL: DType = np.dtype(np.bool_)
 INT32: DType = np.dtype(np.int32)
+INT64: DType = np.dtype(np.int64)
+UINT32: DType = np.dtype(np.uint32)
 FLOAT16: DType = np.dtype(np.float16)
 BFLOAT16: DType = np.dtype(ml_dtypes.bfloat16)
 FLOAT32: DType = np.dtype(np.float32)

@@ -318,15 +318,30 @@ class AtIndex:
 
     def set(self, value: Any) -> Any:
         """A copy with these elements replaced."""
-        return METHODS["at_set"](self._array, self._index, value)
+        return self._updated(value, "set")
 
     def add(self, value: Any) -> Any:
         """A copy with `value` added to these elements."""
-        return METHODS["at_set"](self._array, self._index, METHODS["getitem"](self._array, self._index) + value)
+        return self._updated(value, "add")
+
+    def subtract(self, value: Any) -> Any:
+        """A copy with `value` subtracted from these elements."""
+        return self._updated(value, "subtract")
 
     def multiply(self, value: Any) -> Any:
         """A copy with these elements multiplied by `value`."""
-        return METHODS["at_set"](self._array, self._index, METHODS["getitem"](self._array, self._index) * value)
+        return self._updated(value, "multiply")
+
+    def min(self, value: Any) -> Any:
+        """A copy with the smaller of these elements and `value`."""
+        return self._updated(value, "minimum")
+
+    def max(self, value: Any) -> Any:
+        """A copy with the larger of these elements and `value`."""
+        return self._updated(value, "maximum")
+
+    def _updated(self, value: Any, combine: str) -> Any:
+        return METHODS["at_update"](self._array, self._index, value, combine)
 
 
 class EncodedSlice(tuple[Any, Any, Any]):

@@ -11,6 +11,7 @@ import numpy as np
 from stepwell.frontends.array import Array
 from stepwell.frontends.dtypes import as_dtype, scalar_dtype
 from stepwell.frontends.dtypes import result_type as _result_type
+from stepwell.frontends.numpy_api import linalg
 from stepwell.frontends.numpy_api.creation import (
     arange,
     array,
@@ -120,7 +121,6 @@ from stepwell.frontends.numpy_api.elementwise import (
     where,
 )
 from stepwell.frontends.numpy_api.indexing import (
-    at_set,
     diag,
     diagonal,
     getitem,
@@ -136,6 +136,7 @@ from stepwell.frontends.numpy_api.linear import (
     tensordot,
     trace,
     vdot,
+    vecdot,
 )
 from stepwell.frontends.numpy_api.manipulation import (
     broadcast_arrays,
@@ -188,6 +189,7 @@ from stepwell.frontends.numpy_api.sorting import (
     sort,
     top_k,
 )
+from stepwell.frontends.numpy_api.updates import at_update
 from stepwell.frontends.operators import METHODS
 from stepwell.frontends.tracer import is_scalar
 
@@ -215,7 +217,7 @@ METHODS.update(
     argmax=argmax,
     argmin=argmin,
     astype=astype,
-    at_set=at_set,
+    at_update=at_update,
     bitwise_and=bitwise_and,
     bitwise_invert=bitwise_invert,
     bitwise_or=bitwise_or,
@@ -379,6 +381,7 @@ __all__ = [
     "less",
     "less_equal",
     "lgamma",
+    "linalg",
     "linspace",
     "log",
     "log1p",
@@ -465,6 +468,7 @@ __all__ = [
     "uint64",
     "var",
     "vdot",
+    "vecdot",
     "vstack",
     "where",
     "zeros",

@@ -82,6 +82,22 @@ def vdot(x1: Any, x2: Any, /) -> Any:
 
 
 @api()
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """The dot product of vectors along an axis, the other dims broadcast; x1 is conjugated."""
+    (a, b), dtype, _ = promoted(x1, x2)
+    a = emit("unary", "conj", a) if dtype.kind == "c" else a
+    if not a.shape or not b.shape:
+        raise refuse("vecdot takes no 0-d operands", "use multiply")
+    dims = one_axis(axis, len(a.shape)), one_axis(axis, len(b.shape))
+    left, right = moveaxis(a, dims[0], -1), moveaxis(b, dims[1], -1)
+    if left.shape[-1] != right.shape[-1]:
+        raise refuse(f"vecdot: shapes {a.shape} and {b.shape} differ in the summed dim")
+    shape = broadcast_shapes(left.shape, right.shape)
+    outer, last = tuple(range(len(shape) - 1)), (len(shape) - 1,)
+    return contract(broadcast(left, shape), broadcast(right, shape), (outer, outer), (last, last))
+
+
+@api()
 def outer(x1: Any, x2: Any, /) -> Any:
     """All products of elements."""
     (a, b), _, _ = promoted(x1, x2)

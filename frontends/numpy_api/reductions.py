@@ -226,7 +226,7 @@ def argmin(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _argument(x, axis, keepdims, "LT", True)
 
 
-def _running(x: Any, axis: Any, op: str, init: int, widen: Callable[[DType], DType]) -> Tracer:
+def _running(x: Any, axis: Any, op: str, init: Any, widen: Callable[[DType], DType]) -> Tracer:
     a = lifted(x)
     if axis is None:
         a = emit("reshape", a, (a.size,))
@@ -236,7 +236,7 @@ def _running(x: Any, axis: Any, op: str, init: int, widen: Callable[[DType], DTy
     return converted(_scan(astype(a, inner), dim, op, init), wanted)
 
 
-def _scan(a: Tracer, dim: int, op: str, init: int) -> Tracer:
+def _scan(a: Tracer, dim: int, op: str, init: Any) -> Tracer:
     """Log-step scan: after the step of distance d each element holds the last 2d elements combined."""
     extent, distance = a.shape[dim], 1
     start = current_trace().lift(init, a.dtype)
@@ -258,6 +258,20 @@ def cumsum(x: Any, /, axis: Any = None) -> Any:
 def cumprod(x: Any, /, axis: Any = None) -> Any:
     """Running products along an axis."""
     return _running(x, axis, "multiply", 1, sum_dtype)
+
+
+@api()
+def cummax(x: Any, /, axis: Any = None) -> Any:
+    """The largest element so far along an axis; NaN from the first one on."""
+    a = lifted(x)
+    return _running(a, axis, "maximum", extreme(a.dtype, False), lambda dtype: dtype)
+
+
+@api()
+def cummin(x: Any, /, axis: Any = None) -> Any:
+    """The smallest element so far along an axis; NaN from the first one on."""
+    a = lifted(x)
+    return _running(a, axis, "minimum", extreme(a.dtype, True), lambda dtype: dtype)
 
 
 @api()

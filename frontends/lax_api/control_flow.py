@@ -1,7 +1,4 @@
-"""`stepwell.lax`: control flow and a few functions NumPy has no name for.
-
-The functions passed to loops and branches are traced once, into regions; they take and return pytrees.
-"""
+"""Loops, branches and scans. The functions passed to them are traced once, into regions; they take and return pytrees."""
 
 from __future__ import annotations
 
@@ -12,10 +9,9 @@ from stepwell.frontends.api import api
 from stepwell.frontends.build import Values, tensor
 from stepwell.frontends.dtypes import BOOL, INT32, DType, is_integer
 from stepwell.frontends.errors import refuse
-from stepwell.frontends.numpy_api.core import lifted, shape_tuple
-from stepwell.frontends.numpy_api.elementwise import erf, erf_inv, erfc, rsqrt, strengthened
+from stepwell.frontends.numpy_api.core import lifted
+from stepwell.frontends.numpy_api.elementwise import strengthened
 from stepwell.frontends.numpy_api.manipulation import reshape
-from stepwell.frontends.numpy_api.sorting import top_k
 from stepwell.frontends.pytree import TreeDef, flatten
 from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, emit_all, is_scalar
 
@@ -100,8 +96,17 @@ def _bounds(lower: Any, upper: Any) -> tuple[Tracer, Tracer]:
 
 
 @api("init", "xs")
-def scan(body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None) -> Any:
-    """`carry, y = body(carry, x)` over the first axis of `xs`; gives (the last carry, the ys stacked)."""
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> Any:
+    """`carry, y = body(carry, x)` over the first axis of `xs`; gives (the last carry, the ys stacked).
+
+    `reverse` goes from the last element to the first; each y still stands where its x does.
+    """
     carry, carry_tree = _carried(init)
     inputs, input_tree = _carried(xs)
     count = _scan_length(inputs, length)
@@ -114,6 +119,7 @@ def scan(body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None,
     ends = len(carry), len(carry) + len(buffers)
 
     def step(i: Tracer, state: list[Tracer]) -> list[Tracer]:
+        i = count - 1 - i if reverse else i
         element = input_tree.unflatten([_row(x, i) for x in inputs])
         new, y = _split(body(carry_tree.unflatten(state[: ends[0]]), element))
         matched = _matched("the carry of the scan body", new, carry, carry_tree)
@@ -231,38 +237,3 @@ def _branch_types(branches: Sequence[Callable[..., Any]], arguments: list[Any]) 
 
     current_trace().function.probe([], probe)
     return found
-
-
-@api("starts")
-def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Any) -> Any:
-    """A slice of static sizes at run-time starts, moved inside where it would reach out."""
-    return emit("dynamic_slice", lifted(x), _start_indices(starts), list(shape_tuple(sizes)))
-
-
-@api("starts")
-def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any]) -> Any:
-    """X with `update` written at run-time starts, moved inside where it would reach out."""
-    a = lifted(x)
-    return emit("dynamic_update_slice", a, converted(update, a.dtype), _start_indices(starts))
-
-
-def _start_indices(starts: Sequence[Any]) -> Leaves:
-    tracers = [lifted(s) for s in starts]
-    dtype = next((t.dtype for t in tracers if not t.weak), INT32)
-    return [converted(s if is_scalar(s) else t, dtype) for s, t in zip(starts, tracers, strict=True)]
-
-
-__all__ = [
-    "cond",
-    "dynamic_slice",
-    "dynamic_update_slice",
-    "erf",
-    "erf_inv",
-    "erfc",
-    "fori_loop",
-    "rsqrt",
-    "scan",
-    "switch",
-    "top_k",
-    "while_loop",
-]
