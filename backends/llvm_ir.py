@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from stepwell.backends.llvm.module import Program, entry_symbol, is_entry, unsupported, write_host, write_kernel
+from stepwell.backends.llvm.strategy import Strategy
 from stepwell.backends.target import Target
 
 
@@ -24,17 +25,20 @@ class LlvmText:
     text: str
 
 
+def cpu_strategy(target: Target) -> Strategy:
+    """How the writer treats a CPU of the target's level."""
+    modern = target.level in ("avx2", "avx512")
+    wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
+    return Strategy(fma=modern, half=modern, attributes=wide)
+
+
 def write_llvm(module: ModuleOp, target: Target) -> list[LlvmText]:
     """Write a step-6 module as LLVM IR; the host comes first, kernels follow in order.
 
     Raises:
         UnsupportedError: an op or a type has no rule; names it and where it came from.
     """
-    program = Program(
-        has_fma=target.level in ("avx2", "avx512"),
-        has_f16c=target.level in ("avx2", "avx512"),
-        prefer_512=target.level == "avx512",
-    )
+    program = Program(cpu_strategy(target))
     functions: list[func.FuncOp] = []
     globals_: list[memref.GlobalOp] = []
     kernels: list[tuple[str, Operation]] = []

@@ -128,12 +128,12 @@ def _for(w: FunctionWriter, op: Operation) -> None:
 
 
 def _load(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = load_scalar(w, w.buffer(operand(op, 0)), map_values(w, _map(op), op.operands[1:]))
+    w.values[op.results[0]] = load_scalar(w, op, w.buffer(operand(op, 0)), map_values(w, _map(op), op.operands[1:]))
 
 
 def _store(w: FunctionWriter, op: Operation) -> None:
     indices = map_values(w, _map(op), op.operands[2:])
-    store_scalar(w, w.scalar(operand(op, 0)), w.buffer(operand(op, 1)), indices)
+    store_scalar(w, op, w.scalar(operand(op, 0)), w.buffer(operand(op, 1)), indices)
 
 
 def _vector_load(w: FunctionWriter, op: Operation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, SymbolRefAttr
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -24,27 +25,33 @@ from stepwell.backends.llvm.writer import (
 )
 
 
-def load_scalar(w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> str:
+def load_scalar(w: FunctionWriter, op: Operation, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> str:
     """Load one element into its register type."""
     pointer = w.address(buffer, indices)
-    return load_at(w, pointer, buffer.element, suffix)
-
-
-def load_at(w: FunctionWriter, pointer: str, element: Attribute, suffix: str = "") -> str:
-    """Load one element at an address."""
-    name = w.emit(f"load {memory_type(element)}, ptr {pointer}, align {element_bytes(element)}{suffix}")
+    element = buffer.element
+    text = f"load {memory_type(element)}, {buffer.pointer} {pointer}, align {alignment(op, buffer)}{suffix}"
+    name = w.emit(text)
     kind = scalar_type(element)
     return w.emit(f"trunc i8 {name} to {kind}") if kind in SUB_BYTE else name
 
 
-def store_scalar(w: FunctionWriter, value: str, buffer: Buffer, indices: Sequence[Index], suffix: str = "") -> None:
+def store_scalar(
+    w: FunctionWriter, op: Operation, value: str, buffer: Buffer, indices: Sequence[Index], suffix: str = ""
+) -> None:
     """Store one element."""
     register = scalar_type(buffer.element)
     if register in SUB_BYTE:
         value = w.emit(f"zext {register} {value} to i8")
     pointer = w.address(buffer, indices)
-    kind, width = memory_type(buffer.element), element_bytes(buffer.element)
-    w.line(f"store {kind} {value}, ptr {pointer}, align {width}{suffix}")
+    kind = memory_type(buffer.element)
+    w.line(f"store {kind} {value}, {buffer.pointer} {pointer}, align {alignment(op, buffer)}{suffix}")
+
+
+def alignment(op: Operation, buffer: Buffer) -> int:
+    """The bytes the address of an access is surely aligned to: what its `alignment` says, or those of an element."""
+    given = attribute(op, "alignment")
+    width = element_bytes(buffer.element)
+    return max(width, given.value.data) if isinstance(given, IntegerAttr) else width
 
 
 def nontemporal(w: FunctionWriter, op: Operation) -> str:
@@ -58,12 +65,12 @@ def nontemporal(w: FunctionWriter, op: Operation) -> str:
 
 def _load(w: FunctionWriter, op: Operation) -> None:
     memref, *indices = op.operands
-    w.values[op.results[0]] = load_scalar(w, w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
+    w.values[op.results[0]] = load_scalar(w, op, w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
 
 
 def _store(w: FunctionWriter, op: Operation) -> None:
     value, memref, *indices = op.operands
-    store_scalar(w, w.scalar(value), w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
+    store_scalar(w, op, w.scalar(value), w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
 
 
 def _result_type(op: Operation) -> MemRefType[Attribute]:
@@ -90,7 +97,8 @@ def _get_global(w: FunctionWriter, op: Operation) -> None:
     type_ = _result_type(op)
     shape = tuple(type_.get_shape())
     name = w.module.use_global(symbol.root_reference.data, op)
-    w.values[op.results[0]] = Buffer(name, type_.element_type, shape, row_major_strides(shape, type_))
+    space = w.module.strategy.space(type_)
+    w.values[op.results[0]] = Buffer(name, type_.element_type, shape, row_major_strides(shape, type_), space=space)
 
 
 def _dim(w: FunctionWriter, op: Operation) -> None:
@@ -117,7 +125,7 @@ def _view(w: FunctionWriter, op: Operation) -> None:
             total = w.add(dynamic if dynamic is not None else 0, part)
             dynamic = str(total)
     strides = row_major_strides(sizes, type_)
-    w.values[op.results[0]] = Buffer(source.root, type_.element_type, sizes, strides, static, 0, dynamic)
+    w.values[op.results[0]] = Buffer(source.root, type_.element_type, sizes, strides, static, 0, dynamic, source.space)
 
 
 def _mixed(w: FunctionWriter, static: Sequence[int], dynamic: Sequence[SSAValue]) -> tuple[Index, ...]:
@@ -149,14 +157,8 @@ def _subview(w: FunctionWriter, op: Operation) -> None:
         offset = w.add(offset, w.mul(start, stride))
         strides.append(w.mul(step, stride))
     kept = _kept_dims(tuple(_result_type(op).get_shape()), sizes, op)
-    w.values[op.results[0]] = Buffer(
-        source.root,
-        source.element,
-        tuple(sizes[d] for d in kept),
-        tuple(strides[d] for d in kept),
-        source.byte_offset,
-        offset,
-        source.dynamic_bytes,
+    w.values[op.results[0]] = replace(
+        source, sizes=tuple(sizes[d] for d in kept), strides=tuple(strides[d] for d in kept), offset=offset
     )
 
 
@@ -179,9 +181,7 @@ def _kept_dims(shape: Sequence[int], sizes: Sequence[Index], op: Operation) -> l
 def _reinterpret_cast(w: FunctionWriter, op: Operation) -> None:
     source = w.buffer(operand(op, 0))
     offsets, sizes, strides = _offsets_sizes_strides(w, op)
-    w.values[op.results[0]] = Buffer(
-        source.root, source.element, sizes, strides, source.byte_offset, offsets[0], source.dynamic_bytes
-    )
+    w.values[op.results[0]] = replace(source, sizes=sizes, strides=strides, offset=offsets[0])
 
 
 def _same_buffer(w: FunctionWriter, op: Operation) -> None:
@@ -206,7 +206,7 @@ def _expand_shape(w: FunctionWriter, op: Operation) -> None:
             strides[position] = step
             if position != group[0]:
                 step = w.mul(step, sizes[position])
-    w.values[op.results[0]] = _reshaped(source, sizes, tuple(strides))
+    w.values[op.results[0]] = replace(source, sizes=sizes, strides=tuple(strides))
 
 
 def _collapse_shape(w: FunctionWriter, op: Operation) -> None:
@@ -225,11 +225,7 @@ def _collapse_shape(w: FunctionWriter, op: Operation) -> None:
                 raise unsupported(op, "the collapsed dims are not contiguous")
         sizes.append(size)
         strides.append(source.strides[inner[-1]])
-    w.values[op.results[0]] = _reshaped(source, tuple(sizes), tuple(strides))
-
-
-def _reshaped(source: Buffer, sizes: tuple[Index, ...], strides: tuple[Index, ...]) -> Buffer:
-    return Buffer(source.root, source.element, sizes, strides, source.byte_offset, source.offset, source.dynamic_bytes)
+    w.values[op.results[0]] = replace(source, sizes=tuple(sizes), strides=tuple(strides))
 
 
 def _copy(w: FunctionWriter, op: Operation) -> None:
@@ -264,14 +260,16 @@ def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Seque
         width = element_bytes(source.element)
         if run == 1:
             kind = memory_type(source.element)
-            value = w.emit(f"load {kind}, ptr {w.address(source, full)}, align {width}")
-            w.line(f"store {kind} {value}, ptr {w.address(target, full)}, align {width}")
+            value = w.emit(f"load {kind}, {source.pointer} {w.address(source, full)}, align {width}")
+            w.line(f"store {kind} {value}, {target.pointer} {w.address(target, full)}, align {width}")
             return
         to, from_ = w.address(target, full), w.address(source, full)
-        w.module.declare("llvm.memcpy.p0.p0.i64", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        name = f"llvm.memcpy.p{target.space}.p{source.space}.i64"
+        w.module.declare(name, f"declare void @{name}({target.pointer}, {source.pointer}, i64, i1)")
         size = w.mul(run, width)
         w.line(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr align {width} {to}, ptr align {width} {from_}, i64 {size}, i1 false)"
+            f"call void @{name}({target.pointer} align {width} {to}, {source.pointer} align {width} {from_}, "
+            f"i64 {size}, i1 false)"
         )
 
     body([])

@@ -34,6 +34,7 @@ from stepwell.backends.llvm import (
     vector_memory,
 )
 from stepwell.backends.llvm import memref as memref_ops
+from stepwell.backends.llvm.strategy import Strategy
 from stepwell.backends.llvm.types import (
     constant_bytes_literal,
     dense_array,
@@ -66,9 +67,7 @@ ENTRY_ATTRIBUTE = "stepwell.abi"
 class Program:
     """The module being written, as the functions of all LLVM modules see it."""
 
-    has_fma: bool = True
-    has_f16c: bool = True
-    prefer_512: bool = False
+    strategy: Strategy = field(default_factory=Strategy)
     symbols: dict[str, Operation] = field(default_factory=dict[str, Operation])
     has_entry: bool = False
 
@@ -78,7 +77,7 @@ class Program:
 
     def context(self, name: str) -> LlvmModule:
         """A fresh LLVM module."""
-        return LlvmModule(name, _EMITTERS, self.has_fma, self.has_f16c, program=self)
+        return LlvmModule(name, _EMITTERS, self.strategy, program=self)
 
 
 @dataclass
@@ -121,8 +120,8 @@ class LlvmModule(ModuleContext):
         for function in self.functions:
             parts += [function, ""]
         parts += [self.declarations[name] for name in self.declarations]
-        wide = ' "prefer-vector-width"="512"' if self.program.prefer_512 else ""
-        parts += ["", f"attributes #0 = {{ nounwind{wide} }}", f"attributes #1 = {{ noinline nounwind{wide} }}"]
+        more = f" {self.strategy.attributes}" if self.strategy.attributes else ""
+        parts += ["", f"attributes #0 = {{ nounwind{more} }}", f"attributes #1 = {{ noinline nounwind{more} }}"]
         if self.nontemporal:
             parts.append("!0 = !{i32 1}")
         parts += self.metadata

@@ -7,6 +7,7 @@ captured values, and the loop itself, whose parameters keep the `noalias` of the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, SymbolRefAttr, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -88,14 +89,13 @@ def _renamed(value: Value, names: dict[str, str]) -> Value:
     def index(part: Index) -> Index:
         return names.get(part, part) if isinstance(part, str) else part
 
-    return Buffer(
-        names.get(value.root, value.root),
-        value.element,
-        tuple(index(s) for s in value.sizes),
-        tuple(index(s) for s in value.strides),
-        value.byte_offset,
-        index(value.offset),
-        None if value.dynamic_bytes is None else names.get(value.dynamic_bytes, value.dynamic_bytes),
+    return replace(
+        value,
+        root=names.get(value.root, value.root),
+        sizes=tuple(index(s) for s in value.sizes),
+        strides=tuple(index(s) for s in value.strides),
+        offset=index(value.offset),
+        dynamic_bytes=None if value.dynamic_bytes is None else names.get(value.dynamic_bytes, value.dynamic_bytes),
     )
 
 

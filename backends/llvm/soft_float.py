@@ -58,7 +58,7 @@ def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -
     if isinstance(small, BFloat16Type):
         wide = rows.cast("zext", value, "i16", "i32")
         return rows.cast("bitcast", rows.i("shl", wide, 16), "i32", "float")
-    if w.module.has_f16c:
+    if w.module.strategy.half:
         half = rows.cast("bitcast", value, "i16", "half")
         return rows.cast("fpext", half, "half", "float")
     wide = rows.cast("zext", value, "i16", "i32")
@@ -75,10 +75,12 @@ def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None)
     """f32 to a small float (as an integer), to nearest even."""
     if small.name in FLOAT8:
         return _truncate_f8(_Rows(w, lanes), value, FLOAT8[small.name])
-    if isinstance(small, BFloat16Type):
-        return _truncate_bf16(_Rows(w, lanes), value)
     rows = _Rows(w, lanes)
-    if w.module.has_f16c:
+    if isinstance(small, BFloat16Type):
+        if w.module.strategy.bfloat:
+            return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "bfloat"), "bfloat", "i16")
+        return _truncate_bf16(rows, value)
+    if w.module.strategy.half:
         return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "half"), "half", "i16")
     return _truncate_f16(rows, value)
 
@@ -200,7 +202,7 @@ def fma(w: FunctionWriter, name: str, lanes: int | None, a: str, b: str, c: str,
     by error-free transformations. With the `contract` flag two roundings are allowed and cost less.
     """
     type_ = typed(name, lanes)
-    if w.module.has_fma:
+    if w.module.strategy.fma:
         short = _suffix("f32" if name == "float" else "f64", lanes)
         return w.call(type_, f"llvm.fma.{short}", [(type_, a), (type_, b), (type_, c)], flags)
     if "contract" in flags:

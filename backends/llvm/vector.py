@@ -13,8 +13,8 @@ from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, Vector
 from xdsl.ir import Attribute, Operation
 
 from stepwell.backends.llvm.arith import register_type
+from stepwell.backends.llvm.rows import splat
 from stepwell.backends.llvm.types import row_count, row_type, scalar_type, vector_shape
-from stepwell.backends.llvm.vector_memory import splat
 from stepwell.backends.llvm.writer import (
     DYNAMIC,
     Emitter,

@@ -22,6 +22,7 @@ from stepwell.backends.llvm.arith import (
     refuse_small_float,
     suffix_of,
 )
+from stepwell.backends.llvm.rows import splat
 from stepwell.backends.llvm.types import (
     element_type,
     float_literal,
@@ -39,7 +40,6 @@ from stepwell.backends.llvm.vector import (
     shuffle,
     vector_type,
 )
-from stepwell.backends.llvm.vector_memory import splat
 from stepwell.backends.llvm.writer import Emitter, FunctionWriter, attribute, operand, unsupported
 
 _INSTRUCTIONS = {"and": "and", "or": "or", "xor": "xor"}

@@ -1,22 +1,22 @@
 """Vectors to and from memory: plain, masked, transfers with masks and out-of-bounds edges, gathers and scatters.
 
-An n-D vector moves row by row. A row that is not contiguous in memory moves by a masked gather or scatter, or lane by lane
-when nothing is masked. No lane outside the mask or outside the buffer is touched.
+An n-D vector moves row by row (`rows.RowAccess`). No lane outside the mask or outside the buffer is touched. An `alignment`
+on the op, in bytes, is of the first element; the other rows have what their distance leaves of it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, IntegerAttr, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr
 
-from stepwell.backends.llvm.arith import suffix_of
-from stepwell.backends.llvm.memref import load_at, nontemporal, store_scalar
+from stepwell.backends.llvm.memref import alignment, nontemporal
+from stepwell.backends.llvm.rows import Place, RowAccess, and_masks, lane_mask, splat
 from stepwell.backends.llvm.types import (
-    SUB_BYTE,
     element_bytes,
     memory_type,
     row_type,
@@ -34,151 +34,6 @@ from stepwell.backends.llvm.writer import (
     row_major_strides,
     unsupported,
 )
-
-
-def splat(w: FunctionWriter, value: str, name: str, lanes: int) -> str:
-    """A row with every lane equal to a scalar."""
-    if value[0] not in "%@":
-        return splat_literal(value, name)
-    row = f"<{lanes} x {name}>"
-    first = w.emit(f"insertelement {row} poison, {name} {value}, i64 0")
-    if lanes == 1:
-        return first
-    return w.emit(f"shufflevector {row} {first}, {row} poison, <{lanes} x i32> zeroinitializer")
-
-
-def lane_mask(w: FunctionWriter, limit: Index, lanes: int) -> str:
-    """The mask of lanes below `limit` (any integer)."""
-    if isinstance(limit, int):
-        if limit <= 0:
-            return "zeroinitializer"
-        if limit >= lanes:
-            return splat_literal("true", "i1")
-        return "<" + ", ".join(f"i1 {'true' if i < limit else 'false'}" for i in range(lanes)) + ">"
-    low = w.call("i64", "llvm.smax.i64", [("i64", str(limit)), ("i64", "0")])
-    clamped = w.call("i64", "llvm.smin.i64", [("i64", low), ("i64", str(lanes))])
-    narrow = splat(w, w.emit(f"trunc i64 {clamped} to i32"), "i32", lanes)
-    steps = "<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">"
-    return w.emit(f"icmp ult <{lanes} x i32> {steps}, {narrow}")
-
-
-def and_masks(w: FunctionWriter, masks: Sequence[str | None], lanes: int) -> str | None:
-    """The conjunction of masks; None is all true."""
-    known = [m for m in masks if m is not None and m != splat_literal("true", "i1")]
-    if not known:
-        return None
-    result = known[0]
-    for mask in known[1:]:
-        result = w.emit(f"and <{lanes} x i1> {result}, {mask}")
-    return result
-
-
-class RowAccess:
-    """Reads and writes one row of `lanes` elements of a buffer, `stride` elements apart."""
-
-    def __init__(self, w: FunctionWriter, buffer: Buffer, lanes: int, stride: Index, suffix: str = ""):
-        self.w = w
-        self.element = buffer.element
-        self.lanes = lanes
-        self.stride = stride
-        self.suffix = suffix
-        self.name = scalar_type(buffer.element)
-        self.memory = memory_type(buffer.element)
-        self.width = element_bytes(buffer.element)
-        self.row = f"<{lanes} x {self.name}>"
-        self.stored = f"<{lanes} x {self.memory}>"
-
-    def _narrow(self, value: str) -> str:
-        if self.name not in SUB_BYTE:
-            return value
-        return self.w.emit(f"trunc {self.stored} {value} to {self.row}")
-
-    def _widen(self, value: str) -> str:
-        if self.name not in SUB_BYTE:
-            return value
-        return self.w.emit(f"zext {self.row} {value} to {self.stored}")
-
-    def _lane_pointers(self, pointer: str) -> str:
-        offsets = [f"i64 {self.stride * i}" if isinstance(self.stride, int) else "" for i in range(self.lanes)]
-        if isinstance(self.stride, int):
-            steps = f"<{', '.join(offsets)}>"
-        else:
-            counts = "<" + ", ".join(f"i64 {i}" for i in range(self.lanes)) + ">"
-            wide = splat(self.w, self.stride, "i64", self.lanes)
-            steps = self.w.emit(f"mul <{self.lanes} x i64> {counts}, {wide}")
-        return self.pointers(pointer, steps, "i64")
-
-    def pointers(self, pointer: str, offsets: str, kind: str) -> str:
-        """`pointer` moved by a vector of element offsets."""
-        return self.w.emit(f"getelementptr {self.memory}, ptr {pointer}, <{self.lanes} x {kind}> {offsets}")
-
-    def read(self, pointer: str, mask: str | None = None, other: str | None = None) -> str:
-        """The row at `pointer`; lanes outside the mask are those of `other` (a row in register form)."""
-        w = self.w
-        if mask is None:
-            if self.stride == 1 or self.lanes == 1:
-                text = f"load {self.stored}, ptr {pointer}, align {self.width}{self.suffix}"
-                return self._narrow(w.emit(text))
-            return self._read_lanes(pointer)
-        if self.stride != 1 and self.lanes != 1:
-            return self.gather(self._lane_pointers(pointer), mask, other)
-        name = f"llvm.masked.load.{suffix_of(self.memory, self.lanes)}.p0"
-        through = self._widen(other) if other is not None else "zeroinitializer"
-        mask_type = f"<{self.lanes} x i1>"
-        w.module.declare(name, f"declare {self.stored} @{name}(ptr, {mask_type}, {self.stored})")
-        loaded = w.emit(
-            f"call {self.stored} @{name}(ptr align {self.width} {pointer}, {mask_type} {mask}, {self.stored} {through})"
-        )
-        return self._narrow(loaded)
-
-    def _read_lanes(self, pointer: str) -> str:
-        w, result = self.w, "poison"
-        for lane in range(self.lanes):
-            offset = w.mul(self.stride, lane)
-            at = pointer if offset == 0 else w.emit(f"getelementptr {self.memory}, ptr {pointer}, i64 {offset}")
-            value = load_at(w, at, self.element, self.suffix)
-            result = w.emit(f"insertelement {self.row} {result}, {self.name} {value}, i64 {lane}")
-        return result
-
-    def write(self, value: str, pointer: str, mask: str | None = None) -> None:
-        """Store a row at `pointer`."""
-        w = self.w
-        value = self._widen(value)
-        if self.stride != 1 and self.lanes != 1:
-            all_lanes = splat_literal("true", "i1")
-            self._scatter(value, self._lane_pointers(pointer), mask if mask is not None else all_lanes)
-            return
-        if mask is None:
-            w.line(f"store {self.stored} {value}, ptr {pointer}, align {self.width}{self.suffix}")
-            return
-        name = f"llvm.masked.store.{suffix_of(self.memory, self.lanes)}.p0"
-        mask_type = f"<{self.lanes} x i1>"
-        w.module.declare(name, f"declare void @{name}({self.stored}, ptr, {mask_type})")
-        w.line(f"call void @{name}({self.stored} {value}, ptr align {self.width} {pointer}, {mask_type} {mask})")
-
-    def gather(self, pointers: str, mask: str, other: str | None) -> str:
-        """Lanes read from a vector of pointers."""
-        name = f"llvm.masked.gather.{suffix_of(self.memory, self.lanes)}.v{self.lanes}p0"
-        through = self._widen(other) if other is not None else "zeroinitializer"
-        types = (f"<{self.lanes} x ptr>", f"<{self.lanes} x i1>", self.stored)
-        self.w.module.declare(name, f"declare {self.stored} @{name}({', '.join(types)})")
-        loaded = self.w.emit(
-            f"call {self.stored} @{name}({types[0]} align {self.width} {pointers}, {types[1]} {mask}, "
-            f"{types[2]} {through})"
-        )
-        return self._narrow(loaded)
-
-    def scatter(self, value: str, pointers: str, mask: str) -> None:
-        """Lanes written to a vector of pointers, in lane order."""
-        self._scatter(self._widen(value), pointers, mask)
-
-    def _scatter(self, value: str, pointers: str, mask: str) -> None:
-        name = f"llvm.masked.scatter.{suffix_of(self.memory, self.lanes)}.v{self.lanes}p0"
-        types = (self.stored, f"<{self.lanes} x ptr>", f"<{self.lanes} x i1>")
-        self.w.module.declare(name, f"declare void @{name}({', '.join(types)})")
-        self.w.line(
-            f"call void @{name}({types[0]} {value}, {types[1]} align {self.width} {pointers}, {types[2]} {mask})"
-        )
 
 
 def _leading(shape: Sequence[int]) -> list[tuple[int, ...]]:
@@ -200,7 +55,7 @@ def load_rows(
     stride: Index = buffer.strides[-1] if buffer.strides else 1
     access = RowAccess(w, buffer, shape[-1], stride, nontemporal(w, op))
     rank = len(type_.get_shape())
-    return [access.read(pointer) for pointer in _row_pointers(w, buffer, indices, shape, rank)]
+    return [access.read(at) for at in _row_places(w, op, buffer, indices, shape, rank)]
 
 
 def store_rows(
@@ -215,41 +70,43 @@ def store_rows(
     shape = vector_shape(type_)
     stride: Index = buffer.strides[-1] if buffer.strides else 1
     access = RowAccess(w, buffer, shape[-1], stride, nontemporal(w, op))
-    pointers = _row_pointers(w, buffer, indices, shape, len(type_.get_shape()))
-    for row, pointer in zip(rows, pointers, strict=True):
-        access.write(row, pointer)
+    places = _row_places(w, op, buffer, indices, shape, len(type_.get_shape()))
+    for row, at in zip(rows, places, strict=True):
+        access.write(row, at)
 
 
-def _row_pointers(
-    w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], shape: Sequence[int], rank: int
-) -> list[str]:
-    """The address of each row. Rows a constant apart share the address of the first."""
-    return _offset_pointers(w, buffer, indices, [_dim_steps(p, len(indices), rank) for p in _leading(shape)])
+def _row_places(
+    w: FunctionWriter, op: Operation, buffer: Buffer, indices: Sequence[Index], shape: Sequence[int], rank: int
+) -> list[Place]:
+    """Where each row is. Rows a constant apart share the address of the first."""
+    return _moved_places(w, op, buffer, indices, [_dim_steps(p, len(indices), rank) for p in _leading(shape)])
 
 
 def _dim_steps(position: Sequence[int], dims: int, rank: int) -> dict[int, int]:
     return {dims - rank + d: step for d, step in enumerate(position)}
 
 
-def _offset_pointers(
-    w: FunctionWriter, buffer: Buffer, indices: Sequence[Index], steps: Sequence[dict[int, int]]
-) -> list[str]:
-    """`address(indices)` moved by `steps` (buffer dim -> distance), one pointer each."""
-    base = w.address(buffer, indices)
+def _moved_places(
+    w: FunctionWriter, op: Operation, buffer: Buffer, indices: Sequence[Index], steps: Sequence[dict[int, int]]
+) -> list[Place]:
+    """`address(indices)` moved by `steps` (buffer dim -> distance), one place each."""
+    base = Place(w.address(buffer, indices), alignment(op, buffer))
     width = element_bytes(buffer.element)
-    pointers: list[str] = []
+    kind = memory_type(buffer.element)
+    places: list[Place] = []
     for moves in steps:
         distance: Index = 0
         for dim, step in moves.items():
             distance = w.add(distance, w.mul(step, buffer.strides[dim]))
         if distance == 0:
-            pointers.append(base)
+            places.append(base)
         elif isinstance(distance, int):
-            pointers.append(w.emit(f"getelementptr i8, ptr {base}, i64 {distance * width}"))
+            moved = w.emit(f"getelementptr i8, {buffer.pointer} {base.pointer}, i64 {distance * width}")
+            places.append(Place(moved, math.gcd(base.align, distance * width)))
         else:
-            kind = memory_type(buffer.element)
-            pointers.append(w.emit(f"getelementptr {kind}, ptr {base}, i64 {distance}"))
-    return pointers
+            moved = w.emit(f"getelementptr {kind}, {buffer.pointer} {base.pointer}, i64 {distance}")
+            places.append(Place(moved, width))
+    return places
 
 
 def _load(w: FunctionWriter, op: Operation) -> None:
@@ -271,8 +128,8 @@ def _masked_load(w: FunctionWriter, op: Operation) -> None:
     result = op.results[0]
     assert isinstance(result.type, VectorType)
     access = RowAccess(w, buffer, vector_shape(result.type)[-1], buffer.strides[-1])
-    pointer = w.address(buffer, [w.index(i) for i in indices])
-    w.values[result] = [access.read(pointer, w.rows(mask)[0], w.rows(through)[0])]
+    at = Place(w.address(buffer, [w.index(i) for i in indices]), alignment(op, buffer))
+    w.values[result] = [access.read(at, w.rows(mask)[0], w.rows(through)[0])]
 
 
 def _masked_store(w: FunctionWriter, op: Operation) -> None:
@@ -280,11 +137,12 @@ def _masked_store(w: FunctionWriter, op: Operation) -> None:
     buffer = w.buffer(base)
     assert isinstance(value.type, VectorType)
     access = RowAccess(w, buffer, vector_shape(value.type)[-1], buffer.strides[-1])
-    access.write(w.rows(value)[0], w.address(buffer, [w.index(i) for i in indices]), w.rows(mask)[0])
+    at = Place(w.address(buffer, [w.index(i) for i in indices]), alignment(op, buffer))
+    access.write(w.rows(value)[0], at, w.rows(mask)[0])
 
 
 class _Transfer:
-    """What `transfer_read` and `transfer_write` share: per row, a pointer and a mask."""
+    """What `transfer_read` and `transfer_write` share: per row, a place and a mask."""
 
     def __init__(self, w: FunctionWriter, op: Operation, base: SSAValue, type_: VectorType[Attribute]):
         self.w, self.op = w, op
@@ -301,22 +159,22 @@ class _Transfer:
         flags = [isinstance(b, IntegerAttr) and bool(b.value.data) for b in in_bounds.data]
         self.checked = [not flag and dim is not None for flag, dim in zip(flags, self.dims, strict=True)]
 
-    def rows(self, indices: Sequence[Index], masks: Sequence[str] | None) -> list[tuple[str, str | None, bool]]:
-        """(pointer, mask, surely out of bounds) of each row."""
+    def rows(self, indices: Sequence[Index], masks: Sequence[str] | None) -> list[tuple[Place, str | None, bool]]:
+        """(place, mask, surely out of bounds) of each row."""
         w = self.w
         minor = self._minor_mask(indices)
         positions = _leading(self.shape) if self.dims else [()]
         steps = [self._steps(position) for position in positions]
-        pointers = _offset_pointers(w, self.buffer, indices, steps)
-        result: list[tuple[str, str | None, bool]] = []
-        for row, (position, pointer) in enumerate(zip(positions, pointers, strict=True)):
+        places = _moved_places(w, self.op, self.buffer, indices, steps)
+        result: list[tuple[Place, str | None, bool]] = []
+        for row, (position, at) in enumerate(zip(positions, places, strict=True)):
             inside = self._row_condition(indices, position)
             given = masks[row] if masks is not None else None
             if inside == "false":
-                result.append((pointer, None, True))
+                result.append((at, None, True))
                 continue
             spread = splat(w, inside, "i1", self.lanes) if inside is not None else None
-            result.append((pointer, and_masks(w, [given, minor, spread], self.lanes), False))
+            result.append((at, and_masks(w, [given, minor, spread], self.lanes), False))
         return result
 
     def _steps(self, position: Sequence[int]) -> dict[int, int]:
@@ -392,10 +250,10 @@ def _transfer_read(w: FunctionWriter, op: Operation) -> None:
     access = RowAccess(w, transfer.buffer, transfer.lanes, stride, nontemporal(w, op))
     other: str | None = None
     rows: list[str] = []
-    for pointer, mask, outside in transfer.rows(indices, masks):
+    for at, mask, outside in transfer.rows(indices, masks):
         if (outside or mask is not None) and other is None:
             other = splat(w, padding, name, transfer.lanes)
-        rows.append(other if outside and other is not None else access.read(pointer, mask, other))
+        rows.append(other if outside and other is not None else access.read(at, mask, other))
     w.values[result] = rows
 
 
@@ -414,14 +272,14 @@ def _read_broadcast(
     name = access.name
     rows: list[str] = []
     condition = transfer.lanes
-    for pointer, mask, outside in transfer.rows(indices, None):
+    for at, mask, outside in transfer.rows(indices, None):
         if outside:
             rows.append(splat(w, padding, name, condition))
             continue
         if mask is not None:
             bit = w.emit(f"extractelement <{transfer.lanes} x i1> {mask}, i64 0")
             mask = splat(w, bit, "i1", 1)
-        single = access.read(pointer, mask, splat(w, padding, name, 1))
+        single = access.read(at, mask, splat(w, padding, name, 1))
         value = w.emit(f"extractelement <1 x {name}> {single}, i64 0")
         rows.append(splat(w, value, name, transfer.lanes))
     return rows
@@ -441,9 +299,9 @@ def _transfer_write(w: FunctionWriter, op: Operation) -> None:
     if stride is None or None in transfer.dims:
         raise unsupported(op, "a broadcast dim in a write")
     access = RowAccess(w, transfer.buffer, transfer.lanes, stride, nontemporal(w, op))
-    for row, (pointer, mask, outside) in zip(w.rows(vector), transfer.rows(indices, masks), strict=True):
+    for row, (at, mask, outside) in zip(w.rows(vector), transfer.rows(indices, masks), strict=True):
         if not outside:
-            access.write(row, pointer, mask)
+            access.write(row, at, mask)
 
 
 def _indexed(w: FunctionWriter, op: Operation, act: Callable[[RowAccess, int, str, str], None]) -> None:
@@ -530,5 +388,3 @@ EMITTERS: dict[str, Emitter] = {
     "vector.transfer_read": _transfer_read,
     "vector.transfer_write": _transfer_write,
 }
-
-__all__ = ["EMITTERS", "RowAccess", "lane_mask", "load_rows", "splat", "store_rows", "store_scalar"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from xdsl.dialects.builtin import MemRefType, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from stepwell.backends.llvm.strategy import Strategy, pointer_type
 from stepwell.backends.llvm.types import element_bytes, memory_type, scalar_type
 from stepwell.ir.diagnostics import DiagnosticError, UnsupportedDiagnosticError
 from stepwell.ir.diagnostics import unsupported as unsupported_op
@@ -42,6 +43,12 @@ class Buffer:
     byte_offset: int = 0
     offset: Index = 0
     dynamic_bytes: str | None = None
+    space: int = 0
+
+    @property
+    def pointer(self) -> str:
+        """The LLVM type of pointers into it."""
+        return pointer_type(self.space)
 
 
 Value = str | list[str] | Buffer
@@ -55,8 +62,7 @@ class ModuleContext:
 
     name: str
     emitters: Mapping[str, Emitter]
-    has_fma: bool = True
-    has_f16c: bool = True
+    strategy: Strategy = field(default_factory=Strategy)
     declarations: dict[str, str] = field(default_factory=dict[str, str])
     globals: dict[str, str] = field(default_factory=dict[str, str])
     functions: list[str] = field(default_factory=list[str])
@@ -161,6 +167,7 @@ class FunctionWriter:
         self.values: dict[SSAValue, Value] = {}
         self.block = "entry"
         self.worker: str = "0"
+        self.prefixes: dict[str, Index] = {}
         self._names = 0
 
     # Text
@@ -242,7 +249,7 @@ class FunctionWriter:
         """A value as (LLVM type, operand) pairs, as block arguments and captures carry it."""
         found = self.values[value]
         if isinstance(found, Buffer):
-            return [("ptr", self.buffer_pointer(found))]
+            return [(found.pointer, self.buffer_pointer(found))]
         if isinstance(found, list):
             from stepwell.backends.llvm.types import row_type
 
@@ -254,7 +261,7 @@ class FunctionWriter:
     def bind(self, value: SSAValue, names: list[str], like: Value | None = None) -> None:
         """Give `value` the operands `names`, in the form of `pieces`."""
         if isinstance(value.type, MemRefType):
-            self.values[value] = static_buffer(names[0], value.type, like)
+            self.values[value] = static_buffer(names[0], value.type, like, self.module.strategy.space(value.type))
         elif isinstance(value.type, VectorType):
             self.values[value] = names
         else:
@@ -292,15 +299,6 @@ class FunctionWriter:
 
     # Addresses
 
-    def buffer_base(self, buffer: Buffer, extra_bytes: int = 0) -> str:
-        """`root` moved by the byte offsets (and `extra_bytes`)."""
-        pointer = buffer.root
-        if buffer.dynamic_bytes is not None:
-            pointer = self.emit(f"getelementptr i8, ptr {pointer}, i64 {buffer.dynamic_bytes}")
-        if total := buffer.byte_offset + extra_bytes:
-            pointer = self.emit(f"getelementptr i8, ptr {pointer}, i64 {total}")
-        return pointer
-
     def address(self, buffer: Buffer, indices: Sequence[Index]) -> str:
         """The address of one element. The constant part comes last, so that unrolled rows share the rest."""
         constant, linear = 0, buffer.offset
@@ -313,13 +311,13 @@ class FunctionWriter:
             else:
                 linear = self.add(linear, term)
         width = element_bytes(buffer.element)
-        pointer = buffer.root
+        pointer, kind = buffer.root, buffer.pointer
         if buffer.dynamic_bytes is not None:
-            pointer = self.emit(f"getelementptr i8, ptr {pointer}, i64 {buffer.dynamic_bytes}")
+            pointer = self.emit(f"getelementptr i8, {kind} {pointer}, i64 {buffer.dynamic_bytes}")
         if linear != 0:
-            pointer = self.emit(f"getelementptr {memory_type(buffer.element)}, ptr {pointer}, i64 {linear}")
+            pointer = self.emit(f"getelementptr {memory_type(buffer.element)}, {kind} {pointer}, i64 {linear}")
         if total := buffer.byte_offset + constant * width:
-            pointer = self.emit(f"getelementptr i8, ptr {pointer}, i64 {total}")
+            pointer = self.emit(f"getelementptr i8, {kind} {pointer}, i64 {total}")
         return pointer
 
     def buffer_pointer(self, buffer: Buffer) -> str:
@@ -374,8 +372,8 @@ def row_major_strides(sizes: Sequence[Index], op_text: object) -> tuple[Index, .
     return tuple(reversed(strides))
 
 
-def static_buffer(pointer: str, type_: MemRefType[Attribute], like: Value | None = None) -> Buffer:
-    """The buffer at `pointer` of a memref type; sizes and strides the type leaves open come from `like`.
+def static_buffer(pointer: str, type_: MemRefType[Attribute], like: Value | None = None, space: int = 0) -> Buffer:
+    """The buffer at `pointer` of a memref type; sizes and strides the type leaves open come from `like`, its space too.
 
     Raises:
         UnsupportedError: they are dynamic and unknown.
@@ -395,4 +393,5 @@ def static_buffer(pointer: str, type_: MemRefType[Attribute], like: Value | None
             known.append(stride)
     if other is not None:
         sizes = tuple(o if s == DYNAMIC else s for s, o in zip(sizes, other.sizes, strict=True))
-    return Buffer(pointer, type_.element_type, sizes, tuple(known))
+    place = other.space if other is not None else space
+    return Buffer(pointer, type_.element_type, sizes, tuple(known), space=place)

@@ -1,0 +1,45 @@
+"""What the writer asks of a machine: which instructions it has, how its functions are marked, where a memref lives.
+
+The emitters are the same for every machine; where one differs it asks the `Strategy` of the module being written, never for
+an architecture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Attribute
+
+GENERIC = 0
+"""LLVM's default address space."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A machine as the emitters see it; the defaults are those of a CPU with fused multiply-add."""
+
+    fma: bool = True
+    """Fused multiply-add of `f32` and `f64` is an instruction."""
+    half: bool = True
+    """Conversions between `half` and `float` are instructions."""
+    bfloat: bool = False
+    """Rounding a `float` to `bfloat` is an instruction."""
+    masked_moves: bool = True
+    """A masked load or store is an instruction, or LLVM has a good sequence for it; otherwise it is a branch."""
+    attributes: str = ""
+    """More LLVM attributes of every function, as text."""
+
+    def space(self, type_: MemRefType[Attribute]) -> int:
+        """The LLVM address space of a memref.
+
+        Raises:
+            UnsupportedError: the machine has no such memory.
+        """
+        del type_
+        return GENERIC
+
+
+def pointer_type(space: int) -> str:
+    """The LLVM type of a pointer into an address space."""
+    return f"ptr addrspace({space})" if space else "ptr"
