@@ -22,6 +22,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "chlo": ("stepwell.dialects.chlo", "Chlo"),
     "complex": ("xdsl.dialects.complex", "Complex"),
     "func": ("xdsl.dialects.func", "Func"),
+    "gpu": ("stepwell.dialects.gpu", "Gpu"),
     "kernel": ("stepwell.dialects.kernel", "Kernel"),
     "linalg": ("stepwell.dialects.linalg", "Linalg"),
     "math": ("stepwell.dialects.math", "Math"),
