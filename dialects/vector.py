@@ -584,4 +584,32 @@ _ADDED = [
     TransposeOp,
 ]
 
+
+def _keep_other_attributes(op_class: type[upstream.TransferReadOp | upstream.TransferWriteOp]) -> None:
+    """Let a transfer keep, when parsed, attributes that are not its own (`async`, `alignment`); upstream drops them."""
+    read = op_class.parse
+
+    def parse(cls: type[Operation], parser: Parser) -> Operation:
+        del cls
+        seen: dict[str, Attribute] = {}
+        parse_attributes = parser.parse_optional_attr_dict
+
+        def remember() -> dict[str, Attribute]:
+            seen.update(parse_attributes())
+            return seen
+
+        parser.parse_optional_attr_dict = remember
+        try:
+            op = read(parser)
+        finally:
+            parser.parse_optional_attr_dict = parse_attributes
+        op.attributes.update({name: value for name, value in seen.items() if name not in op.properties})
+        return op
+
+    op_class.parse = classmethod(parse)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+_keep_other_attributes(upstream.TransferReadOp)
+_keep_other_attributes(upstream.TransferWriteOp)
+
 Vector = Dialect("vector", [*upstream.Vector.operations, *_ADDED], [*upstream.Vector.attributes])

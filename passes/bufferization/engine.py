@@ -49,8 +49,10 @@ MemRefT = MemRefType[Attribute]
 class Memory(Protocol):
     """Where new memory and constants come from; differs between kernels and host functions."""
 
-    def allocate(self, builder: LocatedBuilder, type: MemRefT, buffer: Buffer, scope: str | None) -> SSAValue:
-        """Memory for `buffer`; `scope` is the `#kernel.scratch` the program asks for."""
+    def allocate(
+        self, builder: LocatedBuilder, type: MemRefT, buffer: Buffer, asked: tensor.EmptyOp | None
+    ) -> SSAValue:
+        """Memory for `buffer`; `asked` is the `tensor.empty` whose `scratch` attribute says which kind, if one does."""
         ...
 
     def constant(self, builder: LocatedBuilder, value: DenseIntOrFPElementsAttr) -> SSAValue:
@@ -168,7 +170,7 @@ class Bufferizer:
             buffer = Buffer(writable=False, task=self.task)
             self.homes[value] = Home(Place(buffer), reached, constant=home.constant)
             return reached
-        fresh = self.fresh(op, value.type, self._scope(value))
+        fresh = self.fresh(op, value.type, self._asked(value))
         self.define(value, Home(fresh.place, fresh.memref, undefined=True))
         assert fresh.memref is not None
         return fresh.memref
@@ -185,17 +187,16 @@ class Bufferizer:
         self.copy(self.builder(op), source, home.memref)
         return home.memref
 
-    def fresh(self, op: Operation, tensor_type: Attribute, scope: str | None) -> Home:
+    def fresh(self, op: Operation, tensor_type: Attribute, asked: tensor.EmptyOp | None) -> Home:
         """New memory, allocated before `op`."""
         buffer = Buffer(writable=True, task=self.task, first=self.table.start[op])
         buffer.touch(self.table.end[op])
-        reached = self.memory.allocate(self.builder(op), memref_type(tensor_type), buffer, scope)
+        reached = self.memory.allocate(self.builder(op), memref_type(tensor_type), buffer, asked)
         return Home(Place(buffer), reached)
 
-    def _scope(self, value: SSAValue) -> str | None:
+    def _asked(self, value: SSAValue) -> tensor.EmptyOp | None:
         owner = value.owner
-        scope = owner.attributes.get("scratch") if isinstance(owner, tensor.EmptyOp) else None
-        return getattr(scope, "data", None)
+        return owner if isinstance(owner, tensor.EmptyOp) and "scratch" in owner.attributes else None
 
     def inner(self, home: Home, value: SSAValue, task: Operation | None, loop: Operation) -> Home:
         """The home of a block argument that `loop` updates in `home`; tasks see what was there, iterations what they made."""
@@ -229,9 +230,9 @@ class Bufferizer:
         if old.place is not None and old.memref is not None and (not dense or is_identity(old.memref.type)):
             if self.may_write(op, old.place, others, taken):
                 return old
-        scope = self._scope(value)
+        asked = self._asked(value)
         new = self.storage(
-            op, result, value.type, others=[*others, *([] if overwrites else [value])], taken=taken, scope=scope
+            op, result, value.type, others=[*others, *([] if overwrites else [value])], taken=taken, asked=asked
         )
         if not overwrites and not old.undefined:
             self.copy_home(op, value, new)
@@ -245,10 +246,10 @@ class Bufferizer:
         *,
         others: Sequence[SSAValue] = (),
         taken: Sequence[Home] = (),
-        scope: str | None = None,
+        asked: tensor.EmptyOp | None = None,
     ) -> Home:
         """Memory for a new value: that of its hint when it is free at `op`, else fresh."""
-        hint = self.hints.get(result) if result is not None and scope is None else None
+        hint = self.hints.get(result) if result is not None and asked is None else None
         homes = self.wanted.get(hint.terminator) if hint is not None else None
         home = homes[hint.index] if homes is not None and hint is not None else None
         if hint is not None and home is not None and home.place is not None:
@@ -257,7 +258,7 @@ class Bufferizer:
                 if reached is not None:
                     home.place.buffer.touch(self.table.end[op])
                     return Home(home.place, reached)
-        return self.fresh(op, tensor_type, scope)
+        return self.fresh(op, tensor_type, asked)
 
     def _unreshape(self, op: Operation, home: Home, hint: Hint) -> SSAValue | None:
         """The memref of the hint's home in the shape the value has before the reshapes."""

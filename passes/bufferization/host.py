@@ -5,7 +5,7 @@ A function `(inputs) -> results` becomes `(inputs, outputs, workers)`; `plan-mem
 
 from __future__ import annotations
 
-from xdsl.dialects import func, memref
+from xdsl.dialects import func, memref, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     DenseArrayBase,
@@ -38,10 +38,10 @@ class HostMemory:
         self._constants = constants
 
     def allocate(
-        self, builder: LocatedBuilder, type: MemRefType[Attribute], buffer: Buffer, scope: str | None
+        self, builder: LocatedBuilder, type: MemRefType[Attribute], buffer: Buffer, asked: tensor.EmptyOp | None
     ) -> SSAValue:
         """See `Memory`."""
-        del buffer, scope
+        del buffer, asked
         return builder.insert(memref.AllocOp.get(type.element_type, shape=type.get_shape())).memref
 
     def constant(self, builder: LocatedBuilder, value: DenseIntOrFPElementsAttr) -> SSAValue:

@@ -1,7 +1,8 @@
 """Kernels: arguments become memrefs, temporaries become slices of scratch.
 
 `bufferize_kernel` leaves each temporary as a `memref.alloc`; `place_scratch` turns them into views of the launch scratch
-or of the running worker's row, once the row size common to all kernels of the module is known.
+or of the running worker's row, once the row size common to all kernels of the module is known. What a task of a mapped
+loop has to itself is a `memref.alloca` instead (`task_memory`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
-from xdsl.dialects import arith, memref
+from xdsl.dialects import arith, memref, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ArrayAttr,
@@ -31,6 +32,7 @@ from stepwell.passes.bufferization.engine import Bufferizer, Handler, memref_typ
 from stepwell.passes.bufferization.globals import GlobalTable
 from stepwell.passes.bufferization.handlers import HANDLERS, redirect_foreign_reads
 from stepwell.passes.bufferization.homes import Buffer, Home, Place
+from stepwell.passes.bufferization.task_memory import TaskMemory, is_task_memory
 from stepwell.passes.memory_planning import Interval, Plan, assign_offsets
 
 
@@ -60,13 +62,16 @@ class KernelMemory:
     def __init__(self, function: kernel.FuncOp, constants: GlobalTable):
         self.result = BufferizedKernel(function)
         self._constants = constants
+        self._task_memory = TaskMemory()
 
     def allocate(
-        self, builder: LocatedBuilder, type: MemRefType[Attribute], buffer: Buffer, scope: str | None
+        self, builder: LocatedBuilder, type: MemRefType[Attribute], buffer: Buffer, asked: tensor.EmptyOp | None
     ) -> SSAValue:
         """See `Memory`."""
-        del scope  # Memory that is shared by all tasks is allocated outside of them, and the other way round.
         task = buffer.task
+        if is_task_memory(task, asked):
+            return self._task_memory.allocate(builder, type, task, asked)
+        # Memory that is shared by all tasks is allocated outside of them, and the other way round.
         home: Operation = task if task is not None else self.result.function
         block = home.regions[0].block
         alloc = memref.AllocOp.get(type.element_type, shape=type.get_shape())
@@ -80,6 +85,11 @@ class KernelMemory:
     def constant(self, builder: LocatedBuilder, value: DenseIntOrFPElementsAttr) -> SSAValue:
         """See `Memory`."""
         return self._constants.get(builder, value)
+
+    def finish(self) -> BufferizedKernel:
+        """The kernel, when nothing more will be allocated."""
+        self._task_memory.finish()
+        return self.result
 
 
 KERNEL: dict[str, Handler] = {**HANDLERS, **CONTROL, "kernel.return": lambda state, op: None}
@@ -107,7 +117,7 @@ def bufferize_kernel(function: kernel.FuncOp, constants: GlobalTable) -> Bufferi
     terminator.operands = []
     state.retire_args(function.body.block, lambda a: isinstance(a.type, MemRefType))
     state.finish()
-    result = memory.result
+    result = memory.finish()
     result.launch_plan = assign_offsets([_interval(t) for t in result.launch])
     result.worker_plan = assign_offsets([_interval(t) for t in result.worker])
     return result

@@ -30,3 +30,14 @@ func.func @contract(%a: vector<14x1xf32>, %b: vector<1x32xf32>, %c: vector<14x32
   vector.scatter %m[%c0] [%step], %mask, %8 : memref<8xf32>, vector<8xindex>, vector<8xi1>, vector<8xf32>
   func.return
 }
+
+// A transfer's other attributes stay.
+
+// CHECK-LABEL: func.func @transfers
+func.func @transfers(%x: tensor<8xf32>, %o: tensor<8xf32>, %i: index, %z: f32) -> tensor<8xf32> {
+  // CHECK: vector.transfer_read %x[%i], %z {alignment = 16 : i64, in_bounds = [true]} : tensor<8xf32>, vector<8xf32>
+  %v = vector.transfer_read %x[%i], %z {in_bounds = [true], alignment = 16 : i64} : tensor<8xf32>, vector<8xf32>
+  // CHECK: vector.transfer_write %v, %o[%i] {async, in_bounds = [true]} : vector<8xf32>, tensor<8xf32>
+  %r = vector.transfer_write %v, %o[%i] {in_bounds = [true], async} : vector<8xf32>, tensor<8xf32>
+  func.return %r : tensor<8xf32>
+}
