@@ -21,3 +21,7 @@ class InternalError(CompileError):
 
 class UnsupportedError(CompileError):
     """A valid program that needs something Stepwell does not do; names the op, the reason and what would help."""
+
+
+class SimulationError(CompileError):
+    """A simulated kernel did what a device does not define: an access out of bounds, a race, a barrier not all reach."""

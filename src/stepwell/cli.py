@@ -1,4 +1,4 @@
-"""The `stepwell` command: run, compile, doctor.
+"""The `stepwell` command: run, compile, targets, doctor.
 
 Errors go to standard error with their location and exit code 1; a wrong command line is exit code 2.
 """
@@ -18,25 +18,47 @@ from stepwell.errors import CompileError, InternalError, InvalidProgramError
 if TYPE_CHECKING:
     import numpy as np
 
+    from stepwell.device_targets import TargetName
+
 EXAMPLES = """examples:
   stepwell run model.mlir --inputs in.npz --expect out.npz
   stepwell run model.mlir --inputs in.npz --outputs result.npz --simd avx2
   stepwell compile model.mlir --emit=kernels            # print the module at a step
   stepwell compile model.mlir --emit=asm -o model.s
+  stepwell run model.mlir --inputs in.npz --target gpu-sim   # a GPU, simulated
+  stepwell compile model.mlir --target cuda:sm_90 --emit=ptx
   stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
   stepwell doctor
 """
 
-EMIT = ("tensor", "structured", "kernels", "scheduled", "buffers", "device", "llvm", "asm", "obj")
+STEPS = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
+EMIT = (*STEPS, "llvm", "asm", "obj", "ptx", "cubin", "resources")
 SIMD = ("avx512", "avx2", "sse4.2")
 
 
 def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE.mlir", help="the program, at any step; '-' reads standard input")
     parser.add_argument("--entry", default="main", help="the function to run (default: main)")
+    parser.add_argument(
+        "--target",
+        type=_target,
+        metavar="TARGET",
+        help="cpu, interpreter, gpu-sim or cuda, and a machine: cpu:avx2, cuda:sm_90 (stepwell targets lists them; "
+        "default: STEPWELL_TARGET, else what the program is compiled for, else cpu)",
+    )
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
+
+
+def _target(text: str) -> TargetName:
+    """A target on the command line: a wrong one is a wrong command line."""
+    from stepwell.device_targets import parse_target
+
+    try:
+        return parse_target(text)
+    except InvalidProgramError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _tolerance(text: str) -> float:
@@ -55,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="stepwell",
-        description="A multi-level tensor compiler: StableHLO programs down to AVX code, step by printable step.",
+        description="A multi-level tensor compiler: StableHLO programs down to AVX code or PTX, step by printable step.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,7 +89,6 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--inputs", metavar="IN.npz", help="arguments: npz with N@dtype keys, plain npz, or one npy")
     run.add_argument("--expect", metavar="OUT.npz", help="compare the results; exit code 1 on a difference")
     run.add_argument("--outputs", metavar="FILE.npz", help="write the results")
-    run.add_argument("--target", choices=("cpu", "interpreter"), default="cpu", help="native code or NumPy rules")
     run.add_argument(
         "--rtol", type=_tolerance, help="relative tolerance instead of the table's (docs/floating-point.md)"
     )
@@ -75,17 +96,21 @@ def build_parser() -> argparse.ArgumentParser:
     run.set_defaults(handler=run_command)
 
     compile_ = commands.add_parser(
-        "compile", help="print or write a program at any step, as LLVM IR, assembly or object"
+        "compile",
+        help="print or write a program at any step, or as code: of a CPU llvm, asm, obj; of a GPU llvm, ptx, cubin, resources",
     )
     _add_program_arguments(compile_)
-    compile_.add_argument("--emit", choices=EMIT, default="device", help="what to produce (default: device)")
+    compile_.add_argument("--emit", choices=EMIT, default="device", help="what to make (default: device)")
     compile_.add_argument(
         "-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)"
     )
     compile_.add_argument("--mlir-timing", action="store_true", help="print each pass's time to standard error")
     compile_.set_defaults(handler=compile_command)
 
-    doctor = commands.add_parser("doctor", help="show versions, CPU features, LLVM and CUDA")
+    targets = commands.add_parser("targets", help="list the targets, one a line")
+    targets.set_defaults(handler=targets_command)
+
+    doctor = commands.add_parser("doctor", help="show versions, CPU features, LLVM, GPU and CUDA")
     doctor.set_defaults(handler=doctor_command)
     return parser
 
@@ -200,20 +225,30 @@ def compile_command(arguments: argparse.Namespace) -> int:
     """`stepwell compile`."""
     from stepwell.native import emit
 
-    if arguments.emit == "obj" and arguments.output == "-" and not _output_is_closed() and sys.stdout.isatty():
-        raise InvalidProgramError("an object file does not belong on a terminal; name a file with -o")
+    binary = {"obj": "an object file", "cubin": "a cubin"}.get(arguments.emit)
+    if binary is not None and arguments.output == "-" and not _output_is_closed() and sys.stdout.isatty():
+        raise InvalidProgramError(f"{binary} does not belong on a terminal; name a file with -o")
     if arguments.output != "-":
         _check_writable(arguments.output)
     content = emit(
         _program(arguments),
         arguments.emit,
         entry=arguments.entry,
+        target=arguments.target,
         opt_level=arguments.opt_level,
         simd=arguments.simd,
         verify_each=arguments.verify_each,
         timing=arguments.mlir_timing,
     )
     _write(arguments.output, content)
+    return 0
+
+
+def targets_command(arguments: argparse.Namespace) -> int:
+    """`stepwell targets`."""
+    from stepwell.device_targets import listing
+
+    print(listing())
     return 0
 
 

@@ -10,8 +10,22 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from stepwell.backends.target import Target, host_target
+from stepwell.backends.target import host_target
+from stepwell.device_targets import (
+    CPU,
+    CUDA,
+    SIMULATOR,
+    Machine,
+    TargetName,
+    choose,
+    cpu_machine,
+    machine_for,
+    parse_target,
+    road_of,
+    set_machine,
+)
 from stepwell.dialects.registry import context
+from stepwell.dialects.stepwell import TARGET
 from stepwell.ir.diagnostics import InternalDiagnosticError
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_reproducer
@@ -42,7 +56,7 @@ def lower(
     to: str,
     *,
     entry: str = "main",
-    target: Target | None = None,
+    target: Machine | None = None,
     opt_level: int = 2,
     donate: Sequence[int] = (),
     verify_each: bool = False,
@@ -51,7 +65,7 @@ def lower(
     """Lower `module`, in place, to the step named `to` and return it ("entry": only mark the entry).
 
     Raises:
-        InvalidProgramError: no such step or entry.
+        InvalidProgramError: no such step or entry, or the program is scheduled for another machine than `target`.
         UnsupportedError: a pass cannot take the program.
     """
     mark = PrepareEntryPass(entry, tuple(donate))
@@ -59,12 +73,10 @@ def lower(
         return _run_steps(module, [_Lowering(None, (mark,))], verify_each, tuple(instrumentations))
     if to not in STEP_NAMES:
         raise InvalidProgramError(f"no step '{to}'; the steps are {', '.join(STEP_NAMES)}")
-    if target is None:
-        target = host_target()
-    if "stepwell.target" not in module.attributes:
-        module.attributes["stepwell.target"] = target.attribute()
+    if target is not None or TARGET not in module.attributes:
+        set_machine(module, host_target() if target is None else target)
     first, last = current_step(module), STEP_NAMES.index(to)
-    todo = _lowerings(first, last, opt_level, mark)
+    todo = _lowerings(steps(opt_level, road_of(module)), first, last, mark)
     try:
         _run_steps(module, todo, verify_each, tuple(instrumentations))
     except InternalDiagnosticError as error:
@@ -76,13 +88,13 @@ def lower(
 
 
 @contextmanager
-def leaves_reproducer(source: Callable[[], ModuleOp], target: Target) -> Generator[None]:
+def leaves_reproducer(source: Callable[[], ModuleOp], target: Machine) -> Generator[None]:
     """When a pass has a bug, write the program as it was, made again by `source`, and the pipeline to a file."""
     try:
         yield
     except InternalDiagnosticError as error:
         module = source()
-        module.attributes.setdefault("stepwell.target", target.attribute())
+        set_machine(module, target)
         raise error.with_reproducer(write_reproducer(module, error.pipeline or "")) from error.__cause__
 
 
@@ -106,9 +118,8 @@ def _run_steps(
     return module
 
 
-def _lowerings(first: int, last: int, opt_level: int, mark: PrepareEntryPass) -> list[_Lowering]:
+def _lowerings(table: tuple[Step, ...], first: int, last: int, mark: PrepareEntryPass) -> list[_Lowering]:
     """The steps after `first` up to `last` (step 0 includes its own clean-up); `mark` goes first."""
-    table = steps(opt_level)
     if first > 0:
         return [_Lowering(None, (mark,)), *(_lowering(step) for step in table[first + 1 : last + 1])]
     tensor = _lowering(table[0])
@@ -123,7 +134,7 @@ def _lowering(step: Step) -> _Lowering:
 def compile(
     program: Any,
     entry: str = "main",
-    target: str = "cpu",
+    target: str | TargetName | None = None,
     opt_level: int = 2,
     *,
     simd: str | None = None,
@@ -131,25 +142,27 @@ def compile(
     verify_each: bool = False,
     step: str | None = None,
 ) -> Executable:
-    """Compile a program for this machine.
+    """Compile a program for this machine, or for a GPU.
 
     Args:
         program: StableHLO (or any later step's) text, a path to it, a parsed module, or an object with `.as_text()` such as
             `jax.jit(f).lower(*args)`.
         entry: the function to run.
-        target: "cpu" (native code) or "interpreter" (NumPy, for checking).
+        target: "cpu" (native code, the default), "interpreter" (NumPy, for checking), "gpu-sim" (a GPU's kernels, simulated),
+            "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90". `STEPWELL_TARGET` changes the default.
         opt_level: 0 (straight lowering) to 3.
         simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
         donate: positions of arguments whose buffers the program may overwrite.
         verify_each: run the verifier after every pass.
-        step: with the interpreter, the step to lower to first (default: none, the program as it is).
+        step: with the interpreter and gpu-sim, the step to lower to first (default: none, the program as it is; on gpu-sim
+            the last).
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
 
     Raises:
         InvalidProgramError: the program or an option is wrong.
-        UnsupportedError: the program needs something Stepwell does not do.
+        UnsupportedError: the program needs something Stepwell does not do, or the machine has no GPU.
     """
     return compile_accepted(program, None, entry, target, opt_level, simd, donate, verify_each, step)
 
@@ -158,7 +171,7 @@ def compile_accepted(
     program: Any,
     accept: Callable[[Signature], None] | None,
     entry: str = "main",
-    target: str = "cpu",
+    target: str | TargetName | None = None,
     opt_level: int = 2,
     simd: str | None = None,
     donate: Sequence[int] = (),
@@ -166,25 +179,33 @@ def compile_accepted(
     step: str | None = None,
 ) -> Executable:
     """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered."""
+    from stepwell.gpu_executable import build_on_gpu, build_simulated
     from stepwell.native import build_executable, build_interpreted
 
-    if target not in ("cpu", "interpreter"):
-        raise InvalidProgramError(f"unknown target '{target}'; the targets are cpu, interpreter")
+    asked = None if target is None else parse_target(target)
     if type(opt_level) is not int or opt_level not in range(4):
         raise InvalidProgramError(f"opt_level is 0 to 3, not {opt_level!r}")
-    if step is not None and target == "cpu":
-        raise InvalidProgramError(
-            f"step='{step}' is for target='interpreter'; native code is always made from the last step"
-        )
     if type(entry) is not str:
         raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
     donated = _donated(donate)
     with no_garbage_collection():
         module = parse(program)
-        machine = host_target(simd)
-        if target == "interpreter":
-            return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
-        return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
+        name = choose(asked, module)
+        if step is not None and name.kind in (CPU, CUDA):
+            raise InvalidProgramError(
+                f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
+            )
+        if name.kind == CPU:
+            machine = cpu_machine(name, simd)
+            return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
+        machine = machine_for(name, simd)
+        if name.kind == CUDA:
+            return build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept)
+        if name.kind == SIMULATOR:
+            return build_simulated(
+                module, entry, machine, opt_level, step or STEP_NAMES[-1], donated, verify_each, accept
+            )
+        return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
 
 
 def _donated(donate: Any) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
+from stepwell.device_targets import TargetName, choose, default_target, machine_for, parse_target
 from stepwell.frontends import numpy_api
 from stepwell.frontends.api import EAGER
 from stepwell.frontends.array import Array
@@ -186,7 +187,8 @@ class Lowered:
             return self.compile().ir(step)
         with _compiling, no_garbage_collection():
             options = {name: self._options[name] for name in ("opt_level", "donate")}
-            return print_ir(lower(self.module.clone(), step, **options))
+            machine = machine_for(choose(self._options["target"], self.module))
+            return print_ir(lower(self.module.clone(), step, target=machine, **options))
 
     def asm(self) -> str:
         """The assembly of the program."""
@@ -467,7 +469,7 @@ def jit(
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     donate_argnums: int | Sequence[int] = (),
-    target: str = "cpu",
+    target: str | TargetName | None = None,
     opt_level: int = 2,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
@@ -477,7 +479,8 @@ def jit(
         static_argnums: positions of arguments that are Python values: part of the signature, hashable.
         static_argnames: the same by name.
         donate_argnums: positions of arguments whose buffers the program may overwrite; they cannot be used afterwards.
-        target: "cpu" (native code) or "interpreter".
+        target: as of `stepwell.compile`: "cpu", "interpreter", "gpu-sim", "cuda:sm_90", ...; by default what `STEPWELL_TARGET`
+            says when `jit` is called, else the CPU.
         opt_level: 0 to 3.
 
     Raises:
@@ -485,9 +488,10 @@ def jit(
     """
     numbers, donated = ((n,) if isinstance(n, int) else tuple(n) for n in (static_argnums, donate_argnums))
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    chosen = default_target() if target is None else parse_target(target)
 
     def decorate(f: Callable[..., Any]) -> Jitted:
-        return Jitted(f, _StaticNames(f, numbers, names), donated, target=target, opt_level=opt_level)
+        return Jitted(f, _StaticNames(f, numbers, names), donated, target=chosen, opt_level=opt_level)
 
     return decorate if function is None else decorate(function)
 
@@ -505,15 +509,17 @@ def eager(
     named = {k: _eager_tree(v, k in dynamic) for k, v in kwargs.items()}
     leaves, structure = flatten((marked, named))
     signature = Signature(structure, tuple([_leaf(v) for v in leaves]))
-    key = (function, signature)
+    target = default_target()
+    options = {"target": target}
+    key = (function, signature, target)
     try:
         hash(key)
     except TypeError:
         raise refuse(f"{function.__name__}: an argument is neither an array nor hashable") from None
     if any(isinstance(leaf, Static) and callable(leaf.value) for leaf in signature.leaves):
-        program = compiled(trace(function, signature, function.__name__), {})  # what it closes over may change
+        program = compiled(trace(function, signature, function.__name__), options)  # what it closes over may change
     else:
-        program = _EAGER_PROGRAMS.get(key, lambda: compiled(trace(function, signature, function.__name__), {}))
+        program = _EAGER_PROGRAMS.get(key, lambda: compiled(trace(function, signature, function.__name__), options))
     pairs = zip(leaves, signature.leaves, strict=True)
     return run(program, [concrete(v, s) for v, s in pairs if isinstance(s, Abstract)])
 

@@ -1,5 +1,5 @@
 """The public exceptions (defined in `stepwell.ir.errors`)."""
 
-from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, UnsupportedError
+from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, SimulationError, UnsupportedError
 
-__all__ = ["CompileError", "InternalError", "InvalidProgramError", "UnsupportedError"]
+__all__ = ["CompileError", "InternalError", "InvalidProgramError", "SimulationError", "UnsupportedError"]

@@ -9,7 +9,14 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.dialects.registry import interpreter_rules
-from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
+from stepwell.ir.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    SimulationDiagnosticError,
+    UnsupportedDiagnosticError,
+    location_of,
+)
+from stepwell.ir.errors import CompileError, InvalidProgramError, SimulationError
 from stepwell.ir.interpreter import Interpreter, InterpreterError
 from stepwell.runtime.executable import Array, Signature
 
@@ -18,10 +25,27 @@ def _signless(array: Array) -> Array:
     return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
 
 
+def _located(error: InterpreterError, failure: type[CompileError]) -> CompileError:
+    """What the interpreter met, as a diagnostic at its op."""
+    diagnostic = Diagnostic("error", location_of(error.op), str(error))
+    if "no interpreter rule" in str(error):
+        return UnsupportedDiagnosticError(diagnostic)
+    return SimulationDiagnosticError(diagnostic) if failure is SimulationError else DiagnosticError(diagnostic)
+
+
 def runner(
-    module: ModuleOp, entry: str, signature: Signature, step: int
+    module: ModuleOp,
+    entry: str,
+    signature: Signature,
+    step: int,
+    staging: int | None = None,
+    failure: type[CompileError] = CompileError,
 ) -> Callable[[Sequence[Array], Sequence[Array]], None]:
-    """What runs `entry` of a module at a step (index into the steps) on arrays and fills the results."""
+    """What runs `entry` of a module at a step (index into the steps) on arrays and fills the results.
+
+    `staging` is how much memory of its host a program for a device asks for, None for a program of the host alone. What an op
+    does that its step does not define is a `failure`, at the op.
+    """
 
     def on_tensors(interpreter: Interpreter, inputs: Sequence[Array]) -> Sequence[Any]:
         return interpreter.call(entry, [a if step == 0 else _signless(a) for a in inputs])
@@ -30,7 +54,8 @@ def runner(
         arena = np.zeros(max(signature.arena_bytes, 64), np.int8)
         workers = np.zeros((1, max(signature.worker_bytes, 1)), np.int8)
         arrays = [_signless(a.copy() if i not in signature.donated else a) for i, a in enumerate(inputs)]
-        interpreter.call(entry, [*arrays, *(_signless(o) for o in outputs), arena, workers])
+        host = [] if staging is None else [np.zeros(max(staging, 1), np.int8)]
+        interpreter.call(entry, [*arrays, *(_signless(o) for o in outputs), arena, workers, *host])
 
     def run(inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         interpreter = Interpreter(module, interpreter_rules())
@@ -43,8 +68,7 @@ def runner(
                     value = np.asarray(result)
                     target[...] = value.view(target.dtype) if value.dtype != target.dtype else value
         except InterpreterError as error:
-            kind = UnsupportedError if "no interpreter rule" in str(error) else CompileError
-            raise kind(f"error: {error}") from error
+            raise _located(error, failure) from error
         except MemoryError as error:
             raise InvalidProgramError(f"the program needs more memory than there is: {error}") from None
 

@@ -10,14 +10,17 @@ from typing import Any
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.parser import Parser
 
+from stepwell import gpu_code
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
 from stepwell.backends.pool import pool_object
-from stepwell.backends.target import Target, host_target, target_for
+from stepwell.backends.target import Target, host_target
 from stepwell.compiler import STEP_NAMES, current_step, leaves_reproducer, lower, no_garbage_collection
+from stepwell.device_targets import Machine, TargetName, choose, machine_for, parse_target
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.interpreted import runner
+from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import CompileError, InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
@@ -28,6 +31,7 @@ from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.pool import parallel_for_address, worker_count
 from stepwell.source import parse
+from stepwell.steps import STAGING
 
 Accept = Callable[[Signature], None]
 """Raises when a caller cannot use an entry called so."""
@@ -61,7 +65,17 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
     raise InvalidProgramError("no function of the module has a stepwell.abi: run prepare-entry first")
 
 
-class _Texts:
+def staging_of(module: ModuleOp) -> int | None:
+    """Bytes of host memory the entry asks for to copy through; None where its arguments are all of the host."""
+    for op in module.body.block.ops:
+        abi = op.attributes.get(ABI)
+        if isinstance(abi, AbiAttr):
+            size = abi.entries.data.get(STAGING)
+            return size.value.data if isinstance(size, IntegerAttr) else None
+    return None
+
+
+class Texts:
     """The IR of an executable, made again when asked for: compiling keeps nothing."""
 
     def __init__(self, source: ModuleOp, **options: Any):
@@ -69,23 +83,33 @@ class _Texts:
         self._options = options
 
     def at(self, step: str) -> str:
+        """The program at a step, or as "llvm"."""
         with no_garbage_collection():
             if step == "llvm":
-                return "\n".join(self.llvm())
+                return self.code("llvm")
             return print_ir(self.module(step))
 
     def module(self, step: str) -> ModuleOp:
+        """The program at a step; what passes have to say was said when it was compiled."""
         if step in STEP_NAMES and STEP_NAMES.index(step) < current_step(self._source):
             raise InvalidProgramError(f"the program is already below step '{step}'")
-        return lower(self._source.clone(), step, **self._options)
+        with diagnostic_handler(_drop):
+            return lower(self._source.clone(), step, **self._options)
 
-    def llvm(self) -> list[str]:
-        return [part.text for part in write_llvm(self.module("device"), self._options["target"])]
+    def code(self, what: str) -> str:
+        """The program below the last step, as text."""
+        made = emit_code(self.module("device"), what, self._options["target"], self._options["opt_level"])
+        assert isinstance(made, str)
+        return made
 
     def asm(self) -> str:
-        target = self._options["target"]
+        """The assembly of all of the program."""
         with no_garbage_collection():
-            return "\n".join(emit_asm(text, target, self._options["opt_level"]) for text in self.llvm())
+            return self.code("asm" if isinstance(self._options["target"], Target) else "ptx")
+
+
+def _drop(diagnostic: Diagnostic) -> None:
+    del diagnostic
 
 
 @functools.cache
@@ -124,7 +148,7 @@ def build_executable(
     clock.lap("LLVM")
     library = Library(objects, [entry_symbol(name)], {"stepwell_parallel_for": _parallel_for(target)})
     clock.lap("link")
-    kept = _Texts(module, **options)
+    kept = Texts(module, **options)
     return Executable(
         signature,
         native_entry(library.address(entry_symbol(name))),
@@ -150,27 +174,57 @@ class _Clock:
 def build_interpreted(
     module: ModuleOp,
     entry: str,
-    target: Target,
+    target: Machine,
     opt_level: int = 2,
     step: str | None = None,
     donate: tuple[int, ...] = (),
     verify_each: bool = False,
     accept: Accept | None = None,
+    failure: type[CompileError] = CompileError,
 ) -> Executable:
-    """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above."""
+    """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above.
+
+    `failure` is the kind of error of a program that does what its step does not define.
+    """
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
     source = module.clone()
     index = current_step(module)
     lower(module, "entry", **options)
     if accept is not None:
         accept(signature_of(module)[1])
-    check_tensors(module, fused=False)
+    check_tensors(module, fused=step in STEP_NAMES[STEP_NAMES.index("kernels") :])
     if step is not None:
         with leaves_reproducer(source.clone, target):
             lower(module, step, verify_each=verify_each, **options)
         index = STEP_NAMES.index(step)
     name, signature = signature_of(module)
-    return Executable(signature, None, runner=runner(module, name, signature, index), ir=_Texts(source, **options).at)
+    if index >= STEP_NAMES.index("buffers"):
+        check_plan(find_entry(module, name), signature, workers=1)
+    kept = Texts(source, **options)
+    run = runner(module, name, signature, index, staging_of(module), failure)
+    return Executable(signature, None, runner=run, ir=kept.at, asm=kept.asm)
+
+
+NATIVE_CODE = ("llvm", "asm", "obj")
+"""What can be made of a program for a CPU below the last step."""
+
+
+def emit_code(module: ModuleOp, what: str, target: Machine, opt_level: int) -> str | bytes:
+    """Code of a module on the last step: "llvm", "asm" or "obj" (one object) for a CPU; `gpu_code` says what for a GPU.
+
+    Raises:
+        InvalidProgramError: there is no such code for the machine.
+        UnsupportedError: an op has no code.
+    """
+    check_code(what, target)
+    if not isinstance(target, Target):
+        return gpu_code.emit_code(module, what, target, opt_level)
+    texts = [part.text for part in write_llvm(module, target)]
+    if what == "obj":
+        return compile_linked(texts, target, opt_level)
+    if what == "llvm":
+        return "\n".join(texts)
+    return "\n".join(emit_asm(text, target, opt_level) for text in texts)
 
 
 def emit(
@@ -178,44 +232,55 @@ def emit(
     what: str,
     *,
     entry: str = "main",
+    target: str | TargetName | None = None,
     opt_level: int = 2,
     simd: str | None = None,
     verify_each: bool = False,
     timing: bool = False,
     reproducible: bool = False,
 ) -> str | bytes:
-    """The program at a step, or as "llvm", "asm" or "obj" (one object of the host and all kernels).
+    """The program at a step, or as code for its target (see `emit_code`).
 
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere.
     """
-    target = target_for(simd or "avx2", generic=True) if reproducible else host_target(simd)
+    asked = None if target is None else parse_target(target)
     timer = TimingInstrumentation() if timing else None
     watchers = (timer,) if timer is not None else ()
     with no_garbage_collection():
         module = parse(program)
+        machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
+        check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):
             raise InvalidProgramError(f"the program is already below step '{step}'")
-        with leaves_reproducer(lambda: parse(program), target):
+        with leaves_reproducer(lambda: parse(program), machine):
             lower(
                 module,
                 step,
                 entry=entry,
-                target=target,
+                target=machine,
                 opt_level=opt_level,
                 verify_each=verify_each,
                 instrumentations=watchers,
             )
         if what in STEP_NAMES:
             return print_ir(module) + "\n"
-        texts = [part.text for part in write_llvm(module, target)]
-        if what == "obj":
-            return compile_linked(texts, target, opt_level)
-        if what == "llvm":
-            return "\n".join(texts)
-        if what == "asm":
-            return "\n".join(emit_asm(text, target, opt_level) for text in texts)
-    raise CompileError(f"nothing called '{what}' to emit")
+        return emit_code(module, what, machine, opt_level)
+
+
+def check_code(what: str, machine: Machine) -> None:
+    """Refuse what cannot be made for a machine before time is spent on it.
+
+    Raises:
+        InvalidProgramError: it cannot be.
+    """
+    on_cpu = isinstance(machine, Target)
+    if what in STEP_NAMES or what in (NATIVE_CODE if on_cpu else gpu_code.CODE):
+        return
+    if what not in (*NATIVE_CODE, *gpu_code.CODE):
+        raise InvalidProgramError(f"nothing called '{what}' to emit")
+    where, hint = ("a GPU", "name one: --target cuda:sm_90") if on_cpu else ("a CPU", "take --emit=ptx for a GPU")
+    raise InvalidProgramError(f"'{what}' is made for {where}, not for {machine.cpu}\nhint: {hint}")
 
 
 def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:

@@ -15,10 +15,14 @@ from stepwell.ir.diagnostics import close_name, invalid
 
 STEP_NAMES = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
 STEP = "stepwell.step"
+STAGING = "staging_bytes"
+"""The entry of `stepwell.abi` on step 6 of a machine with a host: memory of the host that copies go through."""
 
 _TENSOR, _STRUCTURED, _KERNELS, _SCHEDULED, _BUFFERS, _DEVICE = range(6)
 _ON_BUFFERS = ("rt.worker_id",)
 """Ops of the runtime that step 5 has already."""
+_ON_DEVICE = ("gpu", "nvgpu")
+"""Dialects of step 6: kernels of a device, and how its host launches them and copies."""
 _NO_STEP = ("builtin", "func")
 
 
@@ -64,7 +68,7 @@ def _evidence(module: ModuleOp) -> tuple[int, bool]:
     dialects = dict.fromkeys(name.split(".", 1)[0] for name in names)
     if "stablehlo" in dialects or "chlo" in dialects:
         return _TENSOR, True
-    if any(name.startswith("rt.") and name not in _ON_BUFFERS for name in names):
+    if any(d in dialects for d in _ON_DEVICE) or any(n.startswith("rt.") and n not in _ON_BUFFERS for n in names):
         return _DEVICE, False
     if "memref" in dialects or any(_takes_buffers(function) for function in functions):
         return _BUFFERS, False
@@ -101,14 +105,20 @@ def check_planned(module: ModuleOp) -> None:
             continue
         if "arena_bytes" not in abi.entries.data:
             raise invalid(op, "cannot be run: its memory is not planned", "run plan-memory after bufferize")
-        expected = len(abi.inputs) + len(abi.outputs) + 2
+        staged = STAGING in abi.entries.data
+        expected = len(abi.inputs) + len(abi.outputs) + (3 if staged else 2)
         found = len(op.regions[0].block.args)
         if found != expected:
+            memory = (
+                "the arena, the workers' memory and the staging memory"
+                if staged
+                else "the arena and the workers' memory"
+            )
             raise invalid(
                 op,
                 f"cannot be run: it has {found} arguments; its stepwell.abi asks for {expected}: "
-                f"{len(abi.inputs)} inputs, {len(abi.outputs)} outputs, the arena and the workers' memory",
+                f"{len(abi.inputs)} inputs, {len(abi.outputs)} outputs, {memory}",
             )
 
 
-__all__ = ["STEP", "STEP_NAMES", "check_planned", "current_step", "mark_step"]
+__all__ = ["STAGING", "STEP", "STEP_NAMES", "check_planned", "current_step", "mark_step"]

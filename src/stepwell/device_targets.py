@@ -1,0 +1,277 @@
+"""What `target=` may say: which machine a program is compiled for, and what runs it there.
+
+A target is a kind and, after a colon, a machine of that kind: "cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80",
+"cuda", "cuda:sm_90". Without one, `STEPWELL_TARGET` says which; a program that is already scheduled says so itself.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
+
+from stepwell.backends.target import LEVELS, Target, host_target, target_for
+from stepwell.dialects.stepwell import TARGET, TargetAttr
+from stepwell.ir.diagnostics import close_name, invalid
+from stepwell.ir.errors import InvalidProgramError
+from stepwell.steps import STEP_NAMES, current_step
+
+if TYPE_CHECKING:
+    from stepwell.backends.nvptx import GpuTarget
+
+GPU_ARCH = "nvptx64"
+"""The `arch` of a GPU's `stepwell.target`."""
+CPU, INTERPRETER, SIMULATOR, CUDA = "cpu", "interpreter", "gpu-sim", "cuda"
+VARIABLE = "STEPWELL_TARGET"
+DEFAULT_GPU = "sm_90"
+"""What is simulated when nobody names a GPU."""
+
+KINDS = (CPU, INTERPRETER, SIMULATOR, CUDA)
+
+_BOUND = STEP_NAMES.index("scheduled")
+"""From this step on a program is written for one machine."""
+
+
+@dataclass(frozen=True)
+class TargetName:
+    """A target as it is asked for; `variant` is None for the machine at hand."""
+
+    kind: str
+    variant: str | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.variant is None else f"{self.kind}:{self.variant}"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the program is compiled for a GPU."""
+        return self.kind in (SIMULATOR, CUDA)
+
+
+@dataclass(frozen=True)
+class GpuMachine:
+    """A GPU, and the CPU that drives it."""
+
+    gpu: GpuTarget
+    host: Target
+
+    @property
+    def cpu(self) -> str:
+        """The GPU's name, `sm_90`."""
+        return self.gpu.cpu
+
+    def attribute(self) -> TargetAttr:
+        """The `#stepwell.target` attribute."""
+        return self.gpu.attribute(self.host)
+
+
+Machine: TypeAlias = Target | GpuMachine
+"""What a program is compiled for."""
+
+
+def gpu_names() -> tuple[str, ...]:
+    """The GPUs there is code for, by what NVIDIA calls their architecture."""
+    from stepwell.backends.nvptx import PROCESSORS
+
+    return PROCESSORS
+
+
+def variants_of(kind: str) -> tuple[str, ...]:
+    """The machines a kind of target can be told."""
+    if kind == INTERPRETER:
+        return ()
+    return LEVELS[1:] if kind == CPU else gpu_names()
+
+
+def parse_target(text: Any) -> TargetName:
+    """The target that a text names.
+
+    Raises:
+        InvalidProgramError: no such kind or machine; says what is near.
+    """
+    if isinstance(text, TargetName):
+        return text
+    if not isinstance(text, str):
+        raise InvalidProgramError(f"a target is a name such as 'cpu' or 'cuda:sm_90', not {text!r}")
+    kind, colon, variant = text.partition(":")
+    if kind not in KINDS:
+        hint = close_name(kind, KINDS) or _near_variant(kind)
+        raise _unknown(f"unknown target '{text}'; the targets are {', '.join(KINDS)}", hint)
+    if not colon:
+        return TargetName(kind)
+    variants = variants_of(kind)
+    if not variants:
+        raise InvalidProgramError(f"unknown target '{text}'; '{kind}' takes nothing after it")
+    if variant not in variants:
+        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}"
+        raise _unknown(message, close_name(text, [f"{kind}:{name}" for name in variants]))
+    return TargetName(kind, variant)
+
+
+def _near_variant(text: str) -> str | None:
+    """A hint for who names the machine only: `sm_90`."""
+    kinds = [kind for kind in KINDS if text in variants_of(kind)]
+    return f"did you mean {' or '.join(repr(f'{kind}:{text}') for kind in kinds)}?" if kinds else None
+
+
+def _unknown(message: str, hint: str | None) -> InvalidProgramError:
+    return InvalidProgramError(message + (f"\nhint: {hint}" if hint else ""))
+
+
+def default_target() -> TargetName:
+    """The target of who names none: `STEPWELL_TARGET`, else the CPU.
+
+    Raises:
+        InvalidProgramError: the variable names no target.
+    """
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return TargetName(CPU)
+    try:
+        return parse_target(text)
+    except InvalidProgramError as error:
+        raise InvalidProgramError(f"{error}\nnote: {VARIABLE} says so") from None
+
+
+def choose(asked: TargetName | str | None, module: ModuleOp) -> TargetName:
+    """The target for a program: what is asked for; else the default, unless the program is written for another machine.
+
+    Raises:
+        InvalidProgramError: unknown target.
+    """
+    gpu = gpu_of(module)
+    name = parse_target(asked) if asked is not None else default_target()
+    if asked is None and name.kind != INTERPRETER and is_bound(module) and name.on_gpu != (gpu is not None):
+        name = TargetName(CPU if gpu is None else SIMULATOR)
+    if name.on_gpu and name.variant is None and gpu is not None:
+        return TargetName(name.kind, gpu)
+    return name
+
+
+def machine_for(name: TargetName, simd: str | None = None, *, reproducible: bool = False) -> Machine:
+    """The machine a target means; `simd` limits the CPU (of a GPU: the one that drives it).
+
+    With `reproducible` the CPU is a fixed one of its level instead of this machine's.
+
+    Raises:
+        InvalidProgramError: the CPU has no such instruction set, or is asked for two.
+        UnsupportedError: the GPU at hand is asked for, and there is none.
+    """
+    if not name.on_gpu:
+        return cpu_machine(name, simd, reproducible=reproducible)
+    return GpuMachine(_gpu(name), cpu_machine(TargetName(CPU), simd, reproducible=reproducible))
+
+
+def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool = False) -> Target:
+    """This machine at the instruction set that a target or `simd` asks for; `reproducible` as above.
+
+    Raises:
+        InvalidProgramError: it has no such instruction set, or is asked for two.
+    """
+    if name.variant is not None and simd is not None and simd != name.variant:
+        raise InvalidProgramError(f"target '{name}' and simd='{simd}' are two instruction sets")
+    level = name.variant or simd
+    return target_for(level or "avx2", generic=True) if reproducible else host_target(level)
+
+
+def _gpu(name: TargetName) -> GpuTarget:
+    """The GPU a target means."""
+    from stepwell.backends.nvptx import gpu_target
+
+    if name.variant is not None or name.kind == SIMULATOR:
+        return gpu_target(name.variant or DEFAULT_GPU)
+    from stepwell.runtime.cuda.device import device
+    from stepwell.runtime.cuda.errors import NoDriverError
+
+    try:
+        properties = device().properties
+    except NoDriverError as error:
+        hint = "name a GPU, as in 'cuda:sm_90', to get its code without one; 'gpu-sim' simulates it"
+        error.args = (f"{error}\nhint: {hint}",)
+        raise
+    return gpu_target(properties.cpu, cores=properties.multiprocessors)
+
+
+def _entry(module: ModuleOp, key: str) -> str | None:
+    """An entry of the module's target, if it is a text."""
+    target = module.attributes.get(TARGET)
+    entries = target.entries if isinstance(target, TargetAttr) else target
+    value = entries.data.get(key) if isinstance(entries, DictionaryAttr) else None
+    return value.data if isinstance(value, StringAttr) else None
+
+
+def gpu_of(module: ModuleOp) -> str | None:
+    """The GPU a program is written for, or was compiled for so far; None for a CPU's, or nobody's."""
+    if _entry(module, "arch") == GPU_ARCH:
+        return _entry(module, "cpu") or DEFAULT_GPU
+    if TARGET not in module.attributes and any(op.name == "gpu.module" for op in module.body.block.ops):
+        return DEFAULT_GPU
+    return None
+
+
+def is_bound(module: ModuleOp) -> bool:
+    """Whether a program is on a step that is written for one machine, and says for which."""
+    return current_step(module) >= _BOUND and (TARGET in module.attributes or gpu_of(module) is not None)
+
+
+def set_machine(module: ModuleOp, machine: Machine) -> None:
+    """Write on the module which machine it is compiled for; what it says already of a machine of that name is kept.
+
+    Raises:
+        InvalidProgramError: it is scheduled for another one.
+    """
+    gpu = gpu_of(module)
+    wanted = machine.cpu if isinstance(machine, GpuMachine) else None
+    if gpu != wanted and is_bound(module):
+        written = "a CPU" if gpu is None else f"the GPU {gpu}"
+        message = f"is written for {written} (its {TARGET}), not for {'a CPU' if wanted is None else wanted}"
+        hint = "compile it again from an earlier step" + (
+            f", or take target 'gpu-sim:{gpu}' or 'cuda:{gpu}'" if gpu is not None else ""
+        )
+        raise invalid(module, message, hint)
+    if gpu != wanted or TARGET not in module.attributes:
+        module.attributes[TARGET] = machine.attribute()
+
+
+def road_of(module: ModuleOp) -> str:
+    """Which road of `passes.pipelines.ROADS` the machine of a module takes."""
+    return "cpu" if gpu_of(module) is None else "gpu"
+
+
+def listing() -> str:
+    """`stepwell targets`: one target a line, with what it is."""
+    lines = [
+        ("cpu", "native code for this machine at its widest instruction set"),
+        *((f"cpu:{level}", "native code") for level in variants_of(CPU)),
+        ("interpreter", "NumPy rules, op by op, at the program's own step"),
+        ("gpu-sim", f"the kernels of a GPU simulated in NumPy, with checks; as {DEFAULT_GPU}"),
+        *((f"gpu-sim:{gpu}", "simulated") for gpu in gpu_names()),
+        ("cuda", "the GPU of this machine"),
+        *((f"cuda:{gpu}", "PTX, cubin, resources without a GPU; runs where there is one") for gpu in gpu_names()),
+    ]
+    return "\n".join(f"{name:<18}{what}" for name, what in lines)
+
+
+__all__ = [
+    "CPU",
+    "CUDA",
+    "DEFAULT_GPU",
+    "INTERPRETER",
+    "SIMULATOR",
+    "VARIABLE",
+    "GpuMachine",
+    "Machine",
+    "TargetName",
+    "choose",
+    "cpu_machine",
+    "default_target",
+    "gpu_of",
+    "is_bound",
+    "listing",
+    "machine_for",
+    "parse_target",
+    "road_of",
+    "set_machine",
+]
