@@ -27,6 +27,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "linalg": ("stepwell.dialects.linalg", "Linalg"),
     "math": ("stepwell.dialects.math", "Math"),
     "memref": ("xdsl.dialects.memref", "MemRef"),
+    "nvgpu": ("stepwell.dialects.nvgpu", "Nvgpu"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),
     "stablehlo": ("stepwell.dialects.stablehlo", "StableHLO"),
