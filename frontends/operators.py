@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.frontends.errors import refuse
+from stepwell.frontends.errors import TracingError, refuse
 
 METHODS: dict[str, Callable[..., Any]] = {}
 """The function behind each operator and method, by `stepwell.numpy`'s name."""
@@ -348,16 +348,31 @@ class EncodedSlice(tuple[Any, Any, Any]):
     """A slice as a hashable leaf: (start, stop, step)."""
 
 
+class NewAxis:
+    """None in an index, which as a part of a tree would be no leaf."""
+
+
+NEWAXIS = NewAxis()
+
+
 def encode_index(index: Any) -> tuple[Any, ...]:
-    """An index as a tuple whose parts are hashable or arrays: slices become `EncodedSlice`, None `"newaxis"`."""
+    """An index as a tuple whose parts are hashable or arrays: slices become `EncodedSlice`, None `NEWAXIS`."""
     parts = index if isinstance(index, tuple) else (index,)
     return tuple([_encode_part(part) for part in parts])
 
 
 def _encode_part(part: Any) -> Any:
     if isinstance(part, slice):
-        bounds = (part.start, part.stop, part.step)
-        return EncodedSlice([None if b is None else operator.index(b) for b in bounds])
+        return EncodedSlice([None if b is None else _bound(b) for b in (part.start, part.stop, part.step)])
     if part is None:
-        return "newaxis"
+        return NEWAXIS
     return np.asarray(part) if isinstance(part, list) else part
+
+
+def _bound(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TracingError:
+        raise
+    except TypeError:
+        raise refuse(f"a bound of a slice must be an integer, not {value!r}") from None

@@ -14,7 +14,7 @@ from stepwell.frontends.dtypes import BOOL, INT32, INT64, UINT32, bits, is_integ
 from stepwell.frontends.errors import ConcretizationError, TracingError, refuse
 from stepwell.frontends.numpy_api.core import broadcast, broadcast_shapes, lifted, one_axis, scalar_like
 from stepwell.frontends.numpy_api.manipulation import reshape
-from stepwell.frontends.operators import EncodedSlice
+from stepwell.frontends.operators import EncodedSlice, NewAxis
 from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, is_array, static_int
 
 
@@ -70,7 +70,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 def expanded(index: tuple[Any, ...], rank: int) -> list[Any]:
     """The index with its ellipsis written out."""
-    used = sum(1 for part in index if not isinstance(part, str) and part is not Ellipsis)
+    used = sum(1 for part in index if not isinstance(part, NewAxis) and part is not Ellipsis)
     if used > rank or sum(1 for part in index if part is Ellipsis) > 1:
         raise refuse(f"an array of {rank} dims takes no index with {used} parts (and at most one ellipsis)")
     fill = [EncodedSlice((None, None, None))] * (rank - used)
@@ -86,7 +86,7 @@ def dims_of(a: Tracer, parts: list[Any]) -> tuple[list[Dim], list[int]]:
     new_axes: list[int] = []
     place = 0
     for part in parts:
-        if isinstance(part, str):
+        if isinstance(part, NewAxis):
             new_axes.append(place)
             place += 1
             continue
@@ -179,12 +179,12 @@ def has_index_arrays(parts: list[Any]) -> bool:
 
 
 def _is_index(part: Any) -> bool:
-    return not isinstance(part, str | EncodedSlice)
+    return not isinstance(part, EncodedSlice | NewAxis)
 
 
 def beside_arrays(parts: list[Any]) -> list[Any]:
     """The slices of an index with index arrays; everything of the dims that arrays and integers index."""
-    if any(isinstance(p, str) for p in parts):
+    if any(isinstance(p, NewAxis) for p in parts):
         raise refuse("newaxis cannot stand beside index arrays", "index first, then expand_dims or reshape")
     return [EncodedSlice((None, None, None)) if _is_index(p) else p for p in parts]
 

@@ -20,6 +20,7 @@ from stepwell.frontends.numpy_api.indexing import (
     starts_of,
 )
 from stepwell.frontends.numpy_api.manipulation import reshape
+from stepwell.frontends.operators import NewAxis
 from stepwell.frontends.tracer import Tracer, body, converted, current_trace, emit
 
 
@@ -34,7 +35,7 @@ def at_update(x: Any, index: Any, value: Any, combine: str) -> Any:
         box = sliced(a, dims)
         box = _scattered(box, parts, update, combine)
         return box if box.shape == a.shape and not _reversed(dims) else _placed(a, dims, box)
-    if any(isinstance(p, str) for p in parts):
+    if any(isinstance(p, NewAxis) for p in parts):
         raise refuse("at[...] takes no newaxis", "reshape the value instead")
     dims, _ = dims_of(a, parts)
     new = broadcast(update, tuple(d.count for d in dims if not d.dropped))

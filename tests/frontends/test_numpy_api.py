@@ -441,3 +441,35 @@ def test_dtypes_are_not_taken_from_other_kinds():
         snp.result_type(ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
     with pytest.raises(stepwell.TracingError, match="'float31' is not a dtype"):
         snp.zeros(2, dtype="float31")
+
+
+def test_norms():
+    options: list[dict[str, Any]] = [
+        {},
+        {"axis": 1},
+        {"axis": (0, 2)},
+        {"axis": (2, 0), "ord": 1},
+        {"axis": (0, 2), "ord": -1, "keepdims": True},
+        {"axis": (0, 2), "ord": np.inf},
+        {"axis": (-1, 0), "ord": -np.inf},
+        {"axis": -1, "ord": 3},
+        {"axis": 0, "ord": 0},
+        {"axis": 0, "ord": 1, "keepdims": True},
+        {"axis": (0, 1), "ord": "fro"},
+        {"axis": 1, "ord": np.inf},
+        {"axis": 1, "ord": -np.inf},
+    ]
+    check({str(o): (lambda x, o=o: snp.linalg.norm(x, **o), lambda x, o=o: np.linalg.norm(x, **o)) for o in options}, X)
+    dots: Cases = {
+        str(d): (lambda a, b, d=d: snp.vecdot(a, b, axis=d), lambda a, b, d=d: np.vecdot(a, b, axis=d)) for d in (0, -1)
+    }
+    check(dots, X, X + 1, rtol=1e-5)
+    assert snp.linalg.norm(I).dtype == np.float32
+    for wrong, message in (
+        (lambda: snp.linalg.norm(X, 3), "needs one or two axes"),
+        (lambda: snp.linalg.norm(X, "nuc", (0, 1)), "no order 'nuc' yet"),
+        (lambda: snp.linalg.norm(X, "fro", 1), "a vector norm has no order 'fro'"),
+        (lambda: snp.linalg.matrix_norm(X, axis=(0, 0)), "names a dim twice"),
+    ):
+        with pytest.raises(stepwell.TracingError, match=message):
+            wrong()
