@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, SymbolRefAttr
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, NoneAttr, SymbolRefAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.backends.llvm.control_flow import emit_loop
+from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import SUB_BYTE, element_bytes, memory_type, scalar_type
 from stepwell.backends.llvm.writer import (
     DYNAMIC,
@@ -81,14 +82,20 @@ def _result_type(op: Operation) -> MemRefType[Attribute]:
 
 def _alloca(w: FunctionWriter, op: Operation) -> None:
     type_ = _result_type(op)
-    shape = tuple(type_.get_shape())
-    if DYNAMIC in shape or op.operands:
+    if DYNAMIC in type_.get_shape() or op.operands:
         raise unsupported(op, "stack memory must have a static shape")
+    if w.module.strategy.space(type_) != GENERIC and not isinstance(type_.memory_space, NoneAttr):
+        raise unsupported(op, f"memory of this kind is not a thread's own: {type_}")
     align = attribute(op, "alignment")
-    bytes_ = align.value.data if isinstance(align, IntegerAttr) else 64
-    pointer = w.alloca(f"[{math.prod(shape)} x {memory_type(type_.element_type)}]", bytes_)
+    w.values[op.results[0]] = allocate(w, type_, align.value.data if isinstance(align, IntegerAttr) else 64)
+
+
+def allocate(w: FunctionWriter, type_: MemRefType[Attribute], align: int = 64) -> Buffer:
+    """Stack memory of a static shape."""
+    shape = tuple(type_.get_shape())
+    pointer = w.alloca(f"[{math.prod(shape)} x {memory_type(type_.element_type)}]", align)
     w.noalias_roots[pointer] = "noalias"
-    w.values[op.results[0]] = Buffer(pointer, type_.element_type, shape, row_major_strides(shape, type_))
+    return Buffer(pointer, type_.element_type, shape, row_major_strides(shape, type_))
 
 
 def _get_global(w: FunctionWriter, op: Operation) -> None:

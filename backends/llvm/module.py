@@ -111,21 +111,22 @@ class LlvmModule(ModuleContext):
         """The LLVM symbol of a `kernel.func`."""
         return self.program.symbol("kernel", name)
 
-    def text(self) -> str:
-        """The whole module."""
-        name = encoded(self.name)
-        parts = [f'; ModuleID = "{name}"', f'source_filename = "{name}"', ""]
-        parts += list(self.globals.values())
-        parts += [""] if self.globals else []
-        for function in self.functions:
-            parts += [function, ""]
-        parts += [self.declarations[name] for name in self.declarations]
-        more = f" {self.strategy.attributes}" if self.strategy.attributes else ""
-        parts += ["", f"attributes #0 = {{ nounwind{more} }}", f"attributes #1 = {{ noinline nounwind{more} }}"]
-        if self.nontemporal:
-            parts.append("!0 = !{i32 1}")
-        parts += self.metadata
-        return "\n".join(parts) + "\n"
+
+def module_text(module: ModuleContext) -> str:
+    """The whole LLVM module."""
+    name = encoded(module.name)
+    parts = [f'; ModuleID = "{name}"', f'source_filename = "{name}"', ""]
+    parts += list(module.globals.values())
+    parts += [""] if module.globals else []
+    for function in module.functions:
+        parts += [function, ""]
+    parts += [module.declarations[name] for name in module.declarations]
+    more = f" {module.strategy.attributes}" if module.strategy.attributes else ""
+    parts += ["", f"attributes #0 = {{ nounwind{more} }}", f"attributes #1 = {{ noinline nounwind{more} }}"]
+    if module.nontemporal:
+        parts.append("!0 = !{i32 1}")
+    parts += module.metadata
+    return "\n".join(parts) + "\n"
 
 
 def is_entry(op: func.FuncOp) -> bool:
@@ -138,8 +139,8 @@ def entry_symbol(name: str) -> str:
     return f"stepwell_entry_{encoded(name)}"
 
 
-def global_text(op: memref.GlobalOp, symbol: str, *, define: bool) -> str:
-    """A `memref.global` as an LLVM global, aligned for vectors."""
+def global_text(op: memref.GlobalOp, symbol: str, *, define: bool, space: str = "") -> str:
+    """A `memref.global` as an LLVM global, aligned for vectors; `space` is what LLVM calls its linkage and memory."""
     type_ = op.properties["type"]
     assert isinstance(type_, MemRefType)
     element: Attribute = type_.element_type
@@ -150,7 +151,7 @@ def global_text(op: memref.GlobalOp, symbol: str, *, define: bool) -> str:
     constant = "constant" if isinstance(op.properties.get("constant"), UnitAttr) else "global"
     align = op.properties.get("alignment")
     bytes_ = max(64, align.value.data) if isinstance(align, IntegerAttr) else 64
-    head = f"@{quoted(symbol)} ="
+    head = f"@{quoted(symbol)} = {space}".rstrip()
     if not define:
         return f"{head} external {constant} [{nbytes} x i8], align {bytes_}"
     if nbytes > MAX_GLOBAL_BYTES:
@@ -195,7 +196,7 @@ def write_kernel(program: Program, op: Operation) -> str:
     w = FunctionWriter(module, symbol)
     with located(op):
         _write_kernel_body(w, op, symbol, kinds)
-    return module.text()
+    return module_text(module)
 
 
 def _write_kernel_body(w: FunctionWriter, op: Operation, symbol: str, kinds: Sequence[str]) -> None:
@@ -236,7 +237,7 @@ def write_host(program: Program, functions: Sequence[func.FuncOp], globals_: Seq
         if op.body.blocks.first is not None:
             with located(op):
                 _write_function(module, op)
-    return module.text()
+    return module_text(module)
 
 
 def _write_function(module: LlvmModule, op: func.FuncOp) -> None:

@@ -27,6 +27,8 @@ class Strategy:
     """Rounding a `float` to `bfloat` is an instruction."""
     masked_moves: bool = True
     """A masked load or store is an instruction, or LLVM has a good sequence for it; otherwise it is a branch."""
+    reductions: bool = False
+    """Integers of the lanes of a subgroup are combined by an instruction."""
     attributes: str = ""
     """More LLVM attributes of every function, as text."""
 

@@ -1,0 +1,58 @@
+"""The child process that makes PTX: `python -m stepwell.backends.ptx_worker`.
+
+It reads requests from its standard input and writes answers to its standard output, each one line of JSON: LLVM IR and a
+processor in, `{"ptx": ...}` or `{"error": ...}` out. What LLVM aborts on ends the process; its last words are on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from llvmlite import binding as llvm
+
+TRIPLE = "nvptx64-nvidia-cuda"
+
+
+def make_ptx(text: str, cpu: str, features: str, opt: int) -> str:
+    """The PTX of an LLVM module.
+
+    Vectors are the program's own; loops of few iterations are unrolled, since only then a thread's memory is registers.
+
+    Raises:
+        RuntimeError: the module is malformed.
+    """
+    target = llvm.Target.from_triple(TRIPLE)
+    machine = target.create_target_machine(cpu=cpu, features=features, opt=opt)
+    module = llvm.parse_assembly(text, context=llvm.create_context())
+    module.triple = TRIPLE
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=min(opt, 2))
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_assembly(module)
+
+
+def answer(request: dict[str, Any]) -> dict[str, str]:
+    """What the worker answers to a request."""
+    try:
+        return {"ptx": make_ptx(request["text"], request["cpu"], request["features"], request["opt"])}
+    except RuntimeError as error:
+        return {"error": str(error)}
+
+
+def serve() -> None:
+    """Answer requests until standard input ends."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    for line in iter(sys.stdin.readline, ""):
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()
