@@ -95,9 +95,9 @@ def _check_access(op: IRDLOperation, label: str, memref: SSAValue, indices: Sequ
 class LdMatrixOp(IRDLOperation):
     """The lanes of a subgroup together read 8x8 tiles of 16-bit elements from shared memory.
 
-    Semantics: lane `8 * t + r` addresses the start of row `r` of tile `t`; lanes past the tiles read nothing. Of tile
-    `t` lane `l` gets elements `2 * (l % 4)` and the one after of row `l / 4`, as `result[t]`; with `transpose` of the
-    transposed tile.
+    Semantics: lane `8 * t + r` addresses the start of row `r` of tile `t`, at a multiple of 16 bytes; lanes past the
+    tiles read nothing. Of tile `t` lane `l` gets elements `2 * (l % 4)` and the one after of row `l / 4`, as
+    `result[t]`; with `transpose` of the transposed tile.
 
     Constraints:
         C1: the source is in workgroup memory and has 16-bit elements (f16, bf16, i16).
@@ -218,8 +218,9 @@ class MmaSyncOp(IRDLOperation):
 class DeviceAsyncCopyOp(IRDLOperation):
     """A thread starts to copy some elements from global into workgroup memory.
 
-    Semantics: with `src_elements` only so many are read, the rest is zero. The copy is complete when the group it is put
-    into is waited for; until then neither side may be touched.
+    Semantics: with `src_elements` only so many are read, the rest is zero. Both addresses are multiples of the bytes
+    copied. The copy is complete when the group it is put into is waited for; until then the source may not be written
+    nor the destination touched.
 
     Constraints:
         C1: both have one element type, of whole bytes.

@@ -69,3 +69,20 @@ func.func @main(%d: tensor<8xf32>) {
   kernel.launch @k outs(%d : tensor<8xf32>)
   func.return
 }
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{expected `launch`, `worker`, `block`, or `subgroup`}}
+  %0 = tensor.empty() {scratch = #kernel.scratch<warp>} : tensor<8xf32>
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  scf.forall (%i) in (4) {
+  // expected-error @+1 {{expected `block`, `subgroup`, or `thread`}}
+  } {mapping = [#kernel.level<warp>]}
+  func.return
+}

@@ -52,3 +52,18 @@ func.func @several(%d: tensor<2xf32>, %e: tensor<f32>) -> (tensor<2xf32>, tensor
   %r:2 = kernel.launch @pair outs(%d, %e : tensor<2xf32>, tensor<f32>) -> (tensor<2xf32>, tensor<f32>)
   func.return %r#0, %r#1 : tensor<2xf32>, tensor<f32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @scratch
+func.func @scratch() {
+  // CHECK-NEXT: tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<8xf32>
+  %0 = tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<8xf32>
+  // CHECK-NEXT: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<8xf32>
+  %1 = tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<8xf32>
+  // CHECK-NEXT: tensor.empty() {scratch = #kernel.scratch<block>, swizzle = 8 : i64} : tensor<8xf32>
+  %2 = tensor.empty() {scratch = #kernel.scratch<block>, swizzle = 8 : i64} : tensor<8xf32>
+  // CHECK-NEXT: tensor.empty() {scratch = #kernel.scratch<subgroup>} : tensor<8xf32>
+  %3 = tensor.empty() {scratch = #kernel.scratch<subgroup>} : tensor<8xf32>
+  func.return
+}
