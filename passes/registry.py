@@ -19,6 +19,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "fuse-elementwise": ("fuse_elementwise", "FuseElementwisePass"),
+    "gpu-outline-kernels": ("gpu_outline_kernels", "GpuOutlineKernelsPass"),
     "inline": ("inline", "InlinePass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
