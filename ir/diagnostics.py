@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
-from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, SimulationError, UnsupportedError
+from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, UnsupportedError
 
 Severity: TypeAlias = Literal["error", "warning", "remark", "note"]
 
@@ -167,10 +167,6 @@ class InvalidProgramDiagnosticError(DiagnosticError, InvalidProgramError):
 
 class UnsupportedDiagnosticError(DiagnosticError, UnsupportedError):
     """A valid program that needs something Stepwell does not do."""
-
-
-class SimulationDiagnosticError(DiagnosticError, SimulationError):
-    """What a simulated kernel did wrong, at the op that did it."""
 
 
 class InternalDiagnosticError(DiagnosticError, InternalError):

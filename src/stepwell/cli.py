@@ -136,6 +136,8 @@ def _preview(array: np.ndarray[Any, Any]) -> str:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """`stepwell run`."""
+    import numpy as np
+
     from stepwell.arrays import load_arrays, save_arrays
     from stepwell.compiler import compile_accepted
     from stepwell.runtime.arguments import check_arguments
@@ -155,7 +157,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         simd=arguments.simd,
         verify_each=arguments.verify_each,
     )
-    results = executable(*inputs)
+    results = [np.asarray(result) for result in executable(*inputs)]
     for i, result in enumerate(results):
         shape = "x".join(str(d) for d in result.shape)
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")

@@ -15,6 +15,7 @@ from stepwell.device_targets import (
     CPU,
     CUDA,
     SIMULATOR,
+    GpuMachine,
     Machine,
     TargetName,
     choose,
@@ -179,7 +180,6 @@ def compile_accepted(
     step: str | None = None,
 ) -> Executable:
     """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered."""
-    from stepwell.gpu_executable import build_on_gpu, build_simulated
     from stepwell.native import build_executable, build_interpreted
 
     asked = None if target is None else parse_target(target)
@@ -199,12 +199,12 @@ def compile_accepted(
             machine = cpu_machine(name, simd)
             return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
         machine = machine_for(name, simd)
-        if name.kind == CUDA:
+        if isinstance(machine, GpuMachine) and name.kind == CUDA:
+            from stepwell.gpu_executable import build_on_gpu
+
             return build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept)
-        if name.kind == SIMULATOR:
-            return build_simulated(
-                module, entry, machine, opt_level, step or STEP_NAMES[-1], donated, verify_each, accept
-            )
+        if name.kind == SIMULATOR and step is None:
+            step = STEP_NAMES[-1]
         return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
 
 

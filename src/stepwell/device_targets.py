@@ -56,6 +56,8 @@ class GpuMachine:
 
     gpu: GpuTarget
     host: Target
+    memory_bytes: int | None = None
+    """What the GPU has, where it is the one at hand."""
 
     @property
     def cpu(self) -> str:
@@ -161,7 +163,7 @@ def machine_for(name: TargetName, simd: str | None = None, *, reproducible: bool
     """
     if not name.on_gpu:
         return cpu_machine(name, simd, reproducible=reproducible)
-    return GpuMachine(_gpu(name), cpu_machine(TargetName(CPU), simd, reproducible=reproducible))
+    return _gpu_machine(name, cpu_machine(TargetName(CPU), simd, reproducible=reproducible))
 
 
 def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool = False) -> Target:
@@ -176,12 +178,12 @@ def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool
     return target_for(level or "avx2", generic=True) if reproducible else host_target(level)
 
 
-def _gpu(name: TargetName) -> GpuTarget:
-    """The GPU a target means."""
+def _gpu_machine(name: TargetName, host: Target) -> GpuMachine:
+    """The GPU a target means, and what drives it."""
     from stepwell.backends.nvptx import gpu_target
 
     if name.variant is not None or name.kind == SIMULATOR:
-        return gpu_target(name.variant or DEFAULT_GPU)
+        return GpuMachine(gpu_target(name.variant or DEFAULT_GPU), host)
     from stepwell.runtime.cuda.device import device
     from stepwell.runtime.cuda.errors import NoDriverError
 
@@ -191,7 +193,7 @@ def _gpu(name: TargetName) -> GpuTarget:
         hint = "name a GPU, as in 'cuda:sm_90', to get its code without one; 'gpu-sim' simulates it"
         error.args = (f"{error}\nhint: {hint}",)
         raise
-    return gpu_target(properties.cpu, cores=properties.multiprocessors)
+    return GpuMachine(gpu_target(properties.cpu, cores=properties.multiprocessors), host, properties.memory_bytes)
 
 
 def _entry(module: ModuleOp, key: str) -> str | None:

@@ -34,6 +34,7 @@ def _gpus() -> list[tuple[str, str]]:
 
 def report() -> str:
     """Versions, CPU level and features, LLVM, GPUs and CUDA, one `name: value` a line."""
+    from stepwell.backends.ptx import ptxas
     from stepwell.backends.target import host_target
     from stepwell.backends.versions import host_cpu, llvm_version
     from stepwell.runtime.cuda import driver_status
@@ -52,5 +53,9 @@ def report() -> str:
         *target.describe(),
         ("cuda", driver_status()),
         *_gpus(),
+        (
+            "ptxas",
+            ptxas() or "no (pip install nvidia-cuda-nvcc), so no cubin and no table of resources; PTX needs none",
+        ),
     ]
     return "\n".join(f"{name + ':':<14}{value}" for name, value in lines)

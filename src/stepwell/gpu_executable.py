@@ -1,37 +1,59 @@
-"""Executables of programs for a GPU: simulated, or run by the CUDA driver."""
+"""Executables that the CUDA driver runs: images of the device modules, native code of what the host keeps, and a program of both."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from xdsl.dialects.builtin import ModuleOp
 
-from stepwell.device_targets import Machine
-from stepwell.ir.errors import SimulationError
-from stepwell.native import Accept, build_interpreted
+from stepwell.compiler import leaves_reproducer, lower
+from stepwell.device_targets import GpuMachine
+from stepwell.gpu_code import host_kernels, host_objects, host_symbol, images
+from stepwell.gpu_program import cuda_executable, program_of
+from stepwell.limits import check_device_plan
+from stepwell.native import Accept, Texts, parallel_for, signature_of
+from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import Executable
-
-
-def build_simulated(
-    module: ModuleOp,
-    entry: str,
-    machine: Machine,
-    opt_level: int,
-    step: str,
-    donate: tuple[int, ...] = (),
-    verify_each: bool = False,
-    accept: Accept | None = None,
-) -> Executable:
-    """An executable that simulates the kernels of a GPU, lowered to a step (the last one, to simulate threads)."""
-    return build_interpreted(module, entry, machine, opt_level, step, donate, verify_each, accept, SimulationError)
+from stepwell.runtime.loader import PARALLEL_FOR, Library
 
 
 def build_on_gpu(
     module: ModuleOp,
     entry: str,
-    machine: Machine,
+    machine: GpuMachine,
     opt_level: int,
     donate: tuple[int, ...] = (),
     verify_each: bool = False,
     accept: Accept | None = None,
 ) -> Executable:
-    """An executable that the CUDA driver runs."""
-    raise NotImplementedError
+    """An executable that the CUDA driver runs, made without one; `accept` as in `stepwell.native.build_executable`."""
+    options: dict[str, Any] = {"entry": entry, "target": machine, "opt_level": opt_level, "donate": donate}
+    lowered = lower(module.clone(), "entry", **options)
+    if accept is not None:
+        accept(signature_of(lowered)[1])
+    with leaves_reproducer(module.clone, machine):
+        lower(lowered, "device", verify_each=verify_each, **options)
+    name, signature = signature_of(lowered)
+    if machine.memory_bytes is not None:
+        check_device_plan(find_entry(lowered, name), signature, machine.memory_bytes)
+    names = host_kernels(lowered)
+    library = _library(lowered, names, machine, opt_level)
+    kept = Texts(module, **options)
+    return cuda_executable(
+        signature,
+        program_of(lowered),
+        images=images(lowered, machine, opt_level),
+        host_kernels={name: library.address(host_symbol(name)) for name in names} if library is not None else {},
+        ir=kept.at,
+        asm=kept.asm,
+        keep_alive=library,
+    )
+
+
+def _library(module: ModuleOp, names: list[str], machine: GpuMachine, opt_level: int) -> Library | None:
+    """The kernels of the host, linked into the process."""
+    if not names:
+        return None
+    objects = host_objects(module, machine.host, opt_level)
+    symbols = {PARALLEL_FOR: parallel_for(machine.host)}
+    return Library(objects, [host_symbol(name) for name in names], symbols)

@@ -9,14 +9,8 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.dialects.registry import interpreter_rules
-from stepwell.ir.diagnostics import (
-    Diagnostic,
-    DiagnosticError,
-    SimulationDiagnosticError,
-    UnsupportedDiagnosticError,
-    location_of,
-)
-from stepwell.ir.errors import CompileError, InvalidProgramError, SimulationError
+from stepwell.ir.diagnostics import Diagnostic, DiagnosticError, UnsupportedDiagnosticError, location_of
+from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.interpreter import Interpreter, InterpreterError
 from stepwell.runtime.executable import Array, Signature
 
@@ -25,12 +19,10 @@ def _signless(array: Array) -> Array:
     return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
 
 
-def _located(error: InterpreterError, failure: type[CompileError]) -> CompileError:
+def _located(error: InterpreterError) -> DiagnosticError:
     """What the interpreter met, as a diagnostic at its op."""
-    diagnostic = Diagnostic("error", location_of(error.op), str(error))
-    if "no interpreter rule" in str(error):
-        return UnsupportedDiagnosticError(diagnostic)
-    return SimulationDiagnosticError(diagnostic) if failure is SimulationError else DiagnosticError(diagnostic)
+    kind = UnsupportedDiagnosticError if "no interpreter rule" in str(error) else DiagnosticError
+    return kind(Diagnostic("error", location_of(error.op), str(error)))
 
 
 def runner(
@@ -39,12 +31,10 @@ def runner(
     signature: Signature,
     step: int,
     staging: int | None = None,
-    failure: type[CompileError] = CompileError,
 ) -> Callable[[Sequence[Array], Sequence[Array]], None]:
     """What runs `entry` of a module at a step (index into the steps) on arrays and fills the results.
 
-    `staging` is how much memory of its host a program for a device asks for, None for a program of the host alone. What an op
-    does that its step does not define is a `failure`, at the op.
+    `staging` is how much memory of its host a program for a device asks for, None for a program of the host alone.
     """
 
     def on_tensors(interpreter: Interpreter, inputs: Sequence[Array]) -> Sequence[Any]:
@@ -68,7 +58,7 @@ def runner(
                     value = np.asarray(result)
                     target[...] = value.view(target.dtype) if value.dtype != target.dtype else value
         except InterpreterError as error:
-            raise _located(error, failure) from error
+            raise _located(error) from error
         except MemoryError as error:
             raise InvalidProgramError(f"the program needs more memory than there is: {error}") from None
 

@@ -64,14 +64,27 @@ def check_plan(entry: func.FuncOp, signature: Signature, workers: int) -> None:
     Raises:
         InvalidProgramError: they are; located at the largest temporary.
     """
-    limit = memory_bytes()
     results = sum(t.nbytes for t in signature.outputs)
     total = signature.arena_bytes + signature.worker_bytes * workers + results
+    _check_sum(entry, "results and temporaries", total, memory_bytes(), "this machine")
+
+
+def check_device_plan(entry: func.FuncOp, signature: Signature, limit: int) -> None:
+    """Refuse an entry whose arguments, results and planned memory are larger than a device's memory.
+
+    Raises:
+        InvalidProgramError: they are; located at the largest temporary.
+    """
+    total = signature.arena_bytes + sum(t.nbytes for t in (*signature.inputs, *signature.outputs))
+    _check_sum(entry, "arguments, results and temporaries", total, limit, "the GPU")
+
+
+def _check_sum(entry: func.FuncOp, what: str, total: int, limit: int, where: str) -> None:
     if total <= limit:
         return
     views = [op for op in entry.walk() if isinstance(op, memref.ViewOp)]
     largest = max(views, key=lambda op: _bytes(op.results[0].type), default=None)
-    message = f"the program's results and temporaries take {total} bytes, more than the {limit} of this machine"
+    message = f"the program's {what} take {total} bytes, more than the {limit} of {where}"
     if largest is not None:
         message += f"; the largest temporary is a {largest.results[0].type}"
     place = location_of(largest if largest is not None else entry)

@@ -10,7 +10,6 @@ from typing import Any
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.parser import Parser
 
-from stepwell import gpu_code
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
 from stepwell.backends.pool import pool_object
@@ -22,7 +21,7 @@ from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.interpreted import runner
 from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler
 from stepwell.ir.dtypes import numpy_dtype
-from stepwell.ir.errors import CompileError, InvalidProgramError
+from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
 from stepwell.limits import check_plan, check_tensors
@@ -75,6 +74,9 @@ def staging_of(module: ModuleOp) -> int | None:
     return None
 
 
+_TEXTS = ("llvm", "asm", "ptx", "resources")
+
+
 class Texts:
     """The IR of an executable, made again when asked for: compiling keeps nothing."""
 
@@ -83,10 +85,10 @@ class Texts:
         self._options = options
 
     def at(self, step: str) -> str:
-        """The program at a step, or as "llvm"."""
+        """The program at a step, or as code that is text: "llvm", of a GPU "ptx" and "resources"."""
         with no_garbage_collection():
-            if step == "llvm":
-                return self.code("llvm")
+            if step in _TEXTS:
+                return self.code(step)
             return print_ir(self.module(step))
 
     def module(self, step: str) -> ModuleOp:
@@ -113,7 +115,8 @@ def _drop(diagnostic: Diagnostic) -> None:
 
 
 @functools.cache
-def _parallel_for(target: Target) -> int:
+def parallel_for(target: Target) -> int:
+    """The address of the function that kernels call to share out their tasks."""
     return parallel_for_address(pool_object(target))
 
 
@@ -146,7 +149,7 @@ def build_executable(
     clock.lap("write LLVM IR")
     objects = [compile_llvm(part.text, target, opt_level) for part in texts]
     clock.lap("LLVM")
-    library = Library(objects, [entry_symbol(name)], {"stepwell_parallel_for": _parallel_for(target)})
+    library = Library(objects, [entry_symbol(name)], {"stepwell_parallel_for": parallel_for(target)})
     clock.lap("link")
     kept = Texts(module, **options)
     return Executable(
@@ -180,12 +183,8 @@ def build_interpreted(
     donate: tuple[int, ...] = (),
     verify_each: bool = False,
     accept: Accept | None = None,
-    failure: type[CompileError] = CompileError,
 ) -> Executable:
-    """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above.
-
-    `failure` is the kind of error of a program that does what its step does not define.
-    """
+    """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above."""
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
     source = module.clone()
     index = current_step(module)
@@ -201,16 +200,18 @@ def build_interpreted(
     if index >= STEP_NAMES.index("buffers"):
         check_plan(find_entry(module, name), signature, workers=1)
     kept = Texts(source, **options)
-    run = runner(module, name, signature, index, staging_of(module), failure)
+    run = runner(module, name, signature, index, staging_of(module))
     return Executable(signature, None, runner=run, ir=kept.at, asm=kept.asm)
 
 
 NATIVE_CODE = ("llvm", "asm", "obj")
 """What can be made of a program for a CPU below the last step."""
+GPU_CODE = ("llvm", "ptx", "cubin", "resources")
+"""What can be made of one for a GPU."""
 
 
 def emit_code(module: ModuleOp, what: str, target: Machine, opt_level: int) -> str | bytes:
-    """Code of a module on the last step: "llvm", "asm" or "obj" (one object) for a CPU; `gpu_code` says what for a GPU.
+    """Code of a module on the last step: "llvm", "asm" or "obj" (one object) for a CPU; those of `GPU_CODE` for a GPU.
 
     Raises:
         InvalidProgramError: there is no such code for the machine.
@@ -218,6 +219,8 @@ def emit_code(module: ModuleOp, what: str, target: Machine, opt_level: int) -> s
     """
     check_code(what, target)
     if not isinstance(target, Target):
+        from stepwell import gpu_code
+
         return gpu_code.emit_code(module, what, target, opt_level)
     texts = [part.text for part in write_llvm(module, target)]
     if what == "obj":
@@ -275,9 +278,9 @@ def check_code(what: str, machine: Machine) -> None:
         InvalidProgramError: it cannot be.
     """
     on_cpu = isinstance(machine, Target)
-    if what in STEP_NAMES or what in (NATIVE_CODE if on_cpu else gpu_code.CODE):
+    if what in STEP_NAMES or what in (NATIVE_CODE if on_cpu else GPU_CODE):
         return
-    if what not in (*NATIVE_CODE, *gpu_code.CODE):
+    if what not in (*NATIVE_CODE, *GPU_CODE):
         raise InvalidProgramError(f"nothing called '{what}' to emit")
     where, hint = ("a GPU", "name one: --target cuda:sm_90") if on_cpu else ("a CPU", "take --emit=ptx for a GPU")
     raise InvalidProgramError(f"'{what}' is made for {where}, not for {machine.cpu}\nhint: {hint}")
