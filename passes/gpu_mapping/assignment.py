@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from xdsl.dialects import affine, arith, memref, scf
 from xdsl.dialects import vector as upstream_vector
@@ -19,7 +20,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from stepwell.dialects import kernel, vector
 from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.gpu_mapping.layouts import Layout, LinearLayout, ProjectedLayout
+from stepwell.passes.gpu_mapping.layouts import Layout, LinearLayout, ProjectedLayout, TileLayout
 from stepwell.passes.gpu_mapping.places import Linear, access_alignment, place_of
 from stepwell.passes.gpu_mapping.products import contraction_layout, operand_layout
 
@@ -81,7 +82,7 @@ class Assignment:
     """Scratch that each lane can hold its part of: the roots of register buffers."""
     _parents: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     _seeds: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
-    _widths: dict[int, int] = field(default_factory=dict[int, int])
+    _widths: dict[tuple[int, ...], int] = field(default_factory=dict[tuple[int, ...], int])
 
     def layout(self, value: SSAValue) -> Layout:
         """The layout of a vector's (or register buffer's) class."""
@@ -91,7 +92,10 @@ class Assignment:
 
     def default(self, shape: tuple[int, ...]) -> Layout:
         """The layout of a vector that nothing says more about."""
-        return LinearLayout(shape, self.lanes, self._widths.get(shape[-1], 1))
+        width = self._widths.get(shape, 1)
+        if len(shape) == 2 and shape[1] % width == 0 and self.lanes % (shape[1] // width) == 0:
+            return TileLayout(shape, self.lanes, width)
+        return LinearLayout(shape, self.lanes, width)
 
     def wanted(self, op: Operation, position: int) -> Layout:
         """The layout in which `op` needs its vector operand `position`."""
@@ -307,18 +311,22 @@ def scope_of(op: memref.AllocaOp) -> kernel.ScratchScope:
     return scope.data
 
 
-def _lane_widths(ops: Sequence[Operation], found: Assignment) -> dict[int, int]:
-    """Consecutive elements a lane takes of a vector, per length of the vector: the least that any access allows."""
-    widths: dict[int, int] = {}
+def _lane_widths(ops: Sequence[Operation], found: Assignment) -> dict[tuple[int, ...], int]:
+    """Consecutive elements a lane takes of a vector, per shape of vectors: the least that any access allows."""
+    widths: dict[tuple[int, ...], int] = {}
     for op in ops:
         for value in (*op.results, *op._operands):  # pyright: ignore[reportPrivateUsage]
             if is_vector(value):
-                length = shape_of(value)[-1]
-                widths.setdefault(length, _power(max(1, length // found.lanes)))
+                shape = shape_of(value)
+                widths.setdefault(shape, _power(max(1, prod(shape) // found.lanes)))
         if isinstance(op, TRANSFERS) and place_of(op.source).root not in found.registers:
             value = op.result if isinstance(op, upstream_vector.TransferReadOp) else op.vector
-            length = shape_of(value)[-1]
-            widths[length] = min(widths[length], _aligned_width(op, element_of(value)))
+            shape = shape_of(value)
+            widths[shape] = min(widths[shape], _aligned_width(op, element_of(value)))
+    for shape, width in widths.items():
+        while len(shape) > 1 and shape[-1] % width:
+            width //= 2
+        widths[shape] = width
     return widths
 
 

@@ -103,6 +103,51 @@ class LinearLayout(Layout):
 
 
 @dataclass(frozen=True)
+class TileLayout(Layout):
+    """A matrix whose rows are shorter than the lanes reach: several rows at once, `width` consecutive elements a lane."""
+
+    shape: tuple[int, ...]
+    lanes: int
+    width: int
+
+    @property
+    def _across(self) -> int:
+        """Lanes along a row."""
+        return self.shape[1] // self.width
+
+    @property
+    def _down(self) -> int:
+        """Rows at once."""
+        return self.lanes // self._across
+
+    @property
+    def piece(self) -> tuple[int, ...]:
+        """One run."""
+        return (self.width,)
+
+    @property
+    def count(self) -> int:
+        """How often the lanes go over the rows."""
+        return -(-self.shape[0] // self._down)
+
+    @property
+    def axis(self) -> int | None:
+        """Along rows."""
+        return 1
+
+    @property
+    def partial(self) -> bool:
+        """Whether the last rows are fewer than the lanes reach."""
+        return self.shape[0] % self._down != 0
+
+    def runs(self, index: int) -> Sequence[Run]:
+        """One run a piece."""
+        row = (LANE // self._across if self._across > 1 else LANE) + index * self._down
+        column = (LANE % self._across) * self.width if self._across > 1 else _at(0)
+        return (Run((), (row, column)),)
+
+
+@dataclass(frozen=True)
 class GridLayout(Layout):
     """A matrix over a grid of `rows x columns` lanes; a lane's rows and columns come in chunks of `tall` and `wide`."""
 
@@ -262,4 +307,5 @@ __all__ = [
     "LinearLayout",
     "ProjectedLayout",
     "Run",
+    "TileLayout",
 ]

@@ -22,6 +22,9 @@ from stepwell.passes.gpu_mapping.places import Linear, Place, constant_of, evalu
 MAX_TRIPS = 4096
 """Trips of a loop for which slots are compared; a longer one is taken to use all slots."""
 
+MAX_BEHIND = 8
+"""Trips back to which slots are told apart; what is pending for longer may be in any slot."""
+
 LOOPS = (scf.ForOp, affine.ForOp, scf.WhileOp)
 
 
@@ -96,9 +99,13 @@ class _Planner:
             pending = self._barrier(op, record)
         blocks = [b for r in op.regions for b in r.blocks]
         last: list[Use] = []
-        for _ in range(2):
+        for _ in range(MAX_BEHIND):
+            before = last
             for block in blocks:
-                last = self.walk(block, _aged(last, op), record=False)
+                last = self.walk(block, _aged(before, op), record=False)
+            # Once nothing of an earlier trip is left at the end of one, older trips do not matter.
+            if last == before or not any(use in last for use in _aged(before, op)):
+                break
         for block in blocks:
             last = self.walk(block, _union([pending, _aged(last, op)]), record=record)
         # Slots mean nothing once the loop has ended; it may not have run at all.
@@ -157,7 +164,8 @@ def _aged(uses: Sequence[Use], loop: Operation) -> list[Use]:
     for use in uses:
         slot = use.slot
         if slot is not None:
-            slot = replace(slot, behind=slot.behind + 1) if slot.loop is loop and slot.behind == 0 else None
+            kept = slot.loop is loop and slot.behind < MAX_BEHIND
+            slot = replace(slot, behind=slot.behind + 1) if kept else None
         aged.append(replace(use, slot=slot))
     return aged
 

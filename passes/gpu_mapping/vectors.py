@@ -286,6 +286,9 @@ def write(state: PhaseState, op: upstream_vector.TransferWriteOp) -> None:
     held = _register(state, op)
     if held is None and "async" in op.attributes and _copied(state, op, layout):
         return
+    source = op.vector.owner
+    if isinstance(source, upstream_vector.TransferReadOp) and "async" in op.attributes and op.vector.has_one_use():
+        state.set_pieces(op.vector, layout, read(state, source, layout))
     pieces = state.pieces(op.vector, layout)
     if held is not None:
         for i, piece in enumerate(pieces):
