@@ -92,7 +92,9 @@ class _Worker:
             return {"error": self._last_words(process)}
 
     def _running(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
             self._errors = tempfile.TemporaryFile("w+")
             path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
             self._process = subprocess.Popen(
@@ -138,9 +140,9 @@ _workers: list[_Worker] = []
 
 
 def _worker() -> _Worker:
-    """This process's worker; a forked child does not share its parent's."""
+    """This process's worker; a forked child does not share its parent's, and leaves that one alone."""
     if not _workers or _workers[0].owner != os.getpid():
-        _workers[:] = [_Worker()]
+        _workers.insert(0, _Worker())
         atexit.register(_workers[0].close)
     return _workers[0]
 
