@@ -43,6 +43,7 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "chlo",
     "forall",
     "func",
+    "gpu",
     "kernel",
     "linalg",
     "math",
