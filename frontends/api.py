@@ -23,6 +23,7 @@ class EagerHook:
 
 
 EAGER = EagerHook()
+_MARK = "__stepwell_api__"
 
 
 def api(*array_parameters: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
@@ -42,6 +43,12 @@ def api(*array_parameters: str) -> Callable[[Callable[P, Any]], Callable[P, Any]
             assert EAGER.run is not None, "import stepwell.numpy, not stepwell.frontends"
             return EAGER.run(function, dynamic, args, dict(kwargs))
 
+        setattr(call, _MARK, True)
         return call
 
     return decorate
+
+
+def is_api(function: Any) -> bool:
+    """Whether a function was made by `api`, so that its meaning never changes."""
+    return getattr(function, _MARK, False) is True

@@ -7,9 +7,12 @@ dataclass with `metadata={"static": True}` belongs to the structure, not to the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+import numpy as np
 
 from stepwell.frontends.errors import TracingError, refuse
 
@@ -22,7 +25,7 @@ class TreeDef:
     data: Any
     children: tuple[TreeDef, ...]
 
-    @property
+    @cached_property
     def leaf_count(self) -> int:
         """Number of leaves."""
         return 1 if self.kind is None else sum(child.leaf_count for child in self.children)
@@ -76,35 +79,107 @@ def _rebuild(cls: type[Any], data: Any, children: list[Any]) -> Any:
     return result
 
 
+_LEAF, _SEQUENCE, _DICT, _EMPTY, _NAMED_TUPLE, _DATACLASS = range(6)
+
+
+@lru_cache(maxsize=4096)
+def _node(kind: type[Any]) -> int:
+    """Which kind of node values of a type are."""
+    if kind is list or kind is tuple:
+        return _SEQUENCE
+    if kind is dict:
+        return _DICT
+    if kind is type(None):
+        return _EMPTY
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return _NAMED_TUPLE
+    return _DATACLASS if dataclasses.is_dataclass(kind) else _LEAF
+
+
+@lru_cache(maxsize=4096)
+def _fields(kind: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of a dataclass's fields: those that are children, those that are static."""
+    fields = dataclasses.fields(kind)
+    children = tuple(f.name for f in fields if not f.metadata.get("static"))
+    return children, tuple(f.name for f in fields if f.metadata.get("static"))
+
+
 def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
-    """(leaves, structure)."""
+    """(leaves, structure).
+
+    Raises:
+        TracingError: the keys of a dict cannot be sorted, or the tree contains itself.
+    """
     leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves)
+    try:
+        return leaves, _flatten(tree, leaves)
+    except RecursionError:
+        raise _endless() from None
 
 
 def _flatten(tree: Any, leaves: list[Any]) -> TreeDef:
     kind = type(tree)
-    if tree is None:
+    node = _node(kind)
+    if node == _LEAF:
+        leaves.append(tree)
+        return LEAF
+    if node == _EMPTY:
         return _NONE
-    if kind is list or kind is tuple:
-        return TreeDef(kind, None, tuple([_flatten(child, leaves) for child in tree]))
-    if kind is dict:
+    if node == _DICT:
         keys = _sorted_keys(tree)
         return TreeDef(dict, keys, tuple([_flatten(tree[key], leaves) for key in keys]))
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return TreeDef(kind, None, tuple([_flatten(child, leaves) for child in tree]))
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        return _flatten_dataclass(tree, leaves)
-    leaves.append(tree)
-    return LEAF
+    if node == _DATACLASS:
+        names, statics = _fields(kind)
+        children = tuple([_flatten(getattr(tree, name), leaves) for name in names])
+        return TreeDef(kind, (names, tuple([(name, getattr(tree, name)) for name in statics])), children)
+    return TreeDef(kind, None, tuple([_flatten(child, leaves) for child in tree]))
 
 
-def _flatten_dataclass(tree: Any, leaves: list[Any]) -> TreeDef:
-    fields = dataclasses.fields(tree)
-    names = tuple(f.name for f in fields if not f.metadata.get("static"))
-    statics = tuple((f.name, getattr(tree, f.name)) for f in fields if f.metadata.get("static"))
-    children = tuple([_flatten(getattr(tree, name), leaves) for name in names])
-    return TreeDef(type(tree), (names, statics), children)
+def walk(trees: Sequence[Any], key: list[Hashable], leaves: list[Any]) -> None:
+    """Append to `leaves` what `flatten` gives, and to `key` what tells structures apart (a prefix code), without a `TreeDef`.
+
+    Raises:
+        TracingError: as `flatten`.
+    """
+    try:
+        _walk(trees, key, leaves)
+    except RecursionError:
+        raise _endless() from None
+
+
+def _walk(trees: Sequence[Any], key: list[Hashable], leaves: list[Any]) -> None:
+    for tree in trees:
+        kind = type(tree)
+        node = _node(kind)
+        if node == _LEAF:
+            leaves.append(tree)
+            key.append(None)
+            continue
+        key.append(kind)
+        if node == _DICT:
+            keys = _sorted_keys(tree)
+            key.append(keys)
+            _walk([tree[k] for k in keys], key, leaves)
+        elif node == _DATACLASS:
+            names, statics = _fields(kind)
+            key.extend([exact(getattr(tree, name)) for name in statics])
+            _walk([getattr(tree, name) for name in names], key, leaves)
+        elif node != _EMPTY:
+            key.append(len(tree))
+            _walk(tree, key, leaves)
+
+
+def _endless() -> TracingError:
+    return refuse("the tree is too deep, or contains itself")
+
+
+def exact(value: Any) -> Hashable:
+    """A key for a static value: Python finds 1, 1.0 and True equal, and 0.0 and -0.0, but programs do not."""
+    if isinstance(value, tuple):
+        return (type(value), *[exact(part) for part in cast("tuple[Any, ...]", value)])
+    if isinstance(value, float | complex | np.floating | np.complexfloating):
+        return type(value), repr(value)
+    return type(value), value
 
 
 def _sorted_keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
@@ -112,7 +187,7 @@ def _sorted_keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
         return tuple(sorted(tree))
     except TypeError:
         hint = "use keys of one type, such as strings"
-        raise refuse("the keys of a dict of arrays cannot be sorted", hint, TracingError) from None
+        raise refuse("the keys of a dict of arrays cannot be sorted", hint) from None
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:

@@ -11,7 +11,6 @@ import inspect
 import os
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +22,18 @@ from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
 from stepwell.device_targets import TargetName, choose, default_target, machine_for, parse_target
 from stepwell.frontends import numpy_api
-from stepwell.frontends.api import EAGER
+from stepwell.frontends.api import EAGER, is_api
 from stepwell.frontends.array import Array
 from stepwell.frontends.build import Function, tensor
-from stepwell.frontends.dtypes import as_dtype, scalar_dtype
-from stepwell.frontends.errors import LeakedTracerError, TracingError, refuse
+from stepwell.frontends.errors import TracingError, refuse
 from stepwell.frontends.locations import caller_source
-from stepwell.frontends.pytree import TreeDef, flatten
-from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, scalar_array, tracing
+from stepwell.frontends.pytree import TreeDef, flatten, walk
+from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
+from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
+from stepwell.signatures import Abstract, Signature, Static, StaticNames, abstract, arrays_of, signature_of
 from stepwell.steps import STEP_NAMES
 
 CACHE_SIZE = 256
@@ -44,94 +44,12 @@ EAGER_CACHE_SIZE = 2048
 _compiling = threading.RLock()
 
 
-class Static:
-    """A leaf that is part of the signature: its value, and its type since `1 == True == 1.0`."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
-
-    def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
-
-    def __str__(self) -> str:
-        return f"the static value {self.value!r}"
-
-
-@dataclass(frozen=True)
-class Abstract:
-    """An array leaf of a signature; a Python number is weak."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    weak: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]" + (" (weak)" if self.weak else "")
-
-
-Leaf = Static | Abstract
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a program is compiled for; `names` says how the user writes each leaf."""
-
-    structure: TreeDef
-    leaves: tuple[Leaf, ...]
-
-    def __hash__(self) -> int:
-        return hash((self.structure, self.leaves))
-
-    @functools.cached_property
-    def names(self) -> list[str]:
-        """How the user writes each leaf."""
-        return self.structure.paths()
-
-
 @dataclass(frozen=True)
 class Traced:
     """A traced function: its module, the structure of its results."""
 
     module: ModuleOp
     results: TreeDef
-
-
-@dataclass(frozen=True)
-class Program:
-    """A compiled signature: the executable, which leaves it takes, and what it gives back."""
-
-    executable: Executable
-    results: TreeDef
-    donated: tuple[int, ...]
-
-
-def abstract(value: Any) -> Abstract:
-    """The signature of an array leaf.
-
-    Raises:
-        TracingError: not an array.
-    """
-    if isinstance(value, Array | np.ndarray | np.generic):
-        return Abstract(as_dtype(value.dtype), value.shape)
-    if isinstance(value, Tracer):
-        hint = "a value of one trace cannot be used in another, or after it"
-        raise refuse(f"{value!r} is used outside of the trace it belongs to", hint, LeakedTracerError)
-    if is_scalar(value):
-        return Abstract(scalar_dtype(value), (), True)
-    hint = "arguments are arrays, numbers and trees of them; name others in static_argnums or static_argnames"
-    raise refuse(f"an argument of type {type(value).__name__} is not an array", hint)
-
-
-def concrete(value: Any, leaf: Abstract) -> np.ndarray[Any, Any]:
-    """The NumPy array behind an array leaf."""
-    if isinstance(value, Array):
-        return value.raw()
-    return scalar_array(value, leaf.dtype) if leaf.weak else np.asarray(value)
 
 
 def trace(function: Callable[..., Any], signature: Signature, name: str, names: Sequence[str] = ()) -> Traced:
@@ -205,66 +123,11 @@ class Lowered:
         return f"<stepwell.Lowered {self.module.sym_name.data if self.module.sym_name else 'main'}>"
 
 
-class ProgramCache:
-    """Programs by key, bounded, least recently used out first; one thread compiles a key, others wait for it."""
-
-    def __init__(self, size: int):
-        self.size = size
-        self._programs: OrderedDict[Hashable, Program] = OrderedDict()
-        self._lock = threading.Lock()
-        self._pending: dict[Hashable, threading.RLock] = {}
-
-    def __len__(self) -> int:
-        return len(self._programs)
-
-    def keys(self) -> list[Any]:
-        """The keys, the latest used last."""
-        with self._lock:
-            return list(self._programs)
-
-    def clear(self) -> None:
-        """Forget all programs."""
-        with self._lock:
-            self._programs.clear()
-
-    def find(self, key: Hashable) -> Program | None:
-        """The program of a key, if there is one."""
-        with self._lock:
-            program = self._programs.get(key)
-            if program is not None:
-                self._programs.move_to_end(key)
-            return program
-
-    def get(self, key: Hashable, make: Callable[[], Program]) -> Program:
-        """The program of a key, made if need be."""
-        program = self.find(key)
-        if program is not None:
-            return program
-        with self._lock:
-            mutex = self._pending.setdefault(key, threading.RLock())
-        with mutex:
-            program = self.find(key)
-            if program is None:
-                try:
-                    program = make()
-                    self._put(key, program)
-                finally:
-                    with self._lock:
-                        self._pending.pop(key, None)
-        return program
-
-    def _put(self, key: Hashable, program: Program) -> None:
-        with self._lock:
-            self._programs[key] = program
-            while len(self._programs) > self.size:
-                self._programs.popitem(last=False)
-
-
-def compiled(traced: Traced, options: dict[str, Any], donated: tuple[int, ...] = ()) -> Program:
-    """Compile a traced function."""
+def compiled(traced: Traced, signature: Signature, options: dict[str, Any], donated: tuple[int, ...] = ()) -> Program:
+    """Compile a function that was traced for a signature."""
     with _compiling:
         executable = compile_program(traced.module, donate=donated, **options)
-    return Program(executable, traced.results, donated)
+    return Program(executable, traced.results, donated, signature)
 
 
 def run(program: Program, arrays: list[np.ndarray[Any, Any]]) -> Any:
@@ -291,15 +154,15 @@ def _shown(array: np.ndarray[Any, Any]) -> str:
 class Jitted:
     """A function that `jit` made; calls like the function it wraps."""
 
-    def __init__(self, function: Callable[..., Any], static: _StaticNames, donate: tuple[int, ...], **options: Any):
+    def __init__(self, function: Callable[..., Any], static: StaticNames, donate: tuple[int, ...], **options: Any):
         functools.update_wrapper(self, function)
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._static = static
+        self._has_static = bool(static)
         self._donate = donate
         self._options = options
         self._cache = ProgramCache(CACHE_SIZE)
-        self._fast: dict[Any, Program] = {}
 
     def __repr__(self) -> str:
         return f"<stepwell.jit of {self._name}, {len(self._cache)} programs>"
@@ -313,37 +176,29 @@ class Jitted:
 
     def clear_cache(self) -> None:
         """Forget all programs."""
-        self._fast = {}
         self._cache.clear()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function, compiled."""
-        if not kwargs and not is_tracing():
-            arrays: list[np.ndarray[Any, Any]] = []
-            key: list[Any] = []
-            for value in args:
-                if type(value) is Array:
-                    value = value.raw()
-                elif type(value) is not np.ndarray:
-                    break
-                arrays.append(value)
-                key.append(value.dtype)
-                key.append(value.shape)
-            else:
-                program = self._fast.get(tuple(key))
-                if program is not None:
-                    return run(program, arrays)
-        return self._slow_call(args, kwargs)
-
-    def _slow_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if is_tracing():
             return self._function(*args, **kwargs)
-        leaves, signature = self._signature(args, kwargs)
-        program = self._cache.get(signature, lambda: self._made(args, signature))
-        arrays = [concrete(v, s) for v, s in zip(leaves, signature.leaves, strict=True) if isinstance(s, Abstract)]
-        values = [v for v, s in zip(leaves, signature.leaves, strict=True) if isinstance(s, Abstract)]
+        if self._has_static:
+            args, kwargs = self._static.marked(args, kwargs)
+        parts: list[Hashable] = [len(args)]
+        leaves: list[Any] = []
+        walk(args, parts, leaves)
+        if kwargs:
+            walk((kwargs,), parts, leaves)
+        arrays = arrays_of(leaves, parts)
+        key = tuple(parts)
+        program = self._cache.find(key)
+        if program is None:
+            program = self._cache.make(key, lambda: self._made(args, kwargs))
+        return self._run_donating(program, arrays, leaves) if program.donated else run(program, arrays)
+
+    def _run_donating(self, program: Program, arrays: list[np.ndarray[Any, Any]], leaves: list[Any]) -> Any:
         _check_donated(arrays, program.donated)
-        self._remember(args, kwargs, program)
+        values = [leaf for leaf in leaves if not isinstance(leaf, Static)]
         try:
             return run(program, arrays)
         finally:
@@ -351,44 +206,29 @@ class Jitted:
                 if isinstance(values[i], Array):
                     values[i].donate()
 
-    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], program: Program) -> None:
-        """Calls with plain arrays only need no trees: their dtypes and shapes are the whole key."""
-        plain = all(type(a) is Array or type(a) is np.ndarray for a in args)
-        if plain and not kwargs and not program.donated and not self._static:
-            if len(self._fast) >= CACHE_SIZE:
-                self._fast = {}
-            key = [part for a in args for part in (a.dtype, a.shape)]
-            self._fast[tuple(key)] = program
-
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace the function for these arguments (arrays, or anything with `shape` and `dtype`) without running it."""
-        _, signature = self._signature(args, kwargs)
-        traced = self._trace(signature)
-        return Lowered(traced, {**self._options, "donate": self._donated(args, signature)})
+        args, kwargs = self._static.marked(args, kwargs)
+        traced = self._trace(signature_of((args, kwargs)))
+        return Lowered(traced, {**self._options, "donate": self._donated(args)})
 
-    def _made(self, args: tuple[Any, ...], signature: Signature) -> Program:
+    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
+        """The program of a call, whose static arguments are marked."""
+        signature = signature_of((args, kwargs))
         if os.environ.get("STEPWELL_LOG") == "trace":
             emit(Diagnostic("remark", caller_source(), self._why(signature)))
-        return compiled(self._trace(signature), self._options, self._donated(args, signature))
+        return compiled(self._trace(signature), signature, self._options, self._donated(args))
 
     def _trace(self, signature: Signature) -> Traced:
         pairs = zip(signature.names, signature.leaves, strict=True)
         names = [re.sub(r"\W+", "_", self._written(n)).strip("_") for n, leaf in pairs if isinstance(leaf, Abstract)]
         return trace(self._function, signature, self._name, names)
 
-    def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Signature]:
-        args, kwargs = self._static.marked(args, kwargs)
-        leaves, structure = flatten((args, kwargs))
-        return leaves, Signature(structure, tuple([_leaf(v) for v in leaves]))
-
-    def _donated(self, args: tuple[Any, ...], signature: Signature) -> tuple[int, ...]:
+    def _donated(self, args: tuple[Any, ...]) -> tuple[int, ...]:
         """The positions, among the array leaves, of those of donated arguments."""
-        if not self._donate:
-            return ()
         found: list[int] = []
         position = 0
-        marked, _ = self._static.marked(args, {})
-        for i, argument in enumerate(marked):
+        for i, argument in enumerate(args if self._donate else ()):
             count = sum(not isinstance(v, Static) for v in flatten(argument)[0])
             if i in self._donate:
                 found.extend(range(position, position + count))
@@ -396,7 +236,7 @@ class Jitted:
         return tuple(found)
 
     def _why(self, signature: Signature) -> str:
-        known = [k for k in self._cache.keys() if isinstance(k, Signature)]
+        known = self._cache.signatures()
         if not known:
             return f"tracing '{self._name}' for the first time"
         return f"tracing '{self._name}' again: {min((self._difference(k, signature) for k in known), key=len)}"
@@ -417,50 +257,6 @@ class Jitted:
         if first.isdigit():
             first = names[int(first)] if int(first) < len(names) else f"argument {first}"
         return first.strip("'") + rest
-
-
-def _leaf(value: Any) -> Leaf:
-    if isinstance(value, Static):
-        return value
-    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, Tracer):
-        return Abstract(as_dtype(value.dtype), tuple(value.shape))
-    return abstract(value)
-
-
-class _StaticNames:
-    """Which arguments are static."""
-
-    def __init__(self, function: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]):
-        try:
-            self.parameters = list(inspect.signature(function).parameters)
-        except (TypeError, ValueError):
-            self.parameters = []
-        by_number = [self.parameters[i] for i in numbers if -len(self.parameters) <= i < len(self.parameters)]
-        for name in names:
-            if self.parameters and name not in self.parameters:
-                raise refuse(f"static_argnames: the function has no parameter '{name}'")
-        self._names = frozenset([*names, *by_number])
-        self._numbers = frozenset(
-            [*(i % max(len(self.parameters), 1) for i in numbers if i < 0), *(i for i in numbers if i >= 0)]
-        ) | frozenset(i for i, name in enumerate(self.parameters) if name in self._names)
-
-    def __bool__(self) -> bool:
-        return bool(self._names or self._numbers)
-
-    def marked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with the static ones wrapped as leaves."""
-        if not self:
-            return args, kwargs
-        marked = tuple([self._wrapped(a, f"argument {i}") if i in self._numbers else a for i, a in enumerate(args)])
-        return marked, {k: self._wrapped(v, f"'{k}'") if k in self._names else v for k, v in kwargs.items()}
-
-    def _wrapped(self, value: Any, what: str) -> Static:
-        try:
-            hash(value)
-        except TypeError:
-            hint = "pass a tuple instead of a list, an object with __hash__ and __eq__, or make it dynamic"
-            raise refuse(f"the static {what} of type {type(value).__name__} is not hashable", hint) from None
-        return Static(value)
 
 
 def jit(
@@ -491,7 +287,7 @@ def jit(
     chosen = default_target() if target is None else parse_target(target)
 
     def decorate(f: Callable[..., Any]) -> Jitted:
-        return Jitted(f, _StaticNames(f, numbers, names), donated, target=chosen, opt_level=opt_level)
+        return Jitted(f, StaticNames(f, numbers, names), donated, target=chosen, opt_level=opt_level)
 
     return decorate if function is None else decorate(function)
 
@@ -505,23 +301,32 @@ def eager(
     function: Callable[..., Any], dynamic: frozenset[int | str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Run one function of the Python API as a program of its own."""
-    marked = tuple([_eager_tree(a, i in dynamic or i >= _variadic(function)) for i, a in enumerate(args)])
-    named = {k: _eager_tree(v, k in dynamic) for k, v in kwargs.items()}
-    leaves, structure = flatten((marked, named))
-    signature = Signature(structure, tuple([_leaf(v) for v in leaves]))
     target = default_target()
-    options = {"target": target}
-    key = (function, signature, target)
-    try:
-        hash(key)
-    except TypeError:
-        raise refuse(f"{function.__name__}: an argument is neither an array nor hashable") from None
-    if any(isinstance(leaf, Static) and callable(leaf.value) for leaf in signature.leaves):
-        program = compiled(trace(function, signature, function.__name__), options)  # what it closes over may change
-    else:
-        program = _EAGER_PROGRAMS.get(key, lambda: compiled(trace(function, signature, function.__name__), options))
-    pairs = zip(leaves, signature.leaves, strict=True)
-    return run(program, [concrete(v, s) for v, s in pairs if isinstance(s, Abstract)])
+    parts: list[Hashable] = [function, target, len(args)]
+    leaves: list[Any] = []
+    for i, argument in enumerate(args):
+        _walk_eager(argument, i in dynamic or i >= _variadic(function), parts, leaves)
+    for name in sorted(kwargs):
+        parts.append(name)
+        _walk_eager(kwargs[name], name in dynamic, parts, leaves)
+    arrays = arrays_of(leaves, parts)
+    key = tuple(parts)
+    program = _EAGER_PROGRAMS.find(key)
+    if program is None:
+
+        def make() -> Program:
+            structure = flatten((args, kwargs))[1]
+            signature = Signature(structure, tuple([abstract(leaf) for leaf in leaves]))
+            return compiled(trace(function, signature, function.__name__), signature, {"target": target})
+
+        lasting = not any(isinstance(leaf, Static) and _closes_over(leaf.value) for leaf in leaves)
+        program = _EAGER_PROGRAMS.make(key, make) if lasting else make()
+    return run(program, arrays)
+
+
+def _closes_over(value: Any) -> bool:
+    """Whether a static value is a function whose meaning may change: all but those of the Python API."""
+    return callable(value) and not isinstance(value, type) and not is_api(value)
 
 
 @functools.cache
@@ -533,18 +338,16 @@ def _variadic(function: Callable[..., Any]) -> int:
     return 1 << 30
 
 
-def _eager_tree(tree: Any, numbers_are_dynamic: bool) -> Any:
-    """The tree with what is no array as static leaves."""
-    leaves, structure = flatten(tree)
-    return structure.unflatten([_eager_leaf(leaf, numbers_are_dynamic) for leaf in leaves])
-
-
-def _eager_leaf(leaf: Any, numbers_are_dynamic: bool) -> Any:
-    if isinstance(leaf, Array | np.ndarray | Tracer):
-        return leaf
-    if numbers_are_dynamic and (isinstance(leaf, np.generic) or is_scalar(leaf)):
-        return leaf
-    return Static(leaf)
+def _walk_eager(tree: Any, numbers_are_dynamic: bool, parts: list[Hashable], leaves: list[Any]) -> None:
+    """`walk` of one argument; what is no array, and numbers unless they are dynamic, are static leaves."""
+    start = len(leaves)
+    walk((tree,), parts, leaves)
+    for i in range(start, len(leaves)):
+        leaf = leaves[i]
+        if type(leaf) is Array or isinstance(leaf, np.ndarray | Tracer):
+            continue
+        if not (numbers_are_dynamic and (isinstance(leaf, np.generic) or is_scalar(leaf))):
+            leaves[i] = Static(leaf)
 
 
 EAGER.run = eager

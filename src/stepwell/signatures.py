@@ -1,0 +1,173 @@
+"""What a program is compiled for: keys of program caches, and the signatures that functions are traced for.
+
+A call makes its key in one walk over the arguments; only one that finds no program makes a `Signature`, which says the same in
+words. Arrays count by shape and dtype, static values by value.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from stepwell.frontends.array import Array
+from stepwell.frontends.dtypes import as_dtype, scalar_dtype
+from stepwell.frontends.errors import LeakedTracerError, PromotionError, refuse
+from stepwell.frontends.pytree import TreeDef, exact, flatten
+from stepwell.frontends.tracer import Tracer, is_scalar, scalar_array
+
+NumpyArray: TypeAlias = np.ndarray[Any, Any]
+
+
+class Static:
+    """A leaf that counts by its value."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: Any):
+        self.value = value
+        self.key = exact(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        return f"the static value {self.value!r}"
+
+
+@dataclass(frozen=True)
+class Abstract:
+    """An array leaf of a signature; a Python number is weak."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    weak: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]" + (" (weak)" if self.weak else "")
+
+
+Leaf: TypeAlias = Static | Abstract
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a program is compiled for; `names` says how the user writes each leaf."""
+
+    structure: TreeDef
+    leaves: tuple[Leaf, ...]
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """How the user writes each leaf."""
+        return self.structure.paths()
+
+
+def signature_of(tree: Any) -> Signature:
+    """The signature of (args, kwargs), whose static leaves are marked."""
+    leaves, structure = flatten(tree)
+    return Signature(structure, tuple([abstract(leaf) for leaf in leaves]))
+
+
+def abstract(value: Any) -> Leaf:
+    """A leaf of a signature.
+
+    Raises:
+        TracingError: not an array, nor marked as static.
+    """
+    if isinstance(value, Static):
+        return value
+    if isinstance(value, Tracer):
+        hint = "a value of one trace cannot be used in another, or after it"
+        raise refuse(f"{value!r} is used outside of the trace it belongs to", hint, LeakedTracerError)
+    if isinstance(value, np.ma.MaskedArray):
+        raise refuse("an argument is a masked array, whose mask would be lost", "fill it first: x.filled(value)")
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return Abstract(_dtype_of(value), tuple(value.shape))
+    if is_scalar(value):
+        return Abstract(scalar_dtype(value), (), True)
+    hint = "arguments are arrays, numbers and trees of them; name others in static_argnums or static_argnames"
+    raise refuse(f"an argument of type {type(value).__name__} is not an array", hint)
+
+
+def _dtype_of(value: Any) -> np.dtype[Any]:
+    """The dtype of an array; another library's dtypes have no name here, but NumPy can view its arrays."""
+    try:
+        return as_dtype(value.dtype)
+    except PromotionError:
+        if not hasattr(value, "__array__") or isinstance(value, np.ndarray | np.generic):
+            raise
+        return as_dtype(np.asarray(value).dtype)
+
+
+def arrays_of(leaves: list[Any], key: list[Hashable]) -> list[NumpyArray]:
+    """The NumPy arrays behind the leaves of a call; appends to `key` what of each leaf a program depends on."""
+    arrays: list[NumpyArray] = []
+    for leaf in leaves:
+        kind = type(leaf)
+        if kind is Array:
+            array = leaf.raw()
+        elif kind is np.ndarray:
+            array = leaf
+        elif kind is Static:
+            key.append(leaf.key)
+            continue
+        else:
+            array = _other_array(leaf, key)
+        arrays.append(array)
+        key.append(array.dtype)
+        key.append(array.shape)
+    return arrays
+
+
+def _other_array(leaf: Any, key: list[Hashable]) -> NumpyArray:
+    """The array of a number, or of another library's array."""
+    wanted = abstract(leaf)
+    assert isinstance(wanted, Abstract)
+    if wanted.weak:
+        key.append("weak")
+        return scalar_array(leaf, wanted.dtype)
+    return np.asarray(leaf)
+
+
+class StaticNames:
+    """Which arguments of a function are static."""
+
+    def __init__(self, function: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]):
+        try:
+            self.parameters = list(inspect.signature(function).parameters)
+        except (TypeError, ValueError):
+            self.parameters = []
+        by_number = [self.parameters[i] for i in numbers if -len(self.parameters) <= i < len(self.parameters)]
+        for name in names:
+            if self.parameters and name not in self.parameters:
+                raise refuse(f"static_argnames: the function has no parameter '{name}'")
+        self._names = frozenset([*names, *by_number])
+        self._numbers = frozenset(
+            [*(i % max(len(self.parameters), 1) for i in numbers if i < 0), *(i for i in numbers if i >= 0)]
+        ) | frozenset(i for i, name in enumerate(self.parameters) if name in self._names)
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._numbers)
+
+    def marked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with the static ones wrapped as leaves."""
+        if not self:
+            return args, kwargs
+        marked = tuple([self._wrapped(a, f"argument {i}") if i in self._numbers else a for i, a in enumerate(args)])
+        return marked, {k: self._wrapped(v, f"'{k}'") if k in self._names else v for k, v in kwargs.items()}
+
+    def _wrapped(self, value: Any, what: str) -> Static:
+        try:
+            hash(value)
+        except TypeError:
+            hint = "pass a tuple instead of a list, an object with __hash__ and __eq__, or make it dynamic"
+            raise refuse(f"the static {what} of type {type(value).__name__} is not hashable", hint) from None
+        return Static(value)
