@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from xdsl.ir import Operation
 
+from stepwell.ir import errors
 from stepwell.ir.diagnostics import Diagnostic, DiagnosticError, SourceLocation, location_of, op_label
 
 _TEXT_LIMIT = 160
@@ -45,7 +46,7 @@ class ReportKind(StrEnum):
     """A launch the machine refuses."""
 
 
-class SimulationError(DiagnosticError):
+class SimulationError(DiagnosticError, errors.SimulationError):
     """A kernel did what no GPU allows.
 
     `op` is the op that did it and `location` where it stands: in the kernel's own text when it was written by hand, in
