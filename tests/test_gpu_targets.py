@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -352,6 +353,14 @@ def test_cuda_alone_is_the_gpu_at_hand(monkeypatch):
         InvalidProgramError, match="arguments, results and temporaries take 512 bytes, more than the 300"
     ):
         stepwell.compile(ADD, target="cuda")
+
+
+def test_the_page_about_gpus_runs(quiet):
+    text = (Path(__file__).parents[1] / "docs" / "gpu.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "docs/gpu.md", "exec"), {})
 
 
 # Functions ---------------------------------------------------------------------------------------------------------
