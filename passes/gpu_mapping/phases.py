@@ -157,7 +157,7 @@ class _PhaseWriter:
         for old, new in zip(outside.arguments, entry.args[:count], strict=True):
             new.name_hint = old.name_hint
             self.state.values[old] = new
-        outside.copy_into(self.state)
+        outside.copy_into(self.state, vectors=self.level is Level.THREAD)
         views = self._views(kinds) if dynamic else list(entry.args[count:])
         self._bind_scratch(shared, views)
         self._body(grid)
@@ -530,6 +530,7 @@ class _Outside:
         self.arguments: list[SSAValue] = []
         self.positions: list[Argument] = []
         self.copied: list[Operation] = []
+        self.constants: list[arith.ConstantOp] = []
         inside = dict.fromkeys(loop.walk())
         for op in inside:
             for operand in op._operands:  # pyright: ignore[reportPrivateUsage]
@@ -548,8 +549,8 @@ class _Outside:
         elif isinstance(owner, memref.GetGlobalOp):
             self.arguments.append(value)
             self.positions.append(owner.name_)
-        elif isinstance(owner, arith.ConstantOp) and not isinstance(owner.result.type, VectorType):
-            return
+        elif isinstance(owner, arith.ConstantOp):
+            self.constants.append(owner)
         elif owner.regions or accessed(owner) or isinstance(owner, rt.WorkerIdOp):
             raise unsupported(user, f"it uses the result of {owner.name} outside of the phase")
         else:
@@ -557,14 +558,17 @@ class _Outside:
                 self._need(operand, owner)
             self.copied.append(owner)
 
-    def copy_into(self, state: PhaseState) -> None:
-        """Repeat the ops around the phase at its start."""
+    def copy_into(self, state: PhaseState, *, vectors: bool) -> None:
+        """Repeat the ops around the phase at its start; those of vectors only where a thread has them to itself."""
+        for op in self.constants:
+            if vectors or not is_vector(op.result):
+                state.values[op.result] = state.em.constant(op.value, op.result.type)
         for argument in self.arguments:
             if isinstance(argument.type, MemRefType):
                 state.buffers[argument] = Buffer(state.values[argument])
         for op in self.copied:
-            if any(is_vector(r) for r in op.results):
-                continue  # constants and masks of vectors are made where they are used
+            if not vectors and any(is_vector(r) for r in op.results):
+                continue
             state.em.location = op.location
             mapper = {o: state.value(o) for o in op._operands}  # pyright: ignore[reportPrivateUsage]
             copy = state.em.add(op.clone(mapper))
