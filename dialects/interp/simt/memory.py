@@ -212,7 +212,7 @@ def _allocation(arrays: Sequence[tuple[str, Array]], low: int, high: int) -> Mem
     if high == low:
         return Memory(names, np.empty(0, np.uint8), space="global")
     ends = [slice(0, 1) if s >= 0 else slice(n - 1, n) for n, s in zip(first.shape, first.strides, strict=True)]
-    corner = first[tuple(ends)].reshape(1).view(np.uint8)[:1]
+    corner = first[(..., *ends)].reshape(1).view(np.uint8)[:1]  # without the dots a scalar would be copied
     data = np.lib.stride_tricks.as_strided(corner, (high - low,), (1,))
     root = first
     while isinstance(root.base, np.ndarray):
