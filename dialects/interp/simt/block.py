@@ -132,7 +132,8 @@ class ThreadBlock:
             except InterpreterError as error:
                 if error.op is not step.op:
                     raise
-                raise self.error(ReportKind.UNDEFINED, step.op, str(error).removeprefix(f"{step.op.name}: ")) from None
+                message = str(error).removeprefix(f"{step.op.name}: ")
+                raise self.error(ReportKind.UNDEFINED, step.op, message, self.active_threads()) from None
             for slot, value in zip(step.results, results, strict=True):
                 frame[slot] = value
         return tuple([frame[s] for s in body.outputs])

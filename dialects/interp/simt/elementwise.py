@@ -13,7 +13,9 @@ from stepwell.dialects.interp import arith as arith_rules
 from stepwell.dialects.interp import math as math_rules
 from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
+from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.values import Value, as_mask, choose, is_lanes, rank_of
+from stepwell.dialects.vector import vector_shape
 from stepwell.ir.interpreter import InterpreterError
 
 _DIVISIONS = frozenset(
@@ -33,14 +35,20 @@ def _elementwise(op: Operation, builder: Builder) -> Run:
 
 
 def _division(op: Operation, builder: Builder) -> Run:
-    """A zero divisor counts only in active lanes."""
+    """A zero divisor is reported where it is an active lane's."""
     host = builder.host
     rule = host.rules[op.name]
-    rank = rank_of(op.results[0].type)
+    shape = vector_shape(op.results[0])
+    rank = len(shape)
 
     def run(block: ThreadBlock, value: Value, divisor: Value) -> Sequence[Value]:
-        if block.active is not None and is_lanes(divisor, rank):
-            divisor = np.where(as_mask(block.active, rank), divisor, np.ones_like(divisor))
+        zero = np.asarray(divisor == 0)
+        if zero.any():
+            here = zero if block.active is None else zero & as_mask(block.active, rank)
+            lanes = np.flatnonzero(np.broadcast_to(here, (block.count, *shape)).reshape(block.count, -1).any(axis=1))
+            if lanes.size:
+                block.report(ReportKind.UNDEFINED, op, f"thread {lanes[0]} divides by zero", lanes)
+            divisor = np.where(zero, np.ones_like(divisor), divisor)
         return rule(host, op, (value, divisor))
 
     return run

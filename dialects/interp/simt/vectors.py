@@ -93,6 +93,14 @@ def _transpose(op: Operation, builder: Builder) -> Callable[..., Value]:
     return lambda lanes: lanes.transpose(order)
 
 
+def _extract_strided_slice(op: Operation, builder: Builder) -> Callable[..., Value]:
+    del builder
+    assert isinstance(op, vector.ExtractStridedSliceOp)
+    pairs = zip(vector.integers(op.offsets), vector.integers(op.sizes), strict=True)
+    piece = (slice(None), *(slice(o, o + n) for o, n in pairs))
+    return lambda lanes: lanes[piece]
+
+
 def _reduction(op: Operation, builder: Builder) -> Callable[..., Value]:
     del builder
     assert isinstance(op, upstream.ReductionOp)
@@ -334,8 +342,9 @@ def _scattered(block: ThreadBlock, op: Operation, ref: MemRef, args: Sequence[Va
         at = int(np.broadcast_to(place, wrong.shape)[wrong][0])
         message = f"thread {lanes[0]} accesses element {at} of {ref.memory.name}, which has {size}"
         block.report(ReportKind.OUT_OF_BOUNDS, op, message, lanes)
-    access.mask = np.asarray(mask) & ~outside
-    return access, access.mask
+    inside = np.asarray(mask) & ~outside
+    access.mask = inside
+    return access, inside
 
 
 def _address(ref: MemRef, place: Array) -> Array:
@@ -380,7 +389,7 @@ RULES: dict[str, Prepare] = {
     "vector.contract": _per_lane,
     "vector.create_mask": _create_mask,
     "vector.extract": _extract,
-    "vector.extract_strided_slice": _per_lane,
+    "vector.extract_strided_slice": _uniform_or(_extract_strided_slice),
     "vector.fma": _fma,
     "vector.gather": _gather,
     "vector.insert": _insert,
