@@ -257,18 +257,7 @@ class _PhaseWriter:
             return
         em = self.state.em
         there = em.add(arith.CmpiOp(em.index(task), em.index(self.tasks), "slt")).result
-        self._when(there, lambda: body(task))
-
-    def _when(self, condition: SSAValue, body: Callable[[], None]) -> None:
-        em = self.state.em
-        block = Block()
-
-        def fill() -> None:
-            body()
-            em.add(scf.YieldOp())
-
-        em.inside(block, fill)
-        em.add(scf.IfOp(condition, [], Region(block)))
+        self.state.when(there, lambda: body(task))
 
     def _bind_indices(self, loop: ForallOp, task: Index) -> None:
         """A forall's indices from the number of a task."""
@@ -369,7 +358,7 @@ class _PhaseWriter:
         elif count > 0:
             em = state.em
             test = arith.CmpiOp(em.index(state.subgroup), em.index(count), "slt")
-            self._when(em.add(test).result, task)
+            self.state.when(em.add(test).result, task)
         if any("async" in op.attributes for op in loop.walk()):
             state.em.add(nvgpu.DeviceAsyncCreateGroupOp())
 
@@ -452,7 +441,7 @@ class _PhaseWriter:
         first = self._is_first(state.lane)
         if condition is not None:
             first = state.em.add(arith.AndIOp(first, condition)).result
-        self._when(first, lambda: (state.em.add(memref.StoreOp.get(value, root, indices)), None)[1])
+        self.state.when(first, lambda: (state.em.add(memref.StoreOp.get(value, root, indices)), None)[1])
 
     def _is_first(self, number: Index) -> SSAValue:
         em = self.state.em

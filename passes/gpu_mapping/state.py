@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects import arith
+from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, VectorType, i1
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import vector
@@ -121,6 +121,17 @@ class PhaseState:
         assert isinstance(piece.type, VectorType)
         kind = VectorType(piece.type.element_type, [piece.type.get_shape()[-1]])
         return self.em.add(upstream_vector.ExtractOp(piece, list(run.prefix), kind)).result
+
+    def when(self, condition: SSAValue, body: Callable[[], None]) -> None:
+        """Do `body` where the condition holds."""
+        block = Block()
+
+        def fill() -> None:
+            body()
+            self.em.add(scf.YieldOp())
+
+        self.em.inside(block, fill)
+        self.em.add(scf.IfOp(condition, [], Region(block)))
 
     # Positions
 

@@ -7,6 +7,7 @@ memory goes element by element.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import gcd, prod
 
 from xdsl.dialects import arith, memref
@@ -365,10 +366,20 @@ def _copied(state: PhaseState, op: upstream_vector.TransferWriteOp, layout: Layo
             return False
     if source.mask is not None and not _is_prefix(source.mask):
         return False
+    if layout.axis is None or layout.shape[layout.axis] % width:
+        return False
     for i in range(layout.count):
         run = layout.runs(i)[0]
         mask = state.mask(source.mask, layout, i, 0)
-        _copy_run(state, (origin, here, source), (target, there, op), run, width, mask)
+        bounds = state.mask(None, layout, i, 0)
+        copy = partial(_copy_run, state, (origin, here, source), (target, there, op), run, width, mask)
+        if bounds == ALL:
+            copy()
+        elif bounds != NONE:
+            # A lane beyond the vector's end copies nothing, not even zeros.
+            assert not isinstance(bounds, str)
+            there_is = state.em.add(arith.CmpiOp(state.em.index(bounds), state.em.index(0), "sgt")).result
+            state.when(there_is, copy)
     return True
 
 

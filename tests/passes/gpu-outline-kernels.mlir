@@ -225,9 +225,9 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
 // CHECK-LABEL: gpu.module @two_slots
 // CHECK:         affine.for
 // CHECK-NOT:       gpu.barrier
-// CHECK:           vector.transfer_write %{{.*}} : vector<4xf32>, memref<2x128xf32, #gpu.address_space<workgroup>>
+// CHECK:           vector.transfer_write %{{.*}} : vector<2xf32>, memref<2x128xf32, #gpu.address_space<workgroup>>
 // CHECK:           gpu.barrier
-// CHECK:           vector.transfer_read %{{.*}} : memref<2x128xf32, #gpu.address_space<workgroup>>, vector<4xf32>
+// CHECK:           vector.transfer_read %{{.*}} : memref<2x128xf32, #gpu.address_space<workgroup>>, vector<2xf32>
 builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, shared_limit = 232448 : i64}>} {
   kernel.func @two_slots(%x: memref<8x128xf32>, %y: memref<8x128xf32>) attributes {access = ["read", "write"]} {
     %z = arith.constant 0.0 : f32
@@ -237,12 +237,14 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
       affine.for %k = 0 to 8 {
         %slot = affine.apply affine_map<(d0) -> (d0 mod 2)>(%k)
         scf.forall (%w) in (2) {
-          %v = vector.transfer_read %x[%k, %c0], %z {in_bounds = [true]} : memref<8x128xf32>, vector<128xf32>
-          vector.transfer_write %v, %s[%slot, %c0] {in_bounds = [true]} : vector<128xf32>, memref<2x128xf32>
+          %half = affine.apply affine_map<(d0) -> (d0 * 64)>(%w)
+          %v = vector.transfer_read %x[%k, %half], %z {in_bounds = [true]} : memref<8x128xf32>, vector<64xf32>
+          vector.transfer_write %v, %s[%slot, %half] {in_bounds = [true]} : vector<64xf32>, memref<2x128xf32>
         } {mapping = [#kernel.level<subgroup>]}
         scf.forall (%w) in (2) {
-          %v = vector.transfer_read %s[%slot, %c0], %z {in_bounds = [true]} : memref<2x128xf32>, vector<128xf32>
-          vector.transfer_write %v, %y[%k, %c0] {in_bounds = [true]} : vector<128xf32>, memref<8x128xf32>
+          %other = affine.apply affine_map<(d0) -> (64 - d0 * 64)>(%w)
+          %v = vector.transfer_read %s[%slot, %other], %z {in_bounds = [true]} : memref<2x128xf32>, vector<64xf32>
+          vector.transfer_write %v, %y[%k, %other] {in_bounds = [true]} : vector<64xf32>, memref<8x128xf32>
         } {mapping = [#kernel.level<subgroup>]}
       }
     } {mapping = [#kernel.level<block>]}
@@ -257,9 +259,9 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
 // CHECK-LABEL: gpu.module @one_slot
 // CHECK:         affine.for
 // CHECK:           gpu.barrier
-// CHECK:           vector.transfer_write %{{.*}} : vector<4xf32>, memref<2x128xf32, #gpu.address_space<workgroup>>
+// CHECK:           vector.transfer_write %{{.*}} : vector<2xf32>, memref<2x128xf32, #gpu.address_space<workgroup>>
 // CHECK:           gpu.barrier
-// CHECK:           vector.transfer_read %{{.*}} : memref<2x128xf32, #gpu.address_space<workgroup>>, vector<4xf32>
+// CHECK:           vector.transfer_read %{{.*}} : memref<2x128xf32, #gpu.address_space<workgroup>>, vector<2xf32>
 builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, shared_limit = 232448 : i64}>} {
   kernel.func @one_slot(%x: memref<8x128xf32>, %y: memref<8x128xf32>) attributes {access = ["read", "write"]} {
     %z = arith.constant 0.0 : f32
@@ -269,12 +271,14 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
       affine.for %k = 0 to 8 {
         %slot = affine.apply affine_map<(d0) -> (d0 mod 1)>(%k)
         scf.forall (%w) in (2) {
-          %v = vector.transfer_read %x[%k, %c0], %z {in_bounds = [true]} : memref<8x128xf32>, vector<128xf32>
-          vector.transfer_write %v, %s[%slot, %c0] {in_bounds = [true]} : vector<128xf32>, memref<2x128xf32>
+          %half = affine.apply affine_map<(d0) -> (d0 * 64)>(%w)
+          %v = vector.transfer_read %x[%k, %half], %z {in_bounds = [true]} : memref<8x128xf32>, vector<64xf32>
+          vector.transfer_write %v, %s[%slot, %half] {in_bounds = [true]} : vector<64xf32>, memref<2x128xf32>
         } {mapping = [#kernel.level<subgroup>]}
         scf.forall (%w) in (2) {
-          %v = vector.transfer_read %s[%slot, %c0], %z {in_bounds = [true]} : memref<2x128xf32>, vector<128xf32>
-          vector.transfer_write %v, %y[%k, %c0] {in_bounds = [true]} : vector<128xf32>, memref<8x128xf32>
+          %other = affine.apply affine_map<(d0) -> (64 - d0 * 64)>(%w)
+          %v = vector.transfer_read %s[%slot, %other], %z {in_bounds = [true]} : memref<2x128xf32>, vector<64xf32>
+          vector.transfer_write %v, %y[%k, %other] {in_bounds = [true]} : vector<64xf32>, memref<8x128xf32>
         } {mapping = [#kernel.level<subgroup>]}
       }
     } {mapping = [#kernel.level<block>]}
