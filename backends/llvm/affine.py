@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import AffineMapAttr, DenseArrayBase, IntegerAttr, VectorType
+from xdsl.dialects.builtin import AffineMapAttr, AffineSetAttr, DenseArrayBase, IntegerAttr, VectorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
     AffineBinaryOpKind,
     AffineConstantExpr,
+    AffineConstraintKind,
     AffineDimExpr,
     AffineExpr,
     AffineMap,
@@ -24,13 +25,14 @@ from stepwell.backends.llvm.control_flow import (
     Pieces,
     all_pieces,
     bind_all,
+    branch_on,
     counted_loop,
     loop_metadata,
     models,
 )
 from stepwell.backends.llvm.memref import load_scalar, store_scalar
 from stepwell.backends.llvm.vector_memory import load_rows, store_rows
-from stepwell.backends.llvm.writer import Emitter, FunctionWriter, Index, attribute, operand, unsupported
+from stepwell.backends.llvm.writer import Emitter, FunctionWriter, Index, attribute, operand
 
 
 def write_expr(w: FunctionWriter, expr: AffineExpr, dims: Sequence[Index], symbols: Sequence[Index]) -> Index:
@@ -150,8 +152,24 @@ def _vector_store(w: FunctionWriter, op: Operation) -> None:
     store_rows(w, op, w.rows(value), w.buffer(operand(op, 1)), indices, value.type)
 
 
+_RELATIONS = {
+    AffineConstraintKind.eq: "eq",
+    AffineConstraintKind.ge: "sge",
+    AffineConstraintKind.le: "sle",
+}
+
+
 def _if(w: FunctionWriter, op: Operation) -> None:
-    raise unsupported(op, "affine.if reaches the writer only as scf.if; lower it first")
+    condition = attribute(op, "condition")
+    assert isinstance(condition, AffineSetAttr)
+    operands = [w.index(v) for v in op.operands]
+    dims, symbols = operands[: condition.data.num_dims], operands[condition.data.num_dims :]
+    holds = "true"
+    for constraint in condition.data.constraints:
+        lhs, rhs = (write_expr(w, e, dims, symbols) for e in (constraint.lhs, constraint.rhs))
+        one = w.emit(f"icmp {_RELATIONS[constraint.kind]} i64 {lhs}, {rhs}")
+        holds = one if holds == "true" else w.emit(f"and i1 {holds}, {one}")
+    branch_on(w, op, holds)
 
 
 EMITTERS: dict[str, Emitter] = {

@@ -309,7 +309,7 @@ def _rounded_division(kind: str) -> Emitter:
                 side = "slt" if kind == "floordivsi" else "sge"
                 opposite = w.emit(f"icmp {side} {row} {signs}, {zero}")
                 step = w.emit(f"and {mask} {step}, {opposite}")
-            widened = w.emit(f"zext {mask} {step} to {row}")
+            widened = step if name == "i1" else w.emit(f"zext {mask} {step} to {row}")
             return w.emit(f"{'sub' if kind == 'floordivsi' else 'add'} {row} {quotient}, {widened}")
 
         per_row(w, op, one)

@@ -167,9 +167,14 @@ def _join(
 
 
 def _if(w: FunctionWriter, op: Operation) -> None:
+    branch_on(w, op, w.scalar(operand(op, 0)))
+
+
+def branch_on(w: FunctionWriter, op: Operation, condition: str) -> None:
+    """The two regions of `op`, the second of which may be empty, under an `i1`."""
     then, otherwise, exit_ = w.fresh_labels("if.then", "if.else", "if.end")
     blocks = [region.block if region.blocks.first is not None else None for region in op.regions]
-    w.line(f"br i1 {w.scalar(operand(op, 0))}, label %{then}, label %{otherwise}")
+    w.line(f"br i1 {condition}, label %{then}, label %{otherwise}")
     arms: list[tuple[str, Pieces, list[Value | None]]] = []
     for label, block in zip((then, otherwise), blocks, strict=True):
         w.start_block(label)

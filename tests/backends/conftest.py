@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from emulated_device import Device
+
+from stepwell.backends.llvm.nvptx import write_gpu_module
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
+from stepwell.backends.nvptx import gpu_target
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.target import LEVELS, host_level, target_for
+from stepwell.dialects import gpu
 from stepwell.runtime.loader import Library
 from stepwell.source import parse
 
@@ -51,3 +60,22 @@ def level(request):
 @pytest.fixture
 def native(level):
     return lambda text, opt_level=2: Native(text, level, opt_level)
+
+
+def device_text(text: str, cpu: str = "sm_90") -> str:
+    """The LLVM text of the one device module in a program."""
+    program = parse(text)
+    (module,) = (op for op in program.body.block.ops if isinstance(op, gpu.ModuleOp))
+    return write_gpu_module(program, module, gpu_target(cpu))
+
+
+@pytest.fixture
+def emulated():
+    """A device kernel that runs on the CPU."""
+    return lambda text, cpu="sm_90": Device(device_text(text, cpu))
+
+
+@pytest.fixture
+def llvm_of():
+    """The LLVM text of a device module."""
+    return device_text

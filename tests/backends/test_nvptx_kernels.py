@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.backends.llvm.nvptx import write_gpu_module
 from stepwell.backends.nvptx import gpu_target
 from stepwell.backends.ptx import assemble, compile_ptx, ptxas
-from stepwell.dialects import gpu
-from stepwell.source import parse
 
 DATA = Path(__file__).parent / "data"
 PROCESSORS = ("sm_80", "sm_90", "sm_100")
@@ -26,14 +23,10 @@ def source(name: str) -> str:
     return (DATA / f"{name}.mlir").read_text()
 
 
-def device_text(text: str, cpu: str = "sm_90") -> str:
-    module = parse(text)
-    (device,) = (op for op in module.body.block.ops if isinstance(op, gpu.ModuleOp))
-    return write_gpu_module(module, device, gpu_target(cpu))
-
-
-def ptx_of(text: str, cpu: str = "sm_90") -> str:
-    return compile_ptx(device_text(text, cpu), gpu_target(cpu))
+@pytest.fixture
+def ptx_of(llvm_of):
+    """The PTX of a device module."""
+    return lambda text, cpu="sm_90": compile_ptx(llvm_of(text, cpu), gpu_target(cpu))
 
 
 KERNELS = ("saxpy", "transpose", "block_sum", "matmul_shared", "mma_f16", "mma_bf16")
@@ -42,7 +35,7 @@ KERNELS = ("saxpy", "transpose", "block_sum", "matmul_shared", "mma_f16", "mma_b
 @needs_ptxas
 @pytest.mark.parametrize("cpu", PROCESSORS)
 @pytest.mark.parametrize("name", KERNELS)
-def test_a_kernel_assembles_without_spills(name, cpu):
+def test_a_kernel_assembles_without_spills(ptx_of, name, cpu):
     cubin = assemble(ptx_of(source(name), cpu), gpu_target(cpu))
     assert cubin.data.startswith(b"\x7fELF")
     (kernel,) = cubin.resources
@@ -51,7 +44,7 @@ def test_a_kernel_assembles_without_spills(name, cpu):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_two_compilations_give_the_same_bytes(name):
+def test_two_compilations_give_the_same_bytes(ptx_of, name):
     assert ptx_of(source(name)) == ptx_of(source(name))
 
 
@@ -59,7 +52,7 @@ def counts(ptx: str, *instructions: str) -> list[int]:
     return [len(re.findall(rf"^\s*(?:@\S+ )?{re.escape(i)}[.\s;]", ptx, re.MULTILINE)) for i in instructions]
 
 
-def test_a_masked_tail_keeps_wide_accesses_where_the_vector_is_whole():
+def test_a_masked_tail_keeps_wide_accesses_where_the_vector_is_whole(ptx_of):
     ptx = ptx_of(source("saxpy"))
     assert counts(ptx, "ld.global.nc.v4.b32", "st.global.v4.b32") == [2, 1]
     assert counts(ptx, "ld.global.nc.b32", "st.global.b32") == [8, 4]
@@ -68,7 +61,7 @@ def test_a_masked_tail_keeps_wide_accesses_where_the_vector_is_whole():
     assert "generic" not in ptx
 
 
-def test_a_transpose_reads_and_writes_rows_and_unrolls_its_loops():
+def test_a_transpose_reads_and_writes_rows_and_unrolls_its_loops(ptx_of):
     ptx = ptx_of(source("transpose"))
     assert counts(ptx, "ld.global.nc.b32", "st.shared.b32", "bar.sync", "ld.shared.b32", "st.global.b32") == [
         4,
@@ -80,20 +73,20 @@ def test_a_transpose_reads_and_writes_rows_and_unrolls_its_loops():
     assert "[4224]" in ptx
 
 
-def test_a_block_sum_exchanges_between_lanes_then_through_shared_memory():
+def test_a_block_sum_exchanges_between_lanes_then_through_shared_memory(ptx_of):
     ptx = ptx_of(source("block_sum"))
     assert counts(ptx, "shfl.sync.bfly.b32", "bar.sync", "st.shared.b32", "ld.shared.b32") == [10, 1, 1, 1]
     assert counts(ptx, "ld.global.nc.v4.b32")[0] >= 1
 
 
-def test_a_shared_memory_product_works_on_wide_rows_in_registers():
+def test_a_shared_memory_product_works_on_wide_rows_in_registers(ptx_of):
     ptx = ptx_of(source("matmul_shared"))
     assert counts(ptx, "ld.shared.v4.b32", "fma.rn.f32", "st.global.v4.b32", "bar.sync") == [32, 256, 4, 2]
     assert "local" not in ptx
 
 
 @pytest.mark.parametrize("kind", ["f16", "bf16"])
-def test_a_matrix_product_copies_ahead_and_uses_the_matrix_unit(kind):
+def test_a_matrix_product_copies_ahead_and_uses_the_matrix_unit(ptx_of, kind):
     ptx = ptx_of(source(f"mma_{kind}"))
     assert counts(ptx, f"mma.sync.aligned.m16n8k16.row.col.f32.{kind}.{kind}.f32") == [16]
     assert counts(
@@ -103,7 +96,7 @@ def test_a_matrix_product_copies_ahead_and_uses_the_matrix_unit(kind):
     assert ".extern .shared .align 128 .b8 stepwell_dynamic_shared[]" in ptx
 
 
-def test_products_and_sums_are_not_contracted():
+def test_products_and_sums_are_not_contracted(ptx_of):
     ptx = ptx_of(source("saxpy").replace("math.fma %va, %vx, %vy", "arith.mulf %va, %vx"))
     assert counts(ptx, "mul.rn.f32", "fma.rn.f32") == [4, 0]
     assert "ftz" not in ptx
