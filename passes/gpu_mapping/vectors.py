@@ -473,7 +473,7 @@ def reduce(state: PhaseState, op: upstream_vector.ReductionOp) -> SSAValue:
                 operands=[pieces[0]], result_types=[element], properties=_reduction_properties(op)
             )
         ).results[0]
-    total = em.add(gpu.SubgroupReduceOp(own, kind)).results[0]
+    total = em.add(gpu.SubgroupReduceOp(own, kind, uniform=True)).results[0]
     return total if op.acc is None else combine(state, kind, state.value(op.acc), total, element)
 
 

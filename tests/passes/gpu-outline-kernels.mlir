@@ -58,7 +58,7 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
 // CHECK:             affine.yield
 // CHECK:           vector.create_mask %{{.*}} : vector<1xi1>
 // CHECK:           %[[OWN:.*]] = vector.extract %{{.*}}[0] : f32 from vector<1xf32>
-// CHECK:           %[[SUM:.*]] = gpu.subgroup_reduce add %[[OWN]] : (f32) -> f32
+// CHECK:           %[[SUM:.*]] = gpu.subgroup_reduce add %[[OWN]] uniform : (f32) -> f32
 // CHECK:           gpu.subgroup_barrier
 // CHECK:           affine.for
 // CHECK-NOT:         barrier
