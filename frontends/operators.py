@@ -87,6 +87,16 @@ class Operators:
         return METHODS["matrix_transpose"](self)
 
     @property
+    def real(self) -> Any:
+        """The real part."""
+        return METHODS["real"](self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return METHODS["imag"](self)
+
+    @property
     def at(self) -> At:
         """`x.at[index].set(value)`: a copy of `x` with some elements replaced."""
         return At(self)
@@ -131,6 +141,12 @@ class Operators:
 
     def __rmod__(self, other: Any) -> Any:
         return self._binary("remainder", other, True)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __pow__(self, other: Any) -> Any:
         return METHODS["integer_power"](self, other) if type(other) is int else self._binary("power", other)
@@ -200,6 +216,9 @@ class Operators:
 
     def __abs__(self) -> Any:
         return METHODS["abs"](self)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return METHODS["round"](self, ndigits or 0)
 
     def __invert__(self) -> Any:
         return METHODS["bitwise_invert"](self)
@@ -285,6 +304,34 @@ class Operators:
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """The elements limited to [min, max]."""
         return METHODS["clip"](self, min, max)
+
+    def cumprod(self, axis: int | None = None) -> Any:
+        """Running products."""
+        return METHODS["cumprod"](self, axis)
+
+    def round(self, decimals: int = 0) -> Any:
+        """The elements rounded to a number of decimals, ties to even."""
+        return METHODS["round"](self, decimals)
+
+    def conj(self) -> Any:
+        """The complex conjugate."""
+        return METHODS["conj"](self)
+
+    def argsort(self, axis: int | None = -1) -> Any:
+        """The indices that sort each line."""
+        return METHODS["argsort"](self, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """Two dims swapped."""
+        return METHODS["swapaxes"](self, axis1, axis2)
+
+    def repeat(self, repeats: int, axis: int | None = None) -> Any:
+        """Each element `repeats` times."""
+        return METHODS["repeat"](self, repeats, axis)
+
+    def copy(self) -> Any:
+        """The array itself, which never changes."""
+        return self
 
     def dot(self, other: Any) -> Any:
         """NumPy's dot."""

@@ -6,8 +6,6 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
-import ml_dtypes
-
 from stepwell.frontends.api import api
 from stepwell.frontends.build import Direction
 from stepwell.frontends.dtypes import (
@@ -17,7 +15,6 @@ from stepwell.frontends.dtypes import (
     FLOAT64,
     DType,
     as_dtype,
-    bits,
     inexact,
     is_float,
     is_integer,
@@ -26,7 +23,7 @@ from stepwell.frontends.dtypes import (
 )
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import aligned, broadcast, broadcast_shapes, lifted, scalar_like
-from stepwell.frontends.tracer import Tracer, converted, emit, promoted
+from stepwell.frontends.tracer import Tracer, converted, emit, promoted, static_int
 
 
 def _binary(op: str, name: str, doc: str, at_least: Callable[[DType], DType] | None = None) -> Callable[..., Any]:
@@ -34,10 +31,11 @@ def _binary(op: str, name: str, doc: str, at_least: Callable[[DType], DType] | N
         (a, b), _, weak = aligned(x1, x2, at_least=at_least)
         return emit("binary", op, a, b, weak=weak)
 
-    return _named(function, name, doc, "x1", "x2")
+    return named(function, name, doc, "x1", "x2")
 
 
-def _named(function: Callable[..., Any], name: str, doc: str, *arrays: str) -> Callable[..., Any]:
+def named(function: Callable[..., Any], name: str, doc: str, *arrays: str) -> Callable[..., Any]:
+    """A function of the Python API, called `name`; `arrays` are its parameters."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return api(*arrays)(function)
@@ -61,7 +59,8 @@ def _strict_integers(dtype: DType) -> DType:
     return dtype
 
 
-def _reals(dtype: DType) -> DType:
+def reals(dtype: DType) -> DType:
+    """`inexact`, for functions of real numbers."""
     if kind(dtype) > 2:
         raise refuse(f"the function is not defined for {dtype.name}")
     return inexact(dtype)
@@ -73,7 +72,7 @@ multiply = _binary("multiply", "multiply", "The product of two arrays.")
 divide = _binary("divide", "divide", "The quotient of two arrays; of integers a float.", inexact)
 maximum = _binary("maximum", "maximum", "The larger of two; NaN if either is.")
 minimum = _binary("minimum", "minimum", "The smaller of two; NaN if either is.")
-arctan2 = _binary("atan2", "arctan2", "The angle of the point (x2, x1).", _reals)
+arctan2 = _binary("atan2", "arctan2", "The angle of the point (x2, x1).", reals)
 bitwise_and = _binary("and", "bitwise_and", "Bitwise (or logical) and.", _integers)
 bitwise_or = _binary("or", "bitwise_or", "Bitwise (or logical) or.", _integers)
 bitwise_xor = _binary("xor", "bitwise_xor", "Bitwise (or logical) exclusive or.", _integers)
@@ -130,6 +129,11 @@ def remainder(x1: Any, x2: Any, /) -> Any:
     return emit("binary", "remainder", a, b) if is_unsigned(dtype) else _modulo(a, b)
 
 
+def divmod(x1: Any, x2: Any, /) -> Any:
+    """(`floor_divide`, `remainder`)."""
+    return floor_divide(x1, x2), remainder(x1, x2)
+
+
 @api("x1", "x2")
 def power(x1: Any, x2: Any, /) -> Any:
     """x1 to the power of x2."""
@@ -170,7 +174,7 @@ def _comparison(direction: Direction, name: str, doc: str) -> Callable[..., Any]
         (a, b), _, _ = aligned(x1, x2)
         return emit("compare", direction, a, b)
 
-    return _named(function, name, doc, "x1", "x2")
+    return named(function, name, doc, "x1", "x2")
 
 
 equal = _comparison("EQ", "equal", "Whether elements are equal.")
@@ -192,7 +196,7 @@ def _logical(op: str, name: str) -> Callable[..., Any]:
         (a, b), _, _ = aligned(truth(x1), truth(x2))
         return emit("binary", op, a, b)
 
-    return _named(function, name, f"Logical {op} of truth values.", "x1", "x2")
+    return named(function, name, f"Logical {op} of truth values.", "x1", "x2")
 
 
 logical_and = _logical("and", "logical_and")
@@ -211,7 +215,7 @@ def _unary(op: str, name: str, doc: str, at_least: Callable[[DType], DType]) -> 
         (a,), _, weak = promoted(x, at_least=at_least)
         return emit("unary", op, a, weak=weak)
 
-    return _named(function, name, doc, "x")
+    return named(function, name, doc, "x")
 
 
 def _floats(op: str, name: str, doc: str) -> Callable[..., Any]:
@@ -238,19 +242,31 @@ arcsinh = _floats("asinh", "arcsinh", "The inverse hyperbolic sine.")
 arccosh = _floats("acosh", "arccosh", "The inverse hyperbolic cosine.")
 arctanh = _floats("atanh", "arctanh", "The inverse hyperbolic tangent.")
 sigmoid = _floats("logistic", "sigmoid", "`1 / (1 + exp(-x))`.")
-erf = _unary("erf", "erf", "The error function.", _reals)
-erfc = _unary("erfc", "erfc", "`1 - erf(x)`, accurate for large x.", _reals)
-erf_inv = _unary("erf_inv", "erf_inv", "The inverse of the error function.", _reals)
-lgamma = _unary("lgamma", "lgamma", "The logarithm of the gamma function's modulus.", _reals)
-digamma = _unary("digamma", "digamma", "The derivative of `lgamma`.", _reals)
-isfinite = _unary("is_finite", "isfinite", "Whether elements are neither infinite nor NaN.", _reals)
+erf = _unary("erf", "erf", "The error function.", reals)
+erfc = _unary("erfc", "erfc", "`1 - erf(x)`, accurate for large x.", reals)
+erf_inv = _unary("erf_inv", "erf_inv", "The inverse of the error function.", reals)
+lgamma = _unary("lgamma", "lgamma", "The logarithm of the gamma function's modulus.", reals)
+digamma = _unary("digamma", "digamma", "The derivative of `lgamma`.", reals)
+isfinite = _unary("is_finite", "isfinite", "Whether elements are neither infinite nor NaN.", reals)
 bitwise_count = _unary("popcnt", "bitwise_count", "The number of one bits.", _strict_integers)
 bitwise_invert = _unary("not", "bitwise_invert", "Bitwise (or logical) not.", _integers)
 count_leading_zeros = _unary(
     "count_leading_zeros", "count_leading_zeros", "The number of leading zero bits.", _strict_integers
 )
-real = _floats("real", "real", "The real part.")
-imag = _floats("imag", "imag", "The imaginary part.")
+
+
+@api("x")
+def real(x: Any, /) -> Any:
+    """The real part."""
+    a = lifted(x)
+    return emit("unary", "real", a) if kind(a.dtype) == 3 else a
+
+
+@api("x")
+def imag(x: Any, /) -> Any:
+    """The imaginary part; zeros of real numbers."""
+    a = lifted(x)
+    return emit("unary", "imag", a) if kind(a.dtype) == 3 else scalar_like(0, a)
 
 
 def _rounding(op: str, name: str, doc: str) -> Callable[..., Any]:
@@ -260,12 +276,32 @@ def _rounding(op: str, name: str, doc: str) -> Callable[..., Any]:
             return a
         return emit("unary", op, a, weak=a.weak)
 
-    return _named(function, name, doc, "x")
+    return named(function, name, doc, "x")
 
 
 floor = _rounding("floor", "floor", "The largest integral value not above x.")
 ceil = _rounding("ceil", "ceil", "The smallest integral value not below x.")
-round = _rounding("round_nearest_even", "round", "The nearest integral value, ties to even.")
+
+
+@api("x")
+def round(x: Any, /, decimals: int = 0) -> Any:
+    """The nearest number with so many decimals, ties to even."""
+    a, places = lifted(x), static_int(decimals, "decimals")
+    if places == 0 or not is_float(a.dtype):
+        return _rounded(a, places)
+    power = scalar_like(10.0 ** builtins.abs(places), a)
+    first, last = ("multiply", "divide") if places > 0 else ("divide", "multiply")
+    return emit("binary", last, _rounded(emit("binary", first, a, power), 0), power, weak=a.weak)
+
+
+def _rounded(a: Tracer, places: int) -> Tracer:
+    if kind(a.dtype) == 3:
+        raise refuse("complex numbers are not rounded", "round their real and imag")
+    if is_float(a.dtype):
+        return emit("unary", "round_nearest_even", a, weak=a.weak)
+    if places < 0:
+        raise refuse("integers are not rounded to tens", "convert with astype")
+    return a
 
 
 @api("x")
@@ -321,91 +357,6 @@ def reciprocal(x: Any, /) -> Any:
 
 
 @api("x")
-def exp2(x: Any, /) -> Any:
-    """2 to the power of x."""
-    (a,), _, _ = promoted(x, at_least=inexact)
-    return emit("binary", "power", scalar_like(2, a), a)
-
-
-def _log_base(base: float, name: str) -> Callable[..., Any]:
-    def function(x: Any, /) -> Any:
-        (a,), _, _ = promoted(x, at_least=inexact)
-        return emit("binary", "divide", emit("unary", "log", a), scalar_like(base, a))
-
-    return _named(function, name, f"The logarithm to base {name[3:]}.", "x")
-
-
-log2 = _log_base(0.6931471805599453, "log2")
-log10 = _log_base(2.302585092994046, "log10")
-
-
-@api("x1", "x2")
-def logaddexp(x1: Any, x2: Any, /) -> Any:
-    """`log(exp(x1) + exp(x2))` without overflow."""
-    (a, b), _, _ = aligned(x1, x2, at_least=_reals)
-    high = emit("binary", "maximum", a, b)
-    apart = emit("unary", "negate", emit("unary", "abs", emit("binary", "subtract", a, b)))
-    finite = emit("binary", "add", high, emit("unary", "log_plus_one", emit("unary", "exponential", apart)))
-    same = emit("compare", "EQ", a, b)  # infinities of one sign: their difference is NaN
-    both = emit("binary", "add", a, scalar_like(0.6931471805599453, a))
-    return emit("select", same, both, finite)
-
-
-@api("x1", "x2")
-def hypot(x1: Any, x2: Any, /) -> Any:
-    """The length of the vector (x1, x2), without overflow."""
-    (a, b), dtype, _ = aligned(x1, x2, at_least=_reals)
-    a, b = emit("unary", "abs", a), emit("unary", "abs", b)
-    high, low = emit("binary", "maximum", a, b), emit("binary", "minimum", a, b)
-    zero = emit("compare", "EQ", high, scalar_like(0, high))
-    ratio = emit("binary", "divide", low, emit("select", zero, scalar_like(1, high), high))
-    one = scalar_like(1, high)
-    length = multiply(high, sqrt(add(one, multiply(ratio, ratio))))
-    infinite = logical_or(isinf(a), isinf(b))
-    return emit("select", infinite, scalar_like(float("inf"), length), converted(length, dtype))
-
-
-@api("x1", "x2")
-def copysign(x1: Any, x2: Any, /) -> Any:
-    """The magnitude of x1 with the sign of x2."""
-    (a, b), _, _ = aligned(x1, x2, at_least=_reals)
-    size = emit("unary", "abs", a)
-    return emit("select", _signbit(b), emit("unary", "negate", size), size)
-
-
-def _signbit(x: Tracer) -> Tracer:
-    pattern = emit("bitcast", x, as_dtype(f"int{bits(x.dtype)}"))
-    return emit("compare", "LT", pattern, scalar_like(0, pattern))
-
-
-@api("x")
-def signbit(x: Any, /) -> Any:
-    """Whether the sign bit is set."""
-    a = lifted(x)
-    if is_float(a.dtype):
-        return _signbit(a)
-    return emit("compare", "LT", a, scalar_like(0, a))
-
-
-@api("x")
-def isnan(x: Any, /) -> Any:
-    """Whether elements are NaN."""
-    a = lifted(x)
-    return emit("compare", "NE", a, a)
-
-
-@api("x")
-def isinf(x: Any, /) -> Any:
-    """Whether elements are infinite."""
-    a = lifted(x)
-    if kind(a.dtype) == 3:
-        return logical_or(isinf(real(a)), isinf(imag(a)))
-    if kind(a.dtype) <= 1:
-        return broadcast(converted(False, BOOL), a.shape)
-    return emit("compare", "EQ", emit("unary", "abs", a), scalar_like(float("inf"), a))
-
-
-@api("x")
 def conj(x: Any, /) -> Any:
     """The complex conjugate."""
     a = lifted(x)
@@ -451,30 +402,11 @@ def strengthened(x: Tracer) -> Tracer:
     return x if not x.weak else emit("convert", x, x.dtype)
 
 
-@api("x1", "x2")
-def isclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
-    """Whether `|x1 - x2| <= atol + rtol * |x2|`, or both are the same infinity."""
-    (a, b), _, _ = aligned(x1, x2, at_least=inexact)
-    near = less_equal(abs(subtract(a, b)), add(atol, multiply(rtol, abs(b))))
-    return logical_or(equal(a, b), logical_and(near, isfinite(b)))
-
-
 @api("real", "imag")
 def make_complex(real: Any, imag: Any, /) -> Any:
     """Complex numbers from real and imaginary parts."""
-    (a, b), dtype, _ = aligned(real, imag, at_least=_reals)
+    (a, b), dtype, _ = aligned(real, imag, at_least=reals)
     wide = FLOAT64 if dtype == FLOAT64 else FLOAT32
     result = emit("complex", converted(a, wide), converted(b, wide))
     assert result.dtype == COMPLEX128 or wide == FLOAT32
     return result
-
-
-@api("x")
-def nan_to_num(x: Any, /, nan: float = 0.0) -> Any:
-    """NaN replaced by `nan`, infinities by the largest finite numbers."""
-    a = lifted(x)
-    if not is_float(a.dtype):
-        return a
-    largest = float(ml_dtypes.finfo(a.dtype).max)
-    finite = clip(a, -largest, largest)
-    return where(isnan(a), nan, finite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,3 +266,21 @@ def diag(x: Any, /) -> Any:
     shape = (a.shape[0],) * 2
     mask = emit("compare", "EQ", emit("iota", INT32, shape, 0), emit("iota", INT32, shape, 1))
     return emit("select", mask, broadcast(a, shape), broadcast(current_trace().lift(0, a.dtype), shape))
+
+
+def data_dependent(name: str, what: str, hint: str) -> Callable[..., Any]:
+    """A function of NumPy's whose result has a shape that depends on the elements: it says what to use instead."""
+
+    def function(*arrays: Any, **options: Any) -> Any:
+        raise refuse(f"{name}: {what} have a shape that depends on data", hint, ConcretizationError)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Refused: {what} have a shape that depends on data; {hint}."
+    return function
+
+
+_INSTEAD = "use where(condition, x, 0) for the elements, argsort or top_k for a static number of indices"
+nonzero = data_dependent("nonzero", "the indices of true elements", _INSTEAD)
+flatnonzero = data_dependent("flatnonzero", "the indices of true elements", _INSTEAD)
+argwhere = data_dependent("argwhere", "the indices of true elements", _INSTEAD)
+extract = data_dependent("extract", "the elements that a condition picks", _INSTEAD)

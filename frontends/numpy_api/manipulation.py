@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepwell.frontends.api import api
+from stepwell.frontends.dtypes import BOOL
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api import core
 from stepwell.frontends.numpy_api.core import axes, broadcast, lifted, one_axis, shape_tuple
@@ -192,6 +193,26 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> Any:
         cuts = [i * (extent // count) for i in range(count + 1)]
     pairs = [(slice(b, e).indices(extent)[:2]) for b, e in itertools.pairwise(cuts)]
     return [_slice_dim(a, dim, begin, max(begin, end)) for begin, end in pairs]
+
+
+@api("x")
+def unstack(x: Any, /, *, axis: int = 0) -> Any:
+    """X as a tuple of its slices along an axis, which they lose."""
+    a = lifted(x)
+    dim = one_axis(axis, len(a.shape))
+    return tuple([squeeze(_slice_dim(a, dim, i, i + 1), dim) for i in range(a.shape[dim])])
+
+
+@api("x")
+def diff(x: Any, /, n: int = 1, axis: int = -1) -> Any:
+    """The differences of neighbours along an axis, `n` times."""
+    a = lifted(x)
+    dim = one_axis(axis, len(a.shape))
+    for _ in range(static_int(n, "n")):
+        extent = a.shape[dim]
+        low, high = _slice_dim(a, dim, 0, max(extent - 1, 0)), _slice_dim(a, dim, min(1, extent), extent)
+        a = emit("compare", "NE", high, low) if a.dtype == BOOL else emit("binary", "subtract", high, low)
+    return a
 
 
 def _slice_dim(x: Tracer, dim: int, begin: int, end: int) -> Tracer:

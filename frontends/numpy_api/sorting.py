@@ -8,6 +8,7 @@ from stepwell.frontends.api import api
 from stepwell.frontends.dtypes import BOOL, INT32, is_float, kind
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import lifted, one_axis, scalar_like
+from stepwell.frontends.numpy_api.indexing import data_dependent
 from stepwell.frontends.numpy_api.manipulation import reshape
 from stepwell.frontends.tracer import Tracer, body, converted, emit, emit_all
 
@@ -63,3 +64,6 @@ def top_k(x: Any, k: int, /) -> Any:
     if not a.shape or not 0 <= k <= a.shape[-1]:
         raise refuse(f"top_k: k = {k} does not fit an array of shape {a.shape}")
     return tuple(emit_all("top_k", a, k))
+
+
+unique = data_dependent("unique", "the different elements", "use sort, and compare neighbours")

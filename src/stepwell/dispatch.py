@@ -21,12 +21,13 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
 from stepwell.device_targets import TargetName, choose, default_target, machine_for, parse_target
-from stepwell.frontends import numpy_api
+from stepwell.devices import device_put
 from stepwell.frontends.api import EAGER, is_api
 from stepwell.frontends.array import Array
 from stepwell.frontends.build import Function, tensor
 from stepwell.frontends.errors import TracingError, refuse
 from stepwell.frontends.locations import caller_source
+from stepwell.frontends.numpy_api import methods
 from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
@@ -351,6 +352,6 @@ def _walk_eager(tree: Any, numbers_are_dynamic: bool, parts: list[Hashable], lea
 
 
 EAGER.run = eager
-assert numpy_api.METHODS, "operators on arrays are the functions of numpy_api"
+methods.install()
 
-__all__ = ["Array", "Jitted", "Lowered", "TracingError", "jit"]
+__all__ = ["Array", "Jitted", "Lowered", "TracingError", "device_put", "jit"]
