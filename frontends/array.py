@@ -1,9 +1,14 @@
-"""`Array`: what a compiled function returns. Immutable; its memory is a buffer that other libraries may view without copying."""
+"""`Array`: what a compiled function returns. Immutable; its memory is a buffer that other libraries may view without copying.
+
+The buffer is a NumPy array, or an array of the runtime in a device's memory: then what Python sees of the elements is a copy in the
+host's memory, made once, when it is first needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,18 +18,66 @@ from stepwell.frontends.operators import METHODS, UFUNCS, Operators
 from stepwell.ir.errors import InvalidProgramError
 
 
+class DeviceData(Protocol):
+    """An array in a device's memory, as the runtime makes it."""
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One size a dimension."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it is: "cuda:0"."""
+        ...
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The elements in the host's memory, read-only."""
+        ...
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+
+    def __dlpack_device__(self) -> tuple[Any, int]: ...
+
+
+@dataclass
+class DevicesHook:
+    """Who moves arrays between devices and takes those of other libraries: set by the driver, above this room."""
+
+    put: Callable[[Array, str], Array] | None = None
+    from_dlpack: Callable[[Any], DeviceData] | None = None
+
+
+DEVICES = DevicesHook()
+
+
 class Array(Operators):
-    """An n-dimensional array in this machine's memory; `stepwell.numpy.asarray` makes one."""
+    """An n-dimensional array in this machine's memory or a device's; `stepwell.numpy.asarray` makes one."""
 
     __slots__ = ("__weakref__", "_data", "dtype", "shape")
 
-    def __init__(self, data: np.ndarray[Any, Any]):
-        self._data: np.ndarray[Any, Any] | None = data
+    def __init__(self, data: np.ndarray[Any, Any] | DeviceData | Array):
+        self._data: Any = data.raw() if isinstance(data, Array) else data
         self.dtype: DType = data.dtype
         self.shape = data.shape
 
-    def raw(self) -> np.ndarray[Any, Any]:
-        """The buffer itself, for running programs; do not write it.
+    def raw(self) -> Any:
+        """The buffer itself, for running programs: a NumPy array, or a device's array. Do not write it.
 
         Raises:
             InvalidProgramError: it was donated to a program.
@@ -38,12 +91,20 @@ class Array(Operators):
         self._data = None
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as a read-only NumPy array over the same memory."""
-        view = self.raw().view()
+        """The elements as a read-only NumPy array: over the same memory, or over a copy of a device's."""
+        data = self._host()
+        view = data.view()
         view.flags.writeable = False
         return view
 
+    def _host(self) -> np.ndarray[Any, Any]:
+        """The elements in the host's memory."""
+        data = self.raw()
+        return data if isinstance(data, np.ndarray) else data.numpy()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False and not isinstance(self.raw(), np.ndarray):
+            raise ValueError(f"an array on {self.device} cannot be had without a copy")
         view = self.numpy()
         if dtype is not None and np.dtype(dtype) != view.dtype:
             if copy is False:
@@ -64,23 +125,37 @@ class Array(Operators):
         return self.raw().__dlpack_device__()
 
     @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        data = self.raw()
+        if isinstance(data, np.ndarray):
+            raise AttributeError("the array is not in a CUDA device's memory")
+        return data.__cuda_array_interface__
+
+    @property
     def device(self) -> str:
-        """Where the elements are."""
-        return "cpu"
+        """Where the elements are: "cpu" or "cuda:0", ...."""
+        return "cpu" if self._data is None or isinstance(self._data, np.ndarray) else self._data.device
 
     def to_device(self, device: str) -> Array:
-        """This array on `device`; there is "cpu"."""
-        if device != "cpu":
-            raise refuse(f"there is no device '{device}'", "the devices are: cpu")
-        return self
+        """This array on `device`: "cpu", "cuda" or "cuda:1", ...; itself where it is there already.
+
+        Raises:
+            TracingError: there is no such device.
+        """
+        if device == self.device:
+            return self
+        assert DEVICES.put is not None, "import stepwell.numpy, not stepwell.frontends"
+        return DEVICES.put(self, device)
+
+    to = to_device
 
     def item(self) -> Any:
         """The only element as a Python number."""
-        return self.raw().item()
+        return self._host().item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self.raw().tolist()
+        return self._host().tolist()
 
     def __bool__(self) -> bool:
         return bool(self._scalar("the truth value"))
@@ -97,12 +172,12 @@ class Array(Operators):
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"only 0-d integer arrays are indices, not {self._described()}")
-        return int(self.raw()[()])
+        return int(self._host()[()])
 
     def _scalar(self, what: str) -> Any:
         if self.size != 1:
             raise refuse(f"{what} of {self._described()} is ambiguous", "reduce it first, with any() or all()")
-        return self.raw().reshape(-1)[0]
+        return self._host().reshape(-1)[0]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -112,7 +187,7 @@ class Array(Operators):
     def __iter__(self) -> Iterator[Array]:
         if not self.shape:
             raise TypeError("a 0-d array has no elements to iterate over")
-        data = self.raw()
+        data = self._host()
         return iter([Array(data[i : i + 1].reshape(self.shape[1:])) for i in range(self.shape[0])])
 
     def _described(self) -> str:
@@ -121,11 +196,12 @@ class Array(Operators):
     def __repr__(self) -> str:
         if self._data is None:
             return f"Array(donated, {self._described()})"
-        shown = np.array2string(self._data, separator=", ", prefix="Array(", threshold=100)
-        return f"Array({shown}, dtype={self.dtype.name}, shape={self.shape})"
+        shown = np.array2string(self._host(), separator=", ", prefix="Array(", threshold=100)
+        place = "" if self.device == "cpu" else f", device='{self.device}'"
+        return f"Array({shown}, dtype={self.dtype.name}, shape={self.shape}{place})"
 
     def __reduce__(self) -> Any:
-        return (Array, (self.raw(),))
+        return (Array, (self._host(),))  # a device is this process's: the copy is in the host's memory
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and not self.shape else self, spec) if spec else repr(self)

@@ -123,7 +123,7 @@ class Trace:
             value.value_in(self)
             return value
         if isinstance(value, Array):
-            return self.tracer(self.function.constant(value.raw()))
+            return self.tracer(self.function.constant(value.numpy()))
         if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
             made = scalar_array(value, scalar_dtype(value) if dtype is None else dtype)
             return self.tracer(self.function.constant(made), weak=dtype is None)

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from stepwell.frontends.api import api
-from stepwell.frontends.array import Array, to_array
+from stepwell.frontends.array import DEVICES, Array, to_array
 from stepwell.frontends.dtypes import FLOAT32, INT32, DType, as_dtype, inexact, is_float, kind, scalar_dtype
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import broadcast, lifted, shape_tuple
@@ -24,6 +24,9 @@ from stepwell.frontends.tracer import (
     is_tracing,
     static_int,
 )
+
+_CUDA = 2
+"""DLPack's number for the memory of CUDA devices."""
 
 
 def asarray(x: Any, /, dtype: Any = None, *, copy: bool | None = None) -> Any:
@@ -56,8 +59,10 @@ def _stacked(parts: list[Any], dtype: Any) -> Any:
 
 
 def from_dlpack(x: Any, /) -> Array:
-    """An array over another library's memory, without copying."""
+    """An array over another library's memory, of the host or a CUDA device, without copying."""
     try:
+        if DEVICES.from_dlpack is not None and x.__dlpack_device__()[0] == _CUDA:
+            return Array(DEVICES.from_dlpack(x))
         return Array(np.from_dlpack(x))
     except (BufferError, TypeError, RuntimeError, AttributeError) as error:
         if isinstance(error, ConcretizationError):

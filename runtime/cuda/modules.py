@@ -59,6 +59,7 @@ class Module:
             return
         try:
             with self._device.current:
+                self._device.api.cuCtxSynchronize()  # one of its kernels may be running
                 checked(self._device.api, self._device.api.cuModuleUnload(self._handle), "unload a kernel")
         except (CudaError, AttributeError, TypeError):  # the process ends
             return

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stepwell import numpy as numpy
     from stepwell.compiler import compile as compile
     from stepwell.compiler import parse as parse
+    from stepwell.devices import device_put as device_put
     from stepwell.dispatch import jit as jit
     from stepwell.errors import CompileError as CompileError
     from stepwell.errors import InvalidProgramError as InvalidProgramError
@@ -30,6 +31,7 @@ _MODULES = ("build", "lax", "numpy")
 _LAZY = {
     "Array": "stepwell.dispatch",
     "TracingError": "stepwell.dispatch",
+    "device_put": "stepwell.dispatch",
     "jit": "stepwell.dispatch",
     "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiler",
@@ -50,6 +52,7 @@ __all__ = [
     "__version__",
     "build",
     "compile",
+    "device_put",
     "jit",
     "lax",
     "numpy",
