@@ -12,7 +12,7 @@ from xdsl.dialects import memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseIntOrFPElementsAttr, MemRefType
 from xdsl.ir import Operation
 
-from stepwell.dialects.interp.tensor import checked_slices, mixed_values, undefined
+from stepwell.dialects.interp.tensor import checked_slices, dropped_dims, mixed_values, undefined
 from stepwell.dialects.kernel import lookup_symbol
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.dtypes import numpy_dtype
@@ -62,7 +62,7 @@ def _copy(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[
 
 def _get_global(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     assert isinstance(op, memref.GetGlobalOp)
-    found = lookup_symbol(interp.module.regions[0].block.first_op or op, op.name_.root_reference.data)
+    found = lookup_symbol(interp.module, op.name_.root_reference.data)
     if not isinstance(found, memref.GlobalOp) or not isinstance(found.initial_value, DenseIntOrFPElementsAttr):
         raise InterpreterError(op, f"no initialized memref.global {op.name_}")
     array = np.array(dense_to_array(found.initial_value))
@@ -88,15 +88,8 @@ def _subview(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tup
     piece = args[0][checked_slices(op, args[0].shape, parts)]
     result = op.result.type
     assert isinstance(result, MemRefType)
-    kept = 0
-    dropped: list[int] = []
-    shape = result.get_shape()
-    for axis, size in enumerate(parts[1]):
-        if kept < len(shape) and (shape[kept] == size or shape[kept] == DYNAMIC_INDEX):
-            kept += 1
-        else:
-            dropped.append(axis)
-    return (np.squeeze(piece, axis=tuple(dropped)),)
+    dropped = dropped_dims(op.static_sizes.get_values(), result.get_shape())
+    return (np.squeeze(piece, axis=dropped),)
 
 
 def _reshaped(op: Operation, source: Array, shape: tuple[int, ...]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,18 @@ def checked_slices(
             raise InterpreterError(op, f"slice [{offset} : {size} : {stride}] leaves the extent {extent}")
         slices.append(slice(offset, offset + max(0, (size - 1) * stride + 1) if size else offset, stride))
     return tuple(slices)
+
+
+def dropped_dims(sizes: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    """The dims of static size one that a slice of `sizes` lacks when its type has `shape`; other dims are never dropped."""
+    kept = 0
+    dropped: list[int] = []
+    for axis, size in enumerate(sizes):
+        if size == 1 and (kept == len(shape) or shape[kept] != 1):
+            dropped.append(axis)
+        else:
+            kept += 1
+    return tuple(dropped)
 
 
 def gather(op: Operation, source: Array, indices: tuple[Value, ...]) -> Array:
@@ -111,10 +124,8 @@ def _extract_slice(interp: Interpreter, op: Operation, args: tuple[Value, ...]) 
     piece = args[0][checked_slices(op, args[0].shape, parts)]
     result = op.result.type
     assert isinstance(result, TensorType)
-    if len(result.get_shape()) != piece.ndim:
-        sizes = iter([n for n in parts[1] if n != 1])
-        piece = piece.reshape([1 if n == 1 else next(sizes) for n in result.get_shape()])
-    return (np.array(piece),)
+    dropped = dropped_dims(op.static_sizes.get_values(), result.get_shape())
+    return (np.array(np.squeeze(piece, axis=dropped)),)
 
 
 def _insert_slice(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:

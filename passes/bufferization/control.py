@@ -17,7 +17,7 @@ from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.passes.bufferization.engine import Bufferizer, Handler
 from stepwell.passes.bufferization.handlers import put_slice
 from stepwell.passes.bufferization.hints import tied_operand
-from stepwell.passes.bufferization.homes import Buffer, Home
+from stepwell.passes.bufferization.homes import Home
 from stepwell.passes.bufferization.reads import is_tensor
 
 
@@ -294,15 +294,9 @@ def _updated_in_branches(
         buffer = home.place.buffer
         if any(t.place is not None and t.place.buffer is buffer for t in taken):
             continue
-        if _dead_after(state, op, buffer):
+        if state.may_replace(op, home.place):
             return home
     return None
-
-
-def _dead_after(state: Bufferizer, op: Operation, buffer: Buffer) -> bool:
-    end = state.table.end[op]
-    free = buffer.writable and buffer.task is state.task
-    return free and all(state.table.last_read(m) < end for m in buffer.members)
 
 
 def _inside(op: Operation, value: SSAValue) -> bool:

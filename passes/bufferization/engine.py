@@ -294,6 +294,13 @@ class Bufferizer:
         buffer.members = [m for m in buffer.members if self.table.last_read(m) > now]
         return not any(self._lost(member, place, op, now) for member in buffer.members)
 
+    def may_replace(self, op: Operation, place: Place) -> bool:
+        """Whether nothing is lost when `place` holds something else after `op`, whose regions see to what they read."""
+        buffer = place.buffer
+        if not buffer.writable or buffer.task is not self.task:
+            return False
+        return not any(self._lost(member, place, op, self.table.end[op]) for member in buffer.members)
+
     def _lost(self, member: SSAValue, place: Place, op: Operation, now: int) -> bool:
         home = self.homes[member].place
         assert home is not None

@@ -190,11 +190,9 @@ def slice_type(source: MemRefType[Attribute], key: SliceKey, shape: Sequence[int
     scaled = [s * t if isinstance(s, int) and isinstance(t, int) else None for s, t in zip(strides, steps, strict=True)]
     kept: list[int | None] = []
     for size, stride in zip(sizes, scaled, strict=True):
-        extent = size if isinstance(size, int) else DYNAMIC_INDEX
-        if len(kept) < len(shape) and extent == shape[len(kept)]:
+        # As MLIR reads a slice: only a dim of static size one can be missing from its type.
+        if size != 1 or (len(kept) < len(shape) and shape[len(kept)] == 1):
             kept.append(stride)
-        else:
-            assert size == 1, "a slice that drops a dim of several elements"
     assert len(kept) == len(shape)
     return make_memref_type(source.element_type, shape, kept, offset)
 

@@ -1,0 +1,381 @@
+"""Choosing how a contraction is shared out among blocks, subgroups and lanes: the numbers of `block-contraction`.
+
+A block makes a `bm x bn` tile of the result in steps of `bk` terms, whose operands it brings to block scratch (`stages` of
+them at a time); each of its subgroups makes a `wm x wn` part. Three forms differ in who multiplies:
+- `matrix`: a matrix unit, f16 or bf16 operands and f32 sums;
+- `register`: lanes in a grid of `lanes_m x lanes_n`, each with a small tile of sums that it feeds by columns and rows;
+- `shared`: all lanes along n, a few rows each: small tiles, for problems that would leave larger ones to few blocks.
+
+`refusal` says what has no such form at all, `choose_tile` picks the numbers by an estimate of time, `check_tile` says what is
+wrong with numbers written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import prod
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IntegerType, TensorType
+from xdsl.ir import Attribute
+from xdsl.ir.affine import AffineExpr
+
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import MachineDescription
+from stepwell.passes.schedules.contraction_analysis import Contraction
+from stepwell.passes.schedules.nest import coefficient, is_contiguous
+
+MATRIX, REGISTER, SHARED = "matrix", "register", "shared"
+FORMS = (MATRIX, REGISTER, SHARED)
+
+UNIT = 16
+"""Rows, and terms of a sum, that a matrix unit takes at once; half as many columns."""
+COPY_BYTES = 16
+"""What a lane copies at once."""
+_LEAST = 8
+"""Rows and columns below which a block's tile would be mostly empty."""
+
+
+@dataclass(frozen=True)
+class BlockTile:
+    """The numbers of the schedule."""
+
+    form: str
+    bm: int
+    bn: int
+    bk: int
+    wm: int
+    wn: int
+    lanes_m: int
+    lanes_n: int
+    stages: int = 1
+    swizzle: int = 0
+    """Permute 16-byte chunks of scratch rows so that a column of chunks falls into different banks; 0: do not."""
+    pad: int = 0
+    """Elements added to rows of A stored by columns, against bank conflicts."""
+    k_unroll: int = 4
+    """Steps along k per trip of a subgroup's loop."""
+
+    @property
+    def subgroups(self) -> int:
+        """Subgroups of a block."""
+        return (self.bm // self.wm) * (self.bn // self.wn)
+
+    @property
+    def depth(self) -> int:
+        """Terms multiplied by one op."""
+        return UNIT if self.form == MATRIX else 1
+
+    def parameters(self) -> dict[str, int | str]:
+        """As the schedule's parameters."""
+        numbers = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**numbers, "subgroups": self.subgroups}
+
+
+def tile_of(parameters: Mapping[str, int | str]) -> BlockTile | str:
+    """The tile that a schedule's parameters describe, or which of them is missing or of the wrong kind."""
+    given: dict[str, int | str] = {}
+    for field in fields(BlockTile):
+        value = parameters.get(field.name)
+        wanted = str if field.name == "form" else int
+        if isinstance(value, wanted):
+            given[field.name] = value
+        elif value is not None:
+            return f"{field.name} = {value} is no {'name' if wanted is str else 'number'}"
+    missing = [n for n in ("form", "bm", "bn", "bk", "wm", "wn", "lanes_m", "lanes_n") if n not in given]
+    if missing:
+        return f"it does not say {', '.join(missing)}"
+    tile = BlockTile(**given)  # pyright: ignore[reportArgumentType]
+    if tile.form not in FORMS:
+        return f"there is no form '{tile.form}' (there are {', '.join(FORMS)})"
+    for field in fields(BlockTile):
+        least = 0 if field.name in ("swizzle", "pad") else 1
+        if field.name != "form" and getattr(tile, field.name) < least:
+            return f"{field.name} = {getattr(tile, field.name)} must be at least {least}"
+    count = parameters.get("subgroups", tile.subgroups)
+    if count != tile.subgroups:
+        return f"subgroups = {count}, but {tile.bm}x{tile.bn} is {tile.subgroups} parts of {tile.wm}x{tile.wn}"
+    return tile
+
+
+def refusal(found: Contraction) -> str | None:
+    """Why a contraction has no form of blocks; None when it has one."""
+    if 0 in found.sizes:
+        return "an empty space"
+    if found.m is None:
+        return "a vector times a matrix"
+    kind = found.accumulator
+    if isinstance(kind, Float16Type | BFloat16Type) or (isinstance(kind, IntegerType) and kind.width.data < 8):
+        return f"sums of {kind}"
+    maps = found.maps
+    for exprs in (maps[0].results, maps[1].results):
+        for expr in exprs:
+            dims = expr.used_dims()
+            if len(dims) > 1 and any(d in dims for d in found.reduced):
+                return f"an index mixes a summed dim with others: {expr}"
+    return None
+
+
+def worth(found: Contraction) -> str | None:
+    """Why blocks would be mostly idle; None when tiles pay."""
+    if found.rows < _LEAST or found.sizes[found.n] < _LEAST:
+        return f"{found.rows} rows and {found.sizes[found.n]} columns are too few for a block's tile"
+    return None
+
+
+# What the numbers imply.
+
+
+@dataclass(frozen=True)
+class Staging:
+    """An operand's tile in block scratch: which loop dims it has, the extents there, and its element type."""
+
+    dims: tuple[int, int]
+    shape: tuple[int, int]
+    pad: int
+    element: Attribute
+    contiguous: int | None
+    """The one of `dims` along which the operand itself is contiguous."""
+
+    @property
+    def row(self) -> int:
+        """Elements from one row to the next."""
+        return self.shape[1] + self.pad
+
+    @property
+    def bytes(self) -> int:
+        """Of one stage."""
+        return self.shape[0] * self.row * byte_width(self.element)
+
+    @property
+    def crossed(self) -> bool:
+        """Copied with rows and columns exchanged."""
+        return self.contiguous == self.dims[0]
+
+
+def casts_of(found: Contraction, tile: BlockTile) -> tuple[Sequence[arith.ExtFOp | object], Sequence[object]]:
+    """The casts of A and B done while copying: all but those a matrix unit does itself."""
+    return ((), ()) if tile.form == MATRIX else (found.a_casts, found.b_casts)
+
+
+def staged(found: Contraction, tile: BlockTile) -> tuple[Staging, Staging]:
+    """How A and B lie in block scratch: as the form reads them, for a matrix unit as they lie in memory."""
+    assert found.m is not None
+    k = found.reduced[-1]
+    sides: list[Staging] = []
+    for which, (dim, extent) in enumerate(((found.m, tile.bm), (found.n, tile.bn))):
+        exprs = found.maps[which].results
+        along = next((d for d in (k, dim) if is_contiguous(exprs, d)), None)
+        if tile.form == MATRIX:
+            by_rows = along != k if which == 1 else along == dim
+        else:
+            by_rows = which == 1 or tile.form == REGISTER
+        dims, shape = ((k, dim), (tile.bk, extent)) if by_rows else ((dim, k), (extent, tile.bk))
+        pad = tile.pad if which == 0 and by_rows and along != dim else 0
+        sides.append(Staging(dims, shape, pad, _staged_element(found, tile, which), along))
+    return sides[0], sides[1]
+
+
+def _staged_element(found: Contraction, tile: BlockTile, which: int) -> Attribute:
+    casts = casts_of(found, tile)[which]
+    if casts:
+        return found.accumulator
+    kind = found.op.inputs[found.a if which == 0 else found.b].type
+    assert isinstance(kind, TensorType)
+    return kind.element_type
+
+
+@dataclass(frozen=True)
+class Share:
+    """A subgroup's part of a copy: the tile in `parts` along and across its contiguous dim, in `vector`s of these extents."""
+
+    parts: tuple[int, int]
+    region: tuple[int, int]
+    vector: tuple[int, int]
+
+
+def share(side: Staging, subgroups: int, lanes: int) -> Share | None:
+    """Share a copy out, rows of the source first; None when the extents do not allow it. All pairs are as `side.dims`."""
+    along = 0 if side.crossed else 1
+    extents = side.shape if along == 1 else side.shape[::-1]
+    rows = next((n for n in range(subgroups, 0, -1) if subgroups % n == 0 and extents[0] % n == 0), 1)
+    columns = subgroups // rows
+    if extents[1] % columns:
+        return None
+    region = extents[0] // rows, extents[1] // columns
+    most = max(1, lanes * COPY_BYTES // (region[1] * byte_width(side.element)))
+    tall = next(n for n in range(min(most, region[0]), 0, -1) if region[0] % n == 0)
+    made = ((rows, columns), region, (tall, region[1]))
+    return Share(*(made if along == 1 else (pair[::-1] for pair in made)))
+
+
+def scratch_bytes(found: Contraction, tile: BlockTile) -> int:
+    """Block scratch that the tile needs."""
+    return tile.stages * sum(side.bytes for side in staged(found, tile))
+
+
+def shared_room(machine: MachineDescription) -> int:
+    """Bytes of block scratch a machine has."""
+    return machine.shared_limit or machine.shared_bytes
+
+
+def check_tile(found: Contraction, tile: BlockTile, machine: MachineDescription) -> str | None:
+    """Why these numbers do not fit a contraction or the machine; None when they do."""
+    if tile.bm % tile.wm or tile.bn % tile.wn:
+        return f"a {tile.bm}x{tile.bn} tile is not made of {tile.wm}x{tile.wn} parts"
+    if tile.subgroups * machine.subgroup > machine.block_threads:
+        return f"{tile.subgroups} subgroups of {machine.subgroup} are more than the {machine.block_threads} threads of a block"
+    problem = _matrix_problem(found, tile) if tile.form == MATRIX else _grid_problem(tile, machine)
+    if problem is not None:
+        return problem
+    if scratch_bytes(found, tile) > shared_room(machine):
+        return f"it needs {scratch_bytes(found, tile)} bytes of block scratch of {shared_room(machine)}"
+    for side in staged(found, tile):
+        if share(side, tile.subgroups, machine.subgroup) is None:
+            return f"a copy of {side.shape[0]}x{side.shape[1]} cannot be shared out among {tile.subgroups} subgroups"
+    return None
+
+
+def _grid_problem(tile: BlockTile, machine: MachineDescription) -> str | None:
+    if tile.lanes_m * tile.lanes_n != machine.subgroup:
+        return f"a grid of {tile.lanes_m}x{tile.lanes_n} lanes is not a subgroup of {machine.subgroup}"
+    if tile.wm % tile.lanes_m or tile.wn % tile.lanes_n:
+        return f"a {tile.wm}x{tile.wn} part does not divide into a grid of {tile.lanes_m}x{tile.lanes_n} lanes"
+    return None
+
+
+def _matrix_problem(found: Contraction, tile: BlockTile) -> str | None:
+    if not suits_matrix_unit(found):
+        return "a matrix unit multiplies f16 or bf16 and sums f32, and this is not that"
+    if tile.wm % UNIT or tile.wn % (UNIT // 2) or tile.bk % UNIT:
+        return f"{tile.wm}x{tile.wn} parts with sums of {tile.bk} are not made of {UNIT}x{UNIT // 2} tiles with sums of {UNIT}"
+    return None
+
+
+def suits_matrix_unit(found: Contraction) -> bool:
+    """Both factors are f16, or both bf16, widened to f32 only."""
+    kinds = [v.type.element_type for v in (found.op.inputs[found.a], found.op.inputs[found.b])]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    if kinds[0] != kinds[1] or not isinstance(kinds[0], Float16Type | BFloat16Type):
+        return False
+    widened = all(len(c) == 1 and isinstance(c[0], arith.ExtFOp) for c in (found.a_casts, found.b_casts))
+    return widened and isinstance(found.accumulator, Float32Type)
+
+
+# Choosing.
+
+
+def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockTile, str] | str:
+    """The tile with the least estimated time, with the reason; or why there should be none."""
+    problem = refusal(found) or worth(found)
+    if problem is not None:
+        return problem
+    best: tuple[float, BlockTile] | None = None
+    for tile in _candidates(found, machine):
+        if check_tile(found, tile, machine) is not None:
+            continue
+        time = _estimate(found, tile, machine)
+        if best is None or time < best[0]:
+            best = time, tile
+    if best is None:
+        return "no tile fits the machine"
+    tile = best[1]
+    what = {MATRIX: "a matrix unit", REGISTER: "lanes with sums in registers", SHARED: "lanes along rows"}[tile.form]
+    blocks = _blocks(found, tile)
+    return tile, f"sum of products by {what}: {blocks} tiles of {tile.bm}x{tile.bn}, epilogue on the tile"
+
+
+def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[BlockTile]:
+    kind = found.op.inputs[found.a].type
+    assert isinstance(kind, TensorType)
+    unit = {"f16": "mma_f16", "bf16": "mma_bf16"}.get(str(kind.element_type), "")
+    if unit in machine.features and suits_matrix_unit(found):
+        for wm, wn, down, across in (
+            (64, 32, 2, 4),
+            (64, 32, 2, 2),
+            (64, 32, 1, 4),
+            (32, 32, 2, 2),
+            (32, 16, 1, 4),
+            (16, 16, 2, 2),
+        ):
+            yield _staged_well(found, BlockTile(MATRIX, wm * down, wn * across, 64, wm, wn, 8, 4, 4, 8), machine)
+        return
+    rows = 1 << (machine.subgroup.bit_length() // 2 - 1) if machine.subgroup > 1 else 1
+    columns = machine.subgroup // rows
+    wide = byte_width(found.accumulator) > 4
+    grids = (
+        ((8, 4, 2, 2), (4, 4, 2, 2)) if wide else ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
+    )
+    for tall, broad, down, across in grids:
+        wm, wn = tall * rows, broad * columns
+        tile = BlockTile(
+            REGISTER, wm * down, wn * across, 16, wm, wn, rows, columns, 3, 0, 16 // byte_width(found.accumulator)
+        )
+        yield _staged_well(found, tile, machine)
+    lanes = machine.subgroup
+    yield _staged_well(found, BlockTile(SHARED, 32, lanes, 32, 8, lanes, 1, lanes), machine)
+
+
+def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescription) -> BlockTile:
+    """The tile with a step along k no longer than needed, and as many stages as there are steps and there is room for."""
+    depth = found.sizes[found.reduced[-1]]
+    bk = tile.bk
+    while bk // 2 >= max(depth, tile.depth):
+        bk //= 2
+    tile = replace(tile, bk=bk, k_unroll=min(tile.k_unroll, bk // tile.depth))
+    stages = min(tile.stages, trips(found, tile))
+    while stages > 1 and scratch_bytes(found, replace(tile, stages=stages)) > shared_room(machine):
+        stages -= 1
+    return replace(tile, stages=stages)
+
+
+def trips(found: Contraction, tile: BlockTile) -> int:
+    """Steps along all summed dims."""
+    *outer, inner = (found.sizes[d] for d in found.reduced)
+    return prod(outer) * -(-inner // tile.bk)
+
+
+def _blocks(found: Contraction, tile: BlockTile) -> int:
+    down, across = -(-found.rows // tile.bm), -(-found.sizes[found.n] // tile.bn)
+    return prod(found.sizes[d] for d in found.outer) * down * across
+
+
+def _estimate(found: Contraction, tile: BlockTile, machine: MachineDescription) -> float:
+    """Time in arbitrary units: rounds of blocks over the cores, times a block's products and what feeds them."""
+    rounds = -(-_blocks(found, tile) // max(1, machine.cores))
+    # A matrix unit outruns memory sooner.
+    traffic = 64 if tile.form == MATRIX else 16
+    fed = 1 + traffic / tile.bm + traffic / tile.bn
+    if tile.form == MATRIX:
+        products, loads = (tile.wm // 16) * (tile.wn // 8), tile.wm / 16 + tile.wn / 16
+    else:
+        tall, broad = tile.wm // tile.lanes_m, tile.wn // tile.lanes_n
+        # Columns of A are read four rows at a time where they are contiguous.
+        products, loads = tall * broad, (-(-tall // 4) if tile.form == REGISTER else tall) + -(-broad // 4)
+    return rounds * tile.bm * tile.bn * fed * (1 + 2 * loads / products)
+
+
+def is_plain(exprs: Sequence[AffineExpr], dim: int) -> int | None:
+    """The position along which `dim` moves a tensor by ones, and nothing else of it does; None when there is no such."""
+    using = [i for i, e in enumerate(exprs) if dim in e.used_dims()]
+    return using[0] if len(using) == 1 and coefficient(exprs[using[0]], dim) == 1 else None
+
+
+__all__ = [
+    "FORMS",
+    "MATRIX",
+    "REGISTER",
+    "SHARED",
+    "BlockTile",
+    "Share",
+    "Staging",
+    "casts_of",
+    "check_tile",
+    "choose_tile",
+    "is_plain",
+    "refusal",
+    "share",
+    "staged",
+    "tile_of",
+    "trips",
+]
