@@ -473,3 +473,37 @@ def test_norms():
     ):
         with pytest.raises(stepwell.TracingError, match=message):
             wrong()
+
+
+def test_methods_are_the_functions():
+    cases: Cases = {
+        "divmod": (lambda x: divmod(x, 0.7)[0], lambda x: np.divmod(x, np.float32(0.7))[0]),
+        "rest": (lambda x: divmod(x, 0.7)[1], lambda x: np.divmod(x, np.float32(0.7))[1]),
+        "reflected": (lambda x: divmod(3, x + 3)[0], lambda x: np.divmod(np.float32(3), x + 3)[0]),
+        "round": (round, np.round),
+        "round method": (lambda x: x.round(1), lambda x: x.round(1)),
+        "tens": (lambda x: snp.round(x * 100, -1), lambda x: np.round(x * 100, -1)),
+        "argsort": (lambda x: x.argsort(1), lambda x: x.argsort(1, kind="stable")),
+        "swapaxes": (lambda x: x.swapaxes(0, 2), lambda x: x.swapaxes(0, 2)),
+        "repeat": (lambda x: x.repeat(2, 1), lambda x: x.repeat(2, 1)),
+        "cumprod": (lambda x: x.cumprod(2), lambda x: x.cumprod(2)),
+        "conj": (lambda x: x.conj(), lambda x: x.conj()),
+        "real": (lambda x: x.real, lambda x: x.real),
+        "imag": (lambda x: x.imag, lambda x: x.imag),
+        "copy": (lambda x: x.copy(), lambda x: x.copy()),
+        "diff": (lambda x: snp.diff(x, axis=1), lambda x: np.diff(x, axis=1)),
+        "diff twice": (lambda x: snp.diff(x, 2), lambda x: np.diff(x, 2)),
+        "diff of truth": (lambda x: snp.diff(x > 0), lambda x: np.diff(x > 0)),
+        "no differences": (lambda x: snp.diff(x[:, :, :1], 2), lambda x: np.diff(x[:, :, :1], 2)),
+        "unstack": (lambda x: snp.unstack(x, axis=1)[2], lambda x: x[:, 2]),
+    }
+    check(cases, X, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["nonzero", "flatnonzero", "argwhere", "extract", "unique"])
+def test_shapes_that_depend_on_data_are_refused_inside_and_outside_of_jit(name: str):
+    for call in (getattr(snp, name), stepwell.jit(getattr(snp, name))):
+        with pytest.raises(stepwell.TracingError, match=f"{name}: .* have a shape that depends on data") as caught:
+            call(X)
+        assert "test_numpy_api.py" in str(caught.value)
+        assert caught.value.diagnostic.hint
