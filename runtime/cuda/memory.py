@@ -139,12 +139,12 @@ class PinnedPool:
         self._wait(block)
         return block
 
-    def give(self, block: PinnedBlock, stream: Stream) -> None:
-        """Take a block back; the work in `stream` so far may still use it."""
-        event = self._device.take_event()
-        api = self._device.api
-        checked(api, api.cuEventRecord(event, stream.handle), "order a copy")
-        block.event = event
+    def give(self, block: PinnedBlock, stream: Stream | None) -> None:
+        """Take a block back; the work in `stream` so far may still use it (None: nothing does)."""
+        if stream is not None:
+            api = self._device.api
+            block.event = self._device.take_event()
+            checked(api, api.cuEventRecord(block.event, stream.handle), "order a copy")
         with self._lock:
             self._idle.setdefault(block.size, deque()).append(block)
 
@@ -206,7 +206,7 @@ def download(address: int, array: Array, stream: Stream) -> None:
         checked(api, api.cuEventSynchronize(event), doing)
         stream.device.give_event(event)
         ctypes.memmove(target + start, block.address, size)
-        pool.give(block, stream)
+        pool.give(block, None)
 
     for start in range(0, array.nbytes, CHUNK):
         size = min(CHUNK, array.nbytes - start)
