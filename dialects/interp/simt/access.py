@@ -11,7 +11,7 @@ from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.memory import Access, MemRef, along, granules_at, granules_of, start_of, window
 from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.shadow import WRITTEN, Conflict
-from stepwell.dialects.interp.simt.values import Array, Mask, Value, as_mask, is_lanes, spread
+from stepwell.dialects.interp.simt.values import Array, Mask, Value, as_mask, fitted, is_lanes, spread
 from stepwell.ir.diagnostics import Diagnostic, location_of
 
 
@@ -34,8 +34,7 @@ def locate(
     for dim, (index, extent) in enumerate(zip(indices, ref.shape, strict=True)):
         axis = dim - lead
         count = spans[axis] if axis >= 0 else 1
-        fits = (index >= 0) & (index <= extent - count)
-        if fits is True or _all_active(block, fits):
+        if _fits(block, index, extent - count):
             continue
         inside = _inside(index, extent, axis if count > 1 else -1, spans)
         if not (axis >= 0 and may_leave and may_leave[axis]):
@@ -44,10 +43,17 @@ def locate(
     return access
 
 
-def _all_active(block: ThreadBlock, fits: Value) -> bool:
-    if not isinstance(fits, np.ndarray) or block.active is None:
-        return bool(np.all(fits))
-    return bool((fits | ~block.active).all())
+def _fits(block: ThreadBlock, index: Value, last: Value) -> bool:
+    """True when 0 <= index <= last in every active lane."""
+    if isinstance(index, np.ndarray) and isinstance(last, int) and index.dtype == np.int64:
+        if last < 0:
+            return False
+        fits = index.view(np.uint64) <= last  # a negative index is a large one
+    else:
+        fits = (index >= 0) & (index <= last)
+        if not isinstance(fits, np.ndarray):
+            return bool(fits)
+    return bool(fits.all()) or (block.active is not None and bool((fits | ~block.active).all()))
 
 
 def _inside(index: Value, extent: Value, axis: int, spans: tuple[int, ...]) -> Mask:
@@ -111,7 +117,7 @@ def load(block: ThreadBlock, op: Operation, access: Access, padding: Value = 0) 
         return spread(np.broadcast_to(np.asarray(padding, ref.dtype), access.spans), rank, block.count)
     shape = (block.count, *access.spans)
     positions = access.positions if enabled is None else np.where(enabled, access.positions, 0)
-    values = cells[np.broadcast_to(positions, shape)]
+    values = cells[fitted(positions, shape)]
     values = values != 0 if ref.dtype == np.bool_ else values
     if access.mask is not None:
         filler = np.asarray(padding, ref.dtype)
@@ -143,12 +149,12 @@ def store(block: ThreadBlock, op: Operation, access: Access, values: Value) -> N
         _check_write(block, op, access, enabled)
     cells = ref.memory.typed(ref.dtype)
     shape = (block.count, *access.spans)
-    positions = np.broadcast_to(access.positions, shape)
-    spread_values = np.broadcast_to(np.asarray(values), shape) if not rank else spread(values, rank, block.count)
+    positions = fitted(access.positions, shape)
+    spread_values = spread(values, rank, block.count)
     if enabled is None:
         cells[positions] = spread_values
     else:
-        chosen = np.broadcast_to(enabled, shape)
+        chosen = fitted(enabled, shape)
         cells[positions[chosen]] = spread_values[chosen]
 
 
@@ -163,7 +169,7 @@ def _check_read(block: ThreadBlock, op: Operation, access: Access, enabled: Mask
         return
     check_written(block, op, access.ref, granules, threads)
     if shadow.races:
-        report_race(block, op, access.ref, shadow.read(granules, threads, block.now(op)), "reads")
+        report_race(block, op, access.ref, shadow.read(granules, threads, block.now, block.launch.numbers[op]), "reads")
 
 
 def check_written(block: ThreadBlock, op: Operation, ref: MemRef, granules: Array, threads: Array) -> None:
@@ -211,7 +217,7 @@ def check_overwrite(
         message = f"thread {thread} writes byte {byte} of {memory.name}, to which an asynchronous copy is under way"
         block.report(ReportKind.ASYNC_PENDING, op, message, [thread], _copies_into(block, ref, int(granules[pending])))
     if shadow.races:
-        report_race(block, op, ref, shadow.write(granules, threads, block.now(op)), "writes")
+        report_race(block, op, ref, shadow.write(granules, threads, block.now, block.launch.numbers[op]), "writes")
     shadow.mark(granules, state)
 
 

@@ -110,7 +110,7 @@ def _arrive(block: ThreadBlock, op: Operation, copy: Copies) -> None:
         return
     granules = granules_at(copy.ref, copy.positions.reshape(-1))
     threads: Array = np.repeat(copy.threads, granules.size // copy.threads.size)
-    memory.shadow.arrive(granules, threads, block.now(op))
+    memory.shadow.arrive(granules, threads, block.now, block.launch.numbers[op])
     memory.shadow.mark(granules, WRITTEN)
 
 

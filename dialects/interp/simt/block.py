@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -93,9 +93,10 @@ class ThreadBlock:
         self._subgroup_clock = (
             np.zeros(-(-self.count // SUBGROUP), np.int32) if launch.has_subgroup_barriers and launch.check else None
         )
-        self._block_start = 0
-        self.next_epoch()
-        self._block_start = self._epoch_start
+        launch.epoch += 1
+        start = launch.epoch * CODES
+        self.now = Now(start, start, number, self._subgroup_clock)
+        """The time, as shadows count it."""
 
     @property
     def active_count(self) -> int:
@@ -105,17 +106,13 @@ class ThreadBlock:
     def next_epoch(self) -> None:
         """All threads met: what any did before comes before what any does from now on."""
         self.launch.epoch += 1
-        self._epoch_start = self.launch.epoch * CODES
+        self.now = replace(self.now, epoch_start=self.launch.epoch * CODES)
 
     def next_subgroup_epoch(self, subgroups: Mask) -> None:
         """The lanes of some subgroups met."""
         if self._subgroup_clock is not None:
             self._subgroup_clock = self._subgroup_clock + subgroups
-
-    def now(self, op: Operation) -> Now:
-        """The moment, as shadows count it."""
-        number = self.launch.numbers[op]
-        return Now(self._epoch_start, self._block_start, self.number, self._subgroup_clock, number)
+            self.now = replace(self.now, subgroup_clock=self._subgroup_clock)
 
     def run(self, body: Body, values: Sequence[Value] = ()) -> tuple[Value, ...]:
         """Run a body under the current mask; returns what its terminator passes on.

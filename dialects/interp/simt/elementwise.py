@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith
@@ -26,6 +27,59 @@ _DIVISIONS = frozenset(
 def _constant(op: Operation, builder: Builder) -> Run:
     value = tuple(arith_rules.RULES["arith.constant"](builder.host, op, ()))
     return lambda block: value
+
+
+_EXACT: dict[str, Callable[..., Any]] = {
+    "arith.addf": np.add,
+    "arith.addi": np.add,
+    "arith.andi": np.bitwise_and,
+    "arith.divf": np.divide,
+    "arith.mulf": np.multiply,
+    "arith.muli": np.multiply,
+    "arith.ori": np.bitwise_or,
+    "arith.subf": np.subtract,
+    "arith.subi": np.subtract,
+    "arith.xori": np.bitwise_xor,
+}
+"""Ops that are one NumPy function when neither operand is a boolean."""
+
+
+def _direct(op: Operation, builder: Builder) -> Run:
+    """The NumPy function itself on lanes, whose dtype is known; the interpreter's rule else."""
+    general = _elementwise(op, builder)
+    function = _EXACT[op.name]
+    if arith_rules.dtype_of(op.operands[0]) == np.bool_:
+        return general
+
+    def run(block: ThreadBlock, a: Value, b: Value) -> Sequence[Value]:
+        if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+            return (function(a, b),)
+        return general(block, a, b)
+
+    return run
+
+
+_LOW_BITS = np.int64((1 << 29) - 1)
+"""Bits of an f64 that an f32 has no room for."""
+_HALFWAY = np.int64(1 << 28)
+_SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+
+
+def fused(op: Operation, builder: Builder) -> Run:
+    """a*b+c in f32: the product is exact in f64, so rounding the sum twice is wrong only halfway between two f32."""
+    host = builder.host
+    rule = host.rules["math.fma"]
+    if arith_rules.dtype_of(op.results[0]) != np.float32:
+        return lambda block, *args: rule(host, op, args)
+
+    def run(block: ThreadBlock, a: Value, b: Value, c: Value) -> Sequence[Value]:
+        total = np.multiply(a, b, dtype=np.float64) + c
+        if not isinstance(total, np.ndarray):
+            return rule(host, op, (a, b, c))
+        hard = (total.view(np.int64) & _LOW_BITS == _HALFWAY) | (np.abs(total) < _SMALLEST_NORMAL)
+        return rule(host, op, (a, b, c)) if hard.any() else (total.astype(np.float32),)
+
+    return run
 
 
 def _elementwise(op: Operation, builder: Builder) -> Run:
@@ -82,6 +136,9 @@ def _select_memref(op: Operation, condition: Value, a: Value, b: Value) -> Value
 RULES: dict[str, Prepare] = {
     **{name: _elementwise for name in (*arith_rules.RULES, *math_rules.RULES)},
     **{name: _division for name in sorted(_DIVISIONS)},
+    **{name: _direct for name in _EXACT},
     "arith.constant": _constant,
     "arith.select": _select,
+    "math.fma": fused,
+    "vector.fma": fused,
 }

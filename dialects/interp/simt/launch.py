@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import product
 from math import prod
 from typing import Any
@@ -125,13 +126,11 @@ def launch(
         granules=_granules(function),
         has_subgroup_barriers=any(isinstance(op, SubgroupBarrierOp) for op in builder.numbers),
     )
-    try:
-        _check_launch(function, state, at or function)
-        values = _arguments(function, args, state, at or function)
+    _check_launch(function, state, at or function)
+    values = _arguments(function, args, state, at or function)
+    with suppress(EnoughReportsError), np.errstate(all="ignore"):
         for number, index in enumerate(_blocks(state.grid)):
             _run_block(function, body, ThreadBlock(state, index, number, builder.size), values)
-    except EnoughReportsError:
-        pass
     return tuple(reports.found)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from stepwell.dialects.interp.simt.shadow import Shadow
-from stepwell.dialects.interp.simt.values import Array, Mask, Value, as_mask, is_lanes
+from stepwell.dialects.interp.simt.values import Array, Mask, Value, as_mask, fitted, is_lanes
 
 Extent = int | Array
 """A size, stride or offset: of all lanes, or one a lane."""
@@ -161,12 +161,12 @@ def along(count: int, axis: int, rank: int) -> Array:
 def granules_of(access: Access, enabled: Mask | None, threads: Array, count: int) -> tuple[Array, Array]:
     """The granules an access touches, and by which thread each."""
     shape = (count, *access.spans)
-    positions = np.broadcast_to(access.positions, shape)
-    owners = np.broadcast_to(threads.reshape(-1, *(1,) * len(access.spans)), shape)
+    positions = fitted(access.positions, shape)
+    owners = fitted(as_mask(threads, len(access.spans)), shape)
     if enabled is None:
         flat, owners = positions.reshape(-1), owners.reshape(-1)
     else:
-        chosen = np.broadcast_to(enabled, shape)
+        chosen = fitted(enabled, shape)
         flat, owners = positions[chosen], owners[chosen]
     return expand(access.ref, flat, owners)
 

@@ -27,14 +27,13 @@ UNWRITTEN, WRITTEN, IN_FLIGHT = 0, 1, 2
 
 @dataclass(frozen=True)
 class Now:
-    """The moment of an access: where this epoch and this block began, the subgroups' own barriers, the op."""
+    """The time of accesses: where this epoch and this block began, and the subgroups' own barriers."""
 
     epoch_start: int
     block_start: int
     block_number: int
     subgroup_clock: Array | None
     """Barriers each subgroup has passed; None in kernels without barriers of subgroups."""
-    op_number: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class Shadow:
 
     def __init__(self, granules: int, *, initialized: bool, races: bool, across_blocks: bool = False):
         self.state = None if initialized else np.full(granules, UNWRITTEN, np.uint8)
+        self._complete, self._changed = initialized, False
         self.races = races
         self._granules = granules
         self._across_blocks = across_blocks
@@ -69,6 +69,10 @@ class Shadow:
         """Which of the granules nobody wrote, by place in the list, and if it is because a copy is in flight."""
         if self.state is None:
             return None
+        if self._changed:  # most memory is written whole before it is read, and then needs no look at its parts
+            self._complete, self._changed = bool((self.state == WRITTEN).all()), False
+        if self._complete:
+            return None
         states = self.state[granules]
         bad = states != WRITTEN
         if not bad.any():
@@ -78,24 +82,26 @@ class Shadow:
 
     def first_in_flight(self, granules: Array) -> int | None:
         """Which of the granules a copy in flight is going to, by place in the list."""
-        if self.state is None:
+        if self.state is None or self._complete:
             return None
         bad = self.state[granules] == IN_FLIGHT
         return int(np.argmax(bad)) if bad.any() else None
 
     def mark(self, granules: Array, state: int) -> None:
         """Say that granules are written, or will be."""
-        if self.state is not None:
-            self.state[granules] = state
+        if self.state is None or (self._complete and state == WRITTEN):
+            return
+        self.state[granules] = state
+        self._complete, self._changed = False, True
 
-    def read(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+    def read(self, granules: Array, threads: Array, now: Now, op_number: int) -> Conflict | None:
         """Note a read; the conflict with an earlier write, if any."""
         mine = threads + now.epoch_start
         conflict = self._conflict(self._writer, self._writer_clock, self._writer_op, granules, threads, now, True)
-        self._note_read(granules, threads, mine, now)
+        self._note_read(granules, threads, mine, now, op_number)
         return conflict
 
-    def write(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+    def write(self, granules: Array, threads: Array, now: Now, op_number: int) -> Conflict | None:
         """Note a write; the conflict with an earlier access, or between the lanes of this one, if any."""
         mine = threads + now.epoch_start
         conflict = self._conflict(self._writer, self._writer_clock, self._writer_op, granules, threads, now, True)
@@ -104,7 +110,7 @@ class Shadow:
         if conflict is None and self._across_blocks:
             conflict = self._read_by_earlier_block(granules, threads, now)
         self._writer[granules] = mine
-        self._writer_op[granules] = now.op_number
+        self._writer_op[granules] = op_number
         if now.subgroup_clock is not None:
             self._writer_clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
         if conflict is None:
@@ -113,14 +119,14 @@ class Shadow:
             if lost.any():
                 i = int(np.argmax(lost))
                 other = int(winners[i] - now.epoch_start)
-                conflict = Conflict(int(granules[i]), int(threads[i]), other, now.op_number, False, True)
+                conflict = Conflict(int(granules[i]), int(threads[i]), other, op_number, False, True)
         return conflict
 
-    def arrive(self, granules: Array, threads: Array, now: Now) -> None:
+    def arrive(self, granules: Array, threads: Array, now: Now, op_number: int) -> None:
         """Note that data of copies, whose start was noted as a write, is there now."""
         if self.races:
             self._writer[granules] = threads + now.epoch_start
-            self._writer_op[granules] = now.op_number
+            self._writer_op[granules] = op_number
             if now.subgroup_clock is not None:
                 self._writer_clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
 
@@ -156,14 +162,14 @@ class Shadow:
         mine = threads // _SUBGROUP
         return (self._subgroups(codes) == mine) & (clocks < now.subgroup_clock[mine])
 
-    def _note_read(self, granules: Array, threads: Array, mine: Array, now: Now) -> None:
+    def _note_read(self, granules: Array, threads: Array, mine: Array, now: Now, op_number: int) -> None:
         before = self._reader[granules]
         forgotten = before < now.epoch_start
         if now.subgroup_clock is not None:
             clocks = self._reader_clock[granules]
             forgotten |= self._ordered_by_subgroup(before - now.epoch_start, clocks, threads, now)
         self._reader[granules] = mine
-        self._reader_op[granules] = now.op_number
+        self._reader_op[granules] = op_number
         winner = self._reader[granules]
         several = (winner != mine) | (~forgotten & (before != mine))
         if several.any():

@@ -34,8 +34,14 @@ def spread(value: Value, rank: int, count: int) -> Array:
     return array if array.ndim > rank else np.broadcast_to(array, (count, *array.shape))
 
 
-def as_mask(lanes: Mask, rank: int) -> Mask:
-    """A mask of lanes, ready to choose between values of `rank`."""
+def fitted(array: Value, shape: tuple[int, ...]) -> Array:
+    """The array at a shape it may have to be broadcast to (which costs more than to see that it need not)."""
+    array = np.asarray(array)
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
+def as_mask(lanes: Array, rank: int) -> Array:
+    """Scalars of lanes, ready to be combined with lanes of `rank`."""
     return lanes.reshape(-1, *(1,) * rank) if rank else lanes
 
 

@@ -214,12 +214,6 @@ def _constant(op: Operation, builder: Builder) -> Run:
     return lambda block: value
 
 
-def _fma(op: Operation, builder: Builder) -> Run:
-    host = builder.host
-    rule = host.rules["math.fma"]
-    return lambda block, *args: rule(host, op, args)
-
-
 def _checked_transfer(op: upstream.TransferReadOp | upstream.TransferWriteOp, rank: int, spans: int) -> None:
     if op.permutation_map.data != AffineMap.minor_identity(rank, spans):
         raise unsupported(op, "a thread's transfer along other than the last dimensions in order")
@@ -390,7 +384,6 @@ RULES: dict[str, Prepare] = {
     "vector.create_mask": _create_mask,
     "vector.extract": _extract,
     "vector.extract_strided_slice": _uniform_or(_extract_strided_slice),
-    "vector.fma": _fma,
     "vector.gather": _gather,
     "vector.insert": _insert,
     "vector.insert_strided_slice": _per_lane,
