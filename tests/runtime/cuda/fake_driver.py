@@ -5,7 +5,8 @@ is waited for comes after it. So host memory that is overwritten before a copy h
 addresses are no addresses of this process. Wrong pointers, use before allocation or after free in stream order, double frees, missing
 contexts, copies from memory that is not page-locked and more memory than there is are errors, those of the driver.
 
-A module is text with lines `.entry NAME COUNT` (COUNT pointer arguments); `kernels[NAME]` runs it: `f(memory, grid, block, shared, pointers)`.
+A module is text with lines `.entry NAME COUNT [KEY]` (COUNT pointer arguments); `kernels[KEY or NAME]` runs it:
+`f(memory, grid, block, shared, pointers)`.
 """
 
 from __future__ import annotations
@@ -439,18 +440,19 @@ class FakeDriver:
             message = b"ptxas application ptx input, line 3; fatal: Parsing error near 'nonsense'"
             values[0][: len(message)] = message
             raise DeviceError(INVALID_PTX)
-        found: dict[str, int] = {}
+        found: dict[str, tuple[int, str]] = {}
         for line in text.rstrip("\0").splitlines():
             words = line.split()
             if words[:1] == [".entry"]:
-                found[words[1]] = int(words[2])
+                found[words[1]] = int(words[2]), words[-1] if len(words) > 3 else words[1]
         return SUCCESS, Handle(found)
 
     def cuModuleGetFunction(self, module: Any, name: bytes) -> tuple[int, Any]:
         text = name.decode()
         if text not in module.value:
             raise DeviceError(NOT_FOUND)
-        return SUCCESS, Handle(SimpleNamespace(name=text, count=module.value[text], shared=49152, module=module))
+        count, key = module.value[text]
+        return SUCCESS, Handle(SimpleNamespace(name=key, count=count, shared=49152, module=module))
 
     def cuModuleUnload(self, module: Any) -> tuple[int]:
         module.value = None

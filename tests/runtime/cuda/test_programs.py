@@ -1,0 +1,98 @@
+"""Whole programs through the runtime: host functions of the real pipeline, on the fake driver, whose kernels the simulator runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_driver import FakeDriver
+
+import stepwell
+from stepwell.arrays import load_arrays
+from stepwell.compare import Tolerance, first_difference
+from stepwell.dialects import gpu
+from stepwell.dialects.interp.simt.launch import launch
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.runtime.cuda.executable import CudaExecutable
+
+DATA = Path(__file__).parents[2] / "data" / "jax"
+CASES = {case["name"]: case for case in map(json.loads, (DATA / "cases.jsonl").read_text().splitlines())}
+CHOSEN = [
+    "softmax",  # one graph of launches
+    "cond_flip",
+    "switch",
+    "while_loop",
+    "rnn_scan",  # a loop with a kernel of the host in it
+    "embedding_grad",
+    "dynamic_slices",
+    "sort_topk_arg",
+    "zero_size",
+    "matmul_bf16",
+]
+
+
+@pytest.fixture
+def simulated(fake: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    """A driver whose modules are those that are compiled: images that name them, kernels run by the simulator."""
+
+    def images(module: Any, *rest: Any) -> dict[str, bytes]:
+        made: dict[str, bytes] = {}
+        for unit in module.body.block.ops:
+            if not isinstance(unit, gpu.ModuleOp):
+                continue
+            lines: list[str] = []
+            for function in unit.body.block.ops:
+                if isinstance(function, gpu.FuncOp):
+                    key = f"{unit.sym_name.data}::{function.sym_name.data}"
+                    lines.append(f".entry {function.sym_name.data} {len(function.args)} {key}")
+                    fake.kernels[key] = kernel(function)
+            made[unit.sym_name.data] = "\n".join(lines).encode()
+        return made
+
+    monkeypatch.setattr("stepwell.gpu_executable.images", images)
+    return fake
+
+
+def kernel(function: gpu.FuncOp) -> Any:
+    """What runs a `gpu.func` on the memory its arguments point to."""
+
+    def run(memory: Any, grid: int, block: int, shared: int, pointers: Sequence[int]) -> None:
+        types: list[Any] = [a.type for a in function.args]
+        views = [memory(p, t.get_shape(), numpy_dtype(t.element_type)) for p, t in zip(pointers, types, strict=True)]
+        launch(function, views, grid=[grid], block=[block], shared_bytes=shared)
+
+    return run
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_programs_give_what_xla_gives(simulated: FakeDriver, name: str):
+    case = CASES[name]
+    exe = stepwell.compile(DATA / case["mlir"], target="cuda:sm_90")
+    assert isinstance(exe, CudaExecutable)
+    inputs = [stepwell.device_put(a, "cuda") for a in load_arrays(DATA / case["inputs"])]
+    for _ in range(3 if exe.program.straight else 1):  # the second and third replay a graph
+        results = exe(*inputs)
+        for got, want, rule in zip(results, load_arrays(DATA / case["expected"]), case["checks"], strict=True):
+            assert isinstance(got, stepwell.Array)
+            assert got.device == "cuda:0"
+            tolerance = Tolerance() if rule["kind"] == "eq" else Tolerance(rule["rtol"], rule["atol"])
+            difference = first_difference(np.asarray(got), want, tolerance)
+            assert difference is None, f"{name}: {difference}"
+    held = sum(-(-array.nbytes // 256) * 256 or 256 for array in (*inputs, *results))
+    constants = sum(-(-array.nbytes // 256) * 256 for array in exe.program.constants)
+    assert simulated.live_bytes == held + constants
+
+
+def test_a_loop_of_the_host_issues_its_kernels_each_time(simulated: FakeDriver):
+    case = CASES["rnn_scan"]
+    exe = stepwell.compile(DATA / case["mlir"], target="cuda:sm_90")
+    assert isinstance(exe, CudaExecutable)
+    assert exe.program.host_kernels
+    exe(*load_arrays(DATA / case["inputs"]))[0].numpy()
+    launches = [name for name, *_ in simulated.launches]
+    trips = load_arrays(DATA / case["inputs"])[0].shape[0]
+    assert max(launches.count(name) for name in launches) in (trips, trips + 1)
