@@ -376,6 +376,41 @@ class Function:
         _require_types("the loop body", [v.type for v in _returned(regions[1])], types)
         return tuple(self.emit(stablehlo.WhileOp, inits, *regions).results)
 
+    def scan(
+        self,
+        inits: Values,
+        length: int,
+        body: Callable[[SSAValue, Values], tuple[Values, Values]],
+        reverse: bool = False,
+    ) -> tuple[tuple[SSAValue, ...], tuple[SSAValue, ...]]:
+        """(the last carries, the others stacked) of `carries, others = body(index, carries)` for each i32 index.
+
+        `reverse` counts down; what is stacked stands at its index all the same.
+        """
+        block = Block(arg_types=[tensor("int32"), *(v.type for v in inits)])
+        with self._inside(block):
+            step, *carries = block.args
+            index = self.binary("subtract", self.constant(length - 1, "int32"), step) if reverse else step
+            new, others = body(index, carries)
+            _require_types("the carry of the scan", [v.type for v in new], [v.type for v in inits])
+            stacked = [self._stacked(block, length, index, value) for value in others]
+            following = self.binary("add", step, self.constant(1, "int32"))
+            self.emit(stablehlo.ReturnOp, following, *new, *stacked)
+        buffers = [self.full(0, numpy_dtype(element_of(v)), shape_of(v)) for v in stacked]
+        inside = self.region(
+            [a.type for a in block.args], lambda a: [self.compare("LT", a[0], self.constant(length, "int32"))]
+        )
+        start = [self.constant(0, "int32"), *inits, *buffers]
+        results = tuple(self.emit(stablehlo.WhileOp, start, inside, Region(block)).results)
+        return results[1 : 1 + len(inits)], results[1 + len(inits) :]
+
+    def _stacked(self, block: Block, length: int, index: SSAValue, value: SSAValue) -> SSAValue:
+        """The value written at an index of one more carry of the loop."""
+        shape = shape_of(value)
+        buffer = block.insert_arg(TensorType(element_of(value), (length, *shape)), len(block.args))
+        zero = self.constant(0, "int32")
+        return self.dynamic_update_slice(buffer, self.reshape(value, (1, *shape)), [index, *([zero] * len(shape))])
+
     def case(self, index: SSAValue, branches: Sequence[Body]) -> tuple[SSAValue, ...]:
         """What the branch that the i32 `index` picks returns; out of range picks the last."""
         if index.type != TensorType(i32, []):

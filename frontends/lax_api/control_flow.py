@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xdsl.ir import SSAValue
+
 from stepwell.frontends.api import api
 from stepwell.frontends.build import Values, tensor
-from stepwell.frontends.dtypes import BOOL, INT32, DType, is_integer
+from stepwell.frontends.dtypes import BOOL, INT32, is_integer
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import lifted
 from stepwell.frontends.numpy_api.elementwise import strengthened
 from stepwell.frontends.numpy_api.manipulation import reshape
 from stepwell.frontends.pytree import TreeDef, flatten
 from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, emit_all, is_scalar
+from stepwell.ir.dtypes import numpy_dtype
 
 Leaves = list[Tracer]
 
@@ -111,23 +114,44 @@ def scan(
     inputs, input_tree = _carried(xs)
     count = _scan_length(inputs, length)
     carry = [strengthened(leaf) for leaf in carry]
-    outputs, output_tree = _scan_outputs(body, carry, carry_tree, inputs, input_tree)
-    trace = current_trace()
-    buffers = [trace.tracer(trace.function.full(0, dtype, (count, *shape))) for shape, dtype in outputs]
+    trees: list[TreeDef] = []
+
+    def step(arguments: Leaves, element: Any) -> tuple[Values, Values]:
+        new, y = _split(body(carry_tree.unflatten(arguments), element))
+        rows, tree = _carried(y)
+        trees.append(tree)
+        return _values(_matched("the carry of the scan body", new, carry, carry_tree)), _values(rows)
+
+    def at(index: SSAValue, arguments: Values) -> tuple[Values, Values]:
+        (i,) = _tracers([index])
+        return step(_tracers(arguments), input_tree.unflatten([_row(x, i) for x in inputs]))
+
     if count == 0:
-        return carry_tree.unflatten(carry), output_tree.unflatten(buffers)
-    ends = len(carry), len(carry) + len(buffers)
+        return carry_tree.unflatten(carry), _nothing(step, carry, inputs, input_tree, trees)
+    last, stacked = current_trace().function.scan(_values(carry), count, at, reverse)
+    return carry_tree.unflatten(_tracers(last)), trees[0].unflatten(_tracers(stacked))
 
-    def step(i: Tracer, state: list[Tracer]) -> list[Tracer]:
-        i = count - 1 - i if reverse else i
-        element = input_tree.unflatten([_row(x, i) for x in inputs])
-        new, y = _split(body(carry_tree.unflatten(state[: ends[0]]), element))
-        matched = _matched("the carry of the scan body", new, carry, carry_tree)
-        rows = [lifted(leaf) for leaf in flatten(y)[0]]
-        return [*matched, *(_put(b, r, i) for b, r in zip(state[ends[0] :], rows, strict=True))]
 
-    result = fori_loop(0, count, step, [*carry, *buffers])
-    return carry_tree.unflatten(result[: ends[0]]), output_tree.unflatten(result[ends[0] :])
+def _nothing(
+    step: Callable[[Leaves, Any], tuple[Values, Values]],
+    carry: Leaves,
+    inputs: Leaves,
+    input_tree: TreeDef,
+    trees: list[TreeDef],
+) -> Any:
+    """What a scan over no elements stacks: the body is traced, for the types, into a region that is thrown away."""
+    function = current_trace().function
+    types: list[Any] = []
+
+    def probe(arguments: Values) -> Values:
+        tracers = _tracers(arguments)
+        _, rows = step(tracers[: len(carry)], input_tree.unflatten(tracers[len(carry) :]))
+        types.extend(row.type for row in rows)
+        return []
+
+    function.probe([*(v.type for v in _values(carry)), *(tensor(x.dtype, *x.shape[1:]) for x in inputs)], probe)
+    empty = [function.full(0, numpy_dtype(t.element_type), (0, *t.get_shape())) for t in types]
+    return trees[0].unflatten(_tracers(empty))
 
 
 def _scan_length(inputs: Leaves, length: int | None) -> int:
@@ -145,43 +169,9 @@ def _split(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _scan_outputs(
-    body: Callable[[Any, Any], Any], carry: Leaves, carry_tree: TreeDef, inputs: Leaves, input_tree: TreeDef
-) -> tuple[list[tuple[tuple[int, ...], DType]], TreeDef]:
-    """Shapes and dtypes of what the body stacks, found by tracing it into a region that is thrown away."""
-    trace = current_trace()
-    found: list[tuple[list[tuple[tuple[int, ...], DType]], TreeDef]] = []
-    types = [_type(leaf) for leaf in carry] + [_row_type(x) for x in inputs]
-
-    def probe(arguments: Values) -> Values:
-        tracers = _tracers(arguments)
-        element = input_tree.unflatten(tracers[len(carry) :])
-        _, y = _split(body(carry_tree.unflatten(tracers[: len(carry)]), element))
-        leaves, structure = flatten(y)
-        found.append(([(lifted(leaf).shape, lifted(leaf).dtype) for leaf in leaves], structure))
-        return []
-
-    trace.function.probe(types, probe)
-    return found[0]
-
-
-def _type(x: Tracer) -> Any:
-    return x.value_in(current_trace()).type
-
-
-def _row_type(x: Tracer) -> Any:
-    return tensor(x.dtype, *x.shape[1:])
-
-
 def _row(x: Tracer, i: Tracer) -> Tracer:
-    zeros = [lifted(0)] * (len(x.shape) - 1)
-    row = emit("dynamic_slice", x, [i, *(converted(z, i.dtype) for z in zeros)], [1, *x.shape[1:]])
-    return reshape(row, x.shape[1:])
-
-
-def _put(buffer: Tracer, row: Tracer, i: Tracer) -> Tracer:
-    zeros = [converted(0, i.dtype) for _ in row.shape]
-    return emit("dynamic_update_slice", buffer, reshape(row, (1, *row.shape)), [i, *zeros])
+    zeros = [converted(0, i.dtype)] * (len(x.shape) - 1)
+    return reshape(emit("dynamic_slice", x, [i, *zeros], [1, *x.shape[1:]]), x.shape[1:])
 
 
 @api("operands")
@@ -205,35 +195,25 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def _branches(op: str, chooser: Any, branches: Sequence[Callable[..., Any]], operands: tuple[Any, ...]) -> Any:
+    """The first branch says what all return."""
     arguments = [_lifted_tree(o) for o in operands]
-    types = _branch_types(branches, arguments)
-    structure = types[0][1]
-    wanted = types[0][0]
+    types: list[tuple[Leaves, TreeDef]] = []
 
     def region(branch: Callable[..., Any]) -> Callable[[Values], Values]:
         def run(_: Values) -> Values:
-            return _values(_matched("a branch", branch(*arguments), wanted, structure))
+            result = branch(*arguments)
+            if not types:
+                types.append(_carried(result))
+                return _values(types[0][0])
+            return _values(_matched("a branch", result, *types[0]))
 
         return run
 
     regions = [region(b) for b in branches]
     results = emit_all(op, chooser, *regions) if op == "if_" else emit_all(op, chooser, regions)
-    return structure.unflatten(results)
+    return types[0][1].unflatten(results)
 
 
 def _lifted_tree(tree: Any) -> Any:
-    leaves, structure = flatten(tree)
-    return structure.unflatten([lifted(leaf) for leaf in leaves])
-
-
-def _branch_types(branches: Sequence[Callable[..., Any]], arguments: list[Any]) -> list[tuple[Leaves, TreeDef]]:
-    """What the first branch returns, found in a region that is thrown away: the others must agree."""
-    found: list[tuple[Leaves, TreeDef]] = []
-
-    def probe(_: Values) -> Values:
-        leaves, structure = flatten(branches[0](*arguments))
-        found.append(([lifted(leaf) for leaf in leaves], structure))
-        return []
-
-    current_trace().function.probe([], probe)
-    return found
+    leaves, structure = _carried(tree)
+    return structure.unflatten(leaves)

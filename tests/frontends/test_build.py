@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import stepwell
 from stepwell import build
+from stepwell.dialects import stablehlo
 from stepwell.ir.printer import print_ir
 
 
@@ -54,3 +57,44 @@ def test_violated_constraints_are_errors_at_the_callers_line():
     g = build.Function("main", [build.tensor("int32", 3)])
     with pytest.raises(stepwell.InvalidProgramError, match="I1: operand has element type i32"):
         g.finish(g.unary("tanh", g.arguments[0]))
+
+
+def test_scans_carry_and_stack():
+    f = build.Function("main", [build.tensor("int32")])
+
+    def body(index: Any, carry: Any) -> Any:
+        total = f.binary("add", carry[0], index)
+        return [total], [total, f.broadcast_in_dim(index, (2,), ())]
+
+    for reverse, order in ((False, [0, 1, 2, 3]), (True, [3, 2, 1, 0])):
+        f = build.Function("main", [build.tensor("int32")])
+        last, stacked = f.scan(f.arguments, 4, body, reverse)
+        total, totals, indices = stepwell.compile(f.finish(*last, *stacked))(np.int32(10))
+        sums = dict(zip(order, 10 + np.cumsum(order), strict=True))
+        assert total == 16
+        np.testing.assert_array_equal(totals, [sums[i] for i in range(4)])
+        np.testing.assert_array_equal(indices, np.repeat(np.arange(4), 2).reshape(4, 2))
+    f = build.Function("main", [build.tensor("int32")])
+    with pytest.raises(stepwell.TracingError, match="the carry of the scan has types"):
+        f.scan(f.arguments, 2, lambda i, c: ([f.convert(c[0], "float32")], []))
+
+
+def test_convolutions_scatters_and_bits():
+    x, k = build.tensor("float32", 1, 2, 5), build.tensor("float32", 3, 2, 2)
+    f = build.Function("main", [x, k, build.tensor("int32", 2, 1)])
+    numbers = stablehlo.ConvDimensionNumbers(0, 1, (2,), 1, 0, (2,), 0, 1, (2,))
+    windows = f.convolution(*f.arguments[:2], numbers, strides=[2], padding=[(1, 0)])
+    line = f.reshape(windows, (9,))
+    updates = f.full(1, "float32", (2,))
+    scatter = stablehlo.ScatterDimensionNumbers((), (0,), (), (), (0,), 1)
+    added = f.scatter(line, f.arguments[2], updates, scatter, "add")
+    bytes_ = f.bitcast(added, "uint8")
+    back = f.bitcast(bytes_, "float32")
+    values = np.arange(10, dtype=np.float32).reshape(1, 2, 5), np.ones((3, 2, 2), np.float32)
+    got, parts, again = stepwell.compile(f.finish(added, bytes_, back))(*values, np.array([[0], [9]], np.int32))
+    wide = np.pad(values[0][0].sum(0), (1, 0))
+    wanted = np.tile(wide[0:-1:2] + wide[1::2], 3)
+    wanted[0] += 1
+    np.testing.assert_array_equal(got, wanted)
+    assert parts.shape == (9, 4)
+    np.testing.assert_array_equal(again, got)

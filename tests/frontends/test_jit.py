@@ -410,3 +410,17 @@ def test_tracing_a_thousand_ops_is_linear():
     count(10)
     small, large = count(100), count(400)
     assert large < 4.5 * small
+
+
+def test_nested_bodies_are_traced_once():
+    traced: list[str] = []
+
+    def nested(depth: int, x: Any) -> Any:
+        traced.append("body")
+        if depth == 0:
+            return x * 2
+        x = lax.cond(x.sum() > 0, lambda x: nested(depth - 1, x), lambda x: x - 1, x)
+        return lax.scan(lambda c, _: (traced.append("scan") or c + depth, c.sum()), x, length=2)[0]
+
+    stepwell.jit(lambda x: nested(6, x)).lower(X)
+    assert (traced.count("body"), traced.count("scan")) == (7, 6)
