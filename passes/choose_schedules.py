@@ -9,6 +9,7 @@ Needs: `stepwell.target` on the module (else the narrowest machine).  Keeps: sch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -19,7 +20,7 @@ from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.preconditions import needs_tensors
-from stepwell.passes.schedules.strategies import choose
+from stepwell.passes.schedules.strategies import choose, scalar_parameters
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ChooseSchedulesPass(Pass):
     name = "choose-schedules"
 
     strategy: str = ""
-    """Force this strategy where it applies (`loops`, `rows`, `contraction`)."""
+    """Force this strategy where it applies (`loops`, `rows`, `contraction`; of subgroups also `block-rows`, ...)."""
     scalar: bool = False
     """Scalar loops everywhere, for debugging."""
 
@@ -37,19 +38,21 @@ class ChooseSchedulesPass(Pass):
         """Annotate the kernels of the module."""
         del ctx
         needs_tensors(op, self.name, "step 3")
-        machine = machine_of(op)
         for inner in op.regions[0].block.ops:
             if isinstance(inner, kernel.FuncOp) and inner.schedule is None:
-                inner.properties["schedule"] = self._schedule(inner, machine)
+                inner.properties["schedule"] = self._schedule(inner, machine_of(inner))
 
     def _schedule(self, func: kernel.FuncOp, machine: MachineDescription) -> kernel.ScheduleAttr:
         if self.scalar:
-            return schedule("loops", {"vector": 0, "tasks": 1}, "scalar code asked for")
+            return schedule("loops", scalar_parameters(machine), "scalar code asked for")
         strategy, parameters, reason = choose(func, machine, self.strategy)
         return schedule(strategy, parameters, reason)
 
 
-def schedule(strategy: str, parameters: dict[str, int], reason: str) -> kernel.ScheduleAttr:
-    """A schedule attribute from plain numbers."""
-    entries: dict[str, Attribute] = {name: IntegerAttr(value, i64) for name, value in parameters.items()}
+def schedule(strategy: str, parameters: Mapping[str, int | str], reason: str) -> kernel.ScheduleAttr:
+    """A schedule attribute from plain numbers and words."""
+    entries: dict[str, Attribute] = {
+        name: StringAttr(value) if isinstance(value, str) else IntegerAttr(value, i64)
+        for name, value in parameters.items()
+    }
     return kernel.ScheduleAttr(strategy, {**entries, "reason": StringAttr(reason)})

@@ -211,9 +211,14 @@ class KernelBuilder:
         counts: Sequence[int],
         destinations: Sequence[SSAValue],
         body: Callable[[Sequence[Index], Sequence[SSAValue]], Sequence[Slice]],
+        level: kernel.Level | None = None,
     ) -> Sequence[SSAValue]:
-        """One parallel loop: `body(task indices, shared outputs)` gives the slice each task leaves of each output."""
-        forall = ForallOp(list(counts), list(destinations))
+        """One parallel loop: `body(task indices, shared outputs)` gives the slice each task leaves of each output.
+
+        `level` says who does a task (None: a worker); subgroups of a block have their loops inside of a block's task.
+        """
+        mapping = None if level is None else [kernel.LevelAttr(level)]
+        forall = ForallOp(list(counts), list(destinations), mapping=mapping)
         block = forall.body.block
         ivs: list[Index] = [0 if n == 1 else iv for n, iv in zip(counts, forall.induction_vars, strict=True)]
 

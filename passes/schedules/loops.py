@@ -14,6 +14,7 @@ from xdsl.ir.affine import AffineExpr
 from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import structured
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.structured import iterator_kinds
 from stepwell.passes.fusion.classify import captures
 from stepwell.passes.schedules.emit import Index
@@ -27,8 +28,10 @@ from stepwell.passes.schedules.merge import (
     merged_nest,
     result_runs,
 )
-from stepwell.passes.schedules.nest import Access, Nest, Output, linear_form, uses_dim
-from stepwell.passes.schedules.space import Machine, Plan, SpaceEmitter, Target, plan_space
+from stepwell.passes.schedules.nest import Access, Nest, Output
+from stepwell.passes.schedules.simt import simt_phase
+from stepwell.passes.schedules.space import Machine, Plan, Target, plan_space
+from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 
 
 def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
@@ -40,14 +43,15 @@ def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
         if is_scheduled(op) and group and joins(group, op):
             group.append(op)
             continue
-        if is_scheduled(op) or _depends(op, group):
+        if is_scheduled(op) or depends(op, group):
             flush(builder, group, machine)
         if not builder.pass_through(op):
             group.append(op)
     flush(builder, group, machine)
 
 
-def _depends(op: Operation, group: Sequence[Operation]) -> bool:
+def depends(op: Operation, group: Sequence[Operation]) -> bool:
+    """Whether an op reads what the group computes."""
     return any(o.owner in group for o in op._operands)  # pyright: ignore[reportPrivateUsage]
 
 
@@ -95,16 +99,16 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
     if isinstance(ops[0], structured.StructuredOp):
         structured_phase(builder, ops[0], machine)
         return
-    if isinstance(ops[0], linalg.FillOp) and _is_only_init(ops[0]):
+    if is_only_init(ops[0]):
         return
     nests = [builder.nest(op) for op in ops]
     forward_within(nests)
     nest_phase(builder, ops, nests, machine)
 
 
-def _is_only_init(op: linalg.FillOp) -> bool:
+def is_only_init(op: Operation) -> bool:
     """A fill that only reductions and readers of its scalar use needs no phase."""
-    return all(isinstance(u.operation, linalg.GenericOp) for u in op.results[0].uses)
+    return isinstance(op, linalg.FillOp) and all(isinstance(u.operation, linalg.GenericOp) for u in op.results[0].uses)
 
 
 def forward_within(nests: Sequence[Nest]) -> None:
@@ -131,13 +135,30 @@ def nest_phase(builder: KernelBuilder, ops: Sequence[Operation], nests: Sequence
             builder.define(output.original, home, builder.home(home))
         return
     targets = [_target(builder, op, output, home) for (op, output), home in zip(stored, homes, strict=True)]
-    groups = merge_groups(nests, 16 * machine.vector_bytes)
-    if groups is None or any(t.symbols for t in targets):
-        results = space_phase(builder, nests, targets, homes, machine)
-    else:
-        results = _merged_phase(builder, nests, targets, homes, machine, groups)
+    results = _placed_phase(builder, nests, targets, homes, machine)
     for (_, output), home, result in zip(stored, homes, results, strict=True):
         builder.define(output.original, result, builder.home(home))
+
+
+def groups_for(nests: Sequence[Nest], machine: Machine) -> Groups | None:
+    """The dims to merge: where they are short for a core's vectors, wherever they can be for a subgroup's."""
+    if machine.subgroup > 1:
+        return merge_groups(nests, None, reductions=True)
+    return merge_groups(nests, 16 * machine.vector_bytes)
+
+
+def _placed_phase(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """The phase, with dims merged where that helps."""
+    groups = groups_for(nests, machine)
+    if groups is None or any(t.symbols for t in targets):
+        return space_phase(builder, nests, targets, homes, machine)
+    return _merged_phase(builder, nests, targets, homes, machine, groups)
 
 
 def _merged_phase(
@@ -152,8 +173,9 @@ def _merged_phase(
     em = builder.em
     runs = [result_runs(t.exprs, groups) for t in targets]
     flat = [collapse(em, home, r) for home, r in zip(homes, runs, strict=True)]
-    merged = [merged_nest(em, n, groups) for n in nests]
-    placed = [replace(t, exprs=merged_exprs(t.exprs, groups)) for t in targets]
+    merged = [merged_nest(n, groups, lambda value, runs: collapse(em, value, runs)) for n in nests]
+    outputs = {o.original: o for n in merged for o in n.outputs}
+    placed = [replace(t, output=outputs[t.output.original], exprs=merged_exprs(t.exprs, groups)) for t in targets]
     results = space_phase(builder, merged, placed, flat, machine)
     expanded: list[SSAValue] = []
     for result, home, r in zip(results, homes, runs, strict=True):
@@ -170,13 +192,15 @@ def space_phase(
     machine: Machine,
 ) -> Sequence[SSAValue]:
     """The phase itself: tasks over a parallel dim, each looping over its part of the space."""
+    if machine.subgroup > 1:
+        return simt_phase(builder, nests, targets, homes, machine)
     plan = plan_space(nests, machine)
-    cut = choose_chunks(plan, nests, targets, machine)
+    cuts = choose_cut(plan, nests, targets, machine)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-        return _emit_task(builder, nests, plan, targets, cut, ivs[0], outs)
+        return emit_task(builder, nests, plan, targets, cuts, ivs, outs)
 
-    return builder.phase([cut[2]], homes, task)
+    return builder.phase([c.tasks for c in cuts] or [1], homes, task)
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:
@@ -192,89 +216,31 @@ def _target(builder: KernelBuilder, op: Operation, output: Output, home: SSAValu
     return Target(output, output.exprs, symbols, reads_old)
 
 
-def choose_chunks(
-    plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine
-) -> tuple[int | None, int, int]:
-    """The dim cut over tasks, points per task, and how many tasks; one task when there is too little work."""
+def choose_cut(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine) -> list[Cut]:
+    """The dim cut over tasks, one at most: none when there is too little work."""
     first = nests[0]
     wanted = min(machine.tasks, int(first.points * plan.cost / machine.grain))
-    candidates = [d for d in plan.outer if all(_cuttable(t, d) for t in targets)]
+    candidates = [d for d in plan.outer if all(step_of(t, d) == 1 for t in targets)]
     if wanted < 2 or not candidates:
-        return None, 0, 1
+        return []
     fitting = [d for d in candidates if first.sizes[d] >= wanted]
     dim = fitting[0] if fitting else max(candidates, key=lambda d: first.sizes[d])
     size = first.sizes[dim]
     chunk = -(-size // min(wanted, size))
     if dim in (plan.vector, plan.crossed):
         chunk = -(-chunk // plan.width) * plan.width
-    tasks = -(-size // chunk)
-    return (dim, chunk, tasks) if tasks > 1 else (None, 0, 1)
-
-
-def _cuttable(target: Target, dim: int) -> bool:
-    """The dim moves the result along exactly one of its dims, by ones."""
-    using = [e for e in target.exprs if uses_dim([e], dim)]
-    form = linear_form(using[0]) if len(using) == 1 else None
-    return form is not None and form[0] == {dim: 1}
-
-
-def _emit_task(
-    builder: KernelBuilder,
-    nests: Sequence[Nest],
-    plan: Plan,
-    targets: Sequence[Target],
-    cut: tuple[int | None, int, int],
-    task: Index,
-    outs: Sequence[SSAValue],
-) -> Sequence[Slice]:
-    """The loops of one task over its chunk, on slices of the shared outputs."""
-    dim, chunk, tasks = cut
-    em = builder.em
-    starts: dict[int, Index] = {}
-    extents: dict[int, Index] = {}
-    if dim is not None:
-        size = nests[0].sizes[dim]
-        starts[dim] = em.apply(AffineExpr.dimension(0) * chunk, [task])
-        left = em.apply(AffineExpr.dimension(0) * (-chunk) + size, [task])
-        extents[dim] = chunk if tasks * chunk == size else em.minimum(chunk, left)
-    slices: dict[SSAValue, SSAValue] = {}
-    placed: dict[SSAValue, Target] = {}
-    places: list[tuple[Sequence[Index], Sequence[Index]]] = []
-    for target, out in zip(targets, outs, strict=True):
-        exprs, offsets, sizes = _place(builder, target, dim, starts, extents, _shape(out))
-        slices[target.output.original] = builder.slice_of(out, offsets, sizes)
-        placed[target.output.original] = replace(target, exprs=exprs)
-        places.append((offsets, sizes))
-    emitter = SpaceEmitter(em, nests, plan, builder.resolve, placed, starts, extents)
-    last = emitter.run(slices, [0] * len(nests[0].sizes))
-    em.location = nests[0].location
-    return [(last[t.output.original], offsets, sizes) for t, (offsets, sizes) in zip(targets, places, strict=True)]
-
-
-def _place(
-    builder: KernelBuilder,
-    target: Target,
-    dim: int | None,
-    starts: dict[int, Index],
-    extents: dict[int, Index],
-    shape: Sequence[int],
-) -> tuple[tuple[AffineExpr, ...], list[Index], list[Index]]:
-    """A task's slice of an output, and positions relative to it."""
-    exprs = list(target.exprs)
-    offsets: list[Index] = [0] * len(shape)
-    sizes: list[Index] = list(shape)
-    if dim is not None:
-        position = next(i for i, e in enumerate(exprs) if uses_dim([e], dim))
-        form = linear_form(exprs[position])
-        assert form is not None
-        offsets[position] = builder.em.apply(AffineExpr.dimension(0) + form[1], [starts[dim]])
-        sizes[position] = extents[dim]
-        exprs[position] = AffineExpr.dimension(dim)
-    return tuple(exprs), offsets, sizes
+    cut = cut_dim(dim, size, chunk)
+    return [cut] if cut.tasks > 1 else []
 
 
 def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machine: Machine) -> None:
-    """A structured op stays itself on its destinations: one task, or lines of a sort over tasks."""
+    """A structured op stays itself on its destinations: one task, or lines of a sort over tasks.
+
+    Raises:
+        UnsupportedError: the machine's tasks are those of subgroups, which do no structured op.
+    """
+    if machine.subgroup > 1:
+        raise unsupported(op, "it has no form for subgroups", "place its kernel on the host")
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}
     dim, chunk, tasks = _cut_lines(op, machine)
@@ -324,7 +290,7 @@ def _cut_lines(op: structured.StructuredOp, machine: Machine) -> tuple[int, int,
     return dim, chunk, -(-shape[dim] // chunk)
 
 
-def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue) -> SSAValue:
+def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue, machine: Machine) -> SSAValue:
     """Copy a tensor of the new kernel (or fill with a scalar) into another tensor of it."""
     shape = _shape(target)
     if 0 in shape:
@@ -333,4 +299,5 @@ def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue) -> SS
     output = Output(target, exprs, reduced=False)
     given = Access(source, exprs) if isinstance(source.type, TensorType) else source
     nest = Nest(shape, (False,) * len(shape), [given], [output], None, builder.em.location)
-    return space_phase(builder, [nest], [Target(output, exprs)], [target], Machine(16))[0]
+    emit = _placed_phase if machine.subgroup > 1 else space_phase
+    return emit(builder, [nest], [Target(output, exprs)], [target], machine)[0]

@@ -6,14 +6,14 @@ tensors are collapsed by free reshapes; results are expanded back by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from stepwell.passes.schedules.emit import Emitter
@@ -22,15 +22,21 @@ from stepwell.passes.schedules.nest import Access, Nest, Output, uses_dim
 Groups = list[list[int]]
 
 
-def merge_groups(nests: Sequence[Nest], worth_bytes: int) -> Groups | None:
-    """Runs of dims that can be one dim; None when nothing merges or the innermost dim is long enough."""
+def merge_groups(nests: Sequence[Nest], worth_bytes: int | None, reductions: bool = False) -> Groups | None:
+    """Runs of dims that can be one dim; None when nothing merges or the innermost dim is long enough.
+
+    No dim is long enough without `worth_bytes`; with `reductions`, dims that are reduced merge with one another.
+    """
     first = nests[0]
-    if len(first.sizes) < 2 or first.sizes[-1] * 4 >= worth_bytes or any(any(n.reduction) for n in nests):
+    if len(first.sizes) < 2 or (worth_bytes is not None and first.sizes[-1] * 4 >= worth_bytes):
+        return None
+    if not reductions and any(any(n.reduction) for n in nests):
         return None
     indexed = [_indexed_dims(n) for n in nests]
     groups: Groups = [[0]]
     for dim in range(1, len(first.sizes)):
         free = not any(dim in used or dim - 1 in used for used in indexed)
+        free = free and all(n.reduction[dim] == n.reduction[dim - 1] for n in nests)
         if free and all(_mergeable(n, dim) for n in nests):
             groups[-1].append(dim)
         else:
@@ -62,21 +68,29 @@ def _adjacent(exprs: Sequence[AffineExpr], shape: Sequence[int], dim: int, size:
     return exprs[using[0]] == AffineExpr.dimension(dim - 1) and exprs[using[1]] == AffineExpr.dimension(dim)
 
 
-def merged_nest(em: Emitter, nest: Nest, groups: Groups) -> Nest:
-    """The nest over the merged dims, its inputs collapsed."""
+def merged_nest(nest: Nest, groups: Groups, collapsed: Callable[[SSAValue, list[list[int]]], SSAValue]) -> Nest:
+    """The nest over the merged dims, its inputs `collapsed` by runs of their dims."""
     inputs: list[Access | SSAValue] = []
     for position, access in enumerate(nest.inputs):
         if isinstance(access, Access) and position not in nest.forwarded:
             runs = result_runs(access.exprs, groups)
-            inputs.append(Access(collapse(em, access.value, runs), merged_exprs(access.exprs, groups)))
+            inputs.append(Access(collapsed(access.value, runs), merged_exprs(access.exprs, groups)))
         else:
             inputs.append(access)
-    outputs: list[Output] = [replace(o, exprs=merged_exprs(o.exprs, groups)) for o in nest.outputs]
+    outputs: list[Output] = []
+    for output in nest.outputs:
+        extents = tuple(prod(output.shape[d] for d in run) for run in result_runs(output.exprs, groups))
+        outputs.append(replace(output, exprs=merged_exprs(output.exprs, groups), extents=extents))
     sizes = tuple(prod(nest.sizes[d] for d in g) for g in groups)
     place = {d: i for i, g in enumerate(groups) for d in g}
     body_dims = tuple(place[d] for d in (nest.body_dims or range(len(nest.sizes))))
     return replace(
-        nest, sizes=sizes, reduction=(False,) * len(groups), inputs=inputs, outputs=outputs, body_dims=body_dims
+        nest,
+        sizes=sizes,
+        reduction=tuple(nest.reduction[g[0]] for g in groups),
+        inputs=inputs,
+        outputs=outputs,
+        body_dims=body_dims,
     )
 
 
@@ -114,14 +128,18 @@ def _reassociation(runs: list[list[int]]) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
     return ArrayAttr(ArrayAttr(IntegerAttr(d, i64) for d in run) for run in runs)
 
 
-def collapse(em: Emitter, value: SSAValue, runs: list[list[int]]) -> SSAValue:
-    """A tensor with runs of dims made one."""
-    kind = value.type
+def collapsed_type(kind: Attribute, runs: list[list[int]]) -> TensorType[Attribute]:
+    """The type of a tensor with runs of dims made one."""
     assert isinstance(kind, TensorType)
     shape = kind.get_shape()
-    if len(runs) == len(shape):
+    return TensorType(kind.element_type, [prod(shape[d] for d in run) for run in runs])
+
+
+def collapse(em: Emitter, value: SSAValue, runs: list[list[int]]) -> SSAValue:
+    """A tensor with runs of dims made one."""
+    result = collapsed_type(value.type, runs)
+    if result == value.type:
         return value
-    result = TensorType(kind.element_type, [prod(shape[d] for d in run) for run in runs])
     op = tensor.CollapseShapeOp.create(
         operands=[value], result_types=[result], properties={"reassociation": _reassociation(runs)}
     )

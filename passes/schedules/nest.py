@@ -70,6 +70,8 @@ class Output:
     reduced: bool
     combiner: Operation | None = None
     init: SSAValue | Access | None = None
+    extents: tuple[int, ...] | None = None
+    """The shape that `exprs` see, where dims of the result were merged."""
 
     @property
     def element(self) -> Attribute:
@@ -79,7 +81,9 @@ class Output:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the result."""
+        """Shape of the result, its dims merged as those of the nest."""
+        if self.extents is not None:
+            return self.extents
         assert isinstance(self.original.type, TensorType)
         return self.original.type.get_shape()
 

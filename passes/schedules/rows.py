@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from stepwell.dialects import kernel
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
-from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, generic_outputs, renumber, uses_dim
-from stepwell.passes.schedules.space import Machine, SpaceEmitter, Target, plan_space
+from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber
+from stepwell.passes.schedules.space import Machine, Plan, SpaceEmitter, Target, plan_space
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,16 @@ class RowShape:
     row_dims: dict[Operation, tuple[int, ...]]
 
 
+class EmitsRows(Protocol):
+    """What makes the phase of a kernel done by rows."""
+
+    def emit(self) -> None:
+        """Build the phase and define its results."""
+        ...
+
+
 @dataclass
-class _Pass:
+class RowPass:
     """Nests over one space of remaining dims, evaluated together."""
 
     rest: tuple[int, ...]
@@ -114,9 +123,9 @@ def row_nests(rows: RowShape, make: Callable[[Operation], Nest]) -> list[Nest]:
     return nests
 
 
-def plan_passes(nests: Sequence[Nest], count: int) -> list[_Pass]:
+def plan_passes(nests: Sequence[Nest], count: int) -> list[RowPass]:
     """Put each nest in the earliest pass its operands allow."""
-    passes: list[_Pass] = []
+    passes: list[RowPass] = []
     producers: dict[SSAValue, tuple[int, Output]] = {}
     for nest in nests:
         rest = nest.sizes[count:]
@@ -134,15 +143,20 @@ def plan_passes(nests: Sequence[Nest], count: int) -> list[_Pass]:
             len(passes),
         )
         if at == len(passes):
-            passes.append(_Pass(rest, alone=alone))
+            passes.append(RowPass(rest, alone=alone))
         passes[at].nests.append(nest)
         for output in nest.outputs:
             producers[output.original] = (at, output)
     return passes
 
 
-def schedule_rows(builder: KernelBuilder, rows: RowShape, machine: Machine) -> None:
-    """One phase over blocks of rows that does the whole kernel."""
+def schedule_rows(
+    builder: KernelBuilder,
+    rows: RowShape,
+    machine: Machine,
+    phase: Callable[[KernelBuilder, RowShape, Machine], EmitsRows] | None = None,
+) -> None:
+    """One phase over blocks of rows that does the whole kernel; `phase` makes another form of it."""
     tail: list[Operation] = []
     for op in builder.func.body.block.ops:
         if op is builder.func.return_op or op in rows.row_dims or isinstance(op, linalg.FillOp):
@@ -157,13 +171,16 @@ def schedule_rows(builder: KernelBuilder, rows: RowShape, machine: Machine) -> N
             for result in op.results:
                 builder.define(result, home := builder.destination(op, result), builder.home(home))
     else:
-        _RowsPhase(builder, rows, machine).emit()
+        (phase or RowsPhase)(builder, rows, machine).emit()
     for op in tail:
         builder.pass_through(op)
 
 
-class _RowsPhase:
+class RowsPhase:
     """Emits the phase; one instance per kernel."""
+
+    scope = kernel.ScratchScope.WORKER
+    """Who has the scratch rows."""
 
     def __init__(self, builder: KernelBuilder, rows: RowShape, machine: Machine):
         self.builder = builder
@@ -172,7 +189,7 @@ class _RowsPhase:
         self.count = len(rows.sizes)
         self.nests = row_nests(rows, builder.nest)
         self.passes = plan_passes(self.nests, self.count)
-        self.plans = [plan_space(p.nests, machine, range(self.count)) for p in self.passes]
+        self.plans = [self.plan(p) for p in self.passes]
         self.pass_of = {o.original: i for i, p in enumerate(self.passes) for n in p.nests for o in n.outputs}
         self.returned = [
             (op, o)
@@ -180,6 +197,10 @@ class _RowsPhase:
             for o in n.outputs
             if any(u.operation not in rows.row_dims for u in o.original.uses)
         ]
+
+    def plan(self, group: RowPass) -> Plan:
+        """How a pass goes over its row."""
+        return plan_space(group.nests, self.machine, range(self.count))
 
     def emit(self) -> None:
         """The forall, and what its results are called from now on."""
@@ -234,7 +255,7 @@ class _RowsPhase:
         """Loops over the row dims, the cut one over its chunk."""
         em = self.builder.em
         if level == self.count:
-            return self._row(index, local, outs)
+            return self.row(index, local, outs)
         bound: Index = extent if level == cut else self.rows.sizes[level]
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
@@ -245,7 +266,7 @@ class _RowsPhase:
 
         return em.loop(0, bound, 1, outs, trip)
 
-    def _row(self, index: list[Index], local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+    def row(self, index: list[Index], local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """All passes over one row; returns the outputs' new versions."""
         current = dict(zip([o.original for _, o in self.returned], outs, strict=True))
         kept: dict[SSAValue, SSAValue] = {}
@@ -276,13 +297,22 @@ class _RowsPhase:
         if original in current:
             targets[original], tensors[original] = Target(output, output.exprs), current[original]
             return
-        shape = output.shape[self.count :]
-        if not shape or not any(self._pass_of_user(u.operation) > number for u in original.uses):
+        if not self.is_kept(output, number):
             return
         targets[original] = Target(output, output.exprs[self.count :])
-        tensors[original] = self.builder.scratch(TensorType(output.element, shape), kernel.ScratchScope.WORKER)
+        tensors[original] = self.builder.scratch(self.row_type(output), self.scope)
 
-    def _pass_of_user(self, op: Operation) -> int:
+    def row_type(self, output: Output) -> TensorType[Attribute]:
+        """A row of a result."""
+        return TensorType(output.element, output.shape[self.count :])
+
+    def is_kept(self, output: Output, number: int) -> bool:
+        """Whether a later pass than `number` reads more than one number of a row of a result."""
+        readers = [self.pass_of_user(u.operation) for u in output.original.uses]
+        return bool(output.shape[self.count :]) and any(reader > number for reader in readers)
+
+    def pass_of_user(self, op: Operation) -> int:
+        """The pass that does an op, -1 for an op of none."""
         return max((self.pass_of[r] for r in op.results if r in self.pass_of), default=-1)
 
     def _connected(
@@ -300,17 +330,23 @@ class _RowsPhase:
         for position, access in enumerate(nest.inputs):
             if not isinstance(access, Access) or access.value not in self.pass_of:
                 continue
-            if self.pass_of[access.value] == number or access.value in scalars:
+            if self.pass_of[access.value] == number or (access.value in scalars and self.passes_on(access, number)):
                 forwarded[position] = access.value
             else:
                 inputs[position] = self._stored(access, current, kept, local)
-        outputs = [
-            replace(o, init=scalars.get(o.init.value) or self._stored(o.init, current, kept, local))
-            if isinstance(o.init, Access) and o.init.value in self.pass_of
-            else o
-            for o in nest.outputs
-        ]
+        outputs: list[Output] = []
+        for output in nest.outputs:
+            init = output.init
+            if isinstance(init, Access) and init.value in self.pass_of:
+                held = scalars.get(init.value) if self.passes_on(init, number) else None
+                init = held or self._stored(init, current, kept, local)
+            outputs.append(replace(output, init=init))
         return replace(nest, forwarded=forwarded, inputs=inputs, outputs=outputs)
+
+    def passes_on(self, access: Access, number: int) -> bool:
+        """Whether what pass `number` reads can be had from a register that holds it."""
+        del access, number
+        return True
 
     def _stored(
         self,
@@ -326,9 +362,4 @@ class _RowsPhase:
         return Access(current[access.value], (*row, *access.exprs[self.count :]), symbols)
 
 
-def rows_apply(func: kernel.FuncOp) -> bool:
-    """Whether a kernel has rows."""
-    return isinstance(find_rows(func), RowShape)
-
-
-__all__ = ["RowShape", "find_rows", "generic_outputs", "rows_apply", "schedule_rows", "uses_dim"]
+__all__ = ["RowPass", "RowShape", "RowsPhase", "find_rows", "plan_passes", "row_nests", "rows_cost", "schedule_rows"]

@@ -1,8 +1,7 @@
-"""Looping over the space of one nest, or of several fused ones: order, vector dim, accumulators, tails.
+"""Looping over the space of one nest, or of several fused ones, as planned: accumulators, vectors, tails.
 
-`plan_space` decides, `SpaceEmitter` obeys. Parallel dims are outer loops carrying the tensors being written; reduction
-dims are inner loops carrying accumulators as well. One dim may be a vector: a parallel dim that is last in every output,
-or a contiguous reduction dim whose combiner may be reassociated (lanes are combined at the end).
+Parallel dims are outer loops carrying the tensors being written; reduction dims are inner loops carrying accumulators as
+well. See `plan` for who decides.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from dataclasses import dataclass, field
 from xdsl.dialects import arith
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.arith import FastMathFlagsAttr
-from xdsl.dialects.builtin import IntegerType, VectorType, i1
+from xdsl.dialects.builtin import VectorType, i1
 from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
-from xdsl.ir import Attribute, BlockArgument, SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
-from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.lanes import (
     BodyEvaluator,
@@ -27,8 +25,6 @@ from stepwell.passes.schedules.lanes import (
     Point,
     Resolve,
     broadcast,
-    can_vectorize,
-    is_tile,
     is_vector,
     lanes_along,
     read,
@@ -43,168 +39,10 @@ from stepwell.passes.schedules.nest import (
     Access,
     Nest,
     Output,
-    is_contiguous,
     neutral,
-    step_in_memory,
     uses_dim,
 )
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the schedule says about vectors and tasks."""
-
-    vector_bytes: int
-    """Bytes of a vector register; 0 for scalar code."""
-    unroll: int = 4
-    """Registers per vector value, for latency."""
-    tasks: int = 1
-    """At most so many tasks per phase."""
-    grain: int = 20_000
-    """Nanoseconds of work a task should have at least."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Loop order and the vector dim of a space."""
-
-    outer: tuple[int, ...]
-    inner: tuple[int, ...]
-    vector: int | None
-    width: int
-    cost: float
-    """Estimated nanoseconds per point."""
-    crossed: int | None = None
-    """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
-
-
-EXPENSIVE = {
-    "math.exp": 12, "math.exp2": 10, "math.expm1": 16, "math.log": 14, "math.log2": 14, "math.log10": 14,
-    "math.log1p": 18, "math.tanh": 16, "math.sin": 16, "math.cos": 16, "math.tan": 24, "math.erf": 18,
-    "math.erfc": 22, "math.powf": 36, "math.cbrt": 20, "math.atan": 16, "math.atan2": 24, "math.sqrt": 8,
-    "math.rsqrt": 10, "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.remsi": 12,
-    "arith.divui": 12, "arith.remui": 12, "tensor.extract": 3,
-}  # fmt: skip
-"""Cost of ops beyond one, in simple ops."""
-
-
-def body_cost(nest: Nest) -> int:
-    """Simple ops per point."""
-    if nest.body is None:
-        return 1
-    return sum(EXPENSIVE.get(op.name, 1) for op in nest.body.ops)
-
-
-def element_bytes(nests: Sequence[Nest]) -> int:
-    """Width of the widest element a group computes with, in bytes (at least 1)."""
-    widest = 1
-    for nest in nests:
-        for access in (*nest.inputs, *nest.outputs):
-            if isinstance(access, Access | Output):
-                widest = max(widest, byte_width(access.element))
-        if nest.body is not None:
-            for op in nest.body.ops:
-                for result in op.results:
-                    widest = max(widest, _width(result.type))
-    return widest
-
-
-def _width(kind: Attribute) -> int:
-    return 1 if isinstance(kind, IntegerType) and kind.width.data == 1 else byte_width(kind)
-
-
-def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = ()) -> Plan:
-    """Choose loop order and vector dim for fused nests of one space; `fixed` dims have one known index."""
-    first = nests[0]
-    free = [d for d in first.dims if d not in fixed]
-    reduced = [d for d in free if any(n.reduction[d] for n in nests)]
-    parallel = [d for d in free if d not in reduced]
-    best = Plan(tuple(parallel), tuple(reduced), None, 1, _scalar_cost(nests))
-    if machine.vector_bytes == 0 or not all(can_vectorize(n.body) for n in nests):
-        return best
-    bytes_per_lane = element_bytes(nests)
-    for dim in free:
-        strip = bool(reduced) and dim in parallel and max(body_cost(n) for n in nests) < 6
-        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, strip)
-        if width < 2 or not _legal(nests, dim, dim in reduced, fixed):
-            continue
-        cost = _vector_cost(nests, dim, width, machine.vector_bytes // bytes_per_lane)
-        if cost < best.cost:
-            outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
-            inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
-            best = Plan(tuple(outer), tuple(inner), dim, width, cost)
-    if best.vector is None or reduced:
-        return best
-    return _crossed(best, nests, min(16, machine.vector_bytes // bytes_per_lane))
-
-
-def _crossed(plan: Plan, nests: Sequence[Nest], width: int) -> Plan:
-    """The plan with square tiles when some input is contiguous along another dim than the vector's."""
-    vector_dim = plan.vector
-    assert vector_dim is not None
-    sizes = nests[0].sizes
-    if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
-        return plan
-    for nest in nests:
-        for position, access in enumerate(nest.inputs):
-            if not isinstance(access, Access) or position in nest.forwarded:
-                continue
-            for dim in plan.outer:
-                if dim == vector_dim or not is_tile(access.exprs, (vector_dim, dim)):
-                    continue
-                if min(sizes[dim], sizes[vector_dim]) >= 4:
-                    outer = [*(d for d in plan.outer if d not in (dim, vector_dim)), dim, vector_dim]
-                    return Plan(tuple(outer), (), vector_dim, width, plan.cost / 2, dim)
-    return plan
-
-
-def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], strip: bool) -> int:
-    registers = machine.unroll if max(body_cost(n) for n in nests) < 24 else max(1, machine.unroll // 2)
-    if strip:
-        # Columns are reduced in strips: wide ones touch fewer pages, and only accumulators stay live.
-        registers *= 4 if machine.vector_bytes == 64 else 2
-    widest = machine.vector_bytes // bytes_per_lane * registers
-    return min(widest, 1 << (size - 1).bit_length()) if size > 1 else 1
-
-
-def _legal(nests: Sequence[Nest], dim: int, reduced: bool, fixed: Sequence[int]) -> bool:
-    for nest in nests:
-        for output in nest.outputs:
-            if nest.reduction[dim] and output.reduced:
-                if output.combiner is None:
-                    return False
-            elif output.exprs and uses_dim(output.exprs, dim):
-                if not is_contiguous(output.exprs, dim):
-                    return False
-            else:
-                return False
-        for position, access in enumerate(nest.inputs):
-            if isinstance(access, Access) and uses_dim(access.exprs, dim) and position not in nest.forwarded:
-                if not is_contiguous(access.exprs, dim) and access.element == i1:
-                    return False
-    return True
-
-
-def _scalar_cost(nests: Sequence[Nest]) -> float:
-    return 0.4 * sum(len(n.inputs) + len(n.outputs) + body_cost(n) for n in nests)
-
-
-def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> float:
-    size = nests[0].sizes[dim]
-    lanes = min(width, register)
-    efficiency = size / (-(-size // lanes) * lanes)
-    total = 0.0
-    for nest in nests:
-        total += body_cost(nest) / lanes
-        for position, access in enumerate(nest.inputs):
-            if not isinstance(access, Access) or position in nest.forwarded or not uses_dim(access.exprs, dim):
-                total += 0.2 / lanes
-            elif is_contiguous(access.exprs, dim):
-                total += 1.0 / lanes
-            else:
-                total += 1.0 if step_in_memory(access, dim) is not None else 2.5
-        total += len(nest.outputs) / lanes
-    return 0.4 * total / efficiency
+from stepwell.passes.schedules.plan import Machine, Plan, body_cost, element_bytes, keeps_vectors, plan_space
 
 
 def tiled_loop(
@@ -238,6 +76,32 @@ class Target:
     symbols: tuple[SSAValue, ...] = ()
     reads_old: bool = False
     """The init is what the destination holds, read in place."""
+    part: int | None = None
+    """The dim of the tensor that counts the parts of a split reduction; position 0 of it is this task's."""
+
+
+def combine_lanes(em: Emitter, output: Output, value: SSAValue) -> SSAValue:
+    """All lanes of an accumulator as one number."""
+    assert output.combiner is not None
+    kind = CombiningKindFlag(COMBINERS[type(output.combiner)][0])
+    reassociates = kind in (CombiningKindFlag.ADD, CombiningKindFlag.MUL)
+    op = upstream_vector.ReductionOp.create(
+        operands=[value],
+        result_types=[output.element],
+        properties={
+            "kind": CombiningKindAttr(kind),
+            "fastmath": FastMathFlagsAttr([FastMathFlag.REASSOC] if reassociates else "none"),
+        },
+    )
+    return em.add(op).results[0]
+
+
+def combine(em: Emitter, output: Output, init: SSAValue, value: SSAValue) -> SSAValue:
+    """A reduced number with what its reduction starts from."""
+    op = output.combiner
+    assert op is not None
+    made = type(op).create(operands=[init, value], result_types=[value.type], properties=dict(op.properties))
+    return em.add(made).results[0]
 
 
 @dataclass
@@ -247,7 +111,7 @@ class SpaceEmitter:
     `targets[original result]` says which results are stored and where; others are only forwarded in registers. `bounds`
     gives the first index, the extent and whether the extent is a multiple of the vector width, per free dim; local
     indices start at 0, absolute ones at the first index. After `run`, `scalars` holds the reduction results that are
-    scalars (used by later passes over a row).
+    scalars, and the results of a space that is one vector (used by later passes over a row).
     """
 
     em: Emitter
@@ -267,6 +131,7 @@ class SpaceEmitter:
         self._tensors: dict[SSAValue, SSAValue] = {}
         self._local: list[Index] = []
         self._loaded: list[dict[int, SSAValue]] = [{} for _ in self.nests]
+        self._keeps = keeps_vectors(self.plan, self.nests[0].sizes)
 
     def run(
         self, tensors: dict[SSAValue, SSAValue], index: list[Index], local: list[Index] | None = None
@@ -375,7 +240,7 @@ class SpaceEmitter:
             rest = extent - main
             if not rest:
                 return values
-            narrow = width if dim in self.plan.inner else min(width, 1 << (rest - 1).bit_length())
+            narrow = width if dim in self.plan.inner else min(width, self._rounded(rest))
             mask = None
             if narrow != rest:
                 mask = em.constant_mask([rest], [narrow])
@@ -390,6 +255,11 @@ class SpaceEmitter:
             return trip(iv, args, lanes_along(dim, width, mask))
 
         return em.loop(main, count, width, values, tail)
+
+    def _rounded(self, rest: int) -> int:
+        """Lanes for what does not fill a vector: whole subgroups, or what a register may hold."""
+        subgroup = self.plan.subgroup
+        return -(-rest // subgroup) * subgroup if subgroup > 1 else 1 << (rest - 1).bit_length()
 
     def _hoist(self, point: Point, entering: int) -> None:
         """Before the loop over `entering`, read what varies with no loop still to come."""
@@ -454,7 +324,7 @@ class SpaceEmitter:
                     accs[output.original] = self._accumulated(accs[output.original], value, point)
                     continue
                 produced[output.original] = value
-                if not self.plan.outer and not self.plan.inner:
+                if self._keeps or (not self.plan.outer and not self.plan.inner):
                     self.scalars[output.original] = value
                 if output.original in self.targets:
                     self._store(output, value, point)
@@ -503,33 +373,12 @@ class SpaceEmitter:
     def _finish(self, output: Output, value: SSAValue, point: Point) -> None:
         """Combine lanes with the init, and store or keep the result."""
         if self.plan.vector is not None and self.plan.vector in self.plan.inner:
-            assert output.combiner is not None
-            value = self._combine_lanes(output, value)
-            init = self._init_value(output, point)
-            combine = output.combiner
-            value = self.em.add(
-                type(combine).create(
-                    operands=[init, value], result_types=[value.type], properties=dict(combine.properties)
-                )
-            ).results[0]
+            value = combine_lanes(self.em, output, value)
+            value = combine(self.em, output, self._init_value(output, point), value)
         if output.original in self.targets:
             self._store(output, value, point)
         if not is_vector(value) and not self.plan.outer:
             self.scalars[output.original] = value
-
-    def _combine_lanes(self, output: Output, value: SSAValue) -> SSAValue:
-        assert output.combiner is not None
-        kind = CombiningKindFlag(COMBINERS[type(output.combiner)][0])
-        reassociates = kind in (CombiningKindFlag.ADD, CombiningKindFlag.MUL)
-        op = upstream_vector.ReductionOp.create(
-            operands=[value],
-            result_types=[output.element],
-            properties={
-                "kind": CombiningKindAttr(kind),
-                "fastmath": FastMathFlagsAttr([FastMathFlag.REASSOC] if reassociates else "none"),
-            },
-        )
-        return self.em.add(op).results[0]
 
     def _store(self, output: Output, value: SSAValue, point: Point) -> None:
         target = self.targets[output.original]
@@ -553,6 +402,8 @@ __all__ = [
     "Target",
     "VectorType",
     "body_cost",
+    "combine",
+    "combine_lanes",
     "element_bytes",
     "plan_space",
     "transfer_read",

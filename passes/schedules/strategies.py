@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import kernel
-from stepwell.ir.machine import MachineDescription
+from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.block_choice import choose_blocks, plain_parameters, tiles_for
+from stepwell.passes.schedules.block_contraction import schedule_block_contraction
+from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import (
     Contraction,
@@ -24,17 +28,20 @@ from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
 from stepwell.passes.schedules.rows import RowShape, find_rows, row_nests, rows_cost, schedule_rows
+from stepwell.passes.schedules.simt_choice import Choice, can_segment, choose_simt, parameters, probe
 from stepwell.passes.schedules.space import Machine, plan_space
+from stepwell.passes.schedules.subgroup_rows import SubgroupRows
 
-Choice = tuple[str, dict[str, int], str]
-"""Strategy, parameters, reason."""
-
+COPYING = Machine(16)
+"""What copies of whole tensors are made with: short vectors, one task."""
 GRAIN = 30_000
 """Nanoseconds of estimated work worth a task."""
 
 
 def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -> Choice:
     """The schedule of a kernel on a machine."""
+    if machine.subgroup > 1:
+        return _choose_for_subgroups(func, machine, forced)
     common = {
         "vector": machine.vector_bytes,
         "unroll": 4,
@@ -53,6 +60,26 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = rows if isinstance(rows, str) else "asked for"
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
+
+
+def scalar_parameters(machine: MachineDescription) -> dict[str, int]:
+    """The parameters of `loops` for scalar code: one task, or where there are subgroups a thread a point."""
+    if machine.subgroup == 1:
+        return {"vector": 0, "tasks": 1}
+    return parameters(replace(probe(machine), vector_bytes=0))
+
+
+def _choose_for_subgroups(func: kernel.FuncOp, machine: MachineDescription, forced: str) -> Choice:
+    """The schedule where a subgroup of lanes holds a vector: strategies for contractions first, then all others."""
+    refused = ""
+    if forced in ("", "block-contraction"):
+        blocks = choose_blocks(func, machine)
+        if not isinstance(blocks, str):
+            numbers, reason = blocks
+            return "block-contraction", {**parameters(probe(machine)), **numbers}, reason
+        refused = f"; no tiles of blocks: {blocks}" if blocks else ""
+    strategy, numbers, reason = choose_simt(func, machine, forced)
+    return strategy, numbers, f"{reason}{refused}"
 
 
 def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | None:
@@ -118,15 +145,58 @@ def _dry_nest(op: Operation) -> Nest:
 def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     """Rebuild the kernel's body as its schedule says."""
     numbers = {name: value.value.data for name, value in schedule.params.data.items() if isinstance(value, IntegerAttr)}
-    machine = Machine(
-        numbers.get("vector", 0), numbers.get("unroll", 1), numbers.get("tasks", 1), numbers.get("grain", GRAIN)
-    )
-    builder = KernelBuilder(func, copy_phase)
+    machine = _machine(numbers)
+    if machine.subgroup > 1 and schedule.strategy.data == "block-contraction":
+        builder = KernelBuilder(func, _copied_by(machine))
+        tiles = tiles_for(func, plain_parameters(schedule), machine_of(func))
+        schedule_block_contraction(builder, machine, tiles)
+        builder.finish()
+        return
+    if machine.subgroup > 1:
+        _carry_out_for_subgroups(func, schedule.strategy.data, machine)
+        return
+    builder = KernelBuilder(func, _copied_by(COPYING))
     rows = find_rows(func) if schedule.strategy.data == "rows" else ""
     if isinstance(rows, RowShape):
         schedule_rows(builder, rows, machine)
     elif schedule.strategy.data == "contraction":
         schedule_contraction(builder, machine, _tiling_for(numbers, machine.vector_bytes))
+    else:
+        schedule_loops(builder, machine)
+    builder.finish()
+
+
+def _machine(numbers: dict[str, int]) -> Machine:
+    """What a schedule says about vectors and tasks."""
+    return Machine(
+        numbers.get("vector", 0),
+        numbers.get("unroll", 1),
+        numbers.get("tasks", 1),
+        numbers.get("grain", GRAIN),
+        subgroup=numbers.get("subgroup", 1),
+        subgroups=numbers.get("subgroups", 1),
+        vectors=numbers.get("vectors", 1),
+        split=numbers.get("split", 1),
+        tile=numbers.get("tile", 0),
+        pad=numbers.get("pad", 1),
+        shared_bytes=numbers.get("shared", 0),
+        kept=numbers.get("kept", 0),
+    )
+
+
+def _copied_by(machine: Machine) -> Callable[[KernelBuilder, SSAValue, SSAValue], SSAValue]:
+    """How a builder copies a tensor."""
+    return lambda builder, source, target: copy_phase(builder, source, target, machine)
+
+
+def _carry_out_for_subgroups(func: kernel.FuncOp, strategy: str, machine: Machine) -> None:
+    """Rebuild the kernel's body where a subgroup of lanes holds a vector."""
+    builder = KernelBuilder(func, _copied_by(machine))
+    rows = find_rows(func) if strategy in ("rows", "block-rows") else ""
+    if isinstance(rows, RowShape) and strategy == "block-rows" and can_segment(func, rows, machine):
+        schedule_rows(builder, rows, machine, BlockRows)
+    elif isinstance(rows, RowShape):
+        schedule_rows(builder, rows, machine, SubgroupRows)
     else:
         schedule_loops(builder, machine)
     builder.finish()

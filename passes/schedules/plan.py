@@ -1,0 +1,207 @@
+"""Choosing how to loop over the space of one nest, or of several fused ones: order, vector dim, width, and its cost.
+
+One dim may be a vector: a parallel dim that is last in every output, or a contiguous reduction dim whose combiner may be
+reassociated (lanes are combined at the end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import IntegerType, i1
+from xdsl.ir import Attribute
+
+from stepwell.ir.dtypes import byte_width
+from stepwell.passes.schedules.lanes import can_vectorize, is_tile
+from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, step_in_memory, uses_dim
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the schedule says about vectors and tasks."""
+
+    vector_bytes: int
+    """Bytes of a vector register; 0 for scalar code."""
+    unroll: int = 4
+    """Registers per vector value, for latency."""
+    tasks: int = 1
+    """At most so many tasks per phase."""
+    grain: int = 20_000
+    """Nanoseconds of work a task should have at least."""
+    subgroup: int = 1
+    """Lanes that hold a vector between them; above 1 a task is a subgroup's, a block's or a thread's."""
+    subgroups: int = 1
+    """Subgroups of a block."""
+    vectors: int = 1
+    """Vectors a subgroup's task does at most, where there are tasks enough."""
+    split: int = 1
+    """Parts a reduction is cut into, to be merged by a second phase."""
+    tile: int = 0
+    """Points along each side of a tile that a block transposes; 0: blocks transpose nothing."""
+    pad: int = 1
+    """Elements a line of such a tile is longer, so that a column lies in different banks."""
+    shared_bytes: int = 0
+    """Scratch that the subgroups of a block have together."""
+    kept: int = 0
+    """Elements of a row that each lane of a subgroup may keep in registers from pass to pass."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Loop order and the vector dim of a space."""
+
+    outer: tuple[int, ...]
+    inner: tuple[int, ...]
+    vector: int | None
+    width: int
+    cost: float
+    """Estimated nanoseconds per point."""
+    crossed: int | None = None
+    """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
+    subgroup: int = 1
+    """Lanes that hold a vector between them; what does not fill a vector is rounded up to so many."""
+
+    @property
+    def steps_once(self) -> tuple[int, ...]:
+        """The dims when there is one and it is the vector; what is computed along it is one value a nest."""
+        dims = (*self.outer, *self.inner)
+        return dims if dims == (self.vector,) else ()
+
+
+WIDE_BYTES = 64
+"""Vector registers of so many bytes come in twice the number, and with masks."""
+
+EXPENSIVE = {
+    "math.exp": 12, "math.exp2": 10, "math.expm1": 16, "math.log": 14, "math.log2": 14, "math.log10": 14,
+    "math.log1p": 18, "math.tanh": 16, "math.sin": 16, "math.cos": 16, "math.tan": 24, "math.erf": 18,
+    "math.erfc": 22, "math.powf": 36, "math.cbrt": 20, "math.atan": 16, "math.atan2": 24, "math.sqrt": 8,
+    "math.rsqrt": 10, "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.remsi": 12,
+    "arith.divui": 12, "arith.remui": 12, "tensor.extract": 3,
+}  # fmt: skip
+"""Cost of ops beyond one, in simple ops."""
+
+
+def body_cost(nest: Nest) -> int:
+    """Simple ops per point."""
+    if nest.body is None:
+        return 1
+    return sum(EXPENSIVE.get(op.name, 1) for op in nest.body.ops)
+
+
+def element_bytes(nests: Sequence[Nest]) -> int:
+    """Width of the widest element a group computes with, in bytes (at least 1)."""
+    widest = 1
+    for nest in nests:
+        for access in (*nest.inputs, *nest.outputs):
+            if isinstance(access, Access | Output):
+                widest = max(widest, byte_width(access.element))
+        if nest.body is not None:
+            for op in nest.body.ops:
+                for result in op.results:
+                    widest = max(widest, _width(result.type))
+    return widest
+
+
+def _width(kind: Attribute) -> int:
+    return 1 if isinstance(kind, IntegerType) and kind.width.data == 1 else byte_width(kind)
+
+
+def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = ()) -> Plan:
+    """Choose loop order and vector dim for fused nests of one space; `fixed` dims have one known index."""
+    first = nests[0]
+    free = [d for d in first.dims if d not in fixed]
+    reduced = [d for d in free if any(n.reduction[d] for n in nests)]
+    parallel = [d for d in free if d not in reduced]
+    best = Plan(tuple(parallel), tuple(reduced), None, 1, _scalar_cost(nests))
+    if machine.vector_bytes == 0 or not all(can_vectorize(n.body) for n in nests):
+        return best
+    bytes_per_lane = element_bytes(nests)
+    for dim in free:
+        strip = bool(reduced) and dim in parallel and max(body_cost(n) for n in nests) < 6
+        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, strip)
+        if width < 2 or not legal(nests, dim):
+            continue
+        cost = _vector_cost(nests, dim, width, machine.vector_bytes // bytes_per_lane)
+        if cost < best.cost:
+            outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
+            inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
+            best = Plan(tuple(outer), tuple(inner), dim, width, cost)
+    if best.vector is None or reduced:
+        return best
+    return _crossed(best, nests, min(16, machine.vector_bytes // bytes_per_lane))
+
+
+def _crossed(plan: Plan, nests: Sequence[Nest], width: int) -> Plan:
+    """The plan with square tiles when some input is contiguous along another dim than the vector's."""
+    vector_dim = plan.vector
+    assert vector_dim is not None
+    sizes = nests[0].sizes
+    if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
+        return plan
+    for nest in nests:
+        for position, access in enumerate(nest.inputs):
+            if not isinstance(access, Access) or position in nest.forwarded:
+                continue
+            for dim in plan.outer:
+                if dim == vector_dim or not is_tile(access.exprs, (vector_dim, dim)):
+                    continue
+                if min(sizes[dim], sizes[vector_dim]) >= 4:
+                    outer = [*(d for d in plan.outer if d not in (dim, vector_dim)), dim, vector_dim]
+                    return Plan(tuple(outer), (), vector_dim, width, plan.cost / 2, dim)
+    return plan
+
+
+def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], strip: bool) -> int:
+    registers = machine.unroll if max(body_cost(n) for n in nests) < 24 else max(1, machine.unroll // 2)
+    if strip:
+        # Columns are reduced in strips: wide ones touch fewer pages, and only accumulators stay live.
+        registers *= 4 if machine.vector_bytes >= WIDE_BYTES else 2
+    widest = machine.vector_bytes // bytes_per_lane * registers
+    return min(widest, 1 << (size - 1).bit_length()) if size > 1 else 1
+
+
+def legal(nests: Sequence[Nest], dim: int) -> bool:
+    """Whether a dim may be a vector: results are contiguous along it or may be reassociated, every read has a form."""
+    for nest in nests:
+        for output in nest.outputs:
+            if nest.reduction[dim] and output.reduced:
+                if output.combiner is None:
+                    return False
+            elif output.exprs and uses_dim(output.exprs, dim):
+                if not is_contiguous(output.exprs, dim):
+                    return False
+            else:
+                return False
+        for position, access in enumerate(nest.inputs):
+            if isinstance(access, Access) and uses_dim(access.exprs, dim) and position not in nest.forwarded:
+                if not is_contiguous(access.exprs, dim) and access.element == i1:
+                    return False
+    return True
+
+
+def _scalar_cost(nests: Sequence[Nest]) -> float:
+    return 0.4 * sum(len(n.inputs) + len(n.outputs) + body_cost(n) for n in nests)
+
+
+def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> float:
+    size = nests[0].sizes[dim]
+    lanes = min(width, register)
+    efficiency = size / (-(-size // lanes) * lanes)
+    total = 0.0
+    for nest in nests:
+        total += body_cost(nest) / lanes
+        for position, access in enumerate(nest.inputs):
+            if not isinstance(access, Access) or position in nest.forwarded or not uses_dim(access.exprs, dim):
+                total += 0.2 / lanes
+            elif is_contiguous(access.exprs, dim):
+                total += 1.0 / lanes
+            else:
+                total += 1.0 if step_in_memory(access, dim) is not None else 2.5
+        total += len(nest.outputs) / lanes
+    return 0.4 * total / efficiency
+
+
+def keeps_vectors(plan: Plan, sizes: Sequence[int]) -> bool:
+    """Whether all points of a space are one vector of a subgroup, so that results can stay in registers."""
+    return plan.subgroup > 1 and bool(plan.steps_once) and sizes[plan.steps_once[0]] <= plan.width

@@ -1,0 +1,320 @@
+"""Which schedule a kernel gets on a machine whose vectors are held by subgroups, from the machine's numbers and the shapes.
+
+Memory decides: how much a lane may load at once, whether rows fit registers, how many tasks fill the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from xdsl.dialects import tensor
+from xdsl.ir import Block, Operation, SSAValue
+
+from stepwell.dialects import kernel
+from stepwell.dialects.structured import StructuredOp
+from stepwell.ir.machine import MachineDescription
+from stepwell.passes.schedules.block_rows import cannot_segment, kept_bytes
+from stepwell.passes.schedules.block_transpose import find_crossing
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, is_scheduled
+from stepwell.passes.schedules.loops import depends, forward_within, groups_for, is_only_init, joins
+from stepwell.passes.schedules.merge import collapsed_type, merged_nest
+from stepwell.passes.schedules.nest import Nest
+from stepwell.passes.schedules.plan import Machine, Plan, element_bytes
+from stepwell.passes.schedules.rows import RowPass, RowShape, find_rows, plan_passes, row_nests
+from stepwell.passes.schedules.space import Target
+from stepwell.passes.schedules.subgroup_plan import LANE_BYTES, can_split, lane_elements, plan_lanes
+
+Choice = tuple[str, Mapping[str, int | str], str]
+"""Strategy, parameters, reason."""
+
+TASKS_PER_SLOT = 2
+"""Tasks for each subgroup that can be on the machine at once."""
+VECTORS_PER_TASK = 4
+"""Vectors of a task, where the machine is full: enough for its index arithmetic to be little."""
+KEPT = 32
+"""Elements of a row in the registers of a lane; more would cost other subgroups their place."""
+FEWEST_VECTORS = 4
+"""Vectors that a part of a split reduction has at least."""
+MERGED_VECTORS = 8
+"""Vectors of parts that one subgroup merges at most."""
+BLOCK_LANE_ELEMENTS = 8
+"""Elements of a row for each lane of a block."""
+MOST_SUBGROUPS = 16
+"""Subgroups of a block that does a row."""
+
+
+class _Survey(KernelBuilder):
+    """Looks at a kernel's nests without building anything: every value stands for itself."""
+
+    def __init__(self, func: kernel.FuncOp):
+        super().__init__(func, lambda builder, source, target: target)
+
+    def value(self, old: SSAValue) -> SSAValue:
+        """The value itself."""
+        return old
+
+    def look_at(self, op: Operation) -> None:
+        """Note slices, which accesses go through."""
+        if isinstance(op, tensor.ExtractSliceOp):
+            self.pass_through(op)
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """A phase the `loops` strategy would make: nests over merged dims, and its plan."""
+
+    nests: list[Nest]
+    plan: Plan
+
+    @property
+    def points(self) -> int:
+        """Size of the space."""
+        return self.nests[0].points
+
+    @property
+    def targets(self) -> list[Target]:
+        """Where the results would go."""
+        return [Target(o, o.exprs) for n in self.nests for o in n.outputs]
+
+
+def choose_simt(func: kernel.FuncOp, description: MachineDescription, forced: str = "") -> Choice:
+    """The schedule of a kernel without a tiled contraction."""
+    machine = probe(description)
+    rows = find_rows(func)
+    if isinstance(rows, RowShape) and forced in ("", "rows", "block-rows"):
+        chosen = _by_rows(func, rows, description, machine, forced)
+        if not isinstance(chosen, str):
+            return chosen
+        reason = chosen
+    else:
+        reason = rows if isinstance(rows, str) else "asked for"
+    return _by_loops(func, description, machine, forced, reason)
+
+
+def probe(description: MachineDescription) -> Machine:
+    """What plans are made for before anything is chosen: vectors as wide as lanes can load them."""
+    slots = description.cores * max(1, description.block_threads // description.subgroup)
+    return Machine(
+        min(description.vector_bytes, LANE_BYTES * description.subgroup),
+        unroll=1,
+        tasks=TASKS_PER_SLOT * slots,
+        subgroup=description.subgroup,
+        subgroups=8 if description.block_threads >= 8 * description.subgroup else 1,
+        vectors=VECTORS_PER_TASK,
+        kept=KEPT,
+    )
+
+
+def parameters(machine: Machine, **more: int) -> dict[str, int]:
+    """The numbers of a schedule."""
+    return {
+        "vector": machine.vector_bytes,
+        "unroll": machine.unroll,
+        "subgroup": machine.subgroup,
+        "subgroups": machine.subgroups,
+        "tasks": machine.tasks,
+        **more,
+    }
+
+
+# Loops.
+
+
+def survey(func: kernel.FuncOp, machine: Machine) -> list[_Phase]:
+    """The phases of the `loops` strategy."""
+    looker = _Survey(func)
+    phases: list[_Phase] = []
+    group: list[Operation] = []
+    for op in [*func.body.block.ops]:
+        if is_scheduled(op) and group and joins(group, op):
+            group.append(op)
+            continue
+        if is_scheduled(op) or depends(op, group):
+            phases += _phase_of(looker, group, machine)
+            group = [op] if is_scheduled(op) else []
+        looker.look_at(op)
+    return [*phases, *_phase_of(looker, group, machine)]
+
+
+def _phase_of(looker: _Survey, ops: Sequence[Operation], machine: Machine) -> list[_Phase]:
+    if not ops or is_only_init(ops[0]) or isinstance(ops[0], StructuredOp):
+        return []
+    nests = [looker.nest(op) for op in ops]
+    if any(0 in n.sizes for n in nests):
+        return []
+    forward_within(nests)
+    groups = groups_for(nests, machine)
+    if groups is not None:
+        nests = [merged_nest(n, groups, _stand_in) for n in nests]
+    return [_Phase(nests, plan_lanes(nests, machine))]
+
+
+def _stand_in(value: SSAValue, runs: list[list[int]]) -> SSAValue:
+    """A value of a collapsed tensor's type."""
+    kind = collapsed_type(value.type, runs)
+    return value if kind == value.type else Block(arg_types=[kind]).args[0]
+
+
+def _by_loops(
+    func: kernel.FuncOp, description: MachineDescription, machine: Machine, forced: str, reason: str
+) -> Choice:
+    phases = survey(func, machine)
+    lanes, why = _lane_load(phases, machine, description)
+    machine = replace(machine, vector_bytes=lanes)
+    crossed = _crossed(phases, machine) if forced in ("", "block-transpose") else None
+    if crossed is not None:
+        machine = replace(machine, tile=crossed)
+    split = max((_split(p, machine) for p in phases), default=1)
+    machine = replace(machine, unroll=_unroll(phases, machine))
+    numbers = parameters(machine, vectors=machine.vectors, split=split)
+    notes = [why]
+    if any(p.plan.vector is None for p in phases):
+        notes.append("a thread a point where no vector is as good")
+    if split > 1:
+        notes.append(f"{split} parts of a reduction to few points fill the machine")
+    if crossed is not None:
+        notes.insert(0, f"tiles of {crossed} x {crossed} read along one dim and written along another")
+        numbers = {**numbers, "tile": crossed, "pad": machine.pad}
+        return "block-transpose", numbers, f"{'; '.join(notes)}; {reason}"
+    return "loops", numbers, f"one parallel phase per op or pointwise run, {'; '.join(notes)}; {reason}"
+
+
+def _lane_load(phases: Sequence[_Phase], machine: Machine, description: MachineDescription) -> tuple[int, str]:
+    """Bytes of a vector: what lanes may load at once where every row allows it and there is work for all."""
+    widest = [p for p in phases if p.plan.vector is not None]
+    if not widest:
+        return machine.vector_bytes, "no vectors"
+    loads: list[tuple[int, str]] = []
+    for phase in widest:
+        assert phase.plan.vector is not None
+        size = element_bytes(phase.nests)
+        elements = full = max(1, machine.vector_bytes // size // machine.subgroup)
+        elements = min(elements, lane_elements(phase.nests, phase.plan.vector))
+        why = "as much as lanes load at once" if elements == full else "as little as the start of rows allows"
+        few = description.cores * machine.subgroups * machine.subgroup
+        while elements > 1 and phase.points < few * elements:
+            elements //= 2
+            why = "little, so that little work has many tasks"
+        loads.append((elements * size * machine.subgroup, f"{elements * size} bytes a lane at once: {why}"))
+    return min(loads)
+
+
+def _units(phase: _Phase, machine: Machine) -> tuple[int, int]:
+    """Tasks of a phase with a vector each, or all that is reduced to one; and vectors in each."""
+    nests, plan = phase.nests, phase.plan
+    width = max(1, machine.vector_bytes // element_bytes(nests))
+    vectors = {d: -(-nests[0].sizes[d] // (width if d == plan.vector else 1)) for d in nests[0].dims}
+    return prod(vectors[d] for d in plan.outer), prod(vectors[d] for d in plan.inner)
+
+
+def _split(phase: _Phase, machine: Machine) -> int:
+    """Parts of a reduction that has too few tasks for the machine."""
+    if phase.plan.vector is None or not phase.plan.inner or not can_split(phase.nests[0]):
+        return 1
+    tasks, inside = _units(phase, machine)
+    wanted = machine.tasks // (4 * TASKS_PER_SLOT) // tasks
+    merged = MERGED_VECTORS * max(1, machine.vector_bytes // element_bytes(phase.nests))
+    parts = min(wanted, inside // FEWEST_VECTORS, merged)
+    return parts if parts > 1 else 1
+
+
+def _unroll(phases: Sequence[_Phase], machine: Machine) -> int:
+    """Vectors at once: two where there is more work than a full machine has in flight, or lanes load little."""
+    most = max((prod(_units(p, machine)) for p in phases if p.plan.vector is not None), default=0)
+    return 2 if most >= 4 * machine.tasks else 1
+
+
+def _crossed(phases: Sequence[_Phase], machine: Machine) -> int | None:
+    """Side of the tiles, when a phase reads along another dim than it writes along; larger for small elements."""
+    for phase in phases:
+        for tile in (2 * machine.subgroup, machine.subgroup):
+            if tile > machine.subgroup and element_bytes(phase.nests) > 2:
+                continue
+            if find_crossing(phase.plan, phase.nests, phase.targets, replace(machine, tile=tile)) is not None:
+                return tile
+    return None
+
+
+# Rows.
+
+
+def _by_rows(
+    func: kernel.FuncOp, rows: RowShape, description: MachineDescription, machine: Machine, forced: str
+) -> Choice | str:
+    """A schedule by rows, or why it is none."""
+    count, number = len(rows.sizes), prod(rows.sizes)
+    looker = _Survey(func)
+    nests = row_nests(rows, looker.nest)
+    if any(0 in n.sizes for n in nests):
+        return "rows", parameters(machine), "there is nothing to compute"
+    passes = plan_passes(nests, count)
+    length = max(prod(p.rest) for p in passes)
+    machine = replace(machine, vector_bytes=_row_load(passes, count, machine))
+    no_segments = cannot_segment(passes, count, machine)
+    segmented = no_segments is None and _prefers_blocks(length, number, description, machine)
+    if no_segments is None and (forced == "block-rows" or (segmented and not forced)):
+        if not forced and number * 8 < description.cores and length >= 1 << 15:
+            return f"{number} rows of {length} leave most of the machine idle"
+        returned = [o.original for n in nests for o in n.outputs if _leaves(o.original, rows)]
+        kept = kept_bytes(nests, passes, count, returned)
+        machine = replace(machine, subgroups=_row_subgroups(length, description))
+        shared = description.shared_limit if kept > description.shared_bytes else description.shared_bytes
+        reason = f"{len(rows.ops)} ops share {count} leading dims, {machine.subgroups} subgroups do a row of {length}"
+        return "block-rows", parameters(machine, shared=shared), reason
+    if not forced:
+        reason = _row_obstacle(passes, count, machine)
+        if reason is not None:
+            return reason
+    machine = replace(machine, subgroups=4 if number < description.cores * machine.subgroups else machine.subgroups)
+    held = "held in registers" if length <= machine.kept * machine.subgroup else "through scratch"
+    reason = f"{len(rows.ops)} ops share {count} leading dims, a subgroup does a row of {length}, {held}"
+    return "rows", parameters(machine, kept=machine.kept, shared=description.shared_bytes), reason
+
+
+def can_segment(func: kernel.FuncOp, rows: RowShape, machine: Machine) -> bool:
+    """Whether the subgroups of a block can do a row of the kernel together."""
+    looker = _Survey(func)
+    passes = plan_passes(row_nests(rows, looker.nest), len(rows.sizes))
+    return cannot_segment(passes, len(rows.sizes), machine) is None
+
+
+def _leaves(value: SSAValue, rows: RowShape) -> bool:
+    return any(u.operation not in rows.row_dims for u in value.uses)
+
+
+def _row_load(passes: Sequence[RowPass], count: int, machine: Machine) -> int:
+    """Bytes of a vector along the rows."""
+    loads = [machine.vector_bytes]
+    for group in passes:
+        plan = plan_lanes(group.nests, machine, range(count))
+        if plan.vector is not None:
+            size = element_bytes(group.nests)
+            loads.append(lane_elements(group.nests, plan.vector) * size * machine.subgroup)
+    return min(loads)
+
+
+def _prefers_blocks(length: int, number: int, description: MachineDescription, machine: Machine) -> bool:
+    """Whether rows are too long for a subgroup's registers, or too few for the machine."""
+    if length > machine.kept * machine.subgroup:
+        return True
+    return number < 4 * description.cores and length >= 4 * BLOCK_LANE_ELEMENTS * machine.subgroup
+
+
+def _row_subgroups(length: int, description: MachineDescription) -> int:
+    """Subgroups for a row: some elements for each lane, a power of two."""
+    most = min(MOST_SUBGROUPS, description.block_threads // description.subgroup)
+    wanted = max(2, length // (BLOCK_LANE_ELEMENTS * description.subgroup))
+    return min(most, 1 << (wanted.bit_length() - 1))
+
+
+def _row_obstacle(passes: Sequence[RowPass], count: int, machine: Machine) -> str | None:
+    """Why a subgroup should not do a row: a pass in which all its lanes would do the same for long."""
+    for group in passes:
+        if prod(group.rest) > machine.subgroup and plan_lanes(group.nests, machine, range(count)).vector is None:
+            return "a pass over a row has no vector form"
+    return None
+
+
+__all__ = ["Choice", "can_segment", "choose_simt", "parameters", "probe", "survey"]
