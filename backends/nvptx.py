@@ -6,16 +6,15 @@ refused here first, by name and place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import ComplexType, IntegerAttr, MemRefType, ShapedType, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import ComplexType, IntegerAttr, MemRefType, ShapedType, StringAttr, TensorType, bf16, i64
 from xdsl.ir import Attribute, Operation
 
-from stepwell.backends.llvm.types import element_bytes, scalar_type
+from stepwell.backends.llvm.types import element_bytes
 from stepwell.backends.target import Target
-from stepwell.dialects import gpu
+from stepwell.dialects import gpu, nvgpu
 from stepwell.dialects.stepwell import TargetAttr
 from stepwell.ir.diagnostics import close_name, invalid, unsupported
 from stepwell.ir.errors import InvalidProgramError, UnsupportedError
@@ -30,6 +29,8 @@ STATIC_SHARED = 48 << 10
 """Shared memory that needs no opting in, the same on every processor."""
 MAX_GRID = (1 << 31) - 1
 PARAMETER_BYTES = 4096
+SHARED_ALIGN = 128
+"""Of every piece of shared memory: a row of all its banks."""
 
 PTX_VERSIONS = (63, 64, 65, *range(70, 79), *range(80, 89), 90)
 """Versions of the PTX language that LLVM writes, ten times as large."""
@@ -153,12 +154,16 @@ def gpu_target(cpu: str, ptx: int | None = None, cores: int | None = None) -> Gp
 
 # Legality
 
-_NEEDS = {
-    "nvgpu.device_async_copy": "async_copy",
-    "nvgpu.device_async_create_group": "async_copy",
-    "nvgpu.device_async_wait": "async_copy",
-    "nvgpu.mma.sync": "mma_f16",
-}
+_ASYNC_OPS = ("nvgpu.device_async_copy", "nvgpu.device_async_create_group", "nvgpu.device_async_wait")
+
+
+def _needed_feature(op: Operation) -> str | None:
+    """The feature an op needs; what every processor here has needs none."""
+    if op.name in _ASYNC_OPS:
+        return "async_copy"
+    if isinstance(op, nvgpu.MmaSyncOp) and op.shape == (16, 8, 16):
+        return "mma_bf16" if op.a.type.get_element_type() == bf16 else "mma_f16"  # pyright: ignore
+    return None
 
 
 def check_gpu_module(module: gpu.ModuleOp, target: GpuTarget) -> None:
@@ -177,7 +182,7 @@ def check_gpu_module(module: gpu.ModuleOp, target: GpuTarget) -> None:
         _check_shared(op, target)
         _check_parameters(op)
         for inner in op.walk():
-            _check_op(inner, target)
+            _check_op(inner, op.block_size, target)
 
 
 def _check_launch(func: gpu.FuncOp, target: GpuTarget) -> None:
@@ -194,7 +199,7 @@ def _check_shared(func: gpu.FuncOp, target: GpuTarget) -> None:
     total = 0
     for argument in func.workgroup_args:
         if isinstance(argument.type, MemRefType):
-            total = _aligned(total) + _bytes(func, argument.type)
+            total = _aligned(total, SHARED_ALIGN) + _bytes(func, argument.type)
     if total > target.shared_limit:
         raise invalid(func, f"shares {total} bytes in a block; {target.cpu} has at most {target.shared_limit}")
     if total > target.shared_bytes:
@@ -204,8 +209,8 @@ def _check_shared(func: gpu.FuncOp, target: GpuTarget) -> None:
         )
 
 
-def _aligned(offset: int) -> int:
-    return -(-offset // 128) * 128
+def _aligned(offset: int, align: int) -> int:
+    return -(-offset // align) * align
 
 
 def _bytes(func: gpu.FuncOp, type_: MemRefType[Attribute]) -> int:
@@ -216,22 +221,40 @@ def _bytes(func: gpu.FuncOp, type_: MemRefType[Attribute]) -> int:
 
 
 def _check_parameters(func: gpu.FuncOp) -> None:
-    size = sum(8 if isinstance(a.type, MemRefType) else 4 for a in func.args)
+    size = 0
+    for argument in func.args:
+        width = _parameter_bytes(func, argument.type)
+        size = _aligned(size, width) + width
     if size > PARAMETER_BYTES:
         raise unsupported(func, f"{size} bytes of arguments; a launch passes at most {PARAMETER_BYTES}")
 
 
-def _check_op(op: Operation, target: GpuTarget) -> None:
-    need = _NEEDS.get(op.name)
+def _parameter_bytes(func: gpu.FuncOp, type_: Attribute) -> int:
+    try:
+        return element_bytes(type_)
+    except UnsupportedError as error:
+        raise unsupported(func, f"an argument of type {type_}: {error}") from error
+
+
+_WHOLE_SUBGROUP = (gpu.ShuffleOp, gpu.SubgroupReduceOp, gpu.SubgroupBarrierOp, nvgpu.LdMatrixOp, nvgpu.MmaSyncOp)
+"""What all lanes of a subgroup do together."""
+
+
+def _check_op(op: Operation, block: tuple[int, ...] | None, target: GpuTarget) -> None:
+    need = _needed_feature(op)
     if need is not None and not target.has(need):
         raise unsupported(op, f"{target.cpu} does not have it; the first processor that does is sm_{_first_with(need)}")
-    if op.name == "gpu.subgroup_reduce" and op.properties.get("uniform") is None:
+    if isinstance(op, gpu.SubgroupReduceOp) and op.uniform is None:
         raise unsupported(op, "a reduction where lanes may be missing; it must be uniform")
+    if isinstance(op, _WHOLE_SUBGROUP) and block is not None and block[0] % target.subgroup:
+        raise unsupported(
+            op, f"the last subgroup of a block of {block[0]} threads has less than {target.subgroup} lanes"
+        )
     for value in op.results:
         _check_type(op, value.type)
     for region in op.regions:
-        for block in region.blocks:
-            for argument in block.args:
+        for body in region.blocks:
+            for argument in body.args:
                 _check_type(op, argument.type)
 
 
@@ -245,6 +268,3 @@ def _check_type(op: Operation, type_: Attribute) -> None:
         raise unsupported(op, f"{type_} on a device; tensors become buffers first (run bufferize)")
     if isinstance(element, ComplexType):
         raise unsupported(op, f"complex numbers have no device form: {type_}")
-
-
-__all__: Sequence[str] = ("PROCESSORS", "PTX_VERSIONS", "GpuTarget", "check_gpu_module", "gpu_target", "scalar_type")

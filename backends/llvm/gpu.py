@@ -23,13 +23,12 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
+from stepwell.backends.nvptx import SHARED_ALIGN
 from stepwell.dialects import gpu
 
 SHARED_SPACE = 3
 DYNAMIC_SHARED = "stepwell_dynamic_shared"
 """The LLVM symbol of the shared memory whose size the launch says."""
-SHARED_ALIGN = 128
-"""Of every piece of shared memory: a row of all its banks."""
 
 _SUBGROUP = 32
 _ALL_LANES = ("i32", "-1")

@@ -24,7 +24,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation
 from stepwell.backends.llvm import affine, arith, control_flow, math, nvgpu, vector, vector_combine, vector_memory
 from stepwell.backends.llvm import gpu as gpu_ops
 from stepwell.backends.llvm import memref as memref_ops
-from stepwell.backends.llvm.gpu import SHARED_ALIGN, SHARED_SPACE
+from stepwell.backends.llvm.gpu import SHARED_SPACE
 from stepwell.backends.llvm.memref import allocate
 from stepwell.backends.llvm.module import global_text, module_text
 from stepwell.backends.llvm.strategy import GENERIC, Strategy
@@ -37,7 +37,7 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
-from stepwell.backends.nvptx import GpuTarget, check_gpu_module
+from stepwell.backends.nvptx import SHARED_ALIGN, GpuTarget, check_gpu_module
 from stepwell.dialects import gpu
 from stepwell.ir.errors import UnsupportedError
 
