@@ -6,7 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from stepwell.dialects.interp.gpu import RULES as HOST_RULES
 from stepwell.dialects.interp.simt import ReportKind, SimulationError, launch
+from stepwell.dialects.interp.simt.launch import RULES
+from stepwell.dialects.registry import get_dialect
 from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 
 RNG = np.random.default_rng(5)
@@ -468,6 +471,34 @@ def test_an_op_without_meaning_in_a_kernel_is_refused(simulate):
             [np.zeros((4, 4), np.float32)],
         )
     assert "other than the last dimensions" in str(caught.value)
+
+
+def test_threads_print_in_the_order_of_their_numbers(simulate, capsys):
+    simulate(
+        "()",
+        """
+        %t = gpu.thread_id x
+        %c1 = arith.constant 1 : index
+        %odd = arith.andi %t, %c1 : index
+        %is_odd = arith.cmpi eq, %odd, %c1 : index
+        %m = arith.constant -1 : i8
+        %h = arith.constant 0.5 : f16
+        scf.if %is_odd {
+          gpu.printf "thread %lld of 100%%: %u %hhd %.2f;", %t, %m, %m, %h : index, i8, i8, f16
+        }
+        """,
+        [],
+        block=4,
+    )
+    assert capsys.readouterr().out == "thread 1 of 100%: 255 -1 0.50;thread 3 of 100%: 255 -1 0.50;"
+
+
+def test_every_op_of_the_gpu_dialects_is_simulated():
+    """Inside of a kernel, or by the host's rules; what only holds or ends others needs no meaning."""
+    structural = {"gpu.func", "gpu.module", "gpu.return"}
+    known = structural | set(RULES) | set(HOST_RULES)
+    ops = [op.name for name in ("gpu", "nvgpu") for op in get_dialect(name).operations]
+    assert [name for name in ops if name not in known] == []
 
 
 def test_lanes_that_hold_memrefs_of_different_memory_are_refused(simulate):

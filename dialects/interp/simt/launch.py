@@ -20,6 +20,7 @@ from stepwell.dialects.interp.simt import (
     identity,
     matrix,
     memrefs,
+    output,
     subgroups,
     vectors,
 )
@@ -41,6 +42,7 @@ RULES: dict[str, Prepare] = {
     **identity.RULES,
     **matrix.RULES,
     **memrefs.RULES,
+    **output.RULES,
     **subgroups.RULES,
     **vectors.RULES,
 }

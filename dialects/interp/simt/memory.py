@@ -15,6 +15,9 @@ import numpy as np
 from stepwell.dialects.interp.simt.shadow import Shadow
 from stepwell.dialects.interp.simt.values import Array, Mask, Value, as_mask, fitted, is_lanes
 
+_ALIGNED = 64
+"""What a caller that aligns its memory aligns it to (NumPy itself promises 16 bytes)."""
+
 Extent = int | Array
 """A size, stride or offset: of all lanes, or one a lane."""
 
@@ -214,11 +217,18 @@ def _allocation(arrays: Sequence[tuple[str, Array]], low: int, high: int) -> Mem
     ends = [slice(0, 1) if s >= 0 else slice(n - 1, n) for n, s in zip(first.shape, first.strides, strict=True)]
     corner = first[(..., *ends)].reshape(1).view(np.uint8)[:1]  # without the dots a scalar would be copied
     data = np.lib.stride_tricks.as_strided(corner, (high - low,), (1,))
-    root = first
+    writable = all(array.flags.writeable for _, array in arrays)
+    return Memory(names, data, space="global", skew=_skew(first, low), writable=writable)
+
+
+def _skew(array: Array, low: int) -> int:
+    """How far an address is from one that a device would align: the start of the allocation, or what was aligned."""
+    if low % _ALIGNED == 0:
+        return 0
+    root = array
     while isinstance(root.base, np.ndarray):
         root = root.base
-    writable = all(array.flags.writeable for _, array in arrays)
-    return Memory(names, data, space="global", skew=low - address_of(root), writable=writable)
+    return low - address_of(root)
 
 
 def address_of(array: Array) -> int:
