@@ -71,8 +71,10 @@ class Array(Operators):
 
     __slots__ = ("__weakref__", "_data", "dtype", "shape")
 
-    def __init__(self, data: np.ndarray[Any, Any] | DeviceData | Array):
-        self._data: Any = data.raw() if isinstance(data, Array) else data
+    def __init__(self, data: Any):
+        if type(data) is not np.ndarray:
+            data = _buffer(data)
+        self._data: Any = data
         self.dtype: DType = data.dtype
         self.shape = data.shape
 
@@ -151,6 +153,8 @@ class Array(Operators):
 
     def item(self) -> Any:
         """The only element as a Python number."""
+        if self.size != 1:
+            raise refuse(f"item() needs one element, {self._described()} has {self.size}", "use tolist() for several")
         return self._host().item()
 
     def tolist(self) -> Any:
@@ -207,12 +211,21 @@ class Array(Operators):
         return format(self.item() if spec and not self.shape else self, spec) if spec else repr(self)
 
 
+def _buffer(data: Any) -> Any:
+    """What an `Array` made of `data` holds: another one's buffer, a device's array, or a new NumPy array."""
+    if isinstance(data, Array):
+        return data.raw()
+    return data if hasattr(data, "__cuda_array_interface__") else to_array(data).raw()
+
+
 def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     """`value` (an array, a number, nested lists of numbers) as an `Array`; NumPy arrays are shared unless converted."""
     if isinstance(value, Array) and (dtype is None or as_dtype(dtype) == value.dtype) and not copy:
         return value
     if isinstance(value, Array):
         value = value.numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        raise refuse("a masked array would lose its mask", "fill it first: x.filled(value)")
     wanted = None if dtype is None else as_dtype(dtype)
     if wanted is None and not hasattr(value, "dtype"):
         wanted = _default_dtype(value)

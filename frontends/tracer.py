@@ -61,7 +61,10 @@ class Tracer(Operators):
         self._concrete("a Python integer", hint)
 
     def __float__(self) -> float:
-        self._concrete("float()", "use astype('float32'), or make the argument static (static_argnums)")
+        hint = (
+            "use stepwell.numpy's function instead of math's, astype('float32'), or a static argument (static_argnums)"
+        )
+        self._concrete("float()", hint)
 
     def __complex__(self) -> complex:
         self._concrete("complex()", "use astype('complex64'), or make the argument static (static_argnums)")
@@ -91,6 +94,14 @@ class Tracer(Operators):
 
     def __dlpack__(self, **options: Any) -> Any:
         self._concrete("DLPack", "exchange arrays outside of jit")
+
+    def __hash__(self) -> int:
+        self._concrete("a hash", "sets and the keys of dicts hold Python values; compare traced arrays with ==")
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        self._concrete(f"the format '{spec}'", "return the array and format it outside of jit; print it as it is here")
 
     def __len__(self) -> int:
         if not self.shape:

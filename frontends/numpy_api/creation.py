@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ml_dtypes
@@ -71,7 +72,7 @@ def from_dlpack(x: Any, /) -> Array:
 
 
 @api("fill_value")
-def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """An array of one value."""
     value = lifted(fill_value) if dtype is None else converted(fill_value, as_dtype(dtype))
     result = broadcast(value, shape_tuple(shape))
@@ -79,13 +80,13 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
 
 
 @api()
-def zeros(shape: Any, *, dtype: Any = None) -> Any:
+def zeros(shape: Any, dtype: Any = None) -> Any:
     """An array of zeros, float32 unless said otherwise."""
     return full(shape, 0, dtype=FLOAT32 if dtype is None else dtype)
 
 
 @api()
-def ones(shape: Any, *, dtype: Any = None) -> Any:
+def ones(shape: Any, dtype: Any = None) -> Any:
     """An array of ones, float32 unless said otherwise."""
     return full(shape, 1, dtype=FLOAT32 if dtype is None else dtype)
 
@@ -94,13 +95,13 @@ empty = zeros
 
 
 @api()
-def zeros_like(x: Any, /, *, dtype: Any = None) -> Any:
+def zeros_like(x: Any, /, dtype: Any = None) -> Any:
     """Zeros of x's shape and dtype."""
     return full(lifted(x).shape, 0, dtype=lifted(x).dtype if dtype is None else dtype)
 
 
 @api()
-def ones_like(x: Any, /, *, dtype: Any = None) -> Any:
+def ones_like(x: Any, /, dtype: Any = None) -> Any:
     """Ones of x's shape and dtype."""
     return full(lifted(x).shape, 1, dtype=lifted(x).dtype if dtype is None else dtype)
 
@@ -109,13 +110,13 @@ empty_like = zeros_like
 
 
 @api("fill_value")
-def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None) -> Any:
+def full_like(x: Any, /, fill_value: Any, dtype: Any = None) -> Any:
     """One value in x's shape and dtype."""
     return full(lifted(x).shape, fill_value, dtype=lifted(x).dtype if dtype is None else dtype)
 
 
 @api()
-def arange(start: Any, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
     """start, start + step, ... below stop; the bounds are static."""
     start, stop = (0, start) if stop is None else (start, stop)
     bounds = [_static_number(b) for b in (start, stop, step)]
@@ -130,7 +131,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, *, dtype: Any = None) ->
 def _static_number(value: Any) -> int | float:
     if isinstance(value, Tracer):
         return static_int(value, "a bound of arange")
-    return value.item() if isinstance(value, np.generic | Array) else value
+    number = value.item() if isinstance(value, np.generic | Array) else value
+    if not isinstance(number, int | float) or not math.isfinite(number):
+        raise refuse(f"a bound of arange must be a number, not {number!r}")
+    return number
 
 
 def _ramp(count: int, start: float, step: float, dtype: DType) -> Tracer:
@@ -163,13 +167,13 @@ def linspace(start: Any, stop: Any, num: int = 50, *, endpoint: bool = True, dty
 
 
 @api()
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> Any:
+def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None) -> Any:
     """Ones on the k-th diagonal."""
     shape = (static_int(n_rows, "n_rows"), static_int(n_rows if n_cols is None else n_cols, "n_cols"))
     return converted(diagonal_mask(shape, k, "EQ"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
-def identity(n: int, *, dtype: Any = None) -> Any:
+def identity(n: int, dtype: Any = None) -> Any:
     """The identity matrix."""
     return eye(n, dtype=dtype)
 
@@ -183,20 +187,20 @@ def diagonal_mask(shape: tuple[int, int], k: int, direction: str) -> Tracer:
 
 
 @api()
-def tri(n: int, m: int | None = None, k: int = 0, *, dtype: Any = None) -> Any:
+def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on and below the k-th diagonal."""
     shape = (static_int(n, "n"), static_int(n if m is None else m, "m"))
     return converted(diagonal_mask(shape, k, "LE"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
 @api("x")
-def tril(x: Any, /, *, k: int = 0) -> Any:
+def tril(x: Any, /, k: int = 0) -> Any:
     """The lower triangle of matrices; zero above the k-th diagonal."""
     return _triangle(lifted(x), k, True)
 
 
 @api("x")
-def triu(x: Any, /, *, k: int = 0) -> Any:
+def triu(x: Any, /, k: int = 0) -> Any:
     """The upper triangle of matrices; zero below the k-th diagonal."""
     return _triangle(lifted(x), k - 1, False)
 

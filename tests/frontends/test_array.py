@@ -97,9 +97,26 @@ def test_asarray_shares_numpys_memory_and_gives_numbers_default_types():
     assert snp.asarray(True).dtype == np.bool_
     assert snp.asarray([np.float64(1)]).dtype == np.float64
     assert snp.asarray([1, 2], dtype="bfloat16").dtype == ml_dtypes.bfloat16
-    for wrong in ("text", [object()], [[1], [1, 2]]):
+    for wrong in ("text", [object()], [[1], [1, 2]], [2**40], np.ma.masked_array([1.0], [True])):
         with pytest.raises(stepwell.TracingError):
             snp.asarray(wrong)
+
+
+def test_the_class_itself_makes_arrays():
+    for value in ([1, 2.0], (1.0, 2.0), np.array([1, 2], np.float32), snp.asarray([1.0, 2.0])):
+        made = stepwell.Array(value)
+        assert (made.dtype, made.tolist()) == (np.float32, [1.0, 2.0])
+    assert stepwell.Array(True).item() is True
+    assert stepwell.Array(np.float64(2)).dtype == np.float64
+    assert stepwell.Array(X).raw() is X
+    with pytest.raises(stepwell.TracingError, match="arrays cannot have the dtype str"):
+        stepwell.Array("text")
+
+
+def test_only_one_element_is_an_item():
+    with pytest.raises(ValueError, match=r"item\(\) needs one element, float32\[2,3\] has 6"):
+        snp.asarray(X).item()
+    assert snp.asarray([[5]]).item() == 5
 
 
 def test_values_of_other_types_are_refused():

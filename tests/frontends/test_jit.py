@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import re
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -206,13 +208,24 @@ def refused(f: Any, *args: Any) -> stepwell.TracingError:
         (lambda x: snp.where(x > 0), "where(condition) alone", "three operands"),
         (lambda x: x.item(), "item()", "outside of jit"),
         (lambda x: np.from_dlpack(x), "DLPack", "outside of jit"),
+        (lambda x: x.tolist(), "tolist()", "outside of jit"),
+        (lambda x: {x: 1}, "a hash needs the elements", "compare traced arrays with =="),
+        (lambda x: f"{x:.2f}", "the format '.2f' needs the elements", "outside of jit"),
+        (lambda x: math.sqrt(x[0, 0]), "float()", "stepwell.numpy's function instead of math's"),
+        (lambda x: 1.0 in x[0], "the truth value", "lax.cond"),
+        (lambda x: x.reshape(x[0, 0].astype(int), -1), "a Python integer", "must be static"),
+        (lambda x: snp.repeat(x, snp.arange(3)), "a Python integer", "must be static"),
+        (lambda x: x[: x[0, 0].astype(int)], "a Python integer", "must be static"),
+        (lambda x: snp.arange(x[0, 0].astype(int)), "a Python integer", "must be static"),
+        (lambda x: snp.nonzero(x), "depends on data", "stepwell.numpy.where|use where"),
+        (lambda x: np.linalg.norm(x), "numpy.norm needs the elements", "use stepwell.numpy"),
     ],
 )
 def test_what_needs_elements_is_refused(f: Any, message: str, hint: str):
     error = refused(f, X)
     assert isinstance(error, ConcretizationError) or "where" in message
     assert message in str(error)
-    assert hint in (error.diagnostic.hint or "")
+    assert re.search(hint, error.diagnostic.hint or "")
 
 
 @pytest.mark.parametrize(

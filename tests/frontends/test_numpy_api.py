@@ -348,9 +348,16 @@ def test_creation():
         "eye": (lambda: snp.eye(3, 5, k=1), lambda: np.eye(3, 5, k=1)),
         "tri": (lambda: snp.tri(3, 4, -1), lambda: np.tri(3, 4, -1)),
         "like": (lambda: snp.ones_like(I), lambda: np.ones_like(I)),
+        "dtype in place": (lambda: snp.ones((2, 2), bool), lambda: np.ones((2, 2), bool)),
+        "full in place": (lambda: snp.full(3, 2.5, "int8"), lambda: np.full(3, 2.5, np.int8)),
+        "eye in place": (lambda: snp.eye(3, 4, -1), lambda: np.eye(3, 4, -1)),
+        "triangle in place": (lambda: snp.tril(snp.ones((3, 3)), -1), lambda: np.tril(np.ones((3, 3)), -1)),
         "constant": (lambda: snp.asarray([[1, 2], [3, 4]]) * 2, lambda: np.array([[1, 2], [3, 4]]) * 2),
     }
     check(cases)
+    for bound in ("a", math.inf, (2,)):
+        with pytest.raises(stepwell.TracingError, match="a bound of arange must be a number"):
+            snp.arange(1, bound)
     assert snp.zeros(2).dtype == np.float32
     assert snp.arange(3).dtype == np.int32
     assert snp.full((), 2.5).dtype == np.float32
