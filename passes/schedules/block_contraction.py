@@ -25,7 +25,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.passes.schedules.block_epilogue import is_readable, ops_between, prepare, read_tile, tile_epilogue
-from stepwell.passes.schedules.block_staging import Operand, copy_share, create_mask, offsets_of
+from stepwell.passes.schedules.block_staging import Operand, copy_share, corner_of, create_mask
 from stepwell.passes.schedules.block_tiles import BlockTile, casts_of, refusal, share, staged, trips
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.emit import Emitter, Index, number
@@ -201,12 +201,8 @@ class _BlockPhase:
     def _corner(self, subgroup: Index) -> tuple[Index, Index]:
         """Where a subgroup's part starts in the block's tile."""
         tile = self.tile
-        across = tile.bn // tile.wn
-        d = AffineExpr.dimension(0)
-        return (
-            self.em.apply(d // across * tile.wm, [subgroup]),
-            self.em.apply(d % across * tile.wn, [subgroup]),
-        )
+        parts = tile.bm // tile.wm, tile.bn // tile.wn
+        return corner_of(self.em, parts, (tile.wm, tile.wn), subgroup)
 
     def _rest(self, corner: tuple[Index, Index]) -> tuple[Index, Index] | None:
         """Rows and columns that a subgroup's part has, perhaps beyond its size or negative; None when it is always full."""
@@ -310,10 +306,11 @@ class _BlockPhase:
             slices: list[Slice] = []
             starts: list[tuple[Index, Index]] = []
             for operand, out in zip(self.operands, outs, strict=True):
-                first, second = offsets_of(self.em, operand.share, subgroup)
+                own = operand.share
+                first, second = corner_of(self.em, own.parts, own.region, subgroup)
                 starts.append((first, second))
                 offsets: list[Index] = [slot, first, second]
-                sizes: list[Index] = [1, *operand.share.region]
+                sizes: list[Index] = [1, *own.region]
                 slices.append((self.builder.slice_of(out, offsets, sizes), offsets, sizes))
             parts = [part for part, _, _ in slices]
 

@@ -40,13 +40,13 @@ class Operand:
         return first, second
 
 
-def offsets_of(em: Emitter, share: Share, subgroup: Index) -> tuple[Index, Index]:
-    """Where a subgroup's share of a tile starts."""
+def corner_of(em: Emitter, parts: tuple[int, int], extents: tuple[int, int], subgroup: Index) -> tuple[Index, Index]:
+    """Where a subgroup's part of a tile starts, when it is made of `parts` (down, across) of `extents`, numbered by rows."""
+    down, across = parts
     d = AffineExpr.dimension(0)
-    return (
-        em.apply(d // share.parts[1] * share.region[0], [subgroup]),
-        em.apply(d % share.parts[1] * share.region[1], [subgroup]),
-    )
+    row = d // across if down > 1 else AffineExpr.constant(0)
+    column = d % across if down > 1 else d
+    return em.apply(row * extents[0], [subgroup]), em.apply(column * extents[1], [subgroup])
 
 
 def copy_share(
@@ -196,7 +196,7 @@ def create_mask(em: Emitter, sizes: Sequence[Index], shape: Sequence[int]) -> SS
     """The lanes below `sizes`, which may be beyond the shape or negative; None when those are all."""
     if all(isinstance(s, int) and s >= n for s, n in zip(sizes, shape, strict=True)):
         return None
-    return em.add(upstream_vector.CreateMaskOp(em.indices(sizes), vector_of(i1, shape))).results[0]
+    return em.add(upstream_vector.CreateMaskOp([*em.indices(sizes)], vector_of(i1, shape))).results[0]
 
 
-__all__ = ["Operand", "copy_share", "create_mask", "offsets_of", "plane"]
+__all__ = ["Operand", "copy_share", "corner_of", "create_mask", "plane"]

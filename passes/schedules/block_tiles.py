@@ -18,7 +18,7 @@ from math import prod
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IntegerType, TensorType
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, Operation
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.ir.dtypes import byte_width
@@ -154,7 +154,7 @@ class Staging:
         return self.contiguous == self.dims[0]
 
 
-def casts_of(found: Contraction, tile: BlockTile) -> tuple[Sequence[arith.ExtFOp | object], Sequence[object]]:
+def casts_of(found: Contraction, tile: BlockTile) -> tuple[Sequence[Operation], Sequence[Operation]]:
     """The casts of A and B done while copying: all but those a matrix unit does itself."""
     return ((), ()) if tile.form == MATRIX else (found.a_casts, found.b_casts)
 
@@ -181,9 +181,7 @@ def _staged_element(found: Contraction, tile: BlockTile, which: int) -> Attribut
     casts = casts_of(found, tile)[which]
     if casts:
         return found.accumulator
-    kind = found.op.inputs[found.a if which == 0 else found.b].type
-    assert isinstance(kind, TensorType)
-    return kind.element_type
+    return _factor_type(found, which)
 
 
 @dataclass(frozen=True)
@@ -206,8 +204,9 @@ def share(side: Staging, subgroups: int, lanes: int) -> Share | None:
     region = extents[0] // rows, extents[1] // columns
     most = max(1, lanes * COPY_BYTES // (region[1] * byte_width(side.element)))
     tall = next(n for n in range(min(most, region[0]), 0, -1) if region[0] % n == 0)
-    made = ((rows, columns), region, (tall, region[1]))
-    return Share(*(made if along == 1 else (pair[::-1] for pair in made)))
+    if along == 1:
+        return Share((rows, columns), region, (tall, region[1]))
+    return Share((columns, rows), (region[1], region[0]), (region[1], tall))
 
 
 def scratch_bytes(found: Contraction, tile: BlockTile) -> int:
@@ -226,7 +225,7 @@ def check_tile(found: Contraction, tile: BlockTile, machine: MachineDescription)
         return f"a {tile.bm}x{tile.bn} tile is not made of {tile.wm}x{tile.wn} parts"
     if tile.subgroups * machine.subgroup > machine.block_threads:
         return f"{tile.subgroups} subgroups of {machine.subgroup} are more than the {machine.block_threads} threads of a block"
-    problem = _matrix_problem(found, tile) if tile.form == MATRIX else _grid_problem(tile, machine)
+    problem = _matrix_problem(found, tile, machine) if tile.form == MATRIX else _grid_problem(tile, machine)
     if problem is not None:
         return problem
     if scratch_bytes(found, tile) > shared_room(machine):
@@ -245,9 +244,11 @@ def _grid_problem(tile: BlockTile, machine: MachineDescription) -> str | None:
     return None
 
 
-def _matrix_problem(found: Contraction, tile: BlockTile) -> str | None:
+def _matrix_problem(found: Contraction, tile: BlockTile, machine: MachineDescription) -> str | None:
     if not suits_matrix_unit(found):
         return "a matrix unit multiplies f16 or bf16 and sums f32, and this is not that"
+    if not _has_matrix_unit(found, machine):
+        return f"the machine has no matrix unit for {_factor_type(found)}"
     if tile.wm % UNIT or tile.wn % (UNIT // 2) or tile.bk % UNIT:
         return f"{tile.wm}x{tile.wn} parts with sums of {tile.bk} are not made of {UNIT}x{UNIT // 2} tiles with sums of {UNIT}"
     return None
@@ -255,11 +256,23 @@ def _matrix_problem(found: Contraction, tile: BlockTile) -> str | None:
 
 def suits_matrix_unit(found: Contraction) -> bool:
     """Both factors are f16, or both bf16, widened to f32 only."""
-    kinds = [v.type.element_type for v in (found.op.inputs[found.a], found.op.inputs[found.b])]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    if kinds[0] != kinds[1] or not isinstance(kinds[0], Float16Type | BFloat16Type):
+    kind = _factor_type(found)
+    if _factor_type(found, 1) != kind or not isinstance(kind, Float16Type | BFloat16Type):
         return False
     widened = all(len(c) == 1 and isinstance(c[0], arith.ExtFOp) for c in (found.a_casts, found.b_casts))
     return widened and isinstance(found.accumulator, Float32Type)
+
+
+def _factor_type(found: Contraction, which: int = 0) -> Attribute:
+    """Element type of A (0) or B (1) in memory."""
+    kind = found.op.inputs[found.a if which == 0 else found.b].type
+    assert isinstance(kind, TensorType)
+    return kind.element_type
+
+
+def _has_matrix_unit(found: Contraction, machine: MachineDescription) -> bool:
+    name = "mma_f16" if isinstance(_factor_type(found), Float16Type) else "mma_bf16"
+    return name in machine.features
 
 
 # Choosing.
@@ -285,34 +298,28 @@ def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockT
     return tile, f"sum of products by {what}: {blocks} tiles of {tile.bm}x{tile.bn}, epilogue on the tile"
 
 
+_MATRIX_GRIDS = ((64, 32, 2, 4), (64, 32, 2, 2), (64, 32, 1, 4), (32, 32, 2, 2), (32, 16, 1, 4), (16, 16, 2, 2))
+"""Rows and columns of a subgroup's part, parts of a block down and across."""
+_LANE_GRIDS = ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
+"""The same with rows and columns of a lane."""
+_LANE_SUMS = 256
+"""Bytes of sums a lane can hold beside what it multiplies."""
+
+
 def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[BlockTile]:
-    kind = found.op.inputs[found.a].type
-    assert isinstance(kind, TensorType)
-    unit = {"f16": "mma_f16", "bf16": "mma_bf16"}.get(str(kind.element_type), "")
-    if unit in machine.features and suits_matrix_unit(found):
-        for wm, wn, down, across in (
-            (64, 32, 2, 4),
-            (64, 32, 2, 2),
-            (64, 32, 1, 4),
-            (32, 32, 2, 2),
-            (32, 16, 1, 4),
-            (16, 16, 2, 2),
-        ):
+    if suits_matrix_unit(found) and _has_matrix_unit(found, machine):
+        for wm, wn, down, across in _MATRIX_GRIDS:
             yield _staged_well(found, BlockTile(MATRIX, wm * down, wn * across, 64, wm, wn, 8, 4, 4, 8), machine)
         return
-    rows = 1 << (machine.subgroup.bit_length() // 2 - 1) if machine.subgroup > 1 else 1
-    columns = machine.subgroup // rows
-    wide = byte_width(found.accumulator) > 4
-    grids = (
-        ((8, 4, 2, 2), (4, 4, 2, 2)) if wide else ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
-    )
-    for tall, broad, down, across in grids:
-        wm, wn = tall * rows, broad * columns
-        tile = BlockTile(
-            REGISTER, wm * down, wn * across, 16, wm, wn, rows, columns, 3, 0, 16 // byte_width(found.accumulator)
-        )
+    lanes, size = machine.subgroup, byte_width(found.accumulator)
+    rows = 1 << (lanes.bit_length() - 1) // 2
+    columns = lanes // rows
+    for tall, broad, down, across in _LANE_GRIDS:
+        if tall * broad * size > _LANE_SUMS:
+            continue
+        wm, wn, pad = tall * rows, broad * columns, COPY_BYTES // size
+        tile = BlockTile(REGISTER, wm * down, wn * across, 16, wm, wn, rows, columns, 3, 0, pad)
         yield _staged_well(found, tile, machine)
-    lanes = machine.subgroup
     yield _staged_well(found, BlockTile(SHARED, 32, lanes, 32, 8, lanes, 1, lanes), machine)
 
 

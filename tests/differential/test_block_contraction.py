@@ -12,17 +12,20 @@ from xdsl.dialects import scf
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i64
 from xdsl.printer import Printer
 
-from stepwell.dialects import kernel
+from stepwell.dialects import gpu, kernel
+from stepwell.dialects.interp.simt import launch
 from stepwell.dialects.kernel import Level, level_of
 from stepwell.dialects.registry import DIALECTS, get_dialect, interpreter_rules
 from stepwell.ir.context import make_context
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.interpreter import Interpreter
 from stepwell.ir.parser import parse_module
+from stepwell.ir.pass_manager import Pipeline, build_pipeline
 from stepwell.passes.apply_schedule import ApplySchedulePass
 from stepwell.passes.bufferize import BufferizePass
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.passes.raise_to_affine import RaiseToAffinePass
+from stepwell.passes.registry import PASSES, get_pass
 
 DTYPES = {
     "f32": np.float32,
@@ -164,8 +167,8 @@ class Program:
 
 def values(rng, shape, dtype: str) -> np.ndarray:
     if dtype.startswith("i"):
-        return rng.integers(-9, 9, shape).astype(DTYPES[dtype])
-    return (rng.standard_normal(shape) * 0.5).astype(DTYPES[dtype])
+        return np.asarray(rng.integers(-9, 9, shape)).astype(DTYPES[dtype])
+    return np.asarray(rng.standard_normal(shape) * 0.5).astype(DTYPES[dtype])
 
 
 def scheduled(program: Program, strategy: str = "", tile: dict | None = None):
@@ -414,3 +417,75 @@ def test_numbers_that_do_not_fit_are_an_error(change, message):
 def test_a_schedule_without_its_numbers_is_an_error():
     with pytest.raises(InvalidProgramError, match="it does not say bm, bn, bk"):
         scheduled(matmul(64, 64, 64), tile={"form": "shared"})
+
+
+def test_a_matrix_unit_must_be_there(monkeypatch):
+    monkeypatch.setitem(globals(), "TARGET", TARGET.replace("mma_f16,", ""))
+    module, _ = scheduled(matmul(64, 64, 64, "f16", "f32"))
+    assert module.body.block.first_op.schedule.params.data["form"].data != "matrix"
+    with pytest.raises(InvalidProgramError, match="the machine has no matrix unit for f16"):
+        scheduled(matmul(64, 64, 64, "f16", "f32"), tile=MATRIX)
+
+
+def test_the_sums_are_kept_too_when_they_are_asked_for():
+    program = matmul(40, 36, 12).then("%y = arith.addf %v, %w : f32", "f32", "n")
+    out = program.kind("mn", "f32")
+    text = program.text().replace(f"%o: {out}) -> {out}", f"%sums: {out}, %o: {out}) -> ({out}, {out})")
+    text = text.replace('"write"', '"write", "write"').replace(f"return %r1 : {out}", f"return %r0, %r1 : {out}, {out}")
+    module = parse_module(f"module attributes {{stepwell.target = {TARGET}}} {{\n{text}\n}}", "k", context())
+    a, b, bias, _ = program.arguments()
+    ChooseSchedulesPass().apply(context(), module)
+    ApplySchedulePass().apply(context(), module.body.block.first_op)
+    blocks = [op for op in module.walk() if level_of(op) is Level.BLOCK]
+    assert [len(op.res) for op in blocks] == [2]
+    zeros = np.zeros((40, 36), np.float32)
+    compare(Interpreter(module, interpreter_rules()).call("k", [a, b, bias, zeros, zeros]), [a @ b, a @ b + bias], 1e-5)
+
+
+def on_lanes(program: Program, tile: dict | None = None, tolerance=1e-5) -> str:
+    """Step 6 in the simulator, which checks every access; returns its text."""
+    module, want = scheduled(program, tile=tile)
+    func = module.body.block.first_op
+    names = [argument.name_hint for argument in func.args]
+    pipeline = "builtin.module(bufferize,raise-to-affine,gpu-outline-kernels)"
+    Pipeline(build_pipeline(pipeline, get_pass, tuple(PASSES)).items, []).run(context(), module)
+    text = print_module(module)
+    dynamic = 1 << 17 if "gpu.dynamic_shared_memory" in text else 0
+    given = program.arguments()
+    for phase in module.walk():
+        if isinstance(phase, gpu.FuncOp):
+            chosen = [given[names.index(argument.name_hint)] for argument in phase.args]
+            launch(phase, chosen, grid=phase.grid_size, block=phase.block_size, shared_bytes=dynamic)
+    compare(given[-1:], want, tolerance)
+    return text
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 40), (37, 41, 29), (1, 1, 1)])
+@pytest.mark.parametrize("form", [SHARED, REGISTER, MATRIX], ids=lambda f: f["form"])
+def test_forms_run_on_lanes(form, shape):
+    types = ("f16", "f32") if form is MATRIX else ("f32", None)
+    text = on_lanes(matmul(*shape, *types).then("%y = arith.addf %v, %w : f32", "f32", "n"), tile=form)
+    assert ("nvgpu.mma.sync" in text) == (form is MATRIX)
+    assert ("math.fma" in text) == (form is not MATRIX)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_operands_of_a_matrix_unit_lie_any_way_round(spec):
+    on_lanes(matmul(48, 40, 56, "f16", "f32", spec=spec), tile=MATRIX)
+
+
+@pytest.mark.parametrize("stages", [1, 2, 4])
+def test_stages_do_not_overtake_each_other(stages):
+    text = on_lanes(
+        matmul(64, 128, 128, "bf16", "f32", spec="bmk,bkn->mbn", sizes={"b": 2}), {**MATRIX, "stages": stages}
+    )
+    assert ("nvgpu.device_async_copy" in text) == (stages > 1)
+    assert text.count("gpu.barrier") <= (stages if stages > 1 else 2)
+    on_lanes(matmul(64, 64, 32), {**REGISTER, "stages": stages})
+
+
+@pytest.mark.parametrize("at", ["m", "mn", ""])
+def test_an_epilogue_runs_on_lanes(at):
+    for tile, types in ((REGISTER, ("f32", None)), (MATRIX, ("f16", "f32"))):
+        program = matmul(50, 70, 16, *types).then("%y = arith.mulf %v, %w : f32", "f32", at)
+        on_lanes(program.then("%y = math.absf %v : f32", "f32"), tile=tile)

@@ -123,3 +123,38 @@ kernel.func @private(%o: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["
   } {mapping = [#kernel.level<thread>]}
   kernel.return %r : tensor<8xf32>
 }
+
+// -----
+
+// A slice that a branch updates, and the other leaves, stays where it is.
+
+// CHECK-LABEL: kernel.func @guarded(%x: memref<8xf32>, %n: memref<index>, %o: memref<8xf32>)
+// CHECK-NOT:     memref.alloca
+// CHECK-NOT:     memref.copy
+// CHECK:         scf.forall (%[[W:.*]]) in (2) {
+// CHECK:           %[[S:.*]] = memref.subview %o[%{{.*}}] [4] [1]
+// CHECK:           scf.if %{{.*}} {
+// CHECK:             vector.transfer_write %{{.*}}, %[[S]][%c0]
+// CHECK-NEXT:      }
+// CHECK:         } {mapping = [#kernel.level<subgroup>]}
+kernel.func @guarded(%x: tensor<8xf32>, %n: tensor<index>, %o: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["read", "read", "readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %most = tensor.extract %n[] : tensor<index>
+  %r = scf.forall (%w) in (2) shared_outs(%s = %o) -> (tensor<8xf32>) {
+    %at = affine.apply affine_map<(d0) -> (d0 * 4)> (%w)
+    %t = tensor.extract_slice %s[%at] [4] [1] : tensor<8xf32> to tensor<4xf32>
+    %some = arith.cmpi slt, %w, %most : index
+    %u = scf.if %some -> (tensor<4xf32>) {
+      %v = vector.transfer_read %x[%at], %z {in_bounds = [true]} : tensor<8xf32>, vector<4xf32>
+      %t1 = vector.transfer_write %v, %t[%c0] {in_bounds = [true]} : vector<4xf32>, tensor<4xf32>
+      scf.yield %t1 : tensor<4xf32>
+    } else {
+      scf.yield %t : tensor<4xf32>
+    }
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %u into %s[%at] [4] [1] : tensor<4xf32> into tensor<8xf32>
+    }
+  } {mapping = [#kernel.level<subgroup>]}
+  kernel.return %r : tensor<8xf32>
+}

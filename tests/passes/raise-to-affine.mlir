@@ -49,3 +49,31 @@ func.func @stays(%a: memref<64xf32>, %x: memref<8xindex>, %n: index, %z: f32) ->
   }
   func.return %r : f32
 }
+
+// Tasks of mapped loops keep who does them and what they wait for; their numbers are no indices of affine loops.
+
+// CHECK-LABEL: kernel.func @tasks
+// CHECK:         scf.forall (%[[B:.*]]) in (4) {
+// CHECK:           %[[S:.*]] = memref.alloca() {scratch = #kernel.scratch<block>} : memref<2x8xf32>
+// CHECK:           affine.for %[[K:.*]] = 0 to 8 {
+// CHECK:             scf.forall (%[[W:.*]]) in (2) {
+// CHECK:               memref.load %[[S]][%[[W]], %[[K]]]
+// CHECK:               affine.store %{{.*}}, %x[%[[K]]]
+// CHECK:             } {wait = 1 : i64, mapping = [#kernel.level<subgroup>]}
+// CHECK:           }
+// CHECK:         } {mapping = [#kernel.level<block>]}
+kernel.func @tasks(%x: memref<8xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  scf.forall (%b) in (4) {
+    %s = memref.alloca() {scratch = #kernel.scratch<block>} : memref<2x8xf32>
+    scf.for %k = %c0 to %c8 step %c1 {
+      scf.forall (%w) in (2) {
+        %v = memref.load %s[%w, %k] : memref<2x8xf32>
+        memref.store %v, %x[%k] : memref<8xf32>
+      } {mapping = [#kernel.level<subgroup>], wait = 1 : i64}
+    }
+  } {mapping = [#kernel.level<block>]}
+  kernel.return
+}
