@@ -360,9 +360,9 @@ class FakeDriver:
         return (SUCCESS,)
 
     def cuMemHostAlloc(self, size: int, flags: int) -> tuple[int, int]:
-        block = (ctypes.c_uint8 * size)()
-        address = ctypes.addressof(block)
-        self.pinned[address] = block
+        room = (ctypes.c_uint8 * (size + 4096))()
+        address = -(-ctypes.addressof(room) // 4096) * 4096  # whole pages
+        self.pinned[address] = (ctypes.c_uint8 * size).from_buffer(room, address - ctypes.addressof(room))
         return SUCCESS, address
 
     def memory_at(self, address: int, size: int, device: int) -> np.ndarray[Any, Any]:

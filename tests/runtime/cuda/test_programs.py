@@ -32,6 +32,9 @@ CHOSEN = [
     "sort_topk_arg",
     "zero_size",
     "matmul_bf16",
+    "mlp_sgd_step",
+    "random_normal",
+    "contractions",
 ]
 
 
