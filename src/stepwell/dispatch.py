@@ -34,7 +34,18 @@ from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
 from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
-from stepwell.signatures import Abstract, Signature, Static, StaticNames, abstract, arrays_of, signature_of
+from stepwell.signatures import (
+    Abstract,
+    Chosen,
+    Ints,
+    Names,
+    Signature,
+    Static,
+    abstract,
+    arrays_of,
+    parameters_of,
+    signature_of,
+)
 from stepwell.steps import STEP_NAMES
 
 CACHE_SIZE = 256
@@ -143,9 +154,16 @@ def _check_donated(arrays: list[np.ndarray[Any, Any]], donated: tuple[int, ...])
     """A buffer that the program overwrites must not be read as another argument."""
     for i in donated:
         for j, other in enumerate(arrays):
-            if j != i and np.may_share_memory(arrays[i], other):
+            if j != i and _overlap(arrays[i], other):
                 hint = "pass a copy, or do not donate it"
                 raise refuse(f"a donated array ({_shown(arrays[i])}) is also part of another argument", hint)
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    """Whether two buffers share memory; those of devices are whole allocations."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return np.may_share_memory(a, b)
+    return a is b
 
 
 def _shown(array: np.ndarray[Any, Any]) -> str:
@@ -155,13 +173,14 @@ def _shown(array: np.ndarray[Any, Any]) -> str:
 class Jitted:
     """A function that `jit` made; calls like the function it wraps."""
 
-    def __init__(self, function: Callable[..., Any], static: StaticNames, donate: tuple[int, ...], **options: Any):
+    def __init__(self, function: Callable[..., Any], static: Chosen, donated: Chosen, **options: Any):
         functools.update_wrapper(self, function)
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
         self._static = static
         self._has_static = bool(static)
-        self._donate = donate
+        self._donated = donated
+        self._parameters = [p.name for p in parameters_of(function)]
         self._options = options
         self._cache = ProgramCache(CACHE_SIZE)
 
@@ -211,30 +230,19 @@ class Jitted:
         """Trace the function for these arguments (arrays, or anything with `shape` and `dtype`) without running it."""
         args, kwargs = self._static.marked(args, kwargs)
         traced = self._trace(signature_of((args, kwargs)))
-        return Lowered(traced, {**self._options, "donate": self._donated(args)})
+        return Lowered(traced, {**self._options, "donate": self._donated.array_leaves(args, kwargs)})
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
         """The program of a call, whose static arguments are marked."""
         signature = signature_of((args, kwargs))
         if os.environ.get("STEPWELL_LOG") == "trace":
             emit(Diagnostic("remark", caller_source(), self._why(signature)))
-        return compiled(self._trace(signature), signature, self._options, self._donated(args))
+        return compiled(self._trace(signature), signature, self._options, self._donated.array_leaves(args, kwargs))
 
     def _trace(self, signature: Signature) -> Traced:
         pairs = zip(signature.names, signature.leaves, strict=True)
         names = [re.sub(r"\W+", "_", self._written(n)).strip("_") for n, leaf in pairs if isinstance(leaf, Abstract)]
         return trace(self._function, signature, self._name, names)
-
-    def _donated(self, args: tuple[Any, ...]) -> tuple[int, ...]:
-        """The positions, among the array leaves, of those of donated arguments."""
-        found: list[int] = []
-        position = 0
-        for i, argument in enumerate(args if self._donate else ()):
-            count = sum(not isinstance(v, Static) for v in flatten(argument)[0])
-            if i in self._donate:
-                found.extend(range(position, position + count))
-            position += count
-        return tuple(found)
 
     def _why(self, signature: Signature) -> str:
         known = self._cache.signatures()
@@ -251,7 +259,7 @@ class Jitted:
 
     def _written(self, path: str) -> str:
         """`[0][1]['w']` as the user says it: argument 1 or its name."""
-        names = self._static.parameters
+        names = self._parameters
         inside = path[path.index("]") + 1 :]
         first = inside[1 : inside.index("]")]
         rest = inside[inside.index("]") + 1 :]
@@ -263,9 +271,10 @@ class Jitted:
 def jit(
     function: Callable[..., Any] | None = None,
     *,
-    static_argnums: int | Sequence[int] = (),
-    static_argnames: str | Sequence[str] = (),
-    donate_argnums: int | Sequence[int] = (),
+    static_argnums: Ints = (),
+    static_argnames: Names = (),
+    donate_argnums: Ints = (),
+    donate_argnames: Names = (),
     target: str | TargetName | None = None,
     opt_level: int = 2,
 ) -> Any:
@@ -276,19 +285,23 @@ def jit(
         static_argnums: positions of arguments that are Python values: part of the signature, hashable.
         static_argnames: the same by name.
         donate_argnums: positions of arguments whose buffers the program may overwrite; they cannot be used afterwards.
+        donate_argnames: the same by name.
         target: as of `stepwell.compile`: "cpu", "interpreter", "gpu-sim", "cuda:sm_90", ...; by default what `STEPWELL_TARGET`
             says when `jit` is called, else the CPU.
         opt_level: 0 to 3.
 
     Raises:
-        TracingError: when called, what cannot be traced, at the user's line.
+        TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
     """
-    numbers, donated = ((n,) if isinstance(n, int) else tuple(n) for n in (static_argnums, donate_argnums))
-    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     chosen = default_target() if target is None else parse_target(target)
 
     def decorate(f: Callable[..., Any]) -> Jitted:
-        return Jitted(f, StaticNames(f, numbers, names), donated, target=chosen, opt_level=opt_level)
+        parameters = parameters_of(f)
+        static = Chosen(parameters, static_argnums, static_argnames, "static")
+        donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
+        if static.overlaps(donated):
+            raise refuse("an argument cannot be both static and donated", "static values have no buffer")
+        return Jitted(f, static, donated, target=chosen, opt_level=opt_level)
 
     return decorate if function is None else decorate(function)
 

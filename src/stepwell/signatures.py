@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,6 +21,8 @@ from stepwell.frontends.pytree import TreeDef, exact, flatten
 from stepwell.frontends.tracer import Tracer, is_scalar, scalar_array
 
 NumpyArray: TypeAlias = np.ndarray[Any, Any]
+Ints: TypeAlias = int | Sequence[int]
+Names: TypeAlias = str | Sequence[str]
 
 
 class Static:
@@ -137,37 +139,63 @@ def _other_array(leaf: Any, key: list[Hashable]) -> NumpyArray:
     return np.asarray(leaf)
 
 
-class StaticNames:
-    """Which arguments of a function are static."""
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a function; none if it does not say."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
 
-    def __init__(self, function: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]):
-        try:
-            self.parameters = list(inspect.signature(function).parameters)
-        except (TypeError, ValueError):
-            self.parameters = []
-        by_number = [self.parameters[i] for i in numbers if -len(self.parameters) <= i < len(self.parameters)]
-        for name in names:
-            if self.parameters and name not in self.parameters:
-                raise refuse(f"static_argnames: the function has no parameter '{name}'")
-        self._names = frozenset([*names, *by_number])
-        self._numbers = frozenset(
-            [*(i % max(len(self.parameters), 1) for i in numbers if i < 0), *(i for i in numbers if i >= 0)]
-        ) | frozenset(i for i, name in enumerate(self.parameters) if name in self._names)
+
+class Chosen:
+    """Some parameters of a function, by position and, for who passes them so, by name."""
+
+    def __init__(self, parameters: Sequence[inspect.Parameter], numbers: Ints, names: Names, option: str):
+        known = [p.name for p in parameters]
+        kinds = {p.kind for p in parameters}
+        wanted = (names,) if isinstance(names, str) else tuple(names)
+        places = [numbers] if isinstance(numbers, int) else list(numbers)
+        for place in places:
+            if parameters and inspect.Parameter.VAR_POSITIONAL not in kinds and not -len(known) <= place < len(known):
+                raise refuse(f"{option}_argnums: the function has no parameter {place}")
+        for name in wanted:
+            if parameters and inspect.Parameter.VAR_KEYWORD not in kinds and name not in known:
+                raise refuse(f"{option}_argnames: the function has no parameter '{name}'")
+        places = [n % len(known) if n < 0 < len(known) else n for n in places]
+        self._places = frozenset([*places, *(known.index(name) for name in wanted if name in known)])
+        self._names = frozenset([*wanted, *(known[n] for n in places if n < len(known))])
 
     def __bool__(self) -> bool:
-        return bool(self._names or self._numbers)
+        return bool(self._names or self._places)
+
+    def overlaps(self, other: Chosen) -> bool:
+        """Whether both choose some parameter."""
+        return bool(self._places & other._places or self._names & other._names)
 
     def marked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with the static ones wrapped as leaves."""
+        """The arguments of a call, with the chosen ones wrapped as static leaves."""
         if not self:
             return args, kwargs
-        marked = tuple([self._wrapped(a, f"argument {i}") if i in self._numbers else a for i, a in enumerate(args)])
-        return marked, {k: self._wrapped(v, f"'{k}'") if k in self._names else v for k, v in kwargs.items()}
+        marked = tuple([_static(a, f"argument {i}") if i in self._places else a for i, a in enumerate(args)])
+        return marked, {k: _static(v, f"'{k}'") if k in self._names else v for k, v in kwargs.items()}
 
-    def _wrapped(self, value: Any, what: str) -> Static:
-        try:
-            hash(value)
-        except TypeError:
-            hint = "pass a tuple instead of a list, an object with __hash__ and __eq__, or make it dynamic"
-            raise refuse(f"the static {what} of type {type(value).__name__} is not hashable", hint) from None
-        return Static(value)
+    def array_leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+        """The positions, among the array leaves of a call, of those of chosen arguments."""
+        arguments = [(i in self._places, a) for i, a in enumerate(args)]
+        arguments += [(k in self._names, kwargs[k]) for k in sorted(kwargs)]
+        found: list[int] = []
+        position = 0
+        for is_chosen, argument in arguments if self else ():
+            count = sum(not isinstance(v, Static) for v in flatten(argument)[0])
+            found.extend(range(position, position + count) if is_chosen else ())
+            position += count
+        return tuple(found)
+
+
+def _static(value: Any, what: str) -> Static:
+    try:
+        hash(value)
+    except TypeError:
+        hint = "pass a tuple instead of a list, an object with __hash__ and __eq__, or make it dynamic"
+        raise refuse(f"the static {what} of type {type(value).__name__} is not hashable", hint) from None
+    return Static(value)

@@ -147,6 +147,39 @@ def test_donated_arguments_are_overwritten_and_gone():
     assert f.lower(new, new).compile().signature.donated == (0,)
 
 
+def test_arguments_are_donated_by_name_too():
+    def f(scale: Any, state: Any) -> Any:
+        return {"state": state["w"] * scale}
+
+    for options in ({"donate_argnums": 1}, {"donate_argnums": -1}, {"donate_argnames": "state"}):
+        g = stepwell.jit(f, **options)
+        for call in (
+            lambda w: g(2.0, {"w": w}),
+            lambda w: g(2.0, state={"w": w}),
+            lambda w: g(state={"w": w}, scale=2.0),
+        ):  # noqa: B023
+            w = snp.asarray(np.ones((64, 64), np.float32))
+            assert float(call(w)["state"][0, 0]) == 2
+            assert "donated" in repr(w)
+    assert stepwell.jit(f, donate_argnames="state").lower(2.0, state={"w": X}).compile().signature.donated == (1,)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"static_argnums": 2}, "static_argnums: the function has no parameter 2"),
+        ({"donate_argnums": (-3,)}, "donate_argnums: the function has no parameter -3"),
+        ({"static_argnames": ["c"]}, "static_argnames: the function has no parameter 'c'"),
+        ({"donate_argnames": "c"}, "donate_argnames: the function has no parameter 'c'"),
+        ({"donate_argnums": 0, "static_argnames": "a"}, "an argument cannot be both static and donated"),
+    ],
+)
+def test_parameters_that_are_not_there_are_refused(options: dict[str, Any], message: str):
+    with pytest.raises(stepwell.TracingError, match=message):
+        stepwell.jit(lambda a, b: a, **options)
+    stepwell.jit(lambda *rest, **named: rest, static_argnums=7, donate_argnames="any")
+
+
 def test_an_array_that_is_donated_cannot_be_another_argument_too():
     f = stepwell.jit(lambda a, b: (a + 1, a * b), donate_argnums=0)
     shared = np.ones((8, 8), np.float32)
