@@ -33,6 +33,10 @@ def lane_mask(w: FunctionWriter, limit: Index, lanes: int) -> str:
         if limit >= lanes:
             return splat_literal("true", "i1")
         return "<" + ", ".join(f"i1 {'true' if i < limit else 'false'}" for i in range(lanes)) + ">"
+    if lanes == 1:
+        mask = splat(w, w.emit(f"icmp sgt i64 {limit}, 0"), "i1", 1)
+        w.prefixes[mask] = limit
+        return mask
     low = w.call("i64", "llvm.smax.i64", [("i64", str(limit)), ("i64", "0")])
     clamped = w.call("i64", "llvm.smin.i64", [("i64", low), ("i64", str(lanes))])
     narrow = splat(w, w.emit(f"trunc i64 {clamped} to i32"), "i32", lanes)
