@@ -251,7 +251,9 @@ class Device:
             result = self.api.cuMemAlloc(size)
         else:
             result = self.api.cuMemAllocFromPoolAsync(size, self._pool, stream.handle)
-        return int(self._ask(result, f"allocate {size} bytes on"))
+        if result[0]:
+            self._ask(result, f"allocate {size} bytes on")
+        return int(result[1])
 
     def free(self, address: int, stream: Stream) -> None:
         """Free memory once the work in `stream` is done. Never fails: what frees is often a destructor."""
@@ -259,13 +261,17 @@ class Device:
             return
         try:
             with self.current:
-                if self._pool is None:
-                    self.api.cuStreamSynchronize(stream.handle)
-                    self.api.cuMemFree(address)
-                else:
-                    self.api.cuMemFreeAsync(address, stream.handle)
+                self.free_current(address, stream)
         except Exception:  # the driver is gone: the process ends
             return
+
+    def free_current(self, address: int, stream: Stream) -> None:
+        """The same where the device is current."""
+        if self._pool is None:
+            self.api.cuStreamSynchronize(stream.handle)
+            self.api.cuMemFree(address)
+        else:
+            self.api.cuMemFreeAsync(address, stream.handle)
 
     def copy(self, target: int, source: int, size: int, stream: Stream) -> None:
         """Copy within the device, in stream order; the device must be current."""

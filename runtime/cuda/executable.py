@@ -115,10 +115,13 @@ class CudaExecutable(Executable):
         check_count(len(arrays), self.signature.inputs)
         prepared = self.load()
         found = [self._argument(i, v, prepared.device) for i, v in enumerate(arrays)]
-        hosts = [a for a in found if isinstance(a, np.ndarray)]
-        targets = None if out is None else check_out(out, self.signature.outputs, hosts)
+        targets = None
+        if out is not None:
+            targets = check_out(out, self.signature.outputs, [a for a in found if isinstance(a, np.ndarray)])
+        if self.signature.donated:
+            self._give_away(found)
         with prepared.device.current:
-            results = _Call(self, prepared).run(found)
+            results = self._run_on(prepared, found)
         if targets is None:
             return tuple(results) if self._wrap is None else tuple([self._wrap(r) for r in results])
         for result, target in zip(results, targets, strict=True):
@@ -126,31 +129,80 @@ class CudaExecutable(Executable):
         return tuple(targets)
 
     def _argument(self, i: int, value: Any, where: Device) -> HostArray | DeviceArray:
-        """Argument `i` checked: on this device, or a NumPy array to upload."""
-        raw = getattr(value, "raw", None)
-        if callable(raw):  # stepwell.Array
-            value = raw()
+        """Argument `i` checked: on this device, where kernels can use it, or a NumPy array to upload."""
+        if type(value) is not DeviceArray:
+            raw = getattr(value, "raw", None)
+            if callable(raw):  # stepwell.Array
+                value = raw()
         want = self.signature.inputs[i]
-        if not on_gpu(value):
-            array = prepare(i, value, want, False, self._remark)
-            return canonical_bools(i, array, self._remark) if want.dtype == np.bool_ else array
-        if not isinstance(value, DeviceArray):
-            name = f"cuda:{value.__dlpack_device__()[1]}"
-            if name != str(where):
-                raise WrongDeviceError(_elsewhere(i, name, where))
-            value = from_dlpack(value)
-        if value.buffer.device is not where:
-            raise WrongDeviceError(_elsewhere(i, value.device, where))
+        if type(value) is not DeviceArray:
+            if not on_gpu(value):
+                array = prepare(i, value, want, False, self._remark)
+                return canonical_bools(i, array, self._remark) if want.dtype == np.bool_ else array
+            value = _foreign(i, value, where)
+        buffer = value.buffer
+        if buffer.device is not where:
+            raise _elsewhere(i, value.device, where)
         if value.dtype != want.dtype or value.shape != want.shape:
             got = ArrayType(value.shape, value.dtype)
             raise InvalidProgramError(f"argument {i} must be {want}, got {got} on {value.device}")
+        if buffer.address % ALIGNMENT:
+            self._remark(f"argument {i} is not at a multiple of {ALIGNMENT} bytes: copied")
+            return value.copied()
         return value
 
-    def remark(self, text: str) -> None:
-        """Note, once, what a user may want to know."""
-        self._remark(text)
+    def _give_away(self, arguments: list[HostArray | DeviceArray]) -> None:
+        """Replace donated arguments that must keep their contents by copies; the others lose theirs."""
+        for i in self.signature.donated:
+            mine = arguments[i]
+            if not isinstance(mine, DeviceArray):
+                continue  # its upload is ours already
+            other = _overlapped(i, mine, arguments)
+            if other is None:
+                mine.overwritten()
+            else:
+                self._remark(f"argument {i} is donated but overlaps argument {other}: copied")
+                arguments[i] = mine.copied()
 
-    def run_frame(self, prepared: PreparedProgram, frame: Frame, stream: Stream) -> None:
+    def _run_on(self, prepared: PreparedProgram, arguments: Sequence[HostArray | DeviceArray]) -> list[DeviceArray]:
+        """Put a call's work on the thread's stream; the results may still be on their way."""
+        program, where = self.program, prepared.device
+        stream = where.stream()
+        size, bases, uploads = program.arena_bytes, [], []
+        for argument in arguments:
+            if isinstance(argument, DeviceArray):
+                bases.append(argument.buffer.acquire(stream))
+                continue
+            size = -(-size // _GAP) * _GAP  # arguments from the host go behind the arena
+            uploads.append((len(bases), size, argument))
+            bases.append(0)
+            size += argument.nbytes
+        outputs = [DeviceBuffer(stream, t.nbytes) for t in self.signature.outputs]
+        memory = DeviceBuffer(stream, size) if size else None
+        start = memory.address if memory is not None else 0
+        for position, offset, array in uploads:
+            upload(array, start + offset, stream)
+            bases[position] = start + offset
+        bases += [buffer.address for buffer in outputs]
+        bases.append(start)
+        workers = POOL.take(program.worker_bytes * worker_count()) if program.worker_bytes else None
+        staging = pinned_pool(where).take(program.staging_bytes) if program.staging_bytes else None
+        bases += (workers.address if workers is not None else 0, staging.address if staging is not None else 0)
+        self.counts.calls += 1
+        frame = prepared.entry.take_frame(bases + prepared.constants)
+        try:
+            self._run_frame(prepared, frame, stream)
+        finally:
+            prepared.entry.frames.append(frame)
+            if workers is not None:
+                POOL.give(workers)
+            if staging is not None:
+                pinned_pool(where).give(staging, stream)
+        if memory is not None:
+            memory.release()
+        return [DeviceArray(b, t.shape, t.dtype) for b, t in zip(outputs, self.signature.outputs, strict=True)]
+
+    def _run_frame(self, prepared: PreparedProgram, frame: Frame, stream: Stream) -> None:
         """Issue the entry's work: as a graph from the second time on, where that pays."""
         frame.runs += 1
         if self._graphs and frame.runs > 1:
@@ -161,94 +213,28 @@ class CudaExecutable(Executable):
                 self.counts.replays += 1
                 self.counts.captures += graph.launch(frame, prepared, stream)
                 return
-        state = CallState(stream, prepared.constants)
-        prepared.entry.run_frame(frame, state)
+        prepared.entry.run_frame(frame, CallState(stream, prepared.constants))
 
 
-def _elsewhere(i: int, name: str, where: Device) -> str:
-    return f"argument {i} is on {name}, the program runs on {where}; move it with stepwell.device_put(x, '{where}')"
+def _foreign(i: int, value: Any, where: Device) -> DeviceArray:
+    """Another library's array; one of another device is not touched."""
+    name = f"cuda:{value.__dlpack_device__()[1]}"
+    if name != str(where):
+        raise _elsewhere(i, name, where)
+    return from_dlpack(value)
 
 
-class _Call:
-    """One call: its memory, and the addresses it runs on."""
-
-    def __init__(self, executable: CudaExecutable, prepared: PreparedProgram):
-        self._executable = executable
-        self._signature = executable.signature
-        self._prepared = prepared
-        self._stream = prepared.device.stream()
-
-    def run(self, arguments: list[HostArray | DeviceArray]) -> list[DeviceArray]:
-        """Put the call's work on the stream; the results, which may still be on their way."""
-        executable, prepared, program, stream = self._executable, self._prepared, self._prepared.program, self._stream
-        arguments = self._unshared(arguments)
-        arena_bytes = max(program.arena_bytes, 1)
-        offsets, size = _layout(arguments, arena_bytes)
-        outputs = [DeviceBuffer(stream, t.nbytes) for t in self._signature.outputs]
-        memory = DeviceBuffer(stream, size)  # the arena, and the arguments from the host behind it
-        bases = [self._base(a, memory.address + offset) for a, offset in zip(arguments, offsets, strict=True)]
-        bases += [*[b.address for b in outputs], memory.address]
-        workers = POOL.take(max(program.worker_bytes * worker_count(), 64)) if program.worker_bytes else None
-        staging = pinned_pool(prepared.device).take(program.staging_bytes) if program.staging_bytes else None
-        bases += [block.address if block is not None else 0 for block in (workers, staging)]
-        executable.counts.calls += 1
-        frame = prepared.entry.take_frame([*bases, *prepared.constants])
-        try:
-            executable.run_frame(prepared, frame, stream)
-        finally:
-            prepared.entry.frames.append(frame)
-            if workers is not None:
-                POOL.give(workers)
-            if staging is not None:
-                pinned_pool(prepared.device).give(staging, stream)
-        pairs = zip(outputs, self._signature.outputs, strict=True)
-        return [DeviceArray(buffer, t.shape, t.dtype) for buffer, t in pairs]
-
-    def _base(self, argument: HostArray | DeviceArray, place: int) -> int:
-        """The address of an argument; one from the host is copied to `place`."""
-        if isinstance(argument, DeviceArray):
-            return argument.acquire(self._stream)
-        upload(argument, place, self._stream)
-        return place
-
-    def _unshared(self, arguments: list[HostArray | DeviceArray]) -> list[HostArray | DeviceArray]:
-        """The arguments, copied on the device where kernels could not use them as they are."""
-        donated = self._signature.donated
-        result = list(arguments)
-        for i, argument in enumerate(arguments):
-            if not isinstance(argument, DeviceArray):
-                continue
-            reason = None
-            if argument.buffer.address % ALIGNMENT:
-                reason = f"not at a multiple of {ALIGNMENT} bytes"
-            elif i in donated:
-                reason = _overlap(i, arguments)
-            if reason is not None:
-                self._executable.remark(f"argument {i} is {reason}: copied")
-                result[i] = argument.copied()
-            elif i in donated:
-                argument.overwritten()
-        return result
+def _elsewhere(i: int, name: str, where: Device) -> WrongDeviceError:
+    return WrongDeviceError(
+        f"argument {i} is on {name}, the program runs on {where}; move it with stepwell.device_put(x, '{where}')"
+    )
 
 
-def _layout(arguments: Sequence[HostArray | DeviceArray], start: int) -> tuple[list[int], int]:
-    """(where each argument from the host goes behind `start` bytes, the size of all)."""
-    offsets: list[int] = []
-    for argument in arguments:
-        start = -(-start // _GAP) * _GAP
-        offsets.append(start)
-        if not isinstance(argument, DeviceArray):
-            start += argument.nbytes
-    return offsets, start
-
-
-def _overlap(i: int, arguments: Sequence[HostArray | DeviceArray]) -> str | None:
-    """Why a donated argument may not be overwritten, if so."""
-    mine = arguments[i]
-    assert isinstance(mine, DeviceArray)
+def _overlapped(i: int, mine: DeviceArray, arguments: Sequence[HostArray | DeviceArray]) -> int | None:
+    """Which other argument the memory of argument `i` is also part of."""
     for j, other in enumerate(arguments):
         if j != i and isinstance(other, DeviceArray) and _touch(mine.buffer, other.buffer):
-            return f"donated but overlaps argument {j}"
+            return j
     return None
 
 

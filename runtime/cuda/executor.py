@@ -80,13 +80,15 @@ class CallState:
 class Frame:
     """Memory for the addresses of one running function, as numbers and as the driver's array of pointers to arguments."""
 
-    __slots__ = ("graph", "parameters", "pointers", "runs", "values")
+    __slots__ = ("bases", "graph", "parameters", "pointers", "runs", "values", "version")
 
     def __init__(self, count: int):
         self.values: Addresses = np.zeros(max(count, 1), np.uint64)
         self.pointers: Addresses = np.arange(len(self.values), dtype=np.uint64) * np.uint64(8)
         self.pointers += np.uint64(self.values.ctypes.data)
         self.parameters = self.pointers.ctypes.data
+        self.bases: list[int] = []
+        self.version = 0  # changes with the addresses
         self.runs = 0
         self.graph: Any = None  # what replays it, set by who captures
 
@@ -126,15 +128,18 @@ class PreparedFunction:
     registers: int = 0
     frames: list[Frame] = field(default_factory=list[Frame])
 
-    def take_frame(self, bases: Sequence[int]) -> Frame:
+    def take_frame(self, bases: list[int]) -> Frame:
         """A frame with the addresses that follow from those of arguments and constants."""
         try:
             frame = self.frames.pop()  # atomic, as append is
         except IndexError:
             frame = Frame(len(self.slots))
-        if len(self.slots):
-            np.take(np.array(bases, np.uint64), self.slots, out=frame.values)
-            np.add(frame.values, self.offsets, out=frame.values)
+        if frame.bases != bases:
+            frame.bases = bases
+            frame.version += 1
+            if len(self.slots):
+                np.take(np.array(bases, np.uint64), self.slots, out=frame.values)
+                np.add(frame.values, self.offsets, out=frame.values)
         return frame
 
     def run(self, arguments: Sequence[int], state: CallState) -> None:

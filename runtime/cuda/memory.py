@@ -70,8 +70,13 @@ class DeviceBuffer(Buffer):
     def __init__(self, stream: Stream, size: int):
         super().__init__(stream, stream.device.allocate(size, stream), size)
 
+    def release(self) -> None:
+        """Free it now, when only its own stream used it; the device must be current."""
+        address, self.address = self.address, 0
+        self.device.free_current(address, self.stream)
+
     def __del__(self) -> None:
-        if not hasattr(self, "address") or not self.device.alive:  # there was no memory for it, or no device any more
+        if not getattr(self, "address", 0) or not self.device.alive:  # no memory to free, or no device any more
             return
         try:
             if self._users or self.exported:
