@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +12,6 @@ from fake_driver import FakeDriver
 import stepwell
 from stepwell.arrays import load_arrays
 from stepwell.compare import Tolerance, first_difference
-from stepwell.dialects import gpu
-from stepwell.dialects.interp.simt.launch import launch
-from stepwell.ir.dtypes import numpy_dtype
 from stepwell.runtime.cuda.executable import CudaExecutable
 
 DATA = Path(__file__).parents[2] / "data" / "jax"
@@ -36,39 +31,6 @@ CHOSEN = [
     "random_normal",
     "contractions",
 ]
-
-
-@pytest.fixture
-def simulated(fake: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
-    """A driver whose modules are those that are compiled: images that name them, kernels run by the simulator."""
-
-    def images(module: Any, *rest: Any) -> dict[str, bytes]:
-        made: dict[str, bytes] = {}
-        for unit in module.body.block.ops:
-            if not isinstance(unit, gpu.ModuleOp):
-                continue
-            lines: list[str] = []
-            for function in unit.body.block.ops:
-                if isinstance(function, gpu.FuncOp):
-                    key = f"{unit.sym_name.data}::{function.sym_name.data}"
-                    lines.append(f".entry {function.sym_name.data} {len(function.args)} {key}")
-                    fake.kernels[key] = kernel(function)
-            made[unit.sym_name.data] = "\n".join(lines).encode()
-        return made
-
-    monkeypatch.setattr("stepwell.gpu_executable.images", images)
-    return fake
-
-
-def kernel(function: gpu.FuncOp) -> Any:
-    """What runs a `gpu.func` on the memory its arguments point to."""
-
-    def run(memory: Any, grid: int, block: int, shared: int, pointers: Sequence[int]) -> None:
-        types: list[Any] = [a.type for a in function.args]
-        views = [memory(p, t.get_shape(), numpy_dtype(t.element_type)) for p, t in zip(pointers, types, strict=True)]
-        launch(function, views, grid=[grid], block=[block], shared_bytes=shared)
-
-    return run
 
 
 @pytest.mark.parametrize("name", CHOSEN)
