@@ -373,6 +373,13 @@ def test_a_traced_function_has_a_target():
         stepwell.jit(lambda x: x, target="gpusim")
 
 
+def test_a_traced_function_is_simulated_and_kept():
+    f = stepwell.jit(lambda x: {"twice": x + x}, target="gpu-sim")
+    for _ in range(2):
+        assert np.asarray(f(X)["twice"]).tolist() == (X + X).tolist()
+    assert f.cache_size() == 1
+
+
 def test_eager_functions_are_kept_per_default_target(monkeypatch):
     dispatch._EAGER_PROGRAMS.clear()
     stepwell.numpy.add(X, X)
@@ -408,6 +415,14 @@ def test_the_command_lists_targets(capsys):
     assert code == 0
     assert "cuda:sm_90 " in out
     assert "cpu:avx2 " in out
+
+
+def test_the_doctor_says_what_there_is_for_gpus(capsys, no_driver):
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    lines = dict(line.split(":", 1) for line in out.splitlines())
+    assert "no NVIDIA driver" in lines["cuda"]
+    assert lines["ptxas"].strip() == ptxas() or "pip install nvidia-cuda-nvcc" in lines["ptxas"]
 
 
 @pytest.mark.parametrize(
