@@ -61,3 +61,23 @@ def test_a_loop_of_the_host_issues_its_kernels_each_time(simulated: FakeDriver):
     launches = [name for name, *_ in simulated.launches]
     trips = load_arrays(DATA / case["inputs"])[0].shape[0]
     assert max(launches.count(name) for name in launches) in (trips, trips + 1)
+
+
+def test_jit_keeps_arrays_on_the_device_between_calls(simulated: FakeDriver):
+    step = stepwell.jit(lambda w, g: w - g * 2, target="cuda:sm_90")
+    w, g = (stepwell.device_put(np.full(64, v, np.float32), "cuda") for v in (8, 1))
+    uploads = simulated.calls.count("cuMemcpyHtoDAsync")
+    for _ in range(3):
+        w = step(w, g)
+    assert (type(w), w.device) == (stepwell.Array, "cuda:0")
+    np.testing.assert_array_equal(np.asarray(w), np.full(64, 2, np.float32))
+    assert simulated.calls.count("cuMemcpyHtoDAsync") == uploads
+
+
+def test_jit_overwrites_donated_arrays_of_the_device(simulated: FakeDriver):
+    step = stepwell.jit(lambda w, g: w - g, target="cuda:sm_90", donate_argnums=0)
+    w, g = (stepwell.device_put(np.full(64, v, np.float32), "cuda") for v in (8, 1))
+    result = step(w, g)
+    np.testing.assert_array_equal(result.numpy(), np.full(64, 7, np.float32))
+    with pytest.raises(stepwell.InvalidProgramError, match="was donated"):
+        w.numpy()
