@@ -233,3 +233,27 @@ def test_a_loop_that_each_lane_leaves_in_its_own_time(simulate, threads):
         return count
 
     np.testing.assert_array_equal(steps, [collatz(t + 1) for t in range(threads)])
+
+
+def test_a_fused_multiply_add_rounds_once(simulate):
+    """1 + 2^-23 and a product just below half of 2^-23: rounded to f64 first, the sum would be halfway and go up."""
+    tiny, small = np.float32(2.0**-23), np.float32(2.0**-149)
+    x = np.array([[(1 + tiny) / 2**24, 1 - tiny, 1 + tiny], [2, 3, 4], [small, 0.5, small], [1, 0, -0.0]], np.float32)
+    y = np.zeros(4, np.float32)
+    simulate(
+        "(%x: memref<4x3xf32>, %y: memref<4xf32>)",
+        """
+        %t = gpu.thread_id x
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %c2 = arith.constant 2 : index
+        %a = memref.load %x[%t, %c0] : memref<4x3xf32>
+        %b = memref.load %x[%t, %c1] : memref<4x3xf32>
+        %c = memref.load %x[%t, %c2] : memref<4x3xf32>
+        %r = math.fma %a, %b, %c : f32
+        memref.store %r, %y[%t] : memref<4xf32>
+        """,
+        [x, y],
+        block=4,
+    )
+    np.testing.assert_array_equal(y, np.array([1 + tiny, 10, 2 * small, 0], np.float32))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
 from xdsl.dialects import affine, scf
 from xdsl.dialects.builtin import AffineMapAttr, AffineSetAttr
 from xdsl.ir import Operation
-from xdsl.ir.affine import AffineMap
 from xdsl.ir.affine.affine_set import AffineConstraintKind
 
+from stepwell.dialects.interp.simt.affine_maps import greatest, least, prepared, prepared_map
 from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.program import Body, Builder, Prepare, Run
 from stepwell.dialects.interp.simt.values import Mask, Value, choose, collapse, is_lanes, rank_of
@@ -69,15 +68,17 @@ def _affine_if(op: Operation, builder: Builder) -> Run:
     assert isinstance(op, affine.IfOp)
     assert isinstance(op.condition, AffineSetAttr)
     wanted = op.condition.data
+    parts = [
+        (_HOLDS[c.kind], prepared(c.lhs, wanted.num_dims), prepared(c.rhs, wanted.num_dims)) for c in wanted.constraints
+    ]
     then = builder.region(op.then_region)
     otherwise = builder.region(op.else_region) if op.else_region.blocks else None
     ranks = _ranks(op)
 
     def run(block: ThreadBlock, *args: Value) -> Sequence[Value]:
-        dims, symbols = args[: wanted.num_dims], args[wanted.num_dims :]
         condition: Value = True
-        for part in wanted.constraints:
-            condition = condition & _HOLDS[part.kind](part.lhs.eval(dims, symbols), part.rhs.eval(dims, symbols))
+        for holds, left, right in parts:
+            condition = condition & holds(left(args), right(args))
         return _branch(block, op, condition, then, otherwise, ranks)
 
     return run
@@ -149,32 +150,17 @@ def _for(op: Operation, builder: Builder) -> Run:
     return lambda block, *args: _loop(block, op, body, args[:3], args[3:], ranks)
 
 
-def evaluate(amap: AffineMap, operands: Sequence[Value]) -> Sequence[Value]:
-    """The results of a map on its dims, then symbols, which may be lanes."""
-    return amap.eval(operands[: amap.num_dims], operands[amap.num_dims :])
-
-
-def least(values: Sequence[Value]) -> Value:
-    """The smallest of some indices, by lanes where they differ."""
-    return reduce(lambda a, b: np.minimum(a, b) if is_lanes(a) or is_lanes(b) else min(a, b), values)
-
-
-def greatest(values: Sequence[Value]) -> Value:
-    """The largest of some indices, by lanes where they differ."""
-    return reduce(lambda a, b: np.maximum(a, b) if is_lanes(a) or is_lanes(b) else max(a, b), values)
-
-
 def _affine_for(op: Operation, builder: Builder) -> Run:
     assert isinstance(op, affine.ForOp)
-    lower, upper = op.lowerBoundMap.data, op.upperBoundMap.data
+    lower, upper = prepared_map(op.lowerBoundMap.data), prepared_map(op.upperBoundMap.data)
     first, second = len(op.lowerBoundOperands), len(op.lowerBoundOperands) + len(op.upperBoundOperands)
     step = op.step.value.data
     body = builder.region(op.body)
     ranks = _ranks(op)
 
     def run(block: ThreadBlock, *args: Value) -> Sequence[Value]:
-        start = greatest(evaluate(lower, args[:first]))
-        end = least(evaluate(upper, args[first:second]))
+        start = greatest(lower(args[:first]))
+        end = least(upper(args[first:second]))
         return _loop(block, op, body, (start, end, step), args[second:], ranks)
 
     return run
@@ -216,12 +202,12 @@ def _apply(op: Operation, builder: Builder) -> Run:
     del builder
     attribute = op.properties["map"]
     assert isinstance(attribute, AffineMapAttr)
-    amap = attribute.data
+    results = prepared_map(attribute.data)
     if op.name == "affine.min":
-        return lambda block, *args: (least(evaluate(amap, args)),)
+        return lambda block, *args: (least(results(args)),)
     if op.name == "affine.max":
-        return lambda block, *args: (greatest(evaluate(amap, args)),)
-    return lambda block, *args: evaluate(amap, args)
+        return lambda block, *args: (greatest(results(args)),)
+    return lambda block, *args: results(args)
 
 
 RULES: dict[str, Prepare] = {

@@ -59,6 +59,34 @@ def _direct(op: Operation, builder: Builder) -> Run:
     return run
 
 
+_SIGNED_ORDER = (np.less, np.less_equal, np.greater, np.greater_equal)
+_INTEGER_ORDER = (np.equal, np.not_equal, *_SIGNED_ORDER, *_SIGNED_ORDER)
+_FIRST_UNSIGNED = 6
+_FLOAT_ORDER = {1: np.equal, 2: np.greater, 3: np.greater_equal, 4: np.less, 5: np.less_equal, 13: np.not_equal}
+"""What NumPy's comparisons say of NaN too: false, and true of `une`."""
+
+
+def _compare(op: Operation, builder: Builder) -> Run:
+    """NumPy's comparison on lanes where it means the same; the interpreter's rule else."""
+    general = _elementwise(op, builder)
+    assert isinstance(op, arith.CmpiOp | arith.CmpfOp)
+    predicate, dtype = op.predicate.value.data, arith_rules.dtype_of(op.lhs)
+    unsigned = isinstance(op, arith.CmpiOp) and predicate >= _FIRST_UNSIGNED
+    function = _INTEGER_ORDER[predicate] if isinstance(op, arith.CmpiOp) else _FLOAT_ORDER.get(predicate)
+    if dtype == np.bool_ or dtype.kind == "V" or function is None:
+        return general
+    view = np.dtype(f"u{dtype.itemsize}")
+
+    def run(block: ThreadBlock, a: Value, b: Value) -> Sequence[Value]:
+        if not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray):
+            return general(block, a, b)
+        if unsigned:
+            a, b = np.asarray(a, dtype).view(view), np.asarray(b, dtype).view(view)
+        return (function(a, b),)
+
+    return run
+
+
 _LOW_BITS = np.int64((1 << 29) - 1)
 """Bits of an f64 that an f32 has no room for."""
 _HALFWAY = np.int64(1 << 28)
@@ -76,7 +104,8 @@ def fused(op: Operation, builder: Builder) -> Run:
         total = np.multiply(a, b, dtype=np.float64) + c
         if not isinstance(total, np.ndarray):
             return rule(host, op, (a, b, c))
-        hard = (total.view(np.int64) & _LOW_BITS == _HALFWAY) | (np.abs(total) < _SMALLEST_NORMAL)
+        hard = total.view(np.int64) & _LOW_BITS == _HALFWAY
+        hard |= (np.abs(total) < _SMALLEST_NORMAL) & (total != 0)  # subnormals have less room
         return rule(host, op, (a, b, c)) if hard.any() else (total.astype(np.float32),)
 
     return run
@@ -137,6 +166,8 @@ RULES: dict[str, Prepare] = {
     **{name: _elementwise for name in (*arith_rules.RULES, *math_rules.RULES)},
     **{name: _division for name in sorted(_DIVISIONS)},
     **{name: _direct for name in _EXACT},
+    "arith.cmpf": _compare,
+    "arith.cmpi": _compare,
     "arith.constant": _constant,
     "arith.select": _select,
     "math.fma": fused,

@@ -20,8 +20,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Operation
 
 from stepwell.dialects.interp.simt.access import check_alignment, load, locate, store
+from stepwell.dialects.interp.simt.affine_maps import prepared_map
 from stepwell.dialects.interp.simt.block import ThreadBlock, poisoned
-from stepwell.dialects.interp.simt.control_flow import evaluate
 from stepwell.dialects.interp.simt.memory import Access, Extent, Memory, MemRef, contiguous, elements
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.reports import ReportKind
@@ -46,8 +46,7 @@ def index_map(op: Operation) -> Indices:
     attribute = op.properties.get("map")
     if not isinstance(attribute, AffineMapAttr):
         return lambda indices: indices
-    amap = attribute.data
-    return lambda indices: evaluate(amap, indices)
+    return prepared_map(attribute.data)
 
 
 def _load(op: Operation, builder: Builder) -> Run:

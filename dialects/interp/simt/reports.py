@@ -70,8 +70,8 @@ class SimulationError(DiagnosticError, errors.SimulationError):
         self.block = block
         self.threads = tuple(threads)
         self.function = function_name(op)
-        where = f" in block {block}" if block is not None else ""
-        text = f"{kind}: {op_label(op)} in {self.function}: {message}{where}"
+        where = f", block {block}" if block is not None else ""
+        text = f"{kind}: {op_label(op)} in {self.function}{where}: {message}"
         own = Diagnostic("note", None, f"the op is `{op_text(op)}`")
         super().__init__(Diagnostic("error", location_of(op), text, (own, *notes)))
 
