@@ -234,9 +234,6 @@ def converted(operand: Any, dtype: DType) -> Tracer:
     return trace.tracer(trace.function.convert(tracer.value_in(trace), dtype), tracer.weak)
 
 
-Emitter = Callable[..., SSAValue]
-
-
 def emit(method: str, *operands: Any, weak: bool = False) -> Tracer:
     """The result of a `Function` method: tracers and arrays (also in lists) stand for their values."""
     trace = current_trace()

@@ -120,7 +120,6 @@ from stepwell.frontends.numpy_api.indexing import (
     take_along_axis,
 )
 from stepwell.frontends.numpy_api.linear import (
-    Dims,
     dot,
     einsum,
     matmul,
@@ -234,7 +233,6 @@ pow = power
 true_divide = divide
 
 __all__ = [
-    "Dims",
     "abs",
     "absolute",
     "acos",

@@ -7,7 +7,7 @@ from typing import Any
 
 from stepwell.frontends.dtypes import DType
 from stepwell.frontends.errors import refuse
-from stepwell.frontends.tracer import Tracer, converted, current_trace, emit, promoted, static_int
+from stepwell.frontends.tracer import Tracer, current_trace, emit, promoted, static_int
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
@@ -74,16 +74,3 @@ def shape_tuple(shape: Any) -> tuple[int, ...]:
 def lifted(operand: Any) -> Tracer:
     """`operand` as a tracer of the current trace."""
     return current_trace().lift(operand)
-
-
-__all__ = [
-    "aligned",
-    "axes",
-    "broadcast",
-    "broadcast_shapes",
-    "converted",
-    "lifted",
-    "one_axis",
-    "scalar_like",
-    "shape_tuple",
-]

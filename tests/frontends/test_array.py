@@ -15,6 +15,7 @@ import pytest
 import stepwell
 import stepwell.numpy as snp
 from stepwell.dispatch import _EAGER_PROGRAMS
+from stepwell.runtime.memory import POOL
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -117,6 +118,24 @@ def test_only_one_element_is_an_item():
     with pytest.raises(ValueError, match=r"item\(\) needs one element, float32\[2,3\] has 6"):
         snp.asarray(X).item()
     assert snp.asarray([[5]]).item() == 5
+
+
+def test_results_give_their_memory_back():
+    f = stepwell.jit(lambda x: (x + 1, {"twice": x * 2}))
+    x = np.ones((256, 256), np.float32)
+    f(x)
+    idle = POOL.idle_bytes
+    for _ in range(20):
+        f(x)
+        assert POOL.idle_bytes == idle
+    kept = f(x)
+    view = np.from_dlpack(kept[1]["twice"])
+    assert idle - POOL.idle_bytes >= 2 * x.nbytes
+    del kept
+    assert idle - POOL.idle_bytes >= x.nbytes
+    assert view[0, 0] == 2
+    del view
+    assert POOL.idle_bytes == idle
 
 
 def test_values_of_other_types_are_refused():

@@ -147,21 +147,18 @@ def test_donated_arguments_are_overwritten_and_gone():
     assert f.lower(new, new).compile().signature.donated == (0,)
 
 
-def test_arguments_are_donated_by_name_too():
-    def f(scale: Any, state: Any) -> Any:
-        return {"state": state["w"] * scale}
-
-    for options in ({"donate_argnums": 1}, {"donate_argnums": -1}, {"donate_argnames": "state"}):
-        g = stepwell.jit(f, **options)
-        for call in (
-            lambda w: g(2.0, {"w": w}),
-            lambda w: g(2.0, state={"w": w}),
-            lambda w: g(state={"w": w}, scale=2.0),
-        ):  # noqa: B023
-            w = snp.asarray(np.ones((64, 64), np.float32))
-            assert float(call(w)["state"][0, 0]) == 2
-            assert "donated" in repr(w)
-    assert stepwell.jit(f, donate_argnames="state").lower(2.0, state={"w": X}).compile().signature.donated == (1,)
+@pytest.mark.parametrize("options", [{"donate_argnums": 1}, {"donate_argnums": -1}, {"donate_argnames": "state"}])
+def test_arguments_are_donated_by_name_too(options: dict[str, Any]):
+    f = stepwell.jit(lambda scale, state: {"state": state["w"] * scale}, **options)
+    for call in (
+        lambda w: f(2.0, {"w": w}),
+        lambda w: f(2.0, state={"w": w}),
+        lambda w: f(state={"w": w}, scale=2.0),
+    ):
+        w = snp.asarray(np.ones((64, 64), np.float32))
+        assert float(call(w)["state"][0, 0]) == 2
+        assert "donated" in repr(w)
+    assert f.lower(2.0, state={"w": X}).compile().signature.donated == (1,)
 
 
 @pytest.mark.parametrize(
