@@ -18,7 +18,7 @@ from stepwell.runtime.cuda.array import DeviceArray, from_dlpack, on_gpu
 from stepwell.runtime.cuda.device import ALIGNMENT, Device, Stream, device
 from stepwell.runtime.cuda.errors import WrongDeviceError
 from stepwell.runtime.cuda.executor import CallState, Frame, PreparedProgram
-from stepwell.runtime.cuda.graph import FEWEST, FrameGraph
+from stepwell.runtime.cuda.graph import FEWEST, FrameGraphs
 from stepwell.runtime.cuda.memory import Buffer, DeviceBuffer, pinned_pool, upload
 from stepwell.runtime.cuda.program import Program
 from stepwell.runtime.executable import Executable, Signature
@@ -44,7 +44,7 @@ class CudaExecutable(Executable):
     """A program on one GPU; the device is opened and the kernels are loaded at the first call.
 
     Attributes:
-        counts: calls, captures of a CUDA graph, replays of one.
+        counts: calls, how many of them captured a CUDA graph, and how many replayed one.
         program: what a call does.
     """
 
@@ -203,15 +203,15 @@ class CudaExecutable(Executable):
         return [DeviceArray(b, t.shape, t.dtype) for b, t in zip(outputs, self.signature.outputs, strict=True)]
 
     def _run_frame(self, prepared: PreparedProgram, frame: Frame, stream: Stream) -> None:
-        """Issue the entry's work: as a graph from the second time on, where that pays."""
-        frame.runs += 1
-        if self._graphs and frame.runs > 1:
-            graph = frame.graph
-            if graph is None:
-                graph = frame.graph = FrameGraph(prepared.device)
-            if not graph.gave_up:
-                self.counts.replays += 1
-                self.counts.captures += graph.launch(frame, prepared, stream)
+        """Issue the entry's work: as a graph where that pays."""
+        if self._graphs:
+            graphs: FrameGraphs | None = frame.graphs
+            if graphs is None:
+                graphs = frame.graphs = FrameGraphs(prepared.device)
+            captures = graphs.captures
+            if graphs.launch(frame, prepared, stream):
+                self.counts.captures += graphs.captures - captures
+                self.counts.replays += graphs.captures == captures
                 return
         prepared.entry.run_frame(frame, CallState(stream, prepared.constants))
 

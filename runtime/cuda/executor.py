@@ -80,7 +80,7 @@ class CallState:
 class Frame:
     """Memory for the addresses of one running function, as numbers and as the driver's array of pointers to arguments."""
 
-    __slots__ = ("bases", "graph", "parameters", "pointers", "runs", "values", "version")
+    __slots__ = ("bases", "graphs", "parameters", "pointers", "values")
 
     def __init__(self, count: int):
         self.values: Addresses = np.zeros(max(count, 1), np.uint64)
@@ -88,9 +88,7 @@ class Frame:
         self.pointers += np.uint64(self.values.ctypes.data)
         self.parameters = self.pointers.ctypes.data
         self.bases: list[int] = []
-        self.version = 0  # changes with the addresses
-        self.runs = 0
-        self.graph: Any = None  # what replays it, set by who captures
+        self.graphs: Any = None  # what replays it, set by who captures
 
 
 class Activation:
@@ -136,7 +134,6 @@ class PreparedFunction:
             frame = Frame(len(self.slots))
         if frame.bases != bases:
             frame.bases = bases
-            frame.version += 1
             if len(self.slots):
                 np.take(np.array(bases, np.uint64), self.slots, out=frame.values)
                 np.add(frame.values, self.offsets, out=frame.values)

@@ -11,7 +11,8 @@ from fake_driver import FakeDriver
 from programs import N, executable, install, launch, ramp
 
 import stepwell
-from stepwell.runtime.cuda.graph import PATIENCE
+from stepwell.runtime.cuda.array import to_device
+from stepwell.runtime.cuda.graph import MOST, TRIAL
 from stepwell.runtime.cuda.program import (
     Assign,
     Buffer,
@@ -166,39 +167,58 @@ def test_counted_loops_and_calls_use_the_callers_buffers(gpu: FakeDriver):
     np.testing.assert_array_equal(result(exe, ramp()), ramp() * 4)  # -2, 0, 2
 
 
-def test_a_straight_program_is_captured_at_its_second_run_and_replayed(gpu: FakeDriver):
-    exe = executable((launch("double", X, ARENA), launch("double", ARENA, OUT)), arena_bytes=64)
+def straight() -> Any:
+    return executable((launch("double", X, ARENA), launch("double", ARENA, OUT)), arena_bytes=64)
+
+
+def test_a_straight_program_is_captured_when_its_addresses_come_again_and_replayed(gpu: FakeDriver):
+    exe = straight()
     for start in range(6):
         np.testing.assert_array_equal(result(exe, ramp(start)), ramp(start) * 4)
-    assert (exe.counts.calls, exe.counts.captures, exe.counts.replays) == (6, 1, 5)
+    assert vars(exe.counts) == {"calls": 6, "captures": 1, "replays": 4}
     assert gpu.calls.count("cuGraphInstantiate") == 1
     assert gpu.calls.count("cuLaunchKernel") == 2 * 2
 
 
-def test_a_graph_is_updated_when_addresses_change(gpu: FakeDriver):
-    exe = executable((launch("double", X, ARENA), launch("double", ARENA, OUT)), arena_bytes=64)
-    kept = [exe(ramp(start))[0] for start in range(3)]  # results that live on have new addresses each time
-    for start, array in enumerate(kept):
-        np.testing.assert_array_equal(array.numpy(), ramp(start) * 4)
+def test_a_loop_that_keeps_its_last_result_alternates_between_two_graphs(gpu: FakeDriver):
+    exe = straight()
+    array = exe(ramp())[0]
+    for _ in range(9):
+        array = exe(array)[0]  # the new result is made before the old one is freed
+    np.testing.assert_array_equal(array.numpy(), ramp() * 4.0**10)
     assert exe.counts.captures == 2
-    assert gpu.calls.count("cuGraphInstantiate") == 1
-    assert gpu.calls.count("cuGraphExecUpdate") == 1
+    assert exe.counts.replays >= 4
 
 
-def test_a_graph_that_cannot_be_updated_is_made_again(gpu: FakeDriver):
-    exe = executable((launch("double", X, ARENA), launch("double", ARENA, OUT)), arena_bytes=64)
-    gpu.fail["cuGraphExecUpdate"] = 910
-    kept = [exe(ramp(start))[0] for start in range(3)]
-    np.testing.assert_array_equal(kept[2].numpy(), ramp(2) * 4)
-    assert gpu.calls.count("cuGraphInstantiate") == 2
-
-
-def test_capturing_ends_when_it_never_pays(gpu: FakeDriver):
-    exe = executable((launch("double", X, ARENA), launch("double", ARENA, OUT)), arena_bytes=64)
-    kept = [exe(ramp(start))[0] for start in range(2 * PATIENCE)]
+def test_results_that_all_live_on_are_not_captured(gpu: FakeDriver):
+    exe = straight()
+    kept = [exe(ramp(start))[0] for start in range(40)]
     for start, array in enumerate(kept):
         np.testing.assert_array_equal(array.numpy(), ramp(start) * 4)
-    assert exe.counts.captures == PATIENCE
+    assert (exe.counts.captures, exe.counts.replays) == (0, 0)
+
+
+@pytest.mark.parametrize("updates", [True, False])
+def test_graphs_are_few_and_made_into_the_next(gpu: FakeDriver, updates: bool):
+    """More sets of addresses than there are graphs; a graph that cannot be updated is made again."""
+    exe = straight()
+    if not updates:
+        gpu.fail["cuGraphExecUpdate"] = 910
+    inputs = [to_device(ramp(i), 0) for i in range(MOST + 1)]
+    for _ in range(3):
+        for i, x in enumerate(inputs):
+            np.testing.assert_array_equal(result(exe, x), ramp(i) * 4)
+    assert gpu.calls.count("cuGraphInstantiate") == (MOST if updates else MOST + 1)
+    assert vars(exe.counts) == {"calls": 3 * (MOST + 1), "captures": MOST + 1, "replays": MOST}
+
+
+def test_capturing_ends_when_it_does_not_pay(gpu: FakeDriver):
+    exe = straight()
+    inputs = [to_device(ramp(i), 0) for i in range(TRIAL + 5)]
+    for i, x in enumerate(inputs):
+        for _ in range(2):  # twice, and never again
+            np.testing.assert_array_equal(result(exe, x), ramp(i) * 4)
+    assert (exe.counts.captures, exe.counts.replays) == (TRIAL, 0)
 
 
 def test_a_program_with_host_memory_in_it_is_no_graph():
