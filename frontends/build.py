@@ -26,13 +26,13 @@ from xdsl.utils.exceptions import VerifyException
 from stepwell.dialects import chlo, stablehlo
 from stepwell.dialects.stablehlo.elementwise import BinaryElementwiseOp, UnaryElementwiseOp
 from stepwell.frontends.dtypes import as_dtype, bits, element_type
-from stepwell.frontends.errors import refuse
+from stepwell.frontends.errors import TracingError, refuse
 from stepwell.frontends.locations import caller_location
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.dense import array_to_dense
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.shapes import ShapeError, broadcast_in_dim
-from stepwell.ir.verify import verify_module
+from stepwell.ir.verify import VerifyDiagnosticError, verify_module
 
 Values: TypeAlias = Sequence[SSAValue]
 Body: TypeAlias = Callable[[Values], Values]
@@ -444,13 +444,16 @@ class Function:
         """Return `results` and give the verified module.
 
         Raises:
-            InvalidProgramError: some op is not valid.
+            TracingError: some op is not valid.
         """
         self.return_(*results)
         function = self.function()
         module = ModuleOp([function, *self._callees.values()])
         function.properties.pop("sym_visibility", None)
-        verify_module(module)
+        try:
+            verify_module(module)
+        except VerifyDiagnosticError as error:
+            raise TracingError(error.diagnostic) from None
         return module
 
     def return_(self, *results: SSAValue) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects.builtin import (
     BytesAttr,
+    ComplexType,
     DenseIntOrFPElementsAttr,
     FloatAttr,
     IntegerAttr,
@@ -60,7 +61,7 @@ def splat_value(attr: DenseIntOrFPElementsAttr[Any]) -> IntegerAttr[Any] | Float
     element_type = attr.type.get_element_type()
     data = attr.data.data
     size = element_type.compile_time_size
-    if not data or data != data[:size] * (len(data) // size):
+    if not data or data != data[:size] * (len(data) // size) or isinstance(element_type, ComplexType):
         return None
     if isinstance(element_type, IntegerType) and element_type.width.data == 1:
         return IntegerAttr(1 if data[0] else 0, element_type)

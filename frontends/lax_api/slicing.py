@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepwell.frontends.api import api
-from stepwell.frontends.dtypes import BOOL, INT32, as_dtype, bits
+from stepwell.frontends.dtypes import BOOL, INT32, as_dtype, bits, is_integer
 from stepwell.frontends.errors import refuse
-from stepwell.frontends.numpy_api.core import lifted, shape_tuple
+from stepwell.frontends.numpy_api.core import extents, lifted
 from stepwell.frontends.tracer import Tracer, converted, emit, is_scalar
 
 
 @api("starts")
 def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Any) -> Any:
     """A slice of static sizes at run-time starts, moved inside where it would reach out."""
-    return emit("dynamic_slice", lifted(x), _start_indices(starts), list(shape_tuple(sizes)))
+    return emit("dynamic_slice", lifted(x), _start_indices(starts), list(extents(sizes)))
 
 
 @api("starts")
@@ -27,6 +27,9 @@ def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any]) -> Any:
 
 def _start_indices(starts: Sequence[Any]) -> list[Tracer]:
     tracers = [lifted(s) for s in starts]
+    for tracer in tracers:
+        if tracer.shape or not is_integer(tracer.dtype):
+            raise refuse(f"a start must be a 0-d integer, not {tracer.dtype.name}{list(tracer.shape)}")
     dtype = next((t.dtype for t in tracers if not t.weak), INT32)
     return [converted(s if is_scalar(s) else t, dtype) for s, t in zip(starts, tracers, strict=True)]
 

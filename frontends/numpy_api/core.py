@@ -71,6 +71,14 @@ def shape_tuple(shape: Any) -> tuple[int, ...]:
     return tuple(static_int(e, "an extent of a shape") for e in extents)
 
 
+def extents(shape: Any) -> tuple[int, ...]:
+    """The shape of a new array: a `shape_tuple` without negative numbers."""
+    result = shape_tuple(shape)
+    if any(extent < 0 for extent in result):
+        raise refuse(f"an array of shape {result} cannot be: extents are not negative")
+    return result
+
+
 def lifted(operand: Any) -> Tracer:
     """`operand` as a tracer of the current trace."""
     return current_trace().lift(operand)

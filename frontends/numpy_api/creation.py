@@ -12,7 +12,7 @@ from stepwell.frontends.api import api
 from stepwell.frontends.array import DEVICES, Array, to_array
 from stepwell.frontends.dtypes import FLOAT32, INT32, DType, as_dtype, inexact, is_float, kind, scalar_dtype
 from stepwell.frontends.errors import refuse
-from stepwell.frontends.numpy_api.core import broadcast, lifted, shape_tuple
+from stepwell.frontends.numpy_api.core import broadcast, extents, lifted
 from stepwell.frontends.numpy_api.elementwise import astype
 from stepwell.frontends.operators import Operators
 from stepwell.frontends.tracer import (
@@ -75,7 +75,7 @@ def from_dlpack(x: Any, /) -> Array:
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """An array of one value."""
     value = lifted(fill_value) if dtype is None else converted(fill_value, as_dtype(dtype))
-    result = broadcast(value, shape_tuple(shape))
+    result = broadcast(value, extents(shape))
     return emit("convert", result, result.dtype) if result.weak else result
 
 
@@ -153,7 +153,7 @@ def linspace(start: Any, stop: Any, num: int = 50, *, endpoint: bool = True, dty
     """`num` evenly spaced numbers from start to stop."""
     first, last = lifted(start), lifted(stop)
     wanted = inexact(first.dtype if dtype is None else as_dtype(dtype))
-    count = static_int(num, "num")
+    (count,) = extents(static_int(num, "num"))
     a, b = converted(first, wanted), converted(last, wanted)
     steps = max(count - 1 if endpoint else count, 1)
     fraction = emit("iota", wanted, (count,), 0)
@@ -169,7 +169,7 @@ def linspace(start: Any, stop: Any, num: int = 50, *, endpoint: bool = True, dty
 @api()
 def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None) -> Any:
     """Ones on the k-th diagonal."""
-    shape = (static_int(n_rows, "n_rows"), static_int(n_rows if n_cols is None else n_cols, "n_cols"))
+    shape = extents((static_int(n_rows, "n_rows"), static_int(n_rows if n_cols is None else n_cols, "n_cols")))
     return converted(diagonal_mask(shape, k, "EQ"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
@@ -178,8 +178,8 @@ def identity(n: int, dtype: Any = None) -> Any:
     return eye(n, dtype=dtype)
 
 
-def diagonal_mask(shape: tuple[int, int], k: int, direction: str) -> Tracer:
-    """Where `column - k` compares to `row`: "EQ" the k-th diagonal, "LE" it and below."""
+def diagonal_mask(shape: tuple[int, ...], k: int, direction: str) -> Tracer:
+    """Where, in a matrix, `column - k` compares to `row`: "EQ" the k-th diagonal, "LE" it and below."""
     row, column = emit("iota", INT32, shape, 0), emit("iota", INT32, shape, 1)
     if k:
         row = emit("binary", "add", row, broadcast(current_trace().lift(k, INT32), shape))
@@ -189,7 +189,7 @@ def diagonal_mask(shape: tuple[int, int], k: int, direction: str) -> Tracer:
 @api()
 def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on and below the k-th diagonal."""
-    shape = (static_int(n, "n"), static_int(n if m is None else m, "m"))
+    shape = extents((static_int(n, "n"), static_int(n if m is None else m, "m")))
     return converted(diagonal_mask(shape, k, "LE"), FLOAT32 if dtype is None else as_dtype(dtype))
 
 
@@ -208,7 +208,7 @@ def triu(x: Any, /, k: int = 0) -> Any:
 def _triangle(x: Tracer, k: int, keep_lower: bool) -> Tracer:
     if len(x.shape) < 2:
         raise refuse(f"a triangle needs at least two dims, got shape {x.shape}")
-    mask = broadcast(diagonal_mask((x.shape[-2], x.shape[-1]), k, "LE"), x.shape)
+    mask = broadcast(diagonal_mask(x.shape[-2:], k, "LE"), x.shape)
     zero = broadcast(current_trace().lift(0, x.dtype), x.shape)
     return emit("select", mask, x, zero) if keep_lower else emit("select", mask, zero, x)
 

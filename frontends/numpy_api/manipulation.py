@@ -10,7 +10,7 @@ from stepwell.frontends.api import api
 from stepwell.frontends.dtypes import BOOL
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api import core
-from stepwell.frontends.numpy_api.core import axes, broadcast, lifted, one_axis, shape_tuple
+from stepwell.frontends.numpy_api.core import axes, broadcast, extents, lifted, one_axis, shape_tuple
 from stepwell.frontends.tracer import Tracer, converted, emit, promoted, static_int
 
 
@@ -117,7 +117,7 @@ def squeeze(x: Any, /, axis: Any = None) -> Any:
 @api("x")
 def broadcast_to(x: Any, /, shape: Any) -> Any:
     """X repeated to a shape."""
-    return broadcast(lifted(x), shape_tuple(shape))
+    return broadcast(lifted(x), extents(shape))
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
@@ -277,7 +277,7 @@ def roll(x: Any, shift: Any, /, axis: Any = None) -> Any:
 @api("x")
 def tile(x: Any, repetitions: Any, /) -> Any:
     """Copies of x side by side."""
-    counts = shape_tuple(repetitions)
+    counts = extents(repetitions)
     a = _at_least(x, len(counts))
     counts = (1,) * (len(a.shape) - len(counts)) + counts
     paired = tuple(e for pair in zip(counts, a.shape, strict=True) for e in pair)
@@ -289,7 +289,7 @@ def tile(x: Any, repetitions: Any, /) -> Any:
 def repeat(x: Any, repeats: Any, /, axis: int | None = None) -> Any:
     """Each element `repeats` times."""
     a = lifted(x)
-    count = static_int(repeats, "repeats")
+    (count,) = extents(static_int(repeats, "repeats"))
     if axis is None:
         a = _reshaped(a, (a.size,))
     dim = 0 if axis is None else one_axis(axis, len(a.shape))
@@ -305,6 +305,9 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
         raise refuse(f"meshgrid has no indexing '{indexing}'", "it is 'xy' or 'ij'")
     tracers = [lifted(a) for a in arrays]
+    for tracer in tracers:
+        if len(tracer.shape) != 1:
+            raise refuse(f"meshgrid takes 1-d arrays, got shape {tracer.shape}", "use ravel")
     order = list(range(len(tracers)))
     if indexing == "xy" and len(order) > 1:
         order[0], order[1] = 1, 0

@@ -10,7 +10,7 @@ from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import lifted, one_axis, scalar_like
 from stepwell.frontends.numpy_api.indexing import data_dependent
 from stepwell.frontends.numpy_api.manipulation import reshape
-from stepwell.frontends.tracer import Tracer, body, converted, emit, emit_all
+from stepwell.frontends.tracer import Tracer, body, converted, emit, emit_all, static_int
 
 
 def _ordered(x: Tracer) -> Tracer:
@@ -60,10 +60,10 @@ def argsort(x: Any, /, axis: int | None = -1, *, descending: bool = False) -> An
 @api()
 def top_k(x: Any, k: int, /) -> Any:
     """(the k largest elements of each row in descending order, their indices)."""
-    a = lifted(x)
-    if not a.shape or not 0 <= k <= a.shape[-1]:
-        raise refuse(f"top_k: k = {k} does not fit an array of shape {a.shape}")
-    return tuple(emit_all("top_k", a, k))
+    a, count = lifted(x), static_int(k, "k")
+    if not a.shape or not 0 <= count <= a.shape[-1]:
+        raise refuse(f"top_k: k = {count} does not fit an array of shape {a.shape}")
+    return tuple(emit_all("top_k", a, count))
 
 
 unique = data_dependent("unique", "the different elements", "use sort, and compare neighbours")

@@ -296,6 +296,8 @@ def jit(
     chosen = default_target() if target is None else parse_target(target)
 
     def decorate(f: Callable[..., Any]) -> Jitted:
+        if not callable(f):
+            raise refuse(f"jit takes a function, not {f!r}", "options are given by name: jit(static_argnums=0)")
         parameters = parameters_of(f)
         static = Chosen(parameters, static_argnums, static_argnames, "static")
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")

@@ -269,6 +269,16 @@ def test_what_needs_elements_is_refused(f: Any, message: str, hint: str):
         (lambda x: x[0, 0, 0], "takes no index with 3 parts"),
         (lambda x: snp.concatenate([x, x[:, :2]]), "stablehlo.concatenate"),
         (lambda x: snp.max(x[:0]), "an empty array"),
+        (lambda x: snp.zeros((2, -1)), r"an array of shape \(2, -1\) cannot be"),
+        (lambda x: snp.linspace(0, 1, -1), "extents are not negative"),
+        (lambda x: snp.broadcast_to(x, (-1, 4)), "extents are not negative"),
+        (lambda x: snp.repeat(x, -1), "extents are not negative"),
+        (lambda x: snp.meshgrid(x), r"meshgrid takes 1-d arrays, got shape \(3, 4\)"),
+        (lambda x: lax.top_k(x, 5), r"k = 5 does not fit an array of shape \(3, 4\)"),
+        (lambda x: lax.top_k(x, x[0, 0]), "a Python integer needs the elements"),
+        (lambda x: lax.dynamic_slice(x, (0.5, 0), (1, 1)), "a start must be a 0-d integer, not float32"),
+        (lambda x: lax.dynamic_slice(x, (0,), (1, 1)), "1 start indices and 2 sizes"),
+        (lambda x: lax.dynamic_update_slice(x, snp.ones((9, 9)), (0, 0)), "update extent 9 is larger"),
         (lambda x: x.__setitem__(0, 1), "arrays are immutable"),
         (lambda x: x & x, "a bitwise function is not defined for float32"),
         (lambda x: snp.einsum("ij,jk->ik", x, x), "'j' of 'ij,jk->ik' is both 4 and 3"),
@@ -288,6 +298,23 @@ def test_errors_show_the_users_line(f: Any, message: str):
     line = f.__code__.co_firstlineno
     assert location.line == line
     assert "^" in str(caught.value)
+
+
+def test_only_functions_are_jitted_and_their_own_errors_pass_through():
+    with pytest.raises(stepwell.TracingError, match="jit takes a function, not 3"):
+        stepwell.jit(3)
+    f = stepwell.jit(lambda x: {}["missing"])
+    for _ in range(2):
+        with pytest.raises(KeyError, match="missing"):
+            f(X)
+    np.testing.assert_array_equal(stepwell.jit(lambda x: x + 1)(X).numpy(), X + 1)
+
+
+def test_what_has_no_native_code_is_refused_at_the_users_line():
+    f = stepwell.jit(lambda x: x * 2)
+    with pytest.raises(stepwell.UnsupportedError, match="complex numbers are not lowered") as caught:
+        f(np.ones(3, np.complex64))
+    assert "test_jit.py" in str(caught.value)
 
 
 def test_the_process_survives_a_refusal():
