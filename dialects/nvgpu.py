@@ -48,6 +48,8 @@ from xdsl.irdl import (
     traits_def,
     var_operand_def,
 )
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, Pure
 from xdsl.utils.exceptions import VerifyException
 
@@ -328,10 +330,31 @@ class DeviceAsyncCreateGroupOp(IRDLOperation):
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
-    assembly_format = "($tokens^)? attr-dict"
-
     def __init__(self, tokens: Sequence[SSAValue] = ()):
         super().__init__(operands=[tokens], result_types=[DeviceAsyncTokenType()])
+
+    @classmethod
+    def parse(cls, parser: Parser) -> DeviceAsyncCreateGroupOp:
+        """Parse `%t, %u {attributes}`; without tokens `{}`."""
+        tokens = parser.parse_optional_undelimited_comma_separated_list(
+            parser.parse_optional_unresolved_operand, parser.parse_unresolved_operand
+        )
+        position = parser.pos
+        attributes = parser.parse_optional_attr_dict()
+        given = tokens or []
+        op = cls(parser.resolve_operands(given, [DeviceAsyncTokenType()] * len(given), position))
+        op.attributes.update(attributes)
+        return op
+
+    def print(self, printer: Printer) -> None:
+        """Print what `parse` reads: `{}` keeps the name of the next line's result from being taken for a token."""
+        if self.tokens:
+            printer.print_string(" ")
+            printer.print_list(self.tokens, printer.print_ssa_value)
+        if self.attributes:
+            printer.print_op_attributes(self.attributes)
+        elif not self.tokens:
+            printer.print_string(" {}")
 
 
 @irdl_op_definition

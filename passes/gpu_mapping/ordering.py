@@ -94,9 +94,6 @@ class _Planner:
         return []
 
     def _loop(self, op: Operation, pending: list[Use], record: bool) -> list[Use]:
-        inner = [u for o in op.walk() if self.is_part(o) for u in self._uses(o)]
-        if self._conflict(pending, [replace(u, slot=None) for u in inner]):
-            pending = self._barrier(op, record)
         blocks = [b for r in op.regions for b in r.blocks]
         last: list[Use] = []
         for _ in range(MAX_BEHIND):
@@ -106,10 +103,20 @@ class _Planner:
             # Once nothing of an earlier trip is left at the end of one, older trips do not matter.
             if last == before or not any(use in last for use in _aged(before, op)):
                 break
+        if pending and self._barriers_inside(blocks, pending, last, op) > self._barriers_inside(blocks, [], last, op):
+            # Once before the loop, rather than on every trip for the sake of the first.
+            pending = self._barrier(op, record)
         for block in blocks:
             last = self.walk(block, _union([pending, _aged(last, op)]), record=record)
         # Slots mean nothing once the loop has ended; it may not have run at all.
         return _union([pending, [replace(u, slot=None) for u in last]])
+
+    def _barriers_inside(self, blocks: Sequence[Block], pending: list[Use], last: list[Use], loop: Operation) -> int:
+        """How many barriers a trip needs when `pending` comes before the loop and `last` from the trip before."""
+        trial = _Planner(self.is_part, self.shared, self.writes_conflict)
+        for block in blocks:
+            trial.walk(block, _union([pending, _aged(last, loop)]), record=True)
+        return len(trial.order.barriers)
 
     def _conflict(self, earlier: Sequence[Use], later: Sequence[Use]) -> bool:
         return any(

@@ -151,9 +151,9 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
 // CHECK:         affine.for
 // CHECK-NOT:       gpu.barrier
 // CHECK:           nvgpu.device_async_copy %{{.*}}, %[[A]][%{{.*}}], 8 {bypassL1}
-// CHECK:           nvgpu.device_async_create_group
-// CHECK:         gpu.barrier
-// CHECK-NEXT:    affine.for
+// CHECK:           nvgpu.device_async_create_group {}
+// CHECK-NOT:       gpu.barrier
+// CHECK:         affine.for
 // CHECK-NEXT:      nvgpu.device_async_wait {numGroups = 1 : i32}
 // CHECK-NEXT:      gpu.barrier
 // CHECK:           %[[L:.*]] = nvgpu.ldmatrix %[[A]][{{.*}}] {numTiles = 4 : i32, transpose = false}

@@ -36,8 +36,10 @@ func.func @copies(%x: memref<4096xf16>, %y: memref<8x?xf32>, %s: !shared, %t: me
   %c = nvgpu.device_async_copy %y[%i, %n], %t[%i], 4, %n {bypassL1} : memref<8x?xf32> to memref<512xf32, #gpu.address_space<workgroup>>
   // CHECK-NEXT: %g = nvgpu.device_async_create_group %a, %b
   %g = nvgpu.device_async_create_group %a, %b
-  // CHECK-NEXT: %{{.*}} = nvgpu.device_async_create_group
-  %h = nvgpu.device_async_create_group
+  // CHECK-NEXT: %{{.*}} = nvgpu.device_async_create_group {}
+  %h = nvgpu.device_async_create_group {}
+  // CHECK-NEXT: %{{.*}} = nvgpu.device_async_create_group {}
+  %i = nvgpu.device_async_create_group {}
   // CHECK-NEXT: nvgpu.device_async_wait %g {numGroups = 1 : i32}
   nvgpu.device_async_wait %g {numGroups = 1 : i32}
   // CHECK-NEXT: nvgpu.device_async_wait {numGroups = 2 : i32}
