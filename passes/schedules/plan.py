@@ -44,7 +44,7 @@ class Machine:
     shared_bytes: int = 0
     """Scratch that the subgroups of a block have together."""
     kept: int = 0
-    """Elements of a row that each lane of a subgroup may keep in registers from pass to pass."""
+    """Registers of each lane of a subgroup for a row that is handed on from pass to pass."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from stepwell.passes.schedules.plan import Machine, Plan, element_bytes
 from stepwell.passes.schedules.rows import RowPass, RowShape, find_rows, plan_passes, row_nests
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.subgroup_plan import LANE_BYTES, can_split, lane_elements, plan_lanes
+from stepwell.passes.schedules.subgroup_rows import row_width
 
 Choice = tuple[str, Mapping[str, int | str], str]
 """Strategy, parameters, reason."""
@@ -34,13 +35,19 @@ TASKS_PER_SLOT = 2
 VECTORS_PER_TASK = 4
 """Vectors of a task, where the machine is full: enough for its index arithmetic to be little."""
 KEPT = 32
-"""Elements of a row in the registers of a lane; more would cost other subgroups their place."""
+"""Registers of a lane for a row; more would cost other subgroups their place."""
+MOST_UNROLLED = 4
+"""Vectors at once."""
 FEWEST_VECTORS = 4
 """Vectors that a part of a split reduction has at least."""
 MERGED_VECTORS = 8
 """Vectors of parts that one subgroup merges at most."""
 BLOCK_LANE_ELEMENTS = 8
 """Elements of a row for each lane of a block."""
+LONGEST_ROW = 1 << 15
+"""Points of a row that a block should do, when there are too few rows for all cores."""
+RESERVED = 4096
+"""Scratch of a block that is not for rows, but for the numbers of its subgroups."""
 MOST_SUBGROUPS = 16
 """Subgroups of a block that does a row."""
 
@@ -103,6 +110,7 @@ def probe(description: MachineDescription) -> Machine:
         subgroup=description.subgroup,
         subgroups=8 if description.block_threads >= 8 * description.subgroup else 1,
         vectors=VECTORS_PER_TASK,
+        split=TASKS_PER_SLOT * slots,
         kept=KEPT,
     )
 
@@ -167,6 +175,7 @@ def _by_loops(
     if crossed is not None:
         machine = replace(machine, tile=crossed)
     split = max((_split(p, machine) for p in phases), default=1)
+    machine = replace(machine, split=split)
     machine = replace(machine, unroll=_unroll(phases, machine))
     numbers = parameters(machine, vectors=machine.vectors, split=split)
     notes = [why]
@@ -214,16 +223,29 @@ def _split(phase: _Phase, machine: Machine) -> int:
     if phase.plan.vector is None or not phase.plan.inner or not can_split(phase.nests[0]):
         return 1
     tasks, inside = _units(phase, machine)
-    wanted = machine.tasks // (4 * TASKS_PER_SLOT) // tasks
+    wanted = machine.tasks // (2 * TASKS_PER_SLOT) // tasks
     merged = MERGED_VECTORS * max(1, machine.vector_bytes // element_bytes(phase.nests))
     parts = min(wanted, inside // FEWEST_VECTORS, merged)
     return parts if parts > 1 else 1
 
 
 def _unroll(phases: Sequence[_Phase], machine: Machine) -> int:
-    """Vectors at once: two where there is more work than a full machine has in flight, or lanes load little."""
-    most = max((prod(_units(p, machine)) for p in phases if p.plan.vector is not None), default=0)
-    return 2 if most >= 4 * machine.tasks else 1
+    """Vectors at once: more where lanes load little, or there is more work than a full machine has in flight."""
+    vectors = [p for p in phases if p.plan.vector is not None]
+    unroll = 1
+    while vectors and 2 * unroll <= MOST_UNROLLED and all(_unrolls(p, 2 * unroll, machine) for p in vectors):
+        unroll *= 2
+    return unroll
+
+
+def _unrolls(phase: _Phase, unroll: int, machine: Machine) -> bool:
+    """Whether a phase fills the machine with so many vectors at once, no lane loading more than two loads hold."""
+    if machine.vector_bytes * unroll > 2 * LANE_BYTES * machine.subgroup:
+        return False
+    tasks, inside = _units(phase, machine)
+    if phase.plan.vector in phase.plan.inner:
+        return inside >= FEWEST_VECTORS * unroll * machine.split
+    return tasks * (machine.split if phase.plan.inner else 1) >= unroll * machine.tasks
 
 
 def _crossed(phases: Sequence[_Phase], machine: Machine) -> int | None:
@@ -240,44 +262,78 @@ def _crossed(phases: Sequence[_Phase], machine: Machine) -> int | None:
 # Rows.
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """What a choice among the forms of rows depends on."""
+
+    shape: RowShape
+    nests: list[Nest]
+    passes: list[RowPass]
+
+    @property
+    def count(self) -> int:
+        """How many leading dims."""
+        return len(self.shape.sizes)
+
+    @property
+    def number(self) -> int:
+        """How many rows."""
+        return prod(self.shape.sizes)
+
+    @property
+    def length(self) -> int:
+        """Points of the longest row."""
+        return max(prod(p.rest) for p in self.passes)
+
+    @property
+    def what(self) -> str:
+        """For reasons."""
+        return f"{len(self.shape.ops)} ops share {self.count} leading dims"
+
+
+def _rows_of(func: kernel.FuncOp, shape: RowShape) -> _Rows:
+    nests = row_nests(shape, _Survey(func).nest)
+    return _Rows(shape, nests, plan_passes(nests, len(shape.sizes)))
+
+
 def _by_rows(
-    func: kernel.FuncOp, rows: RowShape, description: MachineDescription, machine: Machine, forced: str
+    func: kernel.FuncOp, shape: RowShape, description: MachineDescription, machine: Machine, forced: str
 ) -> Choice | str:
     """A schedule by rows, or why it is none."""
-    count, number = len(rows.sizes), prod(rows.sizes)
-    looker = _Survey(func)
-    nests = row_nests(rows, looker.nest)
-    if any(0 in n.sizes for n in nests):
+    rows = _rows_of(func, shape)
+    if any(0 in n.sizes for n in rows.nests):
         return "rows", parameters(machine), "there is nothing to compute"
-    passes = plan_passes(nests, count)
-    length = max(prod(p.rest) for p in passes)
-    machine = replace(machine, vector_bytes=_row_load(passes, count, machine))
-    no_segments = cannot_segment(passes, count, machine)
-    segmented = no_segments is None and _prefers_blocks(length, number, description, machine)
-    if no_segments is None and (forced == "block-rows" or (segmented and not forced)):
-        if not forced and number * 8 < description.cores and length >= 1 << 15:
-            return f"{number} rows of {length} leave most of the machine idle"
-        returned = [o.original for n in nests for o in n.outputs if _leaves(o.original, rows)]
-        kept = kept_bytes(nests, passes, count, returned)
-        machine = replace(machine, subgroups=_row_subgroups(length, description))
-        shared = description.shared_limit if kept > description.shared_bytes else description.shared_bytes
-        reason = f"{len(rows.ops)} ops share {count} leading dims, {machine.subgroups} subgroups do a row of {length}"
-        return "block-rows", parameters(machine, shared=shared), reason
-    if not forced:
-        reason = _row_obstacle(passes, count, machine)
-        if reason is not None:
-            return reason
-    machine = replace(machine, subgroups=4 if number < description.cores * machine.subgroups else machine.subgroups)
-    held = "held in registers" if length <= machine.kept * machine.subgroup else "through scratch"
-    reason = f"{len(rows.ops)} ops share {count} leading dims, a subgroup does a row of {length}, {held}"
+    machine = replace(machine, vector_bytes=_row_load(rows.passes, rows.count, machine))
+    held = row_width(rows.length, machine, element_bytes(rows.nests)) is not None
+    segments = cannot_segment(rows.passes, rows.count, machine) is None
+    if segments and (forced == "block-rows" or (not forced and (not held or _few_long_rows(rows, description)))):
+        if not forced and rows.number * 8 < description.cores and rows.length >= LONGEST_ROW:
+            return f"{rows.number} rows of {rows.length} leave most of the machine idle"
+        return _by_blocks(rows, description, machine)
+    obstacle = _row_obstacle(rows.passes, rows.count, machine)
+    if obstacle is not None and not forced:
+        return obstacle
+    if rows.number < description.cores * machine.subgroups:
+        machine = replace(machine, subgroups=machine.subgroups // 2)
+    where = "in registers" if held else "through scratch"
+    reason = f"{rows.what}, a subgroup does a row of {rows.length}, held {where}"
     return "rows", parameters(machine, kept=machine.kept, shared=description.shared_bytes), reason
 
 
-def can_segment(func: kernel.FuncOp, rows: RowShape, machine: Machine) -> bool:
+def _by_blocks(rows: _Rows, description: MachineDescription, machine: Machine) -> Choice:
+    """Rows in segments, kept in as much scratch as they need and the machine has."""
+    leaving = [o.original for n in rows.nests for o in n.outputs if _leaves(o.original, rows.shape)]
+    kept = kept_bytes(rows.nests, rows.passes, rows.count, leaving)
+    most = description.shared_bytes if kept <= description.shared_bytes else description.shared_limit
+    machine = replace(machine, subgroups=_row_subgroups(rows.length, description))
+    reason = f"{rows.what}, {machine.subgroups} subgroups do a row of {rows.length}"
+    return "block-rows", parameters(machine, shared=max(0, most - RESERVED)), reason
+
+
+def can_segment(func: kernel.FuncOp, shape: RowShape, machine: Machine) -> bool:
     """Whether the subgroups of a block can do a row of the kernel together."""
-    looker = _Survey(func)
-    passes = plan_passes(row_nests(rows, looker.nest), len(rows.sizes))
-    return cannot_segment(passes, len(rows.sizes), machine) is None
+    rows = _rows_of(func, shape)
+    return cannot_segment(rows.passes, rows.count, machine) is None
 
 
 def _leaves(value: SSAValue, rows: RowShape) -> bool:
@@ -295,11 +351,10 @@ def _row_load(passes: Sequence[RowPass], count: int, machine: Machine) -> int:
     return min(loads)
 
 
-def _prefers_blocks(length: int, number: int, description: MachineDescription, machine: Machine) -> bool:
-    """Whether rows are too long for a subgroup's registers, or too few for the machine."""
-    if length > machine.kept * machine.subgroup:
-        return True
-    return number < 4 * description.cores and length >= 4 * BLOCK_LANE_ELEMENTS * machine.subgroup
+def _few_long_rows(rows: _Rows, description: MachineDescription) -> bool:
+    """Whether rows are too few for the machine, and long enough for several subgroups."""
+    enough = 4 * BLOCK_LANE_ELEMENTS * description.subgroup
+    return rows.number < 4 * description.cores and rows.length >= enough
 
 
 def _row_subgroups(length: int, description: MachineDescription) -> int:

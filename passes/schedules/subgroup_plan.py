@@ -85,18 +85,16 @@ def _moved(access: Access | Output, shape: Sequence[int], dim: int | None) -> fl
     return most if step is None else min(most, 1.0 + abs(step))
 
 
-def _idle(nests: Sequence[Nest], lanes: float, reduced: Sequence[int], machine: Machine) -> float:
-    """How many times longer a reduction takes because few lanes work on long loops."""
-    depth = prod(nests[0].sizes[d] for d in reduced)
-    wanted = machine.tasks * machine.subgroup / 4
-    return max(1.0, min(float(depth), wanted / max(1.0, lanes)))
+def _idle(lanes: float, reduced: Sequence[int], machine: Machine) -> float:
+    """How many times longer a reduction takes because it has fewer lanes than the machine."""
+    return max(1.0, machine.tasks * machine.subgroup / 4 / max(1.0, lanes)) if reduced else 1.0
 
 
 def _thread_cost(nests: Sequence[Nest], parallel: Sequence[int], reduced: Sequence[int], machine: Machine) -> float:
     points = prod(nests[0].sizes[d] for d in parallel)
     last = parallel[-1] if parallel else None
     cost = _traffic(nests, last) + DELINEARIZED * len(parallel)
-    return cost / machine.subgroup * _idle(nests, points, reduced, machine)
+    return cost / machine.subgroup * _idle(points, reduced, machine)
 
 
 def _vector_cost(
@@ -105,11 +103,11 @@ def _vector_cost(
     size = nests[0].sizes[dim]
     filled = size / (-(-size // machine.subgroup) * machine.subgroup)
     cost = _traffic(nests, dim) / (machine.subgroup * filled)
-    if all(can_split(n) for n in nests):
+    if machine.split > 1 and all(can_split(n) for n in nests):
         return cost
     points = prod(nests[0].sizes[d] for d in parallel)
-    lanes = points * (machine.subgroup if dim in reduced else 1)
-    return cost * _idle(nests, lanes, reduced, machine)
+    lanes = points * machine.subgroup if dim in reduced else points / filled
+    return cost * _idle(lanes, reduced, machine)
 
 
 def can_split(nest: Nest) -> bool:
@@ -159,15 +157,22 @@ def choose_cuts(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], ma
     grain = {d: plan.width if d == plan.vector else 1 for d in dims}
     units = {d: -(-sizes[d] // grain[d]) for d in dims}
     inside = prod(-(-sizes[d] // (plan.width if d == plan.vector else 1)) for d in nests[0].dims if d not in dims)
-    each = max(1, min(prod(units.values()) // max(1, machine.tasks), machine.vectors // inside))
+    each = max(1, min(prod(units.values()) // max(1, machine.tasks), machine.vectors // max(1, inside)))
     cuts: list[Cut] = []
     for dim in reversed(dims):
-        pieces = -(-units[dim] // each)
-        chunk = -(-units[dim] // pieces)
+        chunk = _chunk(units[dim], each)
         each = max(1, each // chunk)
-        if pieces > 1:
+        if chunk < units[dim]:
             cuts.append(cut_dim(dim, sizes[dim], chunk * grain[dim]))
     return cuts[::-1]
+
+
+def _chunk(units: int, most: int) -> int:
+    """Units of a task: equal pieces if about so many can be, since then every task knows its extent; else about equal."""
+    for chunk in range(min(units, most), most // 2, -1):
+        if units % chunk == 0:
+            return chunk
+    return -(-units // -(-units // most))
 
 
 __all__ = ["can_split", "choose_cuts", "lane_elements", "plan_lanes", "vector_width"]

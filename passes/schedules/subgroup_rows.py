@@ -23,13 +23,15 @@ from stepwell.passes.schedules.plan import Machine, Plan, element_bytes, keeps_v
 from stepwell.passes.schedules.rows import RowPass, RowShape, RowsPhase
 from stepwell.passes.schedules.subgroup_plan import plan_lanes
 
+REGISTER_BYTES = 4
+"""What a register of a lane holds: one element, or part of one."""
 SHORT = 4
 """Rows that fill less than one lane in so many are done by a thread each."""
 
 
 def row_width(size: int, machine: Machine, bytes_per_element: int) -> int | None:
     """Elements of the vector that holds a row of `size` points in registers; None when they are too few."""
-    if size > machine.subgroup * machine.kept:
+    if size * max(1, bytes_per_element // REGISTER_BYTES) > machine.subgroup * machine.kept:
         return None
     loaded = max(1, machine.vector_bytes // bytes_per_element // machine.subgroup)
     while loaded > 1 and size < loaded * machine.subgroup:

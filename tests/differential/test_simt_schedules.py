@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stepwell.arrays import load_arrays
+from stepwell.compare import Tolerance, first_difference
+from stepwell.compiler import lower
 from stepwell.dialects import kernel
 from stepwell.dialects.registry import DIALECTS, get_dialect, interpreter_rules
 from stepwell.dialects.scf import ForallOp
@@ -16,6 +21,7 @@ from stepwell.ir.parser import parse_module
 from stepwell.ir.printer import print_ir
 from stepwell.passes.apply_schedule import ApplySchedulePass
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
+from stepwell.source import parse
 
 DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "i32": np.int32, "i8": np.int8, "i1": np.bool_}
 FORBIDDEN = ("vector.transpose", "vector.shape_cast", "vector.extract", "vector.insert", "scratch<worker>", "linalg.")
@@ -29,7 +35,7 @@ def target(cores: int) -> str:
     return (
         '#stepwell.target<{arch = "nvptx64", level = "simt", cpu = "sm_90", features = "", subgroup = 32 : i64, '
         f"vector_bits = 4096 : i64, cores = {cores} : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, "
-        "shared_limit = 232448 : i64}>"
+        'shared_limit = 232448 : i64, host = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64}}>'
     )
 
 
@@ -513,3 +519,31 @@ def test_structured_ops_are_refused_by_name():
     ChooseSchedulesPass().apply(context(), module)
     with pytest.raises(UnsupportedError, match="no form for subgroups"):
         ApplySchedulePass().apply(context(), module.body.block.first_op)
+
+
+DATA = Path(__file__).parents[1] / "data" / "jax"
+CASES = {c["name"]: c for c in map(json.loads, (DATA / "cases.jsonl").read_text().splitlines())}
+PROGRAMS = [
+    "softmax", "layer_norm", "batch_norm_train", "reductions", "shape_forms", "sort_topk_arg", "dynamic_slices",
+    "cumulative", "zero_size", "integers", "embedding_grad", "while_loop",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_jax_programs_mean_the_same_at_the_scheduled_step(name):
+    """The whole road down to step 4, kernels of the host among them."""
+    case = CASES[name]
+    text = (DATA / case["mlir"]).read_text().replace("attributes {", f"attributes {{stepwell.target = {target(4)}, ", 1)
+    module = lower(parse(text), "scheduled", verify_each=True)
+    levels = [kernel.level_of(op) for op in module.walk() if isinstance(op, ForallOp)]
+    assert any(level is not None for level in levels) or name == "zero_size"
+    interpreter = Interpreter(module, interpreter_rules())
+    with np.errstate(all="ignore"):
+        results = interpreter.call("main", [signless(a) for a in load_arrays(DATA / case["inputs"])])
+    for got, want, rule in zip(results, load_arrays(DATA / case["expected"]), case["checks"], strict=True):
+        tolerance = Tolerance() if rule["kind"] == "eq" else Tolerance(rule["rtol"], rule["atol"])
+        assert first_difference(np.asarray(got).view(want.dtype), want, tolerance) is None
+
+
+def signless(array: np.ndarray) -> np.ndarray:
+    return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array

@@ -38,3 +38,92 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
     kernel.return %r : tensor<30x64xf32>
   }
 }
+
+// -----
+
+// Where subgroups hold vectors: what lanes load at once, tasks for the whole machine twice over.
+// CHECK-LABEL: kernel.func @subgroups
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {vector = 512 : i64, unroll = 2 : i64, subgroup = 32 : i64, subgroups = 8 : i64, tasks = 512 : i64, vectors = 4 : i64, split = 1 : i64, reason = "{{.*}}16 bytes a lane at once: as much as lanes load at once
+// CHECK-LABEL: kernel.func @unaligned
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {vector = 128 : i64, unroll = 4 : i64, {{.*}}reason = "{{.*}}4 bytes a lane at once: as little as the start of rows allows
+// CHECK-LABEL: kernel.func @few_points
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {{{.*}}split = 128 : i64, reason = "{{.*}}128 parts of a reduction to few points fill the machine
+// CHECK-LABEL: kernel.func @transpose
+// CHECK-SAME: schedule = #kernel.schedule<"block-transpose", {{{.*}}tile = 32 : i64, pad = 1 : i64, reason = "tiles of 32 x 32 read along one dim and written along another
+module attributes {stepwell.target = {level = "simt", vector_bits = 4096 : i64, subgroup = 32 : i64, cores = 8 : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, shared_limit = 232448 : i64}} {
+  kernel.func @subgroups(%x: tensor<1024x1024xf32>, %o: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {access = ["read", "write"]} {
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1024x1024xf32>) outs(%o : tensor<1024x1024xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %a, %a : f32
+      linalg.yield %y : f32
+    } -> tensor<1024x1024xf32>
+    kernel.return %r : tensor<1024x1024xf32>
+  }
+  kernel.func @unaligned(%x: tensor<1023x1023xf32>, %v: tensor<1023xf32>, %o: tensor<1023x1023xf32>) -> tensor<1023x1023xf32> attributes {access = ["read", "read", "write"]} {
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %v : tensor<1023x1023xf32>, tensor<1023xf32>) outs(%o : tensor<1023x1023xf32>) {
+    ^bb0(%a: f32, %c: f32, %b: f32):
+      %y = arith.addf %a, %c : f32
+      linalg.yield %y : f32
+    } -> tensor<1023x1023xf32>
+    kernel.return %r : tensor<1023x1023xf32>
+  }
+  kernel.func @few_points(%x: tensor<1024x1024xf32>, %o: tensor<f32>) -> tensor<f32> attributes {access = ["read", "write"]} {
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%o : tensor<f32>) -> tensor<f32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> ()>], iterator_types = ["reduction", "reduction"]} ins(%x : tensor<1024x1024xf32>) outs(%f : tensor<f32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %a, %b : f32
+      linalg.yield %y : f32
+    } -> tensor<f32>
+    kernel.return %r : tensor<f32>
+  }
+  kernel.func @transpose(%x: tensor<64x64xf32>, %o: tensor<64x64xf32>) -> tensor<64x64xf32> attributes {access = ["read", "write"]} {
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x64xf32>) outs(%o : tensor<64x64xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      linalg.yield %a : f32
+    } -> tensor<64x64xf32>
+    kernel.return %r : tensor<64x64xf32>
+  }
+}
+
+// -----
+
+// Rows that fit registers are a subgroup's; long ones are a block's.
+// CHECK-LABEL: kernel.func @short_rows
+// CHECK-SAME: schedule = #kernel.schedule<"rows", {vector = 512 : i64, {{.*}}kept = 32 : i64, shared = 49152 : i64, reason = "2 ops share 1 leading dims, a subgroup does a row of 512, held in registers"
+// CHECK-LABEL: kernel.func @long_rows
+// CHECK-SAME: schedule = #kernel.schedule<"block-rows", {{{.*}}subgroups = 16 : i64, {{.*}}reason = "2 ops share 1 leading dims, 16 subgroups do a row of 8192"
+module attributes {stepwell.target = {level = "simt", vector_bits = 4096 : i64, subgroup = 32 : i64, cores = 8 : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, shared_limit = 232448 : i64}} {
+  kernel.func @short_rows(%x: tensor<256x512xf32>, %o: tensor<256x512xf32>) -> tensor<256x512xf32> attributes {access = ["read", "write"]} {
+    %e = tensor.empty() : tensor<256xf32>
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%e : tensor<256xf32>) -> tensor<256xf32>
+    %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<256x512xf32>) outs(%f : tensor<256xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %a, %b : f32
+      linalg.yield %y : f32
+    } -> tensor<256xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<256x512xf32>, tensor<256xf32>) outs(%o : tensor<256x512xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %y = arith.divf %a, %b : f32
+      linalg.yield %y : f32
+    } -> tensor<256x512xf32>
+    kernel.return %r : tensor<256x512xf32>
+  }
+  kernel.func @long_rows(%x: tensor<256x8192xf32>, %o: tensor<256x8192xf32>) -> tensor<256x8192xf32> attributes {access = ["read", "write"]} {
+    %e = tensor.empty() : tensor<256xf32>
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%e : tensor<256xf32>) -> tensor<256xf32>
+    %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<256x8192xf32>) outs(%f : tensor<256xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %a, %b : f32
+      linalg.yield %y : f32
+    } -> tensor<256xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<256x8192xf32>, tensor<256xf32>) outs(%o : tensor<256x8192xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %y = arith.divf %a, %b : f32
+      linalg.yield %y : f32
+    } -> tensor<256x8192xf32>
+    kernel.return %r : tensor<256x8192xf32>
+  }
+}
