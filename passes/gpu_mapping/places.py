@@ -107,13 +107,13 @@ def place_of(value: SSAValue) -> Place:
 
 
 def kept_dims(op: memref.SubviewOp) -> list[int]:
-    """The dims of the source that the result still has (unit ones may be dropped)."""
+    """The dims of the source that the result still has: only one of static size one can be dropped."""
     assert isinstance(op.result.type, MemRefType)
     shape = op.result.type.get_shape()
     sizes = op.static_sizes.get_values()
     kept: list[int] = []
     for d, size in enumerate(sizes):
-        if len(kept) < len(shape) and (shape[len(kept)] == size or shape[len(kept)] == DYNAMIC_INDEX):
+        if size != 1 or (len(kept) < len(shape) and shape[len(kept)] == 1):
             kept.append(d)
     return kept
 

@@ -484,6 +484,11 @@ def test_stages_do_not_overtake_each_other(stages):
     on_lanes(matmul(64, 64, 32), {**REGISTER, "stages": stages})
 
 
+@pytest.mark.parametrize("spec", ["mbk,bkn->mbn", "bmk,bkn->bmn"])
+def test_partial_tiles_of_batches_run_on_lanes(spec):
+    on_lanes(matmul(70, 70, 20, spec=spec, sizes={"b": 2}), tile=REGISTER)
+
+
 @pytest.mark.parametrize("at", ["m", "mn", ""])
 def test_an_epilogue_runs_on_lanes(at):
     for tile, types in ((REGISTER, ("f32", None)), (MATRIX, ("f16", "f32"))):
