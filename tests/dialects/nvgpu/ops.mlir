@@ -39,7 +39,7 @@ func.func @copies(%x: memref<4096xf16>, %y: memref<8x?xf32>, %s: !shared, %t: me
   // CHECK-NEXT: %{{.*}} = nvgpu.device_async_create_group {}
   %h = nvgpu.device_async_create_group {}
   // CHECK-NEXT: %{{.*}} = nvgpu.device_async_create_group {}
-  %i = nvgpu.device_async_create_group {}
+  %j = nvgpu.device_async_create_group {}
   // CHECK-NEXT: nvgpu.device_async_wait %g {numGroups = 1 : i32}
   nvgpu.device_async_wait %g {numGroups = 1 : i32}
   // CHECK-NEXT: nvgpu.device_async_wait {numGroups = 2 : i32}
