@@ -324,13 +324,16 @@ def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[Blo
 
 
 def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescription) -> BlockTile:
-    """The tile with a step along k no longer than needed, and as many stages as there are steps and there is room for."""
+    """The tile with a step along k no longer than needed, and as many stages as there are steps and there is room for.
+
+    One where copies are not asynchronous: nothing would be gained by making them early.
+    """
     depth = found.sizes[found.reduced[-1]]
     bk = tile.bk
     while bk // 2 >= max(depth, tile.depth):
         bk //= 2
     tile = replace(tile, bk=bk, k_unroll=min(tile.k_unroll, bk // tile.depth))
-    stages = min(tile.stages, trips(found, tile))
+    stages = min(tile.stages, trips(found, tile)) if "async_copy" in machine.features else 1
     while stages > 1 and scratch_bytes(found, replace(tile, stages=stages)) > shared_room(machine):
         stages -= 1
     return replace(tile, stages=stages)
