@@ -304,7 +304,8 @@ def _by_rows(
     if any(0 in n.sizes for n in rows.nests):
         return "rows", parameters(machine), "there is nothing to compute"
     machine = replace(machine, vector_bytes=_row_load(rows.passes, rows.count, machine))
-    held = row_width(rows.length, machine, element_bytes(rows.nests)) is not None
+    held = all(len(p.rest) < 2 for p in rows.passes)
+    held = held and row_width(rows.length, machine, element_bytes(rows.nests)) is not None
     segments = cannot_segment(rows.passes, rows.count, machine) is None
     if segments and (forced == "block-rows" or (not forced and (not held or _few_long_rows(rows, description)))):
         if not forced and rows.number * 8 < description.cores and rows.length >= LONGEST_ROW:

@@ -405,6 +405,30 @@ def test_a_row_that_does_not_fit_goes_through_scratch_or_memory():
     assert "tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<3x300xf32>" in spilled
 
 
+def test_rows_of_a_few_points_are_done_by_threads():
+    args = [np.ones((90, 5), np.float32), np.zeros((90, 5), np.float32)]
+    text = check(softmax_kernel(90, 5), args, expect="rows")
+    assert text.count("scf.forall (") == 1
+    assert "[#kernel.level<thread>]" in text
+    assert "vector." not in text
+
+
+def test_a_row_of_several_dims_is_gone_over_in_vectors_of_the_last():
+    x, m = tensor((4, 6, 40), "f32"), tensor((4,), "f32")
+    whole, row = space(3, "d0", "d1", "d2"), space(3, "d0")
+    scale = "%y = arith.divf %a0, %a1 : f32\nlinalg.yield %y : f32"
+    parts = [
+        "%z = arith.constant 0.0 : f32",
+        f"%e = tensor.empty() : {m}",
+        f"%f = linalg.fill ins(%z : f32) outs(%e : {m}) -> {m}",
+        generic("s", [("%x", x)], m, [whole, row], ["parallel", "reduction", "reduction"], step("addf", "f32"), "f"),
+        generic("r", [("%x", x), ("%s", m)], x, [whole, row, whole], ["parallel"] * 3, scale, "o"),
+    ]
+    args = [values(np.random.default_rng(11), (4, 6, 40), "f32"), np.zeros((4, 6, 40), np.float32)]
+    text = func([("x", x)], [("o", x)], "\n      ".join(parts), "%r")
+    assert "vector<64xf32>" in check(text, args, expect="rows", tolerance=1e-4)
+
+
 def test_long_rows_and_few_rows_are_done_by_blocks():
     args = [np.ones((2, 2000), np.float32), np.zeros((2, 2000), np.float32)]
     text = check(softmax_kernel(2, 2000), args, expect="block-rows")
