@@ -185,7 +185,8 @@ def _bounds(op: gpu.FuncOp) -> str:
     size = op.block_size
     if size is None:
         return '"nvvm.maxntid"="1024"'
-    return f'"nvvm.reqntid"="{",".join(map(str, size))}"'
+    # One block a multiprocessor is enough: else ptxas spills rather than lower the number of blocks it guesses at.
+    return f'"nvvm.reqntid"="{",".join(map(str, size))}" "nvvm.minctasm"="1"'
 
 
 _EMITTERS: Mapping[str, Emitter] = {
