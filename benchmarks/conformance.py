@@ -304,7 +304,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run the StableHLO conformance cases.")
     parser.add_argument("--suite", action="append", choices=SUITES, help="only this suite (may be repeated)")
     parser.add_argument("--only", default="", metavar="RE", help="only cases whose name or ops match")
-    parser.add_argument("--target", default="cpu", choices=("cpu", "interpreter"))
+    parser.add_argument("--target", default="cpu", choices=("cpu", "interpreter", "gpu-sim"))
     parser.add_argument("--step", help="with the interpreter: lower to this step first")
     parser.add_argument("--simd", choices=("avx512", "avx2", "sse4.2"))
     parser.add_argument("-O", dest="opt_level", type=int, default=2, choices=range(4))
