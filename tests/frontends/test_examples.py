@@ -83,3 +83,14 @@ def test_softmax_regression_learns():
     assert all(b < a for a, b in itertools.pairwise(losses))
     right = (x @ params["weight"].numpy() + params["bias"].numpy()).argmax(1) == labels
     assert right.mean() > 0.9
+
+
+def test_the_gpu_example_is_numpys_and_uses_the_matrix_unit(capsys: pytest.CaptureFixture[str]):
+    module = example("gpu_matmul")
+    x, weight, bias = module.arguments()
+    got = np.asarray(stepwell.jit(module.layer, target="gpu-sim:sm_90")(x, weight, bias))
+    np.testing.assert_allclose(got.astype(np.float64), module.expected(x, weight, bias), rtol=2e-2, atol=2e-2)
+    module.main()
+    said = capsys.readouterr().out
+    assert 'form = "matrix"' in said
+    assert "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32" in said
