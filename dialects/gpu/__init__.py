@@ -48,6 +48,7 @@ from stepwell.dialects.gpu.memory import (
     HostRegisterOp,
     HostUnregisterOp,
     MemcpyOp,
+    MemsetOp,
     WaitOp,
 )
 from stepwell.dialects.gpu.threads import (
@@ -87,6 +88,7 @@ Gpu = Dialect(
         LaneIdOp,
         LaunchFuncOp,
         MemcpyOp,
+        MemsetOp,
         ModuleOp,
         NumSubgroupsOp,
         PrintfOp,
@@ -126,6 +128,7 @@ __all__ = [
     "LaneIdOp",
     "LaunchFuncOp",
     "MemcpyOp",
+    "MemsetOp",
     "ModuleOp",
     "NumSubgroupsOp",
     "PrintfOp",

@@ -161,6 +161,48 @@ class MemcpyOp(IRDLOperation):
 
 
 @irdl_op_definition
+class MemsetOp(IRDLOperation):
+    """Stores one value into every element of device memory.
+
+    Semantics: in the order of the host's other gpu ops.
+
+    Constraints:
+        C1: the value has the element type of the memory.
+
+    Example:
+        gpu.memset %dst, %value : memref<64xf32>, f32
+    """
+
+    name = "gpu.memset"
+
+    async_dependencies = var_operand_def(AsyncTokenType())
+    dst = operand_def(MemRefType)
+    value = operand_def()
+    async_token = opt_result_def(AsyncTokenType())
+
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+    traits = traits_def(MemoryWriteEffect())
+    custom_directives = (AsyncDependencies,)
+
+    assembly_format = (
+        "custom<AsyncDependencies>(type($async_token), $async_dependencies) $dst `,` $value attr-dict "
+        "`:` type($dst) `,` type($value)"
+    )
+
+    def __init__(
+        self, dst: SSAValue, value: SSAValue, *, async_dependencies: Sequence[SSAValue] = (), is_async: bool = False
+    ):
+        super().__init__(operands=[async_dependencies, dst, value], result_types=[token_types(is_async)])
+
+    def verify_(self) -> None:
+        """Check C1."""
+        dst = self.dst.type
+        assert isinstance(dst, MemRefType)
+        if dst.element_type != self.value.type:
+            raise VerifyException(f"gpu.memset: C1: {self.value.type} cannot be an element of {dst}")
+
+
+@irdl_op_definition
 class WaitOp(IRDLOperation):
     """Waits for tokens, or joins them into one.
 

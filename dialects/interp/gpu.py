@@ -77,6 +77,14 @@ def _memcpy(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequ
     return _token(op)
 
 
+def _memset(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
+    del interp
+    assert isinstance(op, gpu.MemsetOp)
+    target, value = args[len(op.async_dependencies) :]
+    target[...] = value
+    return _token(op)
+
+
 def _nothing(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
     del interp, args
     return _token(op)
@@ -98,6 +106,7 @@ def simulator_rules(*, check: bool = True, collect: int = 0, found: list[Any] | 
         "gpu.host_unregister": _nothing,
         "gpu.launch_func": _launch_rule(check, collect, found),
         "gpu.memcpy": _memcpy,
+        "gpu.memset": _memset,
         "gpu.module": _nothing,
         "gpu.wait": _nothing,
     }

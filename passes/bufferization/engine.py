@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     TensorType,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -48,6 +49,11 @@ MemRefT = MemRefType[Attribute]
 
 class Memory(Protocol):
     """Where new memory and constants come from; differs between kernels and host functions."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is another machine's: what is copied or filled, however small, does not pass through this one."""
+        ...
 
     def allocate(
         self, builder: LocatedBuilder, type: MemRefT, buffer: Buffer, asked: tensor.EmptyOp | None
@@ -328,18 +334,22 @@ class Bufferizer:
         old = self.homes[value]
         assert new.memref is not None
         if old.constant is not None and old.memref is None and splat_value(old.constant) is not None:
-            fill_memref(self.builder(op), old.constant, new.memref)
+            self.fill(self.builder(op), old.constant, new.memref)
             return
         self.copy(self.builder(op), self.read(value, op), new.memref)
 
+    def fill(self, builder: LocatedBuilder, value: DenseIntOrFPElementsAttr, target: SSAValue) -> None:
+        """Store a splat constant into every element of `target`."""
+        (fill_remote if self.memory.remote else fill_memref)(builder, value, target)
+
     def copy(self, builder: LocatedBuilder, source: SSAValue, target: SSAValue) -> None:
-        """Copy between memrefs of one shape; one element goes through a register."""
+        """Copy between memrefs of one shape; one element goes through a register where it is this machine's."""
         kind = target.type
         assert isinstance(kind, MemRefType)
         shape = kind.get_shape()
         if 0 in shape:
             return
-        if all(n == 1 for n in shape):
+        if all(n == 1 for n in shape) and not self.memory.remote:
             zeros = [self.index(builder, 0) for _ in shape]
             loaded = builder.insert(memref.LoadOp.get(source, zeros))
             builder.insert(memref.StoreOp.get(loaded.res, target, zeros))
@@ -442,6 +452,16 @@ def fill_memref(builder: LocatedBuilder, value: DenseIntOrFPElementsAttr, target
     builder.insertion_point = point
 
 
+def fill_remote(builder: LocatedBuilder, value: DenseIntOrFPElementsAttr, target: SSAValue) -> None:
+    """The same in memory of another machine, which does it itself."""
+    kind = target.type
+    assert isinstance(kind, MemRefType)
+    scalar = splat_value(value)
+    assert scalar is not None
+    if 0 not in kind.get_shape():
+        builder.insert(linalg.FillOp([builder.insert(arith.ConstantOp(scalar)).result], [target], []))
+
+
 def subview(builder: LocatedBuilder, source: SSAValue, op: Operation, shape: Sequence[int]) -> SSAValue:
     """The memref of the slice that a tensor slice op names, with its unit dims dropped to give `shape`."""
     kind = source.type
@@ -457,6 +477,7 @@ __all__ = [
     "Handler",
     "Memory",
     "fill_memref",
+    "fill_remote",
     "memref_type",
     "reshape_memref",
     "subview",

@@ -20,8 +20,9 @@ from stepwell.dialects import kernel
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
+from stepwell.ir.machine import machine_of
 from stepwell.passes.bufferization.control import CONTROL
-from stepwell.passes.bufferization.engine import Bufferizer, Handler, fill_memref, memref_type
+from stepwell.passes.bufferization.engine import Bufferizer, Handler, fill_memref, fill_remote, memref_type
 from stepwell.passes.bufferization.globals import GlobalTable, is_large_splat
 from stepwell.passes.bufferization.handlers import HANDLERS
 from stepwell.passes.bufferization.homes import Buffer, Home, Place, is_identity
@@ -34,8 +35,9 @@ SIGNATURE = "stepwell.signature"
 class HostMemory:
     """Allocates in front of the op that needs it; constants are globals, or filled when large and uniform."""
 
-    def __init__(self, constants: GlobalTable):
+    def __init__(self, constants: GlobalTable, remote: bool):
         self._constants = constants
+        self.remote = remote
 
     def allocate(
         self, builder: LocatedBuilder, type: MemRefType[Attribute], buffer: Buffer, asked: tensor.EmptyOp | None
@@ -49,7 +51,7 @@ class HostMemory:
         if not is_large_splat(value):
             return self._constants.get(builder, value)
         alloc = builder.insert(memref.AllocOp.get(value.type.get_element_type(), shape=value.type.get_shape()))
-        fill_memref(builder, value, alloc.memref)
+        (fill_remote if self.remote else fill_memref)(builder, value, alloc.memref)
         return alloc.memref
 
 
@@ -149,7 +151,8 @@ def bufferize_function(function: func.FuncOp, constants: GlobalTable, row: int) 
         raise unsupported(function, "it returns values that are no tensors")
     abi = function.attributes.get(ABI)
     donated = abi.donated if isinstance(abi, AbiAttr) else ()
-    state = Bufferizer(function, HostMemory(constants), HOST)
+    remote = machine_of(function).subgroup > 1  # that of the machine which this one drives
+    state = Bufferizer(function, HostMemory(constants, remote), HOST)
     inputs = list(block.args)
     for number, argument in enumerate(inputs):
         if not is_tensor(argument):

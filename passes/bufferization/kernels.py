@@ -59,6 +59,8 @@ class BufferizedKernel:
 class KernelMemory:
     """Allocates placeholders at the start of the kernel or of the running task."""
 
+    remote = False
+
     def __init__(self, function: kernel.FuncOp, constants: GlobalTable):
         self.result = BufferizedKernel(function)
         self._constants = constants

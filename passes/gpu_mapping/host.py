@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
     i32,
     i64,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -82,7 +83,9 @@ class HostWriter:
             else:
                 _on_host(op, staging)
         elif isinstance(op, memref.CopyOp):
-            _copy(op, staging)
+            _replace(op, gpu.MemcpyOp(op.destination, op.source))
+        elif isinstance(op, linalg.FillOp):
+            _replace(op, gpu.MemsetOp(op.outputs[0], op.inputs[0]))
         elif isinstance(op, memref.LoadOp | affine.LoadOp):
             _load(op, staging)
         elif isinstance(op, memref.StoreOp | affine.StoreOp):
@@ -187,18 +190,9 @@ def _on_host(op: kernel.LaunchOp, staging: _Staging) -> None:
             after.copy(value, here[value])
 
 
-def _copy(op: memref.CopyOp, staging: _Staging) -> None:
-    """A copy on the device; one that is not dense goes through the host."""
-    builder = _before(op)
-    if _is_dense(op.source) and _is_dense(op.destination):
-        builder.insert(gpu.MemcpyOp(op.destination, op.source))
-        _erase(op)
-        return
-    stage = _Stage(builder, staging)
-    source = _strided(stage, op.source, op, fill=True)
-    target = _strided(stage, op.destination, op, fill=True)
-    builder.insert(memref.CopyOp(source[0], target[0]))
-    stage.copy(target[1], target[2])
+def _replace(op: Operation, by: Operation) -> None:
+    """What the device does on its memory, strided or not."""
+    _before(op).insert(by)
     _erase(op)
 
 

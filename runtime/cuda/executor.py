@@ -15,6 +15,7 @@ import numpy as np
 
 from stepwell.runtime.cuda.device import Device, Stream
 from stepwell.runtime.cuda.driver import checked, failure
+from stepwell.runtime.cuda.fill import filler
 from stepwell.runtime.cuda.memory import DeviceBuffer, upload
 from stepwell.runtime.cuda.modules import Module
 from stepwell.runtime.cuda.program import (
@@ -24,6 +25,7 @@ from stepwell.runtime.cuda.program import (
     Call,
     Compute,
     Copy,
+    Fill,
     For,
     Function,
     HostCall,
@@ -292,6 +294,15 @@ class _Preparation:
             checked(api, api.cuMemcpy2DAsync(what, a.stream), f"copy {copy.height} rows of {copy.width} bytes")
 
         return move
+
+    def _fill(self, fill: Fill) -> Step:
+        place, value, size = self._place(fill.target), fill.value, fill.size
+        store = filler(self._api, fill)
+
+        def run(a: Activation) -> None:
+            store(a.addresses[place], a.value(value).to_bytes(size, "little"), a.stream)
+
+        return run
 
     # The host -----------------------------------------------------------------------------------------------------
 

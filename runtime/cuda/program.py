@@ -60,6 +60,18 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """Store a scalar of `size` bytes in `height` rows of `width` scalars, `pitch` bytes apart, of device memory."""
+
+    value: Operand
+    target: Buffer
+    size: int
+    width: int
+    height: int = 1
+    pitch: int = 0
+
+
+@dataclass(frozen=True)
 class HostCall:
     """Run a kernel of the host, on host memory, when all copies to the host are done."""
 
@@ -150,7 +162,7 @@ class Call:
 
 
 Instruction: TypeAlias = (
-    Launch | Copy | HostCall | Load | Store | Compute | Assign | If | Switch | While | For | Call
+    Launch | Copy | Fill | HostCall | Load | Store | Compute | Assign | If | Switch | While | For | Call
 )  # fmt: skip
 Block: TypeAlias = tuple[Instruction, ...]
 
@@ -201,7 +213,7 @@ class Program:
 
     @property
     def straight(self) -> bool:
-        """Whether the entry only launches and copies within the device, so that a CUDA graph can hold it."""
+        """Whether the entry only launches, copies and fills within the device, so that a CUDA graph can hold it."""
         entry = self.functions[self.entry]
         return all(_stays_on_device(entry, i) for i in entry.body)
 
@@ -211,6 +223,8 @@ def _stays_on_device(function: Function, instruction: Instruction) -> bool:
         return all(
             b.constant or function.arguments[b.slot] == "device" for b in (instruction.target, instruction.source)
         )
+    if isinstance(instruction, Fill):
+        return not isinstance(instruction.value, Register)
     return isinstance(instruction, Launch)
 
 

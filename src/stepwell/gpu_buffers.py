@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 
 from xdsl.dialects import affine, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, IntegerType, MemRefType
@@ -13,7 +14,7 @@ from xdsl.ir import Operation, SSAValue
 from stepwell.dialects.canonicalize.constants import constant_of, int_of
 from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import byte_width
-from stepwell.runtime.cuda.program import Buffer, Copy, Space
+from stepwell.runtime.cuda.program import Buffer, Copy, Fill, Operand, Space
 
 MOST_COPIES = 4096
 """Driver calls that one copy of memory in more than two strided dimensions may become."""
@@ -160,13 +161,34 @@ def copies(op: Operation, target: View, source: View) -> Iterator[Copy]:
         yield Copy(target.buffer, source.buffer, width)
         return
     *outer, (height, target_pitch, source_pitch) = outer
-    count = 1
-    for size, _, _ in outer:
-        count *= size
-    if count > MOST_COPIES:
-        raise unsupported(op, f"its layouts differ in so many dimensions that it is {count} copies of rows")
-    for at in product(*[range(size) for size, _, _ in outer]):
-        ahead = sum(i * d[1] for i, d in zip(at, outer, strict=True))
-        behind = sum(i * d[2] for i, d in zip(at, outer, strict=True))
+    for ahead, behind in _starts(op, outer, "its layouts differ in so many dimensions that it is {} copies of rows"):
         pair = target.moved(ahead).buffer, source.moved(behind).buffer
         yield Copy(*pair, width, height, target_pitch, source_pitch)
+
+
+def fills(op: Operation, target: View, value: Operand) -> Iterator[Fill]:
+    """The fills of rows that store a scalar everywhere in a view.
+
+    Raises:
+        UnsupportedError: they would be very many.
+    """
+    if 0 in target.shape:
+        return
+    width, outer = rows([(n, s, s) for n, s in zip(target.shape, target.strides, strict=True)], target.width)
+    width //= target.width
+    if not outer:
+        yield Fill(value, target.buffer, target.width, width)
+        return
+    *outer, (height, pitch, _) = outer
+    for ahead, _ in _starts(op, outer, "its layout has so many dimensions that it is {} fills of rows"):
+        yield Fill(value, target.moved(ahead).buffer, target.width, width, height, pitch)
+
+
+def _starts(op: Operation, outer: list[Dimension], too_many: str) -> Iterator[tuple[int, int]]:
+    """How far from the first each piece is, on both sides."""
+    count = prod(size for size, _, _ in outer)
+    if count > MOST_COPIES:
+        raise unsupported(op, too_many.format(count))
+    for at in product(*[range(size) for size, _, _ in outer]):
+        ahead = sum(i * d[1] for i, d in zip(at, outer, strict=True))
+        yield ahead, sum(i * d[2] for i, d in zip(at, outer, strict=True))

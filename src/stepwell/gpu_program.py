@@ -26,7 +26,7 @@ from xdsl.ir import Block as IrBlock
 
 from stepwell.dialects import gpu, kernel
 from stepwell.dialects.stepwell import ABI, AbiAttr
-from stepwell.gpu_buffers import View, constant_index, copies, derived, element, typed_view
+from stepwell.gpu_buffers import View, constant_index, copies, derived, element, fills, typed_view
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import numpy_dtype
@@ -214,6 +214,7 @@ class _Translation:
             "func.return": self._nothing,
             "gpu.launch_func": self._launch,
             "gpu.memcpy": self._memcpy,
+            "gpu.memset": self._memset,
             "kernel.launch": self._host_call,
             "memref.copy": self._copy,
             "memref.get_global": self._get_global,
@@ -287,6 +288,14 @@ class _Translation:
         if op.async_token is not None or op.async_dependencies:
             raise unsupported(op, "the host's order is that of its ops: it has no tokens")
         self._code.extend(copies(op, self._views[op.dst], self._views[op.src]))
+
+    def _memset(self, op: gpu.MemsetOp) -> None:
+        if op.async_token is not None or op.async_dependencies:
+            raise unsupported(op, "the host's order is that of its ops: it has no tokens")
+        target = self._views[op.dst]
+        if target.space != "device":
+            raise invalid(op, "fills memory of the host, which is not the device's to write", "store its elements")
+        self._code.extend(fills(op, target, self._scalars[op.value]))
 
     def _copy(self, op: memref.CopyOp) -> None:
         self._code.extend(copies(op, self._views[op.destination], self._views[op.source]))

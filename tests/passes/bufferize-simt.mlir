@@ -158,3 +158,22 @@ kernel.func @guarded(%x: tensor<8xf32>, %n: tensor<index>, %o: tensor<8xf32>) ->
   } {mapping = [#kernel.level<subgroup>]}
   kernel.return %r : tensor<8xf32>
 }
+
+// -----
+
+// Memory of the machine that the host drives: what is copied or filled stays there, however small it is.
+
+// CHECK-LABEL: func.func @main(%x: memref<i32>, %out: memref<i32>, %out_1: memref<1x1xi32>, %out_2: memref<80x80xf32>, %workers: memref<?x0xi8>)
+// CHECK-NOT:     memref.load
+// CHECK-NOT:     scf.for
+// CHECK:         "memref.copy"(%x, %out) : (memref<i32>, memref<i32>) -> ()
+// CHECK:         linalg.fill ins(%{{.*}} : i32) outs(%out_1 : memref<1x1xi32>)
+// CHECK:         linalg.fill ins(%{{.*}} : f32) outs(%out_2 : memref<80x80xf32>)
+// CHECK-NEXT:    func.return
+builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i64}>} {
+  func.func @main(%x: tensor<i32>) -> (tensor<i32>, tensor<1x1xi32>, tensor<80x80xf32>) {
+    %one = arith.constant dense<7> : tensor<1x1xi32>
+    %many = arith.constant dense<1.5> : tensor<80x80xf32>
+    func.return %x, %one, %many : tensor<i32>, tensor<1x1xi32>, tensor<80x80xf32>
+  }
+}

@@ -421,3 +421,25 @@ builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i
     func.return
   }
 }
+
+// -----
+
+// What is strided is copied and filled where it is: nothing passes through the host.
+
+// CHECK-LABEL: func.func @slices
+// CHECK-SAME:      staging_bytes = 0 : i64
+// CHECK:         %[[S:.*]] = memref.subview %x[1, 2] [3, 4] [2, 1]
+// CHECK:         %[[T:.*]] = memref.subview %out[0, 1] [3, 4] [1, 1]
+// CHECK-NEXT:    gpu.memcpy %[[T]], %[[S]] : memref<3x4xf32, strided<[6, 1], offset: 1>>, memref<3x4xf32, strided<[16, 1], offset: 10>>
+// CHECK-NEXT:    gpu.memset %[[T]], %{{.*}} : memref<3x4xf32, strided<[6, 1], offset: 1>>, f32
+// CHECK-NEXT:    func.return
+builtin.module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i64, block_threads = 1024 : i64, shared_bytes = 49152 : i64, shared_limit = 232448 : i64}>} {
+  func.func @slices(%x: memref<8x8xf32>, %out: memref<3x6xf32>, %arena: memref<?xi8>, %workers: memref<?x0xi8>) attributes {stepwell.abi = #stepwell.abi<{inputs = ["tensor<8x8xf32>"], outputs = ["tensor<3x6xf32>"], donated = array<i64>, arena_bytes = 0 : i64, lower_bound_bytes = 0 : i64, worker_bytes = 0 : i64}>} {
+    %f = arith.constant 2.0 : f32
+    %s = memref.subview %x[1, 2] [3, 4] [2, 1] : memref<8x8xf32> to memref<3x4xf32, strided<[16, 1], offset: 10>>
+    %t = memref.subview %out[0, 1] [3, 4] [1, 1] : memref<3x6xf32> to memref<3x4xf32, strided<[6, 1], offset: 1>>
+    "memref.copy"(%s, %t) : (memref<3x4xf32, strided<[16, 1], offset: 10>>, memref<3x4xf32, strided<[6, 1], offset: 1>>) -> ()
+    linalg.fill ins(%f : f32) outs(%t : memref<3x4xf32, strided<[6, 1], offset: 1>>)
+    func.return
+  }
+}

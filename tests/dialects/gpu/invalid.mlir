@@ -137,6 +137,14 @@ func.func @f(%a: memref<4x?xf32>, %b: memref<8x8xf32>) {
 
 // -----
 
+func.func @f(%a: memref<4xf32>, %b: i32) {
+  // expected-error @+1 {{gpu.memset: C1: i32 cannot be an element of memref<4xf32>}}
+  gpu.memset %a, %b : memref<4xf32>, i32
+  func.return
+}
+
+// -----
+
 func.func @f(%a: memref<4xf32>, %b: memref<4x1xf32>) {
   // expected-error @+1 {{gpu.memcpy: C1: memref<4x1xf32> cannot be copied into memref<4xf32>}}
   gpu.memcpy %a, %b : memref<4xf32>, memref<4x1xf32>

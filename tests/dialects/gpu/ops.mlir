@@ -125,7 +125,7 @@ func.func @launches(%x: memref<64xf32>, %n: index, %g: i64, %s: i32) {
 // -----
 
 // CHECK-LABEL: func.func @memory
-func.func @memory(%n: index, %h: memref<64xf32>, %u: memref<*xf32>) {
+func.func @memory(%n: index, %h: memref<64xf32>, %u: memref<*xf32>, %f: f32) {
   // CHECK: %m = gpu.alloc () : memref<64xf32>
   %m = gpu.alloc () : memref<64xf32>
   // CHECK-NEXT: %t = gpu.wait async
@@ -136,6 +136,10 @@ func.func @memory(%n: index, %h: memref<64xf32>, %u: memref<*xf32>) {
   gpu.memcpy %m, %h : memref<64xf32>, memref<64xf32>
   // CHECK-NEXT: %t2 = gpu.memcpy async [%t1, %t] %h, %m {note} : memref<64xf32>, memref<64xf32>
   %t2 = gpu.memcpy async [%t1, %t] %h, %m {note} : memref<64xf32>, memref<64xf32>
+  // CHECK-NEXT: gpu.memset %m, %f : memref<64xf32>, f32
+  gpu.memset %m, %f : memref<64xf32>, f32
+  // CHECK-NEXT: %{{.*}} = gpu.memset async [%t] %m, %f {note} : memref<64xf32>, f32
+  %set = gpu.memset async [%t] %m, %f {note} : memref<64xf32>, f32
   // CHECK-NEXT: %t3 = gpu.wait async [%t2, %t1]
   %t3 = gpu.wait async [%t2, %t1]
   // CHECK-NEXT: gpu.wait [%t3]

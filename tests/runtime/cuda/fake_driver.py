@@ -429,6 +429,36 @@ class FakeDriver:
         source = side(what.srcMemoryType, what.srcHost, what.srcDevice, what.srcPitch)
         return self._copy(handle, ("2D", what.Height, what.WidthInBytes), target, source)
 
+    def _memset(self, handle: Any, address: int, pitch: int, value: int, unit: int, width: int, height: int) -> Any:
+        device = self._device()
+        if address % unit or value >> 8 * unit or (height > 1 and (pitch % unit or pitch < width * unit)):
+            raise DeviceError(INVALID_VALUE)
+
+        def work() -> None:
+            flat = self.memory_at(address, pitch * (height - 1) + width * unit, device)
+            rows = np.lib.stride_tricks.as_strided(flat, (height, width, unit), (pitch, unit, 1))
+            rows[...] = np.frombuffer(value.to_bytes(unit, "little"), np.uint8)
+
+        return self._do(handle, ("memset", value, unit, width, height), work)
+
+    def cuMemsetD8Async(self, address: int, value: int, count: int, handle: Any) -> Any:
+        return self._memset(handle, address, 0, value, 1, count, 1)
+
+    def cuMemsetD16Async(self, address: int, value: int, count: int, handle: Any) -> Any:
+        return self._memset(handle, address, 0, value, 2, count, 1)
+
+    def cuMemsetD32Async(self, address: int, value: int, count: int, handle: Any) -> Any:
+        return self._memset(handle, address, 0, value, 4, count, 1)
+
+    def cuMemsetD2D8Async(self, address: int, pitch: int, value: int, width: int, height: int, handle: Any) -> Any:
+        return self._memset(handle, address, pitch, value, 1, width, height)
+
+    def cuMemsetD2D16Async(self, address: int, pitch: int, value: int, width: int, height: int, handle: Any) -> Any:
+        return self._memset(handle, address, pitch, value, 2, width, height)
+
+    def cuMemsetD2D32Async(self, address: int, pitch: int, value: int, width: int, height: int, handle: Any) -> Any:
+        return self._memset(handle, address, pitch, value, 4, width, height)
+
     # Kernels ------------------------------------------------------------------------------------------------------
 
     def cuModuleLoadDataEx(self, image: bytes, count: int, options: list[Any], values: list[Any]) -> tuple[int, Any]:

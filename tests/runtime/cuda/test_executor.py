@@ -19,6 +19,7 @@ from stepwell.runtime.cuda.program import (
     Call,
     Compute,
     Copy,
+    Fill,
     For,
     Function,
     HostCall,
@@ -219,6 +220,40 @@ def test_capturing_ends_when_it_does_not_pay(gpu: FakeDriver):
         for _ in range(2):  # twice, and never again
             np.testing.assert_array_equal(result(exe, x), ramp(i) * 4)
     assert (exe.counts.captures, exe.counts.replays) == (TRIAL, 0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("i1", 0xAB), ("u2", 0x1234), ("u4", 0x89ABCDEF), ("u8", 0x1234567812345678), ("u8", 0x123456789ABCDEF0)],
+)
+def test_fills_are_of_scalars_of_any_width(gpu: FakeDriver, dtype: str, value: int):
+    size = np.dtype(dtype).itemsize
+    body = (
+        Copy(OUT, X, BYTES),
+        Fill(value, Buffer(1, 8), size, 8 // size),
+        Fill(value, Buffer(1, 16), size, 1, 2, 8),
+    )
+    exe = executable(body)
+    expected = ramp(3)
+    expected.view(np.uint8)[8:16].view(dtype)[:] = np.array(value, np.uint64).astype(dtype)
+    expected.view(np.uint8)[16:].view(dtype)[:: 8 // size] = np.array(value, np.uint64).astype(dtype)
+    expected.view(np.uint8)[16 + size : 24] = ramp(3).view(np.uint8)[16 + size : 24]
+    x = to_device(ramp(3), 0)
+    for _ in range(3):  # issued, captured, replayed
+        np.testing.assert_array_equal(result(exe, x).view(np.uint8), expected.view(np.uint8))
+    assert (exe.counts.captures, exe.counts.replays) == (1, 1)
+
+
+def test_a_fill_may_be_with_what_the_host_computed(gpu: FakeDriver):
+    body = (Copy(STAGING, X, 4), Load(Register(0), STAGING, 4), Fill(Register(0), OUT, 4, N))
+    exe = executable(body, registers=1, staging_bytes=4)
+    np.testing.assert_array_equal(result(exe, ramp(5)), np.full(N, 5, np.float32))
+
+
+def test_a_fill_that_the_driver_refuses_says_what_it_was(gpu: FakeDriver):
+    gpu.fail["cuMemsetD32Async"] = 1
+    with pytest.raises(stepwell.CompileError, match="fill 1 rows of 8 scalars of 4 bytes"):
+        executable((Fill(0, OUT, 4, N),))(ramp())
 
 
 def test_a_program_with_host_memory_in_it_is_no_graph():

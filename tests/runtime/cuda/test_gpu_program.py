@@ -18,6 +18,7 @@ from stepwell.runtime.cuda.program import (
     Call,
     Compute,
     Copy,
+    Fill,
     HostCall,
     Launch,
     Load,
@@ -115,6 +116,48 @@ def test_a_copy_of_more_dimensions_is_several_copies_of_rows():
         Copy(Buffer(4, 64), Buffer(2, 0), 12, 2, 12, 16),
         Copy(Buffer(4, 88), Buffer(2, 128), 12, 2, 12, 16),
     )
+
+
+def test_copies_between_slices_of_two_buffers_have_two_pitches():
+    views = """
+      %a = memref.view %arena[%c0][] : memref<?xi8> to memref<8x8xf32>
+      %s = memref.subview %a[1, 2] [3, 4] [2, 1] : memref<8x8xf32> to memref<3x4xf32, strided<[16, 1], offset: 10>>
+      %b = memref.view %arena[%c256][] : memref<?xi8> to memref<3x6xf32>
+      %d = memref.subview %b[0, 1] [3, 4] [1, 1] : memref<3x6xf32> to memref<3x4xf32, strided<[6, 1], offset: 1>>"""
+    types = "memref<3x4xf32, strided<[6, 1], offset: 1>>, memref<3x4xf32, strided<[16, 1], offset: 10>>"
+    made = program(f"%c256 = arith.constant 256 : index {views} gpu.memcpy %d, %s : {types}")
+    assert made.functions["main"].body == (Copy(Buffer(2, 256 + 4), Buffer(2, 40), 16, 3, 24, 64),)
+    assert made.straight
+
+
+def test_fills_are_of_rows_as_long_as_they_can_be():
+    made = program("""
+      %a = memref.view %arena[%c0][] : memref<?xi8> to memref<4x4x4xf32>
+      %s = memref.subview %a[0, 1, 0] [2, 2, 4] [1, 1, 1]
+           : memref<4x4x4xf32> to memref<2x2x4xf32, strided<[16, 4, 1], offset: 4>>
+      %e = memref.view %arena[%c0][] : memref<?xi8> to memref<0x4xf32>
+      %f = arith.constant 1.0 : f32
+      %t = arith.constant true
+      %b = memref.view %arena[%c64][] : memref<?xi8> to memref<i1>
+      gpu.memset %a, %f : memref<4x4x4xf32>, f32
+      gpu.memset %s, %f : memref<2x2x4xf32, strided<[16, 4, 1], offset: 4>>, f32
+      gpu.memset %e, %f : memref<0x4xf32>, f32
+      gpu.memset %b, %t : memref<i1>, i1""")
+    assert made.functions["main"].body == (
+        Fill(0x3F800000, ARENA, 4, 64),
+        Fill(0x3F800000, Buffer(2, 16), 4, 8, 2, 64),
+        Fill(1, Buffer(2, 64), 1, 1),
+    )
+    assert made.straight
+
+
+def test_a_fill_with_what_the_host_computed_is_no_part_of_a_graph():
+    made = program("""
+      %n = memref.load %word[] : memref<i32>
+      %v = memref.view %arena[%c0][] : memref<?xi8> to memref<8xi32>
+      gpu.memset %v, %n : memref<8xi32>, i32""")
+    assert made.functions["main"].body == (Load(Register(0), STAGING, 4), Fill(Register(0), ARENA, 4, 8))
+    assert not made.straight
 
 
 def test_copies_of_nothing_are_nothing():
@@ -300,6 +343,16 @@ OTHER_SPACE = "uses memory of the host where memory of the device is needed"
             "%t = gpu.memcpy async %out, %x : memref<8xf32>, memref<8xf32>",
             stepwell.UnsupportedError,
             "it has no tokens",
+        ),
+        (
+            "%f = arith.constant 1.0 : f32\n%t = gpu.memset async %out, %f : memref<8xf32>, f32",
+            stepwell.UnsupportedError,
+            "it has no tokens",
+        ),
+        (
+            "%f = arith.constant 1.0 : f32\ngpu.memset %host, %f : memref<8xf32>, f32",
+            stepwell.InvalidProgramError,
+            "fills memory of the host",
         ),
         (
             "%n = memref.load %word[] : memref<i32>\n%i = arith.index_cast %n : i32 to index\n"

@@ -63,6 +63,57 @@ def test_a_loop_of_the_host_issues_its_kernels_each_time(simulated: FakeDriver):
     assert max(launches.count(name) for name in launches) in (trips, trips + 1)
 
 
+def copies(fake: FakeDriver) -> dict[str, int]:
+    """Copies so far, by kind."""
+    kinds = {"in": "cuMemcpyHtoDAsync", "out": "cuMemcpyDtoHAsync", "inside": "cuMemcpyDtoDAsync"}
+    return {kind: fake.calls.count(name) for kind, name in kinds.items()}
+
+
+@pytest.mark.parametrize(("name", "most_inside"), [("while_loop", 2)])
+def test_a_trip_of_a_loop_brings_its_condition_to_the_host_and_nothing_else(
+    simulated: FakeDriver, name: str, most_inside: int
+):
+    case = CASES[name]
+    exe = stepwell.compile(DATA / case["mlir"], target="cuda:sm_90")
+    assert isinstance(exe, CudaExecutable)
+    inputs = [stepwell.device_put(a, "cuda") for a in load_arrays(DATA / case["inputs"])]
+    exe.load()
+    before = copies(simulated)
+    results = exe(*inputs)
+    made = {kind: count - before[kind] for kind, count in copies(simulated).items()}
+    trips = made["out"] - 1
+    assert trips == (int(results[0]) if name == "while_loop" else inputs[0].shape[0])
+    assert made["in"] == 0
+    assert made["inside"] <= trips * most_inside + 1
+    assert exe.program.staging_bytes == 64
+
+
+def test_constants_that_are_results_are_made_on_the_device(simulated: FakeDriver):
+    exe = stepwell.compile(
+        """func.func public @main(%x: tensor<3xf32>) -> (tensor<70x80xf32>, tensor<2x2xf64>, tensor<i1>, tensor<2xi32>) {
+          %a = stablehlo.constant dense<1.5> : tensor<70x80xf32>
+          %b = stablehlo.constant dense<0.1> : tensor<2x2xf64>
+          %c = stablehlo.constant dense<true> : tensor<i1>
+          %d = stablehlo.constant dense<[3, 4]> : tensor<2xi32>
+          return %a, %b, %c, %d : tensor<70x80xf32>, tensor<2x2xf64>, tensor<i1>, tensor<2xi32>
+        }""",
+        target="cuda:sm_90",
+    )
+    assert isinstance(exe, CudaExecutable)
+    assert exe.program.straight
+    exe.load()
+    x = stepwell.device_put(np.zeros(3, np.float32), "cuda")
+    uploads = copies(simulated)["in"]
+    for _ in range(3):
+        a, b, c, d = exe(x)
+        np.testing.assert_array_equal(a.numpy(), np.full((70, 80), 1.5, np.float32))
+        np.testing.assert_array_equal(b.numpy(), np.full((2, 2), 0.1))
+        assert c.item() is True
+        assert d.tolist() == [3, 4]
+    assert copies(simulated)["in"] == uploads
+    assert [array.tolist() for array in exe.program.constants] == [[3, 4]]
+
+
 def test_jit_keeps_arrays_on_the_device_between_calls(simulated: FakeDriver):
     step = stepwell.jit(lambda w, g: w - g * 2, target="cuda:sm_90")
     w, g = (stepwell.device_put(np.full(64, v, np.float32), "cuda") for v in (8, 1))
