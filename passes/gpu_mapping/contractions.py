@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects import arith, math
 from xdsl.dialects import vector as upstream_vector
-from xdsl.dialects.builtin import VectorType
+from xdsl.dialects.builtin import IntegerType, VectorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineExpr
 
@@ -53,13 +53,13 @@ def _widened(state: PhaseState, piece: SSAValue, element: Attribute) -> SSAValue
     if piece.type.element_type == element:
         return piece
     kind = VectorType(element, piece.type.get_shape())
-    if hasattr(element, "signedness"):
+    if isinstance(element, IntegerType):
         return state.em.add(arith.ExtSIOp(piece, kind)).result  # pyright: ignore[reportArgumentType]
     return state.em.add(arith.ExtFOp(piece, kind)).result  # pyright: ignore[reportArgumentType]
 
 
 def _multiply_add(state: PhaseState, x: SSAValue, y: SSAValue, acc: SSAValue, element: Attribute) -> SSAValue:
-    if hasattr(element, "signedness"):
+    if isinstance(element, IntegerType):
         product = state.em.add(arith.MuliOp(x, y)).result
         return state.em.add(arith.AddiOp(acc, product)).result
     return state.em.add(math.FmaOp(x, y, acc)).results[0]
@@ -76,7 +76,7 @@ def _matrix_unit(
     half: Attribute = op.lhs.type.element_type
     down, across = layout.shape[0] // M, layout.across
     for depth in range(0, depth_of(op), K):
-        rows = [_left_tile(state, op, i * M, depth, half) for i in range(down)]
+        rows = [_left_tile(state, op, i * M, depth) for i in range(down)]
         columns: list[SSAValue] = []
         for j in range(0, across, 2):
             columns += _right_tiles(state, op, j * N, depth, half, min(2, across - j))
@@ -116,9 +116,8 @@ def _load(
     return state.em.add(nvgpu.LdMatrixOp(buffer.value, state.em.indices(indices), tiles, transpose=cross)).results[0]
 
 
-def _left_tile(state: PhaseState, op: vector.ContractOp, m0: int, k0: int, half: Attribute) -> SSAValue:
+def _left_tile(state: PhaseState, op: vector.ContractOp, m0: int, k0: int) -> SSAValue:
     """The 16x16 factor at (m0, k0): tiles (0,0), (8,0), (0,8), (8,8) of (m, k)."""
-    del half
     read = _factor(state, op, 0)
     m, _, _ = roles(op)
     if dims_of(op, 0)[0] == m:

@@ -20,7 +20,6 @@ from xdsl.dialects.builtin import (
     MemRefType,
     NoneAttr,
     StringAttr,
-    SymbolRefAttr,
     VectorType,
     i32,
 )
@@ -43,6 +42,7 @@ from stepwell.passes.gpu_mapping.assignment import (
 )
 from stepwell.passes.gpu_mapping.layouts import Layout
 from stepwell.passes.gpu_mapping.ordering import Order, accessed, plan_order, storage_of
+from stepwell.passes.gpu_mapping.outside import Argument, Outside
 from stepwell.passes.gpu_mapping.places import place_of
 from stepwell.passes.gpu_mapping.products import uses_matrix_unit
 from stepwell.passes.gpu_mapping.state import Buffer, PhaseState
@@ -54,9 +54,6 @@ THREADS = 128
 SUBGROUPS = 4
 """Subgroups of a block whose tasks are subgroups, when the schedule does not say."""
 SHARED_ALIGNMENT = 16
-
-Argument = int | SymbolRefAttr
-"""Position of a kernel's argument, or the constant a phase reads."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ class _PhaseWriter:
 
     def write(self, name: str) -> Phase:
         """Make the function."""
-        outside = _Outside(self.func, self.loop)
+        outside = Outside(self.func, self.loop)
         shared = [op for op in self.scratch if op.memref not in self.assignment.registers]
         kinds = [self._shared_type(op) for op in shared]
         total = sum(-(-_bytes(kind) // SHARED_ALIGNMENT) * SHARED_ALIGNMENT for kind in kinds)
@@ -165,7 +162,7 @@ class _PhaseWriter:
         self.state.em.add(gpu.ReturnOp())
         return Phase(function, tuple(outside.positions), grid, block, total if dynamic else 0)
 
-    def _access(self, outside: _Outside) -> list[str]:
+    def _access(self, outside: Outside) -> list[str]:
         """What the phase does with each argument."""
         read: dict[SSAValue, None] = {}
         written: dict[SSAValue, None] = {}
@@ -405,12 +402,7 @@ class _PhaseWriter:
             return
         if accessed(op) or isinstance(op, rt.WorkerIdOp):
             raise unsupported(op, "it has no form on the lanes of a subgroup")
-        mapper = {o: state.value(o) for o in op._operands}  # pyright: ignore[reportPrivateUsage]
-        copy = state.em.add(op.clone(mapper))
-        for old, new in zip(op.results, copy.results, strict=True):
-            state.values[old] = new
-            if isinstance(new.type, MemRefType):
-                state.buffers[old] = Buffer(new)
+        state.repeat(op)
 
     def _element(self, op: Operation) -> tuple[SSAValue, list[SSAValue]]:
         """The buffer and indices of a load or store."""
@@ -419,9 +411,7 @@ class _PhaseWriter:
         place = place_of(op.memref)
         if place.root in self.assignment.registers:
             raise unsupported(op, "it takes one element of what the lanes hold in registers")
-        buffer = state.buffers.get(place.root)
-        if buffer is None:
-            raise unsupported(op, "it accesses memory that does not belong to the kernel")
+        buffer = state.buffer_of(op, place.root)
         given = [state.value(i) for i in op.indices]
         if isinstance(op, affine.LoadOp | affine.StoreOp):
             amap = op.map.data
@@ -511,68 +501,6 @@ class _PhaseWriter:
         return new
 
 
-class _Outside:
-    """What a phase uses of the kernel around it: arguments, constants, and ops that only name memory."""
-
-    def __init__(self, func: kernel.FuncOp, loop: ForallOp):
-        self.func = func
-        self.arguments: list[SSAValue] = []
-        self.positions: list[Argument] = []
-        self.copied: list[Operation] = []
-        self.constants: list[arith.ConstantOp] = []
-        inside = dict.fromkeys(loop.walk())
-        for op in inside:
-            for operand in op._operands:  # pyright: ignore[reportPrivateUsage]
-                owner = operand.owner
-                holder = owner.parent_op() if isinstance(owner, Block) else owner
-                if holder not in inside:
-                    self._need(operand, op)
-
-    def _need(self, value: SSAValue, user: Operation) -> None:
-        owner = value.owner
-        if value in self.arguments or owner in self.copied:
-            return
-        if isinstance(owner, Block):
-            self.arguments.append(value)
-            self.positions.append(owner.args.index(value))
-        elif isinstance(owner, memref.GetGlobalOp):
-            self.arguments.append(value)
-            self.positions.append(owner.name_)
-        elif isinstance(owner, arith.ConstantOp):
-            self.constants.append(owner)
-        elif owner.regions or accessed(owner) or isinstance(owner, rt.WorkerIdOp):
-            raise unsupported(user, f"it uses the result of {owner.name} outside of the phase")
-        else:
-            for operand in owner._operands:  # pyright: ignore[reportPrivateUsage]
-                self._need(operand, owner)
-            self.copied.append(owner)
-
-    def copy_into(self, state: PhaseState, *, vectors: bool) -> None:
-        """Repeat the ops around the phase at its start; those of vectors only where a thread has them to itself."""
-        for op in self.constants:
-            if vectors or not is_vector(op.result):
-                state.values[op.result] = state.em.constant(op.value, op.result.type)
-        for argument in self.arguments:
-            if isinstance(argument.type, MemRefType):
-                state.buffers[argument] = Buffer(state.values[argument])
-        for op in self.copied:
-            if not vectors and any(is_vector(r) for r in op.results):
-                continue
-            state.em.location = op.location
-            mapper = {o: state.value(o) for o in op._operands}  # pyright: ignore[reportPrivateUsage]
-            copy = state.em.add(op.clone(mapper))
-            for old, new in zip(op.results, copy.results, strict=True):
-                state.values[old] = new
-                if isinstance(new.type, MemRefType):
-                    state.buffers[old] = Buffer(new)
-
-    def base(self, value: SSAValue) -> SSAValue:
-        """The argument whose memory a value is."""
-        while not isinstance(value.owner, Block) and not isinstance(value.owner, memref.GetGlobalOp | memref.AllocaOp):
-            value = value.owner.operands[0]
-        return value
-
-
 def _writes(op: Operation) -> bool:
     return any(writes for _, writes in accessed(op))
 
@@ -601,4 +529,4 @@ def _bytes(kind: MemRefType) -> int:
     return prod(kind.get_shape()) * byte_width(kind.element_type)
 
 
-__all__ = ["Argument", "Phase", "map_phase"]
+__all__ = ["Phase", "map_phase"]

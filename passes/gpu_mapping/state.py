@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, VectorType, i1
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import vector
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.gpu_mapping.assignment import Assignment
 from stepwell.passes.gpu_mapping.layouts import Layout, Run
@@ -63,6 +64,26 @@ class PhaseState:
         if isinstance(op, arith.ConstantOp):
             return self.em.constant(op.value, op.result.type)
         raise AssertionError(f"{op}: used before it was mapped")
+
+    def repeat(self, op: Operation) -> None:
+        """Do an op without vectors here too, the same in all lanes."""
+        mapper = {o: self.value(o) for o in op._operands}  # pyright: ignore[reportPrivateUsage]
+        copy = self.em.add(op.clone(mapper))
+        for old, new in zip(op.results, copy.results, strict=True):
+            self.values[old] = new
+            if isinstance(new.type, MemRefType):
+                self.buffers[old] = Buffer(new)
+
+    def buffer_of(self, op: Operation, root: SSAValue) -> Buffer:
+        """Where the memory is that an op accesses.
+
+        Raises:
+            UnsupportedError: it is none of the kernel's.
+        """
+        buffer = self.buffers.get(root)
+        if buffer is None:
+            raise unsupported(op, "it accesses memory that does not belong to the kernel")
+        return buffer
 
     def pieces(self, old: SSAValue, layout: Layout) -> Sequence[SSAValue]:
         """The pieces of a vector in a layout, made now when it can be."""
@@ -192,9 +213,6 @@ class PhaseState:
                     continue
                 if covered == NONE:
                     return NONE
-            elif layout.shape[d] == 1 and not along:
-                # One element along this dim: it counts when the size is not zero.
-                pass
             position = self.coordinate(expr)
             if along:
                 count = self.em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [size, position])
@@ -308,9 +326,4 @@ def _covers(expr: AffineExpr, size: int, width: int) -> str:
     return NONE if all(s >= size for s in starts) else ""
 
 
-def is_memref(value: SSAValue) -> bool:
-    """Whether a value is a buffer."""
-    return isinstance(value.type, MemRefType)
-
-
-__all__ = ["ALL", "NONE", "Buffer", "Mask", "PhaseState", "is_memref"]
+__all__ = ["ALL", "NONE", "Buffer", "Mask", "PhaseState"]

@@ -183,13 +183,6 @@ def _transfer(rank: int, vector_rank: int) -> tuple[ArrayAttr[BoolAttr], AffineM
     return bounds, AffineMapAttr(AffineMap.minor_identity(rank, vector_rank))
 
 
-def _buffer(state: PhaseState, op: Operation, place: Place) -> Buffer:
-    found = state.buffers.get(place.root)
-    if found is None:
-        raise unsupported(op, "it accesses memory that does not belong to the kernel")
-    return found
-
-
 def _read_run(
     state: PhaseState,
     op: upstream_vector.TransferReadOp,
@@ -204,7 +197,7 @@ def _read_run(
     width = layout.piece[-1]
     if mask == NONE:
         return em.add(upstream_vector.BroadcastOp(padding, VectorType(element, [width]))).results[0]
-    buffer = _buffer(state, op, place)
+    buffer = state.buffer_of(op, place.root)
     indices = state.indices(buffer, place, list(op.indices), _moved(op, run))
     if layout.axis is None:
         single = _read_at(state, buffer, indices, 1, mask, padding, 0)
@@ -262,23 +255,17 @@ def _read_at(
     kind = buffer.value.type
     assert isinstance(kind, MemRefType)
     bounds, amap = _transfer(len(indices), 1)
-    lanes = None if mask == ALL else state.mask_vector(mask, width)
     if not indices:
-        return _read_single(state, buffer.value, lanes, padding)
+        assert mask == ALL, "without dims there is nothing to mask"
+        scalar = em.add(memref.LoadOp.get(buffer.value, [])).res
+        return em.add(upstream_vector.BroadcastOp(scalar, VectorType(scalar.type, [1]))).results[0]
+    lanes = None if mask == ALL else state.mask_vector(mask, width)
     op = upstream_vector.TransferReadOp(
         buffer.value, em.indices(indices), padding, VectorType(kind.element_type, [width]), bounds, amap, lanes
     )
     if alignment > byte_width(kind.element_type):
         op.attributes["alignment"] = IntegerAttr(alignment, i64)
     return em.add(op).result
-
-
-def _read_single(state: PhaseState, buffer: SSAValue, lanes: SSAValue | None, padding: SSAValue) -> SSAValue:
-    """The element of a buffer without dims."""
-    assert lanes is None
-    del padding
-    scalar = state.em.add(memref.LoadOp.get(buffer, [])).res
-    return state.em.add(upstream_vector.BroadcastOp(scalar, VectorType(scalar.type, [1]))).results[0]
 
 
 def write(state: PhaseState, op: upstream_vector.TransferWriteOp) -> None:
@@ -316,7 +303,7 @@ def _write_run(
 ) -> None:
     em = state.em
     width = layout.piece[-1]
-    buffer = _buffer(state, op, place)
+    buffer = state.buffer_of(op, place.root)
     alignment = _alignment(op, place, layout)
     if width == 1 or (_consecutive(op, place, layout) and _fits_chunk(buffer, place, alignment, width)):
         indices = state.indices(buffer, place, list(op.indices), _moved(op, run))
