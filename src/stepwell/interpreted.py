@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
@@ -16,6 +17,10 @@ from stepwell.runtime.executable import Array, Signature
 
 
 def _signless(array: Array) -> Array:
+    """The same memory with signed elements, as step 2 and below have them."""
+    name = array.dtype.name
+    if name in ("uint2", "uint4"):
+        return array.view(getattr(ml_dtypes, name[1:]))
     return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
 
 
