@@ -6,9 +6,9 @@ Before: kernel.func @k0(%x: tensor<8xf32>, ...) {        After: kernel.func @k0(
           structured.sort ...                                     kernel.place_reason = "structured.sort has no device form"} {
 
 A kernel goes to the host when something in it has no device form: an op of the `structured` dialect (its tasks depend on each
-other), complex numbers (no pair of registers stands for one), floats below 16 bits (converted bit by bit, on the host only),
-extents that are not known (the grid and the memory of a block are fixed before the program runs). Each is reported
-once, as a remark at what stands in the way.
+other; not so those of `update_slice`), complex numbers (no pair of registers stands for one), floats below 16 bits (converted
+bit by bit, on the host only), extents that are not known (the grid and the memory of a block are fixed before the program runs).
+Each is reported once, as a remark at what stands in the way.
 
 Needs: step 3.  Keeps: the ops; only attributes are written, and a kernel that has a place already is left as it is.
 Fails: InvalidProgramError for a place that is neither.
@@ -40,6 +40,7 @@ from stepwell.ir.instrumentation import count
 from stepwell.ir.machine import HOST, PLACE
 from stepwell.ir.passes import Pass
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.schedules.updates import has_subgroup_form
 
 DEVICE = "device"
 REASON = "kernel.place_reason"
@@ -58,7 +59,7 @@ def find_obstacle(function: kernel.FuncOp) -> Obstacle | None:
     """The first thing in a kernel that has no device form; None when all have one."""
     seen: dict[Attribute, None] = {}
     for op in function.walk():
-        if op.name.startswith("structured."):
+        if op.name.startswith("structured.") and not has_subgroup_form(op):
             return Obstacle(op, f"{op.name} has no device form")
         for type_ in _types(op):
             if type_ in seen:

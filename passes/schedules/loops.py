@@ -32,6 +32,7 @@ from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.space import Machine, Plan, Target, plan_space
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
+from stepwell.passes.schedules.updates import update_phase
 
 
 def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
@@ -237,10 +238,13 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
     """A structured op stays itself on its destinations: one task, or lines of a sort over tasks.
 
     Raises:
-        UnsupportedError: the machine's tasks are those of subgroups, which do no structured op.
+        UnsupportedError: the machine's tasks are those of subgroups, which do no structured op but updates.
     """
     if machine.subgroup > 1:
-        raise unsupported(op, "it has no form for subgroups", "place its kernel on the host")
+        if not isinstance(op, structured.UpdateSliceOp):
+            raise unsupported(op, "it has no form for subgroups", "place its kernel on the host")
+        update_phase(builder, op, machine)
+        return
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}
     dim, chunk, tasks = _cut_lines(op, machine)

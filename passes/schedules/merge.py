@@ -14,7 +14,7 @@ from xdsl.dialects import tensor
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineSymExpr
 
 from stepwell.passes.schedules.emit import Emitter
 from stepwell.passes.schedules.nest import Access, Nest, Output, uses_dim
@@ -116,12 +116,14 @@ def result_runs(exprs: Sequence[AffineExpr], groups: Groups) -> list[list[int]]:
 
 
 def merged_exprs(exprs: Sequence[AffineExpr], groups: Groups) -> tuple[AffineExpr, ...]:
-    """Positions over the merged dims."""
+    """Positions over the merged dims; symbols stay."""
+    symbols = [e.position for expr in exprs for e in expr.dfs() if isinstance(e, AffineSymExpr)]
+    kept = [AffineExpr.symbol(i) for i in range(1 + max(symbols, default=-1))]
     dims = [AffineExpr.constant(0)] * sum(len(g) for g in groups)
     for i, group in enumerate(groups):
         for d in group:
             dims[d] = AffineExpr.dimension(i)
-    return tuple(exprs[run[0]].replace_dims_and_symbols(dims, []) for run in result_runs(exprs, groups))
+    return tuple(exprs[run[0]].replace_dims_and_symbols(dims, kept) for run in result_runs(exprs, groups))
 
 
 def _reassociation(runs: list[list[int]]) -> ArrayAttr[ArrayAttr[IntegerAttr]]:

@@ -164,3 +164,31 @@ kernel.func @transpose(%x: tensor<64x64xf32>, %o: tensor<64x64xf32>) -> tensor<6
   } -> tensor<64x64xf32>
   kernel.return %r : tensor<64x64xf32>
 }
+
+// -----
+
+// An update at a place known at run time: a subgroup writes a row of it, behind the start that the task reads and clamps. A start that
+// is known, or that can only be 0, is no index arithmetic; dims that follow each other on both sides are one.
+// CHECK-LABEL: kernel.func @update
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK-DAG: %[[LAST:.*]] = arith.constant 7 : index
+// CHECK: %[[U:.*]] = tensor.collapse_shape %u {{.*}} : tensor<2x1x4x16xf32> into tensor<2x1x64xf32>
+// CHECK: %[[X:.*]] = tensor.collapse_shape %x {{.*}} : tensor<5x8x4x16xf32> into tensor<5x8x64xf32>
+// CHECK: %[[R:.*]] = scf.forall (%[[I:.*]]) in (2) shared_outs(%[[O:.*]] = %[[X]]) -> (tensor<5x8x64xf32>) {
+// CHECK-NEXT: %[[AT:.*]] = tensor.extract %i[] : tensor<i32>
+// CHECK-NEXT: %[[INDEX:.*]] = arith.index_cast %[[AT]] : i32 to index
+// CHECK-NEXT: %[[LOW:.*]] = arith.maxsi %[[INDEX]], %[[ZERO]]
+// CHECK-NEXT: %[[START:.*]] = arith.minsi %[[LOW]], %[[LAST]]
+// CHECK-NEXT: %[[FIRST:.*]] = affine.apply affine_map<(d0) -> ((d0 + 3))> (%[[I]])
+// CHECK-NEXT: %[[S:.*]] = tensor.extract_slice %[[O]][%[[FIRST]], 0, 0] [1, 8, 64] [1, 1, 1]
+// CHECK-NEXT: %[[V:.*]] = vector.transfer_read %[[U]][%[[I]], %[[ZERO]], %[[ZERO]]]
+// CHECK-NEXT: %[[W:.*]] = vector.transfer_write %[[V]], %[[S]][%[[ZERO]], %[[START]], %[[ZERO]]]
+// CHECK-NEXT: scf.forall.in_parallel {
+// CHECK-NEXT: tensor.parallel_insert_slice %[[W]] into %[[O]][%[[FIRST]], 0, 0] [1, 8, 64] [1, 1, 1]
+// CHECK: } {mapping = [#kernel.level<subgroup>]}
+// CHECK-NEXT: tensor.expand_shape %[[R]]
+kernel.func @update(%u: tensor<2x1x4x16xf32>, %i: tensor<i32>, %x: tensor<5x8x4x16xf32>) -> tensor<5x8x4x16xf32> attributes {access = ["read", "read", "readwrite"], schedule = #kernel.schedule<"loops", {vector = 512 : i64, subgroup = 32 : i64, subgroups = 8 : i64, tasks = 64 : i64, vectors = 1 : i64, unroll = 1 : i64}>} {
+  %c9 = arith.constant dense<9> : tensor<i32>
+  %r = structured.update_slice ins(%u, %c9, %i, %i, %i : tensor<2x1x4x16xf32>, tensor<i32>, tensor<i32>, tensor<i32>, tensor<i32>) outs(%x : tensor<5x8x4x16xf32>) -> tensor<5x8x4x16xf32>
+  kernel.return %r : tensor<5x8x4x16xf32>
+}

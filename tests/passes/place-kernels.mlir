@@ -74,3 +74,13 @@ kernel.func @k_map_0(%x: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<?xf32> at
 kernel.func @k_map_0(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["read", "write"], kernel.place = "host", kernel.place_reason = "I say so"} {
   kernel.return %out : tensor<8xf32>
 }
+
+// -----
+
+// The points of an update do not depend on each other.
+// CHECK-LABEL: kernel.func @k_single_0
+// CHECK-SAME: kernel.place = "device", kernel.place_reason = "every op has a device form"
+kernel.func @k_single_0(%u: tensor<2xf32>, %i: tensor<i32>, %x: tensor<8xf32>) -> tensor<8xf32> attributes {access = ["read", "read", "readwrite"]} {
+  %r = structured.update_slice ins(%u, %i : tensor<2xf32>, tensor<i32>) outs(%x : tensor<8xf32>) -> tensor<8xf32>
+  kernel.return %r : tensor<8xf32>
+}
