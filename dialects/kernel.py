@@ -65,10 +65,9 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.parser import AttrParser, Parser, UnresolvedOperand
+from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.traits import (
-    CallableOpInterface,
     EffectInstance,
     HasParent,
     IsolatedFromAbove,
@@ -82,6 +81,8 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
+
+from stepwell.ir.definitions import CallableByType, InAngleBrackets
 
 READ = "read"
 WRITE = "write"
@@ -106,39 +107,17 @@ class Level(StrEnum):
 
 
 @irdl_attr_definition
-class ScratchAttr(EnumAttribute[ScratchScope]):
+class ScratchAttr(InAngleBrackets[ScratchScope], EnumAttribute[ScratchScope]):
     """`#kernel.scratch<launch|worker|block|subgroup>` on a `tensor.empty` inside a kernel: where its memory comes from."""
 
     name = "kernel.scratch"
 
-    def print_parameter(self, printer: Printer) -> None:
-        """Print `<scope>`."""
-        with printer.in_angle_brackets():
-            printer.print_string(self.data.value)
-
-    @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> ScratchScope:
-        """Parse `<scope>`."""
-        with parser.in_angle_brackets():
-            return parser.parse_str_enum(ScratchScope)
-
 
 @irdl_attr_definition
-class LevelAttr(EnumAttribute[Level]):
+class LevelAttr(InAngleBrackets[Level], EnumAttribute[Level]):
     """`#kernel.level<block|subgroup|thread>` in the `mapping` of a `scf.forall`: who does one of its tasks."""
 
     name = "kernel.level"
-
-    def print_parameter(self, printer: Printer) -> None:
-        """Print `<level>`."""
-        with printer.in_angle_brackets():
-            printer.print_string(self.data.value)
-
-    @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> Level:
-        """Parse `<level>`."""
-        with parser.in_angle_brackets():
-            return parser.parse_str_enum(Level)
 
 
 def level_of(op: Operation) -> Level | None:
@@ -169,23 +148,6 @@ class ScheduleAttr(ParametrizedAttribute):
         super().__init__(strategy, params)
 
 
-class _KernelCallable(CallableOpInterface):
-    @classmethod
-    def get_callable_region(cls, op: Operation) -> Region:
-        assert isinstance(op, FuncOp)
-        return op.body
-
-    @classmethod
-    def get_argument_types(cls, op: Operation) -> tuple[Attribute, ...]:
-        assert isinstance(op, FuncOp)
-        return op.function_type.inputs.data
-
-    @classmethod
-    def get_result_types(cls, op: Operation) -> tuple[Attribute, ...]:
-        assert isinstance(op, FuncOp)
-        return op.function_type.outputs.data
-
-
 @irdl_op_definition
 class FuncOp(IRDLOperation):
     """A kernel.
@@ -214,7 +176,7 @@ class FuncOp(IRDLOperation):
     scratch_bytes = opt_prop_def(IntegerAttr)
     worker_bytes = opt_prop_def(IntegerAttr)
 
-    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), _KernelCallable())
+    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), CallableByType())
 
     _RESERVED: ClassVar[tuple[str, ...]] = ("sym_name", "function_type")
     _SHOWN: ClassVar[tuple[str, ...]] = ("access", "schedule", "scratch_bytes", "worker_bytes")

@@ -107,8 +107,6 @@ _BY_NAME: dict[str, EffectRule] = {
     "vector.store": _always(Effects.WRITE),
     "vector.transfer_read": _on_tensors_read,
     "vector.transfer_write": _on_tensors_write,
-    **{f"gpu.{axis}_id": _NONE for axis in ("thread", "block", "global", "lane", "subgroup")},
-    **{f"gpu.{size}": _NONE for size in ("block_dim", "grid_dim", "subgroup_size", "num_subgroups")},
 }
 """Upstream ops that declare no effects, and those whose effects depend on their operands."""
 

@@ -17,9 +17,11 @@ from xdsl.irdl.declarative_assembly_format import (
     VariadicOperandVariable,
     irdl_custom_directive,
 )
-from xdsl.parser import AttrParser, Parser
+from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.str_enum import StrEnum
+
+from stepwell.ir.definitions import InAngleBrackets
 
 
 class AddressSpace(StrEnum):
@@ -62,21 +64,10 @@ ON_BOTH = frozenset({ReduceKind.ADD, ReduceKind.MUL})
 
 
 @irdl_attr_definition
-class AddressSpaceAttr(EnumAttribute[AddressSpace]):
+class AddressSpaceAttr(InAngleBrackets[AddressSpace], EnumAttribute[AddressSpace]):
     """`#gpu.address_space<global|workgroup|private>`, the memory space of a memref; without one it is global."""
 
     name = "gpu.address_space"
-
-    def print_parameter(self, printer: Printer) -> None:
-        """Print `<space>`."""
-        with printer.in_angle_brackets():
-            printer.print_string(self.data.value)
-
-    @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> AddressSpace:
-        """Parse `<space>`."""
-        with parser.in_angle_brackets():
-            return parser.parse_str_enum(AddressSpace)
 
 
 @irdl_attr_definition

@@ -38,7 +38,6 @@ from xdsl.irdl import (
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.traits import (
-    CallableOpInterface,
     HasParent,
     IsolatedFromAbove,
     IsTerminator,
@@ -56,6 +55,7 @@ from stepwell.dialects.canonicalize.constants import constant_of, int_of
 from stepwell.dialects.gpu.attrs import AddressSpace, AsyncTokenType, address_space, types_text
 from stepwell.dialects.gpu.memory import token_types
 from stepwell.dialects.kernel import lookup_symbol
+from stepwell.ir.definitions import CallableByType
 
 MAX_BLOCK_THREADS = 1024
 """Threads of the largest block that any device runs."""
@@ -119,23 +119,6 @@ class ModuleOp(IRDLOperation):
         printer.print_region(self.body, print_empty_block=False)
 
 
-class _GpuCallable(CallableOpInterface):
-    @classmethod
-    def get_callable_region(cls, op: Operation) -> Region:
-        assert isinstance(op, FuncOp)
-        return op.body
-
-    @classmethod
-    def get_argument_types(cls, op: Operation) -> tuple[Attribute, ...]:
-        assert isinstance(op, FuncOp)
-        return op.function_type.inputs.data
-
-    @classmethod
-    def get_result_types(cls, op: Operation) -> tuple[Attribute, ...]:
-        assert isinstance(op, FuncOp)
-        return op.function_type.outputs.data
-
-
 @irdl_op_definition
 class FuncOp(IRDLOperation):
     """What each thread of a grid runs (a `kernel`), or a function that device code calls.
@@ -167,7 +150,7 @@ class FuncOp(IRDLOperation):
     known_grid_size = opt_prop_def(DenseArrayBase.constr(i32))
     body = region_def("single_block")
 
-    traits = traits_def(IsolatedFromAbove(), HasParent(ModuleOp), SymbolOpInterface(), _GpuCallable())
+    traits = traits_def(IsolatedFromAbove(), HasParent(ModuleOp), SymbolOpInterface(), CallableByType())
 
     def __init__(
         self,
