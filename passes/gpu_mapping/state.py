@@ -208,7 +208,7 @@ class PhaseState:
         for d, (expr, size) in enumerate(zip(start, sizes, strict=True)):
             along = d == layout.axis
             if isinstance(size, int):
-                covered = _covers(expr, size, width if along else 1)
+                covered = _covers(expr, size, width if along else 1, self.assignment.lanes)
                 if covered == ALL:
                     continue
                 if covered == NONE:
@@ -315,12 +315,9 @@ def _all_true(op: arith.ConstantOp) -> bool:
     return all(bool(v) for v in values)
 
 
-LANES = range(32)
-
-
-def _covers(expr: AffineExpr, size: int, width: int) -> str:
+def _covers(expr: AffineExpr, size: int, width: int, lanes: int) -> str:
     """Whether, whatever the lane, all (`ALL`) or none (`NONE`) of `width` elements from `expr` lie below `size`."""
-    starts = [expr.eval([lane], []) for lane in LANES]
+    starts = [expr.eval([lane], []) for lane in range(lanes)]
     if all(s + width <= size for s in starts):
         return ALL
     return NONE if all(s >= size for s in starts) else ""
