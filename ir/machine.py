@@ -30,7 +30,12 @@ class MachineDescription:
     """Memory those threads share without asking for more."""
     shared_limit: int = 0
     """The most they can share."""
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = ("+fma",)
+
+    @property
+    def has_fma(self) -> bool:
+        """Whether a product and a sum are one op, rounded once; lanes that move in groups always have it."""
+        return self.subgroup > 1 or "+fma" in self.features
 
     @property
     def vector_bytes(self) -> int:
@@ -65,8 +70,9 @@ def _description(entries: dict[str, Attribute]) -> MachineDescription:
         elif isinstance(value, StringAttr):
             known[name] = value.data
     features = entries.get("features")
-    if isinstance(features, StringAttr):
-        known["features"] = tuple(name.strip() for name in features.data.split(",") if name.strip())
+    if entries:
+        text = features.data if isinstance(features, StringAttr) else ""
+        known["features"] = tuple(name.strip() for name in text.split(",") if name.strip())
     return MachineDescription(**known)  # pyright: ignore[reportArgumentType]
 
 

@@ -5,21 +5,22 @@ After:  kernel.func @k(...) attributes {access = ["read", "write"],
           schedule = #kernel.schedule<"loops", {vector = 16 : i64, unroll = 4 : i64, tasks = 8 : i64, grain = 20000 : i64,
                                                 reason = "..."}>}
 Needs: `stepwell.target` on the module (else the narrowest machine).  Keeps: schedules already there.
+Fails: InvalidProgramError for a `strategy` that does not exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Operation
 
 from stepwell.dialects import kernel
+from stepwell.ir.diagnostics import close_name, invalid
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.schedules.parameters import STRATEGIES, schedule
 from stepwell.passes.schedules.strategies import choose, scalar_parameters
 
 
@@ -30,7 +31,7 @@ class ChooseSchedulesPass(Pass):
     name = "choose-schedules"
 
     strategy: str = ""
-    """Force this strategy where it applies (`loops`, `rows`, `contraction`; of subgroups also `block-rows`, ...)."""
+    """Force this strategy (docs/schedules.md) where it applies."""
     scalar: bool = False
     """Scalar loops everywhere, for debugging."""
 
@@ -38,6 +39,9 @@ class ChooseSchedulesPass(Pass):
         """Annotate the kernels of the module."""
         del ctx
         needs_tensors(op, self.name, "step 3")
+        if self.strategy and self.strategy not in STRATEGIES:
+            hint = close_name(self.strategy, STRATEGIES) or f"there are {', '.join(STRATEGIES)}"
+            raise invalid(op, f"'{self.name}' was asked for a strategy that does not exist: '{self.strategy}'", hint)
         for inner in op.regions[0].block.ops:
             if isinstance(inner, kernel.FuncOp) and inner.schedule is None:
                 inner.properties["schedule"] = self._schedule(inner, machine_of(inner))
@@ -47,12 +51,3 @@ class ChooseSchedulesPass(Pass):
             return schedule("loops", scalar_parameters(machine), "scalar code asked for")
         strategy, parameters, reason = choose(func, machine, self.strategy)
         return schedule(strategy, parameters, reason)
-
-
-def schedule(strategy: str, parameters: Mapping[str, int | str], reason: str) -> kernel.ScheduleAttr:
-    """A schedule attribute from plain numbers and words."""
-    entries: dict[str, Attribute] = {
-        name: StringAttr(value) if isinstance(value, str) else IntegerAttr(value, i64)
-        for name, value in parameters.items()
-    }
-    return kernel.ScheduleAttr(strategy, {**entries, "reason": StringAttr(reason)})

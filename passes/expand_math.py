@@ -5,7 +5,7 @@ After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on 
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
 which the targets have. bf16 and f16 arithmetic becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
-(`stepwell.target`'s features) products and sums stay apart. ULP bounds: docs/floating-point.md.
+(`ir/machine.py` knows of the kernel's own machine) products and sums stay apart. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -25,6 +25,7 @@ from xdsl.utils.type import get_element_type_or_self
 from stepwell.dialects.arith import RemFOp, with_element_type
 from stepwell.dialects.math import ErfcOp
 from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.machine import machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.math_expansions import (
     error_function,
@@ -88,17 +89,6 @@ def is_small_float(type_: Attribute) -> bool:
     return isinstance(element, BFloat16Type | Float16Type) or element.name.startswith("f8E")
 
 
-def has_fma(op: Operation) -> bool:
-    """Whether the module's target has fused multiply-add (true when it names no target)."""
-    module: Operation | None = op
-    while module is not None and "stepwell.target" not in module.attributes:
-        module = module.parent_op()
-    if module is None:
-        return True
-    features = str(module.attributes["stepwell.target"])
-    return "+fma" in features
-
-
 def _widen_small_float(op: Operation) -> list[Operation]:
     """Rebuild `op` on f32 between extf and truncf; the new ops that may need expanding themselves."""
     builder = at(op)
@@ -151,7 +141,7 @@ class _Expansion:
 
     def __init__(self, function: Operation):
         self.constants = Constants(function.regions[0].block)
-        self.has_fma = has_fma(function)
+        self.has_fma = machine_of(function).has_fma
 
     def expand(self, op: Operation) -> None:
         if _computes_on_small_floats(op):

@@ -9,7 +9,8 @@ A kernel is one of: `map` (one space of parallel loops), `rows` (reductions and 
 Fills, empty tensors and constants belong to whoever uses them. A group never waits for something that waits for it.
 `kernel.reason` says why a group is together, `kernel.remarks` (on its last op) why others stayed out.
 
-Needs: step 2.  Keeps: the ops; only attributes are written. `fuse=false` gives every op its own kernel.
+Needs: step 2; what rows leave idle depends on the machine (`stepwell.target`).  Keeps: the ops; only attributes are written.
+`fuse=false` gives every op its own kernel.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.ir.destinations import is_structured
+from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.ir.structured import indexing_maps, is_identity_map
 from stepwell.passes.fusion.blocks import host_blocks
@@ -31,6 +33,7 @@ from stepwell.passes.fusion.classify import captures, is_elementwise, is_paralle
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, choose_tiling, find_contraction
 from stepwell.passes.schedules.lanes import can_vectorize
 
@@ -52,12 +55,13 @@ class PlanKernelsPass(Pass):
         del ctx
         assert isinstance(op, ModuleOp)
         needs_tensors(op, self.name, "step 2")
+        machine = machine_of(op)
         number = 0
         for block in host_blocks(op):
             groups = Groups(block)
             if self.fuse:
-                _join_epilogues(groups)
-                _join_rows(groups)
+                _join_epilogues(groups, machine)
+                _join_rows(groups, machine)
                 _join_maps(groups)
                 _join_inserts(groups)
                 _join_scalars(groups)
@@ -68,16 +72,23 @@ def _generics(groups: Groups) -> list[linalg.GenericOp]:
     return [op for op in groups.block.ops if isinstance(op, linalg.GenericOp)]
 
 
-def is_tiled(op: Operation) -> bool:
-    """Whether a sum of products is done in register tiles on a machine with vectors (else it is a plain reduction)."""
+def is_tiled(op: Operation, machine: MachineDescription) -> bool:
+    """Whether a sum of products is done in tiles: of registers on any machine with vectors, of blocks where there are some.
+
+    Else it is a plain reduction.
+    """
     found = find_contraction(op)
-    return isinstance(found, Contraction) and not isinstance(choose_tiling(found, 64, 32, 1 << 20), str)
+    if not isinstance(found, Contraction):
+        return False
+    if machine.subgroup > 1:
+        return refusal(found) is None and worth(found) is None
+    return not isinstance(choose_tiling(found, 64, 32, 1 << 20), str)
 
 
-def _join_epilogues(groups: Groups) -> None:
+def _join_epilogues(groups: Groups, machine: MachineDescription) -> None:
     """Put the maps that read a contraction's result point by point into its kernel, and the maps that read those."""
     for op in _generics(groups):
-        if not is_tiled(op):
+        if not is_tiled(op, machine):
             continue
         group = groups.of[op]
         group.kind = "contraction"
@@ -128,7 +139,7 @@ def _not_an_epilogue(
     return None
 
 
-def _join_rows(groups: Groups) -> None:
+def _join_rows(groups: Groups, machine: MachineDescription) -> None:
     """Grow groups of reductions and maps that share their leading parallel dims, along the values between them."""
     for op in _generics(groups):
         if groups.of[op].kind == "contraction":
@@ -142,7 +153,7 @@ def _join_rows(groups: Groups) -> None:
             generics = [o for o in members if isinstance(o, linalg.GenericOp)]
             if not MAX_OPS >= len(generics) == len(members) or _one_space(generics):
                 continue
-            rows = _rows_of(generics, (before.ops, group.ops))
+            rows = _rows_of(generics, machine, (before.ops, group.ops))
             if isinstance(rows, str):
                 group.notes.append(rows)
                 continue
@@ -160,9 +171,11 @@ def _one_space(ops: Sequence[linalg.GenericOp]) -> bool:
     return all(is_parallel(op) and shape_of(op.results[0]) == shape for op in ops)
 
 
-def _rows_of(ops: Sequence[linalg.GenericOp], parts: Sequence[Sequence[Operation]]) -> tuple[int, ...] | str:
+def _rows_of(
+    ops: Sequence[linalg.GenericOp], machine: MachineDescription, parts: Sequence[Sequence[Operation]]
+) -> tuple[int, ...] | str:
     """Extents of the rows that ops run in together, or why they do not."""
-    rows = shared_rows(ops, parts)
+    rows = shared_rows(ops, machine, parts)
     if isinstance(rows, str):
         return rows
     results = {r: None for op in ops for r in op.results}

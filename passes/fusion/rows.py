@@ -11,21 +11,29 @@ from xdsl.ir import Operation
 from xdsl.ir.affine import AffineDimExpr
 
 from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import MachineDescription
 from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
-from stepwell.passes.fusion.classify import on_static_tensors, shape_of, volume
+from stepwell.passes.fusion.classify import is_parallel, on_static_tensors, shape_of, volume
 
 MAX_ROW_BYTES = 256 * 1024
-"""Results of one row at most: they stay in a core's cache."""
+"""Results of one row at most, where one core does a row: they stay in its cache."""
 MIN_ROWS = 8
 SMALL = 64 * 1024
 """Fewer rows are accepted when all results together are this small: there is nothing to share out."""
 
+BLOCK_ROW = 1 << 15
+"""Points that a block of subgroups does in about the time that starting another kernel takes."""
+SUBGROUP_ROW = 1 << 11
+"""The same for one subgroup."""
 
-def shared_rows(ops: Sequence[linalg.GenericOp], parts: Sequence[Sequence[Operation]] = ()) -> tuple[int, ...] | str:
+
+def shared_rows(
+    ops: Sequence[linalg.GenericOp], machine: MachineDescription, parts: Sequence[Sequence[Operation]] = ()
+) -> tuple[int, ...] | str:
     """Extents of the leading parallel dims that all ops share, or why they run in no common row.
 
     Every result starts with these dims, and every value between the ops is read with them unchanged. `parts` are the
-    groups to be joined: a join must not leave much fewer rows than each part had.
+    groups to be joined: a join must not leave much fewer rows than each part had, as far as that leaves the machine idle.
     """
     if not all(on_static_tensors(op) for op in ops):
         return "not all shapes are static"
@@ -35,18 +43,58 @@ def shared_rows(ops: Sequence[linalg.GenericOp], parts: Sequence[Sequence[Operat
         return "no leading parallel dims in common"
     if 0 in sizes:
         return "no rows"
-    rows = prod(sizes)
+    groups = [[op for op in part if isinstance(op, linalg.GenericOp)] for part in parts]
+    if machine.subgroup > 1:
+        return _idle_subgroups(ops, prod(sizes), groups, machine) or sizes
+    return _idle_cores(ops, prod(sizes), groups) or sizes
+
+
+def _idle_cores(ops: Sequence[linalg.GenericOp], rows: int, parts: Sequence[Sequence[linalg.GenericOp]]) -> str | None:
+    """Why cores that do a row each would wait for memory or for each other; None when they would not."""
     total = sum(volume(r) * _width(r) for op in ops for r in op.results)
     if total // rows > MAX_ROW_BYTES:
         return f"a row needs {total // rows} bytes"
     if rows < MIN_ROWS and total > SMALL:
         return f"only {rows} rows"
-    for part in parts:
-        alone = [op for op in part if isinstance(op, linalg.GenericOp)]
+    for alone in parts:
         most = prod(shape_of(alone[0].results[0])) if len(alone) == 1 else prod(_most_rows(alone) or ())
         if rows < 64 and most > 16 * rows and total > SMALL:
             return f"{rows} rows where one part has {most}"
-    return sizes
+    return None
+
+
+def _idle_subgroups(
+    ops: Sequence[linalg.GenericOp],
+    rows: int,
+    parts: Sequence[Sequence[linalg.GenericOp]],
+    machine: MachineDescription,
+) -> str | None:
+    """Why rows would not fill a machine whose blocks can do a row together; None when they would."""
+    length = max(prod(loop_bounds(op)) for op in ops) // rows
+    if not fill_blocks(rows, length, machine):
+        return f"{rows} rows of {length} points are too few for {machine.cores} cores"
+    for alone in parts:
+        # What is reduced to shorter rows is no segment of a longer one: one subgroup would have to do it all.
+        most = prod(_most_rows(alone) or ()) if any(not is_parallel(op) for op in alone) else rows
+        if most > rows and length > SUBGROUP_ROW:
+            return f"{rows} rows where one part has {most}"
+    return None
+
+
+def fill_blocks(rows: int, length: int, machine: MachineDescription) -> bool:
+    """Whether a block for each row is about as fast as the whole machine on all of them, or as starting a kernel."""
+    return _keep_busy(rows, length, machine.cores, BLOCK_ROW)
+
+
+def fill_subgroups(rows: int, length: int, machine: MachineDescription, subgroups: int) -> bool:
+    """The same of a subgroup for each row, with `subgroups` on each core."""
+    return _keep_busy(rows, length, machine.cores * subgroups, SUBGROUP_ROW)
+
+
+def _keep_busy(rows: int, length: int, units: int, little: int) -> bool:
+    """Whether units that do a row each take at most twice as long as if they shared the points, and `little` more."""
+    rounds = -(-rows // units)
+    return rounds * length <= little + 2 * rows * length // units
 
 
 def _most_rows(ops: Sequence[linalg.GenericOp]) -> tuple[int, ...] | None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr
-
 from stepwell.dialects import kernel
-from stepwell.ir.diagnostics import invalid
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.block_tiles import BlockTile, check_tile, choose_tile, refusal, tile_of
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
+from stepwell.passes.schedules.parameters import wrong
 
 
 def contractions(func: kernel.FuncOp) -> list[Contraction]:
@@ -36,31 +34,26 @@ def choose_blocks(func: kernel.FuncOp, machine: MachineDescription) -> tuple[dic
     return reason
 
 
-def plain_parameters(schedule: kernel.ScheduleAttr) -> dict[str, int | str]:
-    """The numbers and strings of a schedule."""
-    plain: dict[str, int | str] = {}
-    for name, value in schedule.params.data.items():
-        if isinstance(value, IntegerAttr):
-            plain[name] = value.value.data
-        elif isinstance(value, StringAttr):
-            plain[name] = value.data
-    return plain
-
-
 def tiles_for(
     func: kernel.FuncOp, parameters: Mapping[str, int | str], machine: MachineDescription
 ) -> Callable[[Contraction], BlockTile | str]:
     """The tile of each contraction of a kernel: that of the schedule, or the best one where it does not fit.
 
     Raises:
-        InvalidProgramError: the schedule describes no tile, or one that fits none of the kernel's contractions.
+        InvalidProgramError: the schedule describes no tile, or one that fits none of the kernel's contractions, or there
+            is none.
     """
     tile = tile_of(parameters)
     if isinstance(tile, str):
-        raise invalid(func, f"has a block-contraction schedule that is wrong: {tile}")
-    problems = [check_tile(found, tile, machine) for found in contractions(func)]
-    if problems and all(p is not None for p in problems):
-        raise invalid(func, f"has a block-contraction schedule that does not fit: {problems[0]}")
+        raise wrong(func, "block-contraction", tile)
+    found = contractions(func)
+    if not found:
+        raise wrong(
+            func, "block-contraction", "no op of the kernel is a contraction with a form of blocks", "use 'loops'"
+        )
+    problems = [check_tile(f, tile, machine) for f in found]
+    if all(p is not None for p in problems):
+        raise wrong(func, "block-contraction", str(problems[0]))
 
     def choose(found: Contraction) -> BlockTile | str:
         if check_tile(found, tile, machine) is None:
@@ -71,4 +64,4 @@ def tiles_for(
     return choose
 
 
-__all__ = ["choose_blocks", "contractions", "plain_parameters", "tiles_for"]
+__all__ = ["choose_blocks", "contractions", "tiles_for"]

@@ -27,7 +27,6 @@ from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.nest import coefficient, is_contiguous
 
 MATRIX, REGISTER, SHARED = "matrix", "register", "shared"
-FORMS = (MATRIX, REGISTER, SHARED)
 
 UNIT = 16
 """Rows, and terms of a sum, that a matrix unit takes at once; half as many columns."""
@@ -74,25 +73,9 @@ class BlockTile:
 
 
 def tile_of(parameters: Mapping[str, int | str]) -> BlockTile | str:
-    """The tile that a schedule's parameters describe, or which of them is missing or of the wrong kind."""
-    given: dict[str, int | str] = {}
-    for field in fields(BlockTile):
-        value = parameters.get(field.name)
-        wanted = str if field.name == "form" else int
-        if isinstance(value, wanted):
-            given[field.name] = value
-        elif value is not None:
-            return f"{field.name} = {value} is no {'name' if wanted is str else 'number'}"
-    missing = [n for n in ("form", "bm", "bn", "bk", "wm", "wn", "lanes_m", "lanes_n") if n not in given]
-    if missing:
-        return f"it does not say {', '.join(missing)}"
-    tile = BlockTile(**given)  # pyright: ignore[reportArgumentType]
-    if tile.form not in FORMS:
-        return f"there is no form '{tile.form}' (there are {', '.join(FORMS)})"
-    for field in fields(BlockTile):
-        least = 0 if field.name in ("swizzle", "pad") else 1
-        if field.name != "form" and getattr(tile, field.name) < least:
-            return f"{field.name} = {getattr(tile, field.name)} must be at least {least}"
+    """The tile that the (checked) parameters of a schedule describe, or why they contradict each other."""
+    named = {f.name: parameters[f.name] for f in fields(BlockTile) if f.name in parameters}
+    tile = BlockTile(**named)  # pyright: ignore[reportArgumentType]
     count = parameters.get("subgroups", tile.subgroups)
     if count != tile.subgroups:
         return f"subgroups = {count}, but {tile.bm}x{tile.bn} is {tile.subgroups} parts of {tile.wm}x{tile.wn}"
@@ -372,7 +355,6 @@ def is_plain(exprs: Sequence[AffineExpr], dim: int) -> int | None:
 
 
 __all__ = [
-    "FORMS",
     "MATRIX",
     "REGISTER",
     "SHARED",
@@ -388,4 +370,5 @@ __all__ = [
     "staged",
     "tile_of",
     "trips",
+    "worth",
 ]

@@ -15,6 +15,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from stepwell.dialects import kernel
 from stepwell.dialects.structured import StructuredOp
 from stepwell.ir.machine import MachineDescription
+from stepwell.passes.fusion.rows import fill_blocks, fill_subgroups
 from stepwell.passes.schedules.block_rows import cannot_segment, kept_bytes
 from stepwell.passes.schedules.block_transpose import find_crossing
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, is_scheduled
@@ -44,8 +45,6 @@ MERGED_VECTORS = 8
 """Vectors of parts that one subgroup merges at most."""
 BLOCK_LANE_ELEMENTS = 8
 """Elements of a row for each lane of a block."""
-LONGEST_ROW = 1 << 15
-"""Points of a row that a block should do, when there are too few rows for all cores."""
 RESERVED = 4096
 """Scratch of a block that is not for rows, but for the numbers of its subgroups."""
 MOST_SUBGROUPS = 16
@@ -259,6 +258,12 @@ def _crossed(phases: Sequence[_Phase], machine: Machine) -> int | None:
     return None
 
 
+def crosses(func: kernel.FuncOp, machine: Machine) -> bool:
+    """Whether some phase of the kernel goes through tiles of the machine's size."""
+    phases = survey(func, machine)
+    return any(find_crossing(p.plan, p.nests, p.targets, machine) is not None for p in phases)
+
+
 # Rows.
 
 
@@ -308,10 +313,12 @@ def _by_rows(
     held = held and row_width(rows.length, machine, element_bytes(rows.nests)) is not None
     segments = cannot_segment(rows.passes, rows.count, machine) is None
     if segments and (forced == "block-rows" or (not forced and (not held or _few_long_rows(rows, description)))):
-        if not forced and rows.number * 8 < description.cores and rows.length >= LONGEST_ROW:
+        if not forced and not fill_blocks(rows.number, rows.length, description):
             return f"{rows.number} rows of {rows.length} leave most of the machine idle"
         return _by_blocks(rows, description, machine)
     obstacle = _row_obstacle(rows.passes, rows.count, machine)
+    if obstacle is None and not fill_subgroups(rows.number, rows.length, description, machine.subgroups):
+        obstacle = f"{rows.number} rows of {rows.length}, which subgroups do one by one, leave most of the machine idle"
     if obstacle is not None and not forced:
         return obstacle
     if rows.number < description.cores * machine.subgroups:
@@ -331,10 +338,10 @@ def _by_blocks(rows: _Rows, description: MachineDescription, machine: Machine) -
     return "block-rows", parameters(machine, shared=max(0, most - RESERVED)), reason
 
 
-def can_segment(func: kernel.FuncOp, shape: RowShape, machine: Machine) -> bool:
-    """Whether the subgroups of a block can do a row of the kernel together."""
+def segment_obstacle(func: kernel.FuncOp, shape: RowShape, machine: Machine) -> str | None:
+    """Why the subgroups of a block cannot do a row of the kernel together; None when they can."""
     rows = _rows_of(func, shape)
-    return cannot_segment(rows.passes, rows.count, machine) is None
+    return cannot_segment(rows.passes, rows.count, machine)
 
 
 def _leaves(value: SSAValue, rows: RowShape) -> bool:
@@ -373,4 +380,4 @@ def _row_obstacle(passes: Sequence[RowPass], count: int, machine: Machine) -> st
     return None
 
 
-__all__ = ["Choice", "can_segment", "choose_simt", "parameters", "probe", "survey"]
+__all__ = ["Choice", "choose_simt", "crosses", "parameters", "probe", "segment_obstacle", "survey"]

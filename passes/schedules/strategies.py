@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
-from stepwell.passes.schedules.block_choice import choose_blocks, plain_parameters, tiles_for
+from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
 from stepwell.passes.schedules.block_contraction import schedule_block_contraction
 from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
@@ -27,15 +26,14 @@ from stepwell.passes.schedules.contraction_analysis import (
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
-from stepwell.passes.schedules.rows import RowShape, find_rows, row_nests, rows_cost, schedule_rows
-from stepwell.passes.schedules.simt_choice import Choice, can_segment, choose_simt, parameters, probe
-from stepwell.passes.schedules.space import Machine, plan_space
+from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, wrong
+from stepwell.passes.schedules.plan import Machine, plan_space
+from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
+from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
 
 COPYING = Machine(16)
 """What copies of whole tensors are made with: short vectors, one task."""
-GRAIN = 30_000
-"""Nanoseconds of estimated work worth a task."""
 
 
 def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -> Choice:
@@ -101,7 +99,7 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
     return None
 
 
-def _tiling_for(numbers: dict[str, int], vector_bytes: int) -> Callable[[Contraction], Tiling | str]:
+def _tiling_for(numbers: Mapping[str, int], vector_bytes: int) -> Callable[[Contraction], Tiling | str]:
     """The schedule's numbers, corrected where an operand's layout or extent leaves no choice."""
 
     def tiling(found: Contraction) -> Tiling | str:
@@ -143,35 +141,65 @@ def _dry_nest(op: Operation) -> Nest:
 
 
 def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
-    """Rebuild the kernel's body as its schedule says."""
-    numbers = {name: value.value.data for name, value in schedule.params.data.items() if isinstance(value, IntegerAttr)}
-    machine = _machine(numbers)
-    if machine.subgroup > 1 and schedule.strategy.data == "block-contraction":
-        builder = KernelBuilder(func, _copied_by(machine))
-        tiles = tiles_for(func, plain_parameters(schedule), machine_of(func))
-        schedule_block_contraction(builder, machine, tiles)
-        builder.finish()
-        return
-    if machine.subgroup > 1:
-        _carry_out_for_subgroups(func, schedule.strategy.data, machine)
-        return
-    builder = KernelBuilder(func, _copied_by(COPYING))
-    rows = find_rows(func) if schedule.strategy.data == "rows" else ""
-    if isinstance(rows, RowShape):
-        schedule_rows(builder, rows, machine)
-    elif schedule.strategy.data == "contraction":
+    """Rebuild the kernel's body as its schedule says.
+
+    Raises:
+        InvalidProgramError: the schedule says something that does not exist, or that the kernel or its machine has not.
+    """
+    values = checked(func, schedule)
+    strategy, numbers = schedule.strategy.data, numbers_of(values)
+    machine, description = _machine(numbers), machine_of(func)
+    _check_subgroup(func, strategy, machine, description)
+    builder = KernelBuilder(func, _copied_by(machine if machine.subgroup > 1 else COPYING))
+    if strategy in ("rows", "block-rows"):
+        schedule_rows(builder, _rows_for(func, strategy, machine), machine, _row_form(strategy, machine))
+    elif strategy == "contraction":
+        if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
+            raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
         schedule_contraction(builder, machine, _tiling_for(numbers, machine.vector_bytes))
+    elif strategy == "block-contraction":
+        schedule_block_contraction(builder, machine, tiles_for(func, values, description))
     else:
+        if strategy == "block-transpose" and not crosses(func, machine):
+            reason = f"nothing it reads along another dim than it writes along is as large as tile = {machine.tile}"
+            raise wrong(func, strategy, reason, "use 'loops'")
         schedule_loops(builder, machine)
     builder.finish()
 
 
-def _machine(numbers: dict[str, int]) -> Machine:
+def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, description: MachineDescription) -> None:
+    """A machine whose vectors are held by subgroups takes schedules for just these; others may take any."""
+    if description.subgroup > 1 and machine.subgroup != description.subgroup:
+        what = f"subgroup = {machine.subgroup}, but" if machine.subgroup > 1 else "it does not say 'subgroup', and"
+        problem = f"{what} the machine has subgroups of {description.subgroup} lanes"
+        raise wrong(func, strategy, problem, f"say subgroup = {description.subgroup} : i64")
+
+
+def _rows_for(func: kernel.FuncOp, strategy: str, machine: Machine) -> RowShape:
+    """The rows of a kernel that is to be done by rows."""
+    rows = find_rows(func)
+    if not isinstance(rows, RowShape):
+        raise wrong(func, strategy, f"the kernel has no rows: {rows}", "use 'loops'")
+    if strategy == "block-rows" and 0 not in rows.sizes:
+        obstacle = segment_obstacle(func, rows, machine)
+        if obstacle is not None:
+            raise wrong(func, strategy, f"its rows have no segments: {obstacle}", "use 'rows', a subgroup does a row")
+    return rows
+
+
+def _row_form(strategy: str, machine: Machine) -> Callable[[KernelBuilder, RowShape, Machine], EmitsRows] | None:
+    """What makes the phase."""
+    if strategy == "block-rows":
+        return BlockRows
+    return SubgroupRows if machine.subgroup > 1 else None
+
+
+def _machine(numbers: Mapping[str, int]) -> Machine:
     """What a schedule says about vectors and tasks."""
     return Machine(
-        numbers.get("vector", 0),
-        numbers.get("unroll", 1),
-        numbers.get("tasks", 1),
+        numbers["vector"],
+        numbers["unroll"],
+        numbers["tasks"],
         numbers.get("grain", GRAIN),
         subgroup=numbers.get("subgroup", 1),
         subgroups=numbers.get("subgroups", 1),
@@ -187,16 +215,3 @@ def _machine(numbers: dict[str, int]) -> Machine:
 def _copied_by(machine: Machine) -> Callable[[KernelBuilder, SSAValue, SSAValue], SSAValue]:
     """How a builder copies a tensor."""
     return lambda builder, source, target: copy_phase(builder, source, target, machine)
-
-
-def _carry_out_for_subgroups(func: kernel.FuncOp, strategy: str, machine: Machine) -> None:
-    """Rebuild the kernel's body where a subgroup of lanes holds a vector."""
-    builder = KernelBuilder(func, _copied_by(machine))
-    rows = find_rows(func) if strategy in ("rows", "block-rows") else ""
-    if isinstance(rows, RowShape) and strategy == "block-rows" and can_segment(func, rows, machine):
-        schedule_rows(builder, rows, machine, BlockRows)
-    elif isinstance(rows, RowShape):
-        schedule_rows(builder, rows, machine, SubgroupRows)
-    else:
-        schedule_loops(builder, machine)
-    builder.finish()

@@ -60,3 +60,35 @@ def test_a_target_without_a_host_is_its_own():
     (kernel,) = parse(PLAIN).body.block.ops
     machine = machine_of(kernel)
     assert (machine.level, machine.subgroup, machine.shared_bytes) == ("avx512", 1, 0)
+
+
+def target(entries: str, place: str = "device") -> str:
+    return f"""
+module attributes {{stepwell.target = #stepwell.target<{{{entries}}}>}} {{
+  kernel.func @k(%x: memref<4xf32>) attributes {{access = ["write"], kernel.place = "{place}"}} {{
+    kernel.return
+  }}
+}}
+"""
+
+
+OLD_HOST = 'host = {level = "sse4.2", features = "+sse4.2"}'
+NEW_HOST = 'host = {level = "avx2", features = "+avx2,+fma"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (target('level = "avx2", features = "+avx2,+fma"'), True),
+        (target('level = "sse4.2", features = "+sse4.2"'), False),
+        (target('level = "avx2", features = "+avx2,+fma4"'), False),
+        (target('level = "sse4.2"'), False),
+        (target(f'level = "simt", subgroup = 32 : i64, features = "", {OLD_HOST}'), True),
+        (target(f'level = "simt", subgroup = 32 : i64, features = "", {OLD_HOST}', "host"), False),
+        (target(f'level = "simt", subgroup = 32 : i64, features = "", {NEW_HOST}', "host"), True),
+        ("kernel.func @k(%x: memref<4xf32>) attributes {access = [\"write\"]} {\n  kernel.return\n}", True),
+    ],
+)
+def test_whether_products_and_sums_are_one_op_is_asked_of_the_kernels_own_machine(text, expected):
+    (kernel,) = parse(text).body.block.ops
+    assert machine_of(kernel).has_fma == expected
