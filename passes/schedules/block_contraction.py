@@ -24,10 +24,10 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
-from stepwell.passes.schedules.block_epilogue import is_readable, ops_between, prepare, read_tile, tile_epilogue
+from stepwell.passes.schedules.block_epilogue import is_readable, prepare, read_tile, tile_epilogue
 from stepwell.passes.schedules.block_staging import Operand, copy_share, corner_of, create_mask
 from stepwell.passes.schedules.block_tiles import BlockTile, casts_of, refusal, share, staged, trips
-from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
+from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction, ops_between
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -40,7 +40,7 @@ from stepwell.passes.schedules.lanes import (
     unused,
     vector_of,
 )
-from stepwell.passes.schedules.loops import escapes, flush, joins
+from stepwell.passes.schedules.loops import escapes, schedule_around
 from stepwell.passes.schedules.nest import Access, Nest
 from stepwell.passes.schedules.plan import Machine
 
@@ -50,23 +50,12 @@ Tiles = Callable[[Contraction], BlockTile | str]
 
 def schedule_block_contraction(builder: KernelBuilder, machine: Machine, tiles: Tiles) -> None:
     """Contractions of the kernel by blocks, with the pointwise ops on their results; the rest as loops."""
-    ops = [o for o in builder.func.body.block.ops if o is not builder.func.return_op]
-    done: list[Operation] = []
-    group: list[Operation] = []
-    for op in ops:
-        if op in done:
-            continue
-        if is_scheduled(op) and group and joins(group, op):
-            group.append(op)
-            continue
-        if is_scheduled(op) or any(o.owner in group for o in op._operands):  # pyright: ignore[reportPrivateUsage]
-            flush(builder, group, machine)
+
+    def whole(op: Operation) -> Sequence[Operation] | None:
         phase = _phase_of(builder, op, machine.subgroup, tiles)
-        if phase is not None:
-            done += phase.emit()
-        elif not builder.pass_through(op):
-            group.append(op)
-    flush(builder, group, machine)
+        return None if phase is None else phase.emit()
+
+    schedule_around(builder, machine, whole)
 
 
 def _phase_of(builder: KernelBuilder, op: Operation, lanes: int, tiles: Tiles) -> _BlockPhase | None:

@@ -13,7 +13,7 @@ from xdsl.dialects import tensor
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.ir.structured import indexing_maps
@@ -39,7 +39,7 @@ def tile_epilogue(found: Contraction) -> list[linalg.GenericOp]:
 
 
 def _suits(found: Contraction, op: linalg.GenericOp) -> bool:
-    if any(inner.name == "linalg.index" or inner.name.startswith(_DIVISIONS) for inner in op.body.block.ops):
+    if any(inner.name.startswith(_DIVISIONS) for inner in op.body.block.ops):
         return False
     m, n = _tile_dims(found)
     for value, amap, argument in zip(op.inputs, indexing_maps(op), op.body.block.args, strict=False):
@@ -120,15 +120,4 @@ def repeat(em: Emitter, value: SSAValue, shape: Sequence[int]) -> SSAValue:
     return em.add(upstream_vector.BroadcastOp(value, kind)).results[0]
 
 
-def ops_between(found: Contraction, ops: Sequence[Operation]) -> list[Operation]:
-    """The ops from the contraction to the last of `ops` that are none of them."""
-    between: list[Operation] = []
-    op = found.op.next_op
-    while op is not None and op is not ops[-1] and len(ops) > 1:
-        if op not in ops:
-            between.append(op)
-        op = op.next_op
-    return between
-
-
-__all__ = ["is_readable", "ops_between", "prepare", "read_tile", "repeat", "tile_epilogue"]
+__all__ = ["is_readable", "prepare", "read_tile", "repeat", "tile_epilogue"]

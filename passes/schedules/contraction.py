@@ -25,6 +25,7 @@ from stepwell.passes.schedules.contraction_analysis import (
     Tiling,
     epilogue_of,
     find_contraction,
+    ops_between,
 )
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
@@ -39,43 +40,36 @@ from stepwell.passes.schedules.lanes import (
     vector_of,
     write_tile,
 )
-from stepwell.passes.schedules.loops import escapes, flush, joins, space_phase
+from stepwell.passes.schedules.loops import escapes, schedule_around, space_phase
 from stepwell.passes.schedules.nest import (
     Access,
     Nest,
     Output,
     uses_dim,
 )
-from stepwell.passes.schedules.space import Machine, Target, tiled_loop
+from stepwell.passes.schedules.plan import Machine
+from stepwell.passes.schedules.space import Target, tiled_loop
 
 
 def schedule_contraction(
     builder: KernelBuilder, machine: Machine, tilings: Callable[[Contraction], Tiling | str]
 ) -> None:
     """Contractions of the kernel as tiles, with the pointwise ops on their results; the rest as loops."""
-    ops = [o for o in builder.func.body.block.ops if o is not builder.func.return_op]
-    done: list[Operation] = []
-    group: list[Operation] = []
-    for op in ops:
-        if op in done:
-            continue
-        if is_scheduled(op) and group and joins(group, op):
-            group.append(op)
-            continue
-        if is_scheduled(op) or any(o.owner in group for o in op._operands):  # pyright: ignore[reportPrivateUsage]
-            flush(builder, group, machine)
+
+    def whole(op: Operation) -> Sequence[Operation] | None:
         found = find_contraction(op)
-        tiling = tilings(found) if isinstance(found, Contraction) else found
-        if isinstance(found, Contraction) and isinstance(tiling, Tiling) and _init_suits(builder, found):
-            done += _ContractionPhase(builder, found, tiling, machine).emit()
-        elif not builder.pass_through(op):
-            group.append(op)
-    flush(builder, group, machine)
+        if not isinstance(found, Contraction):
+            return None
+        tiling = tilings(found)
+        if not isinstance(tiling, Tiling) or not _init_suits(found):
+            return None
+        return _ContractionPhase(builder, found, tiling, machine).emit()
+
+    schedule_around(builder, machine, whole)
 
 
-def _init_suits(builder: KernelBuilder, found: Contraction) -> bool:
+def _init_suits(found: Contraction) -> bool:
     """The accumulator starts from one number, or from a tensor (read by tiles)."""
-    del builder
     return found.op.body.block.args[2].type == found.accumulator
 
 
@@ -92,20 +86,11 @@ class _ContractionPhase:
         self.epilogue = epilogue_of(found)
         ops: list[Operation] = [found.op, *self.epilogue]
         # Ops in between (empties, constants) must be known before the tile reads them.
-        self.skipped = self._between(ops)
+        self.skipped = [o for o in ops_between(found, ops) if not is_scheduled(o) and builder.pass_through(o)]
         self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.exprs = found.maps[2].results
         self.panelled = False
-
-    def _between(self, ops: Sequence[Operation]) -> list[Operation]:
-        taken: list[Operation] = []
-        op: Operation | None = self.found.op.next_op
-        while op is not None and op is not (ops[-1] if len(ops) > 1 else self.found.op.next_op):
-            if op not in ops and not is_scheduled(op) and self.builder.pass_through(op):
-                taken.append(op)
-            op = op.next_op
-        return taken
 
     def emit(self) -> list[Operation]:
         """Emit; returns the ops that are done besides the contraction."""

@@ -240,6 +240,17 @@ def epilogue_of(found: Contraction) -> list[linalg.GenericOp]:
     return taken
 
 
+def ops_between(found: Contraction, ops: Sequence[Operation]) -> list[Operation]:
+    """The ops from the contraction to the last of `ops` that are none of them."""
+    between: list[Operation] = []
+    op = found.op.next_op
+    while op is not None and op is not ops[-1] and len(ops) > 1:
+        if op not in ops:
+            between.append(op)
+        op = op.next_op
+    return between
+
+
 def _pointwise(op: linalg.GenericOp, values: Sequence[SSAValue], shape: Sequence[int]) -> bool:
     maps = indexing_maps(op)
     rank = len(shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -29,24 +29,37 @@ from stepwell.passes.schedules.merge import (
     result_runs,
 )
 from stepwell.passes.schedules.nest import Access, Nest, Output
+from stepwell.passes.schedules.plan import Machine, Plan, plan_space
 from stepwell.passes.schedules.simt import simt_phase
-from stepwell.passes.schedules.space import Machine, Plan, Target, plan_space
+from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 from stepwell.passes.schedules.updates import update_phase
+
+Whole = Callable[[Operation], Sequence[Operation] | None]
+"""Makes phases of its own of an op: returns the other ops that are done with it, or None where the op is not for it."""
 
 
 def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
     """Schedule every op of the kernel, in order."""
+    schedule_around(builder, machine, lambda op: None)
+
+
+def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> None:
+    """Schedule every op of the kernel, in order: `whole` those it takes, loops the others."""
+    done: dict[Operation, None] = {}
     group: list[Operation] = []
-    for op in builder.func.body.block.ops:
-        if op is builder.func.return_op:
-            break
+    for op in [o for o in builder.func.body.block.ops if o is not builder.func.return_op]:
+        if op in done:
+            continue
         if is_scheduled(op) and group and joins(group, op):
             group.append(op)
             continue
         if is_scheduled(op) or depends(op, group):
             flush(builder, group, machine)
-        if not builder.pass_through(op):
+        others = whole(op)
+        if others is not None:
+            done |= dict.fromkeys(others)
+        elif not builder.pass_through(op):
             group.append(op)
     flush(builder, group, machine)
 

@@ -21,7 +21,8 @@ from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber
-from stepwell.passes.schedules.space import Machine, Plan, SpaceEmitter, Target, plan_space
+from stepwell.passes.schedules.plan import Machine, Plan, plan_space
+from stepwell.passes.schedules.space import SpaceEmitter, Target
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from xdsl.dialects import arith
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.arith import FastMathFlagsAttr
-from xdsl.dialects.builtin import VectorType, i1
+from xdsl.dialects.builtin import i1
 from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import BlockArgument, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr
+from xdsl.ir.affine import AffineExpr
 
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.lanes import (
@@ -28,7 +28,6 @@ from stepwell.passes.schedules.lanes import (
     is_vector,
     lanes_along,
     read,
-    transfer_read,
     unused,
     vector_of,
     write,
@@ -42,7 +41,7 @@ from stepwell.passes.schedules.nest import (
     neutral,
     uses_dim,
 )
-from stepwell.passes.schedules.plan import Machine, Plan, body_cost, element_bytes, keeps_vectors, plan_space
+from stepwell.passes.schedules.plan import Plan, keeps_vectors
 
 
 def tiled_loop(
@@ -394,17 +393,4 @@ class SpaceEmitter:
         self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes)
 
 
-__all__ = [
-    "AffineDimExpr",
-    "Machine",
-    "Plan",
-    "SpaceEmitter",
-    "Target",
-    "VectorType",
-    "body_cost",
-    "combine",
-    "combine_lanes",
-    "element_bytes",
-    "plan_space",
-    "transfer_read",
-]
+__all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "tiled_loop"]
