@@ -220,16 +220,6 @@ class FuncOp(IRDLOperation):
         return sum(1 for a in self.access.data if a.data == READ)
 
     @property
-    def input_args(self) -> tuple[BlockArgument, ...]:
-        """The arguments that are only read."""
-        return self.args[: self.num_inputs]
-
-    @property
-    def output_args(self) -> tuple[BlockArgument, ...]:
-        """The destinations."""
-        return self.args[self.num_inputs : len(self.access.data)]
-
-    @property
     def scratch_args(self) -> tuple[BlockArgument, ...]:
         """Launch scratch, then worker scratch, as present."""
         return self.args[len(self.access.data) :]

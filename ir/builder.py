@@ -16,13 +16,6 @@ from xdsl.rewriter import InsertPoint
 OpT = TypeVar("OpT", bound=Operation)
 
 
-def copy_location(source: Operation, target: Operation) -> None:
-    """Give `target` and its nested ops the location of `source` where they have none."""
-    for op in target.walk():
-        if isinstance(op.location, UnknownLoc):
-            op.location = source.location
-
-
 class LocatedBuilder:
     """Inserts ops at a point and gives each the current `location`."""
 

@@ -153,10 +153,6 @@ class Rewriter:
         BlockRewriter.inline_block(block, InsertPoint.before(anchor), arg_values=arguments)
         return yielded
 
-    def erase_block_argument(self, block: Block, index: int) -> None:
-        """Erase the unused argument `index` of `block`."""
-        block.erase_arg(block.args[index])
-
 
 class NonTerminationError(CompileError):
     """The rewrite cap was hit: some patterns undo each other."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, VectorType
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr
 from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.backends.llvm.types import scalar_type
@@ -229,14 +229,6 @@ def _execute_region(w: FunctionWriter, op: Operation) -> None:
     terminator = w.write_block(op.regions[0].block)
     for result, value in zip(op.results, terminator.operands, strict=True):
         w.values[result] = w.values[value]
-
-
-def is_vector_op(op: Operation) -> bool:
-    """True when a result or an operand is a vector."""
-    return any(isinstance(r.type, VectorType) for r in op.results) or any(
-        isinstance(o.type, VectorType)
-        for o in op._operands  # pyright: ignore[reportPrivateUsage]
-    )
 
 
 EMITTERS: dict[str, Emitter] = {

@@ -8,7 +8,6 @@ from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, IndexType, IntegerType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
-from xdsl.ir.affine import AffineDimExpr
 
 from stepwell.ir.structured import indexing_maps, is_projected_permutation, iterator_kinds
 
@@ -96,15 +95,6 @@ def _behind_casts(value: SSAValue) -> SSAValue:
     while isinstance(value.owner, Operation) and len(value.owner.operands) == 1:
         value = value.owner.operands[0]
     return value
-
-
-def is_contraction(op: Operation) -> bool:
-    """A sum of products whose operands are indexed by bare dims: a (batched) matrix product."""
-    return (
-        isinstance(op, linalg.GenericOp)
-        and is_sum_of_products(op)
-        and all(isinstance(e, AffineDimExpr) for m in indexing_maps(op) for e in m.results)
-    )
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:

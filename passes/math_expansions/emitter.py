@@ -133,10 +133,6 @@ class Emitter:
         """Largest integer not above a."""
         return self._add(math.FloorOp(a))
 
-    def round_even(self, a: SSAValue) -> SSAValue:
-        """Nearest integer, ties to even."""
-        return self._add(math.RoundEvenOp(a))
-
     def copysign(self, magnitude: SSAValue, sign: SSAValue) -> SSAValue:
         """|magnitude| with the sign of `sign`."""
         return self._add(math.CopySignOp(magnitude, sign))

@@ -349,7 +349,7 @@ class _ContractionPhase:
         return self._finish(index, local, lanes, total, outs)
 
     def _columns(self, rows: int, columns: int) -> tuple[int, SSAValue | None]:
-        """Vector width of a tile: the edge is masked on AVX-512, else exactly as wide as it is."""
+        """Vector width of a tile: the edge is masked where all operations take masks (at 64 bytes), else as wide as it is."""
         lanes = self.tiling.vector_bytes // byte_width(self.found.accumulator)
         if columns % lanes == 0 or self.tiling.vector_bytes < 64:
             return columns, None

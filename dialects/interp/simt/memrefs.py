@@ -49,16 +49,26 @@ def index_map(op: Operation) -> Indices:
     return prepared_map(attribute.data)
 
 
+def finder(op: Operation, spans: tuple[int, ...] = ()) -> Callable[[ThreadBlock, MemRef, Sequence[Value]], Access]:
+    """Where an op's index operands lead: to an element, or the vector of shape `spans` that begins there, checked."""
+    indices, alignment = index_map(op), alignment_of(op)
+
+    def find(block: ThreadBlock, ref: MemRef, args: Sequence[Value]) -> Access:
+        access = locate(block, op, ref, indices(args), spans)
+        if alignment > 1:
+            check_alignment(block, op, access, alignment)
+        return access
+
+    return find
+
+
 def _load(op: Operation, builder: Builder) -> Run:
     del builder
-    indices, alignment = index_map(op), alignment_of(op)
+    find = finder(op)
     is_index = isinstance(op.results[0].type, IndexType)
 
     def run(block: ThreadBlock, ref: MemRef, *args: Value) -> Sequence[Value]:
-        access = locate(block, op, ref, indices(args))
-        if alignment > 1:
-            check_alignment(block, op, access, alignment)
-        value = load(block, op, access)
+        value = load(block, op, find(block, ref, args))
         return (int(value) if is_index and not is_lanes(value) else value,)
 
     return run
@@ -66,13 +76,10 @@ def _load(op: Operation, builder: Builder) -> Run:
 
 def _store(op: Operation, builder: Builder) -> Run:
     del builder
-    indices, alignment = index_map(op), alignment_of(op)
+    find = finder(op)
 
     def run(block: ThreadBlock, value: Value, ref: MemRef, *args: Value) -> Sequence[Value]:
-        access = locate(block, op, ref, indices(args))
-        if alignment > 1:
-            check_alignment(block, op, access, alignment)
-        store(block, op, access, value)
+        store(block, op, find(block, ref, args), value)
         return ()
 
     return run

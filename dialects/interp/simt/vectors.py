@@ -15,7 +15,7 @@ from stepwell.dialects import vector
 from stepwell.dialects.interp.simt.access import check_alignment, load, locate, store
 from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.memory import Access, MemRef, along
-from stepwell.dialects.interp.simt.memrefs import alignment_of, index_map
+from stepwell.dialects.interp.simt.memrefs import alignment_of, finder
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.values import Array, Mask, Value, is_lanes, rank_of, spread
@@ -265,26 +265,16 @@ def _transfer_write(op: Operation, builder: Builder) -> Run:
 
 def _load(op: Operation, builder: Builder) -> Run:
     del builder
-    spans, indices, alignment = vector.vector_shape(op.results[0]), index_map(op), alignment_of(op)
-
-    def run(block: ThreadBlock, ref: MemRef, *args: Value) -> Sequence[Value]:
-        access = locate(block, op, ref, indices(args), spans)
-        if alignment > 1:
-            check_alignment(block, op, access, alignment)
-        return (load(block, op, access),)
-
-    return run
+    find = finder(op, vector.vector_shape(op.results[0]))
+    return lambda block, ref, *args: (load(block, op, find(block, ref, args)),)
 
 
 def _store(op: Operation, builder: Builder) -> Run:
     del builder
-    spans, indices, alignment = vector.vector_shape(op.operands[0]), index_map(op), alignment_of(op)
+    find = finder(op, vector.vector_shape(op.operands[0]))
 
     def run(block: ThreadBlock, value: Value, ref: MemRef, *args: Value) -> Sequence[Value]:
-        access = locate(block, op, ref, indices(args), spans)
-        if alignment > 1:
-            check_alignment(block, op, access, alignment)
-        store(block, op, access, value)
+        store(block, op, find(block, ref, args), value)
         return ()
 
     return run
