@@ -43,6 +43,14 @@ class DeviceData(Protocol):
         """The elements in the host's memory, read-only."""
         ...
 
+    def copied(self) -> DeviceData:
+        """A copy in the same memory."""
+        ...
+
+    def overlaps(self, other: Any) -> bool:
+        """Whether the two share memory."""
+        ...
+
     def __dlpack__(
         self,
         *,
@@ -215,7 +223,12 @@ def _buffer(data: Any) -> Any:
     """What an `Array` made of `data` holds: another one's buffer, a device's array, or a new NumPy array."""
     if isinstance(data, Array):
         return data.raw()
-    return data if hasattr(data, "__cuda_array_interface__") else to_array(data).raw()
+    return data if _is_device_data(data) else to_array(data).raw()
+
+
+def _is_device_data(data: Any) -> bool:
+    """Whether this is the runtime's array in a device's memory; its properties are not asked, since asking shares it."""
+    return hasattr(type(data), "copied") and hasattr(type(data), "overlaps")
 
 
 def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -223,6 +236,9 @@ def to_array(value: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     if isinstance(value, Array) and (dtype is None or as_dtype(dtype) == value.dtype) and not copy:
         return value
     if isinstance(value, Array):
+        data = value.raw()
+        if not isinstance(data, np.ndarray) and (dtype is None or as_dtype(dtype) == value.dtype):
+            return Array(data.copied())
         value = value.numpy()
     if isinstance(value, np.ma.MaskedArray):
         raise refuse("a masked array would lose its mask", "fill it first: x.filled(value)")

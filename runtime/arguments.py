@@ -75,6 +75,9 @@ def prepare(i: int, value: Any, want: ArrayType, donated: bool, remark: Remark) 
         InvalidProgramError: not an array of that type.
     """
     array = _checked(i, value, want)
+    place = getattr(value, "device", None)
+    if isinstance(place, str) and place != "cpu":
+        remark(f"argument {i} is on {place}: copied to the host's memory")
     if not (array.flags.c_contiguous and array.flags.aligned):
         reason = "not contiguous" if not array.flags.c_contiguous else "not aligned"
         remark(f"argument {i} is {reason}: copied")

@@ -118,7 +118,7 @@ def test_a_target_reads_back_as_it_is_written(text):
         ("sm_90", "did you mean 'gpu-sim:sm_90' or 'cuda:sm_90'"),
         ("cuda:sm_91", "did you mean 'cuda:sm_90'"),
         ("cuda:", "'cuda:' is followed by one of sm_75, sm_80"),
-        ("cuda:0", "'cuda:' is followed by one of"),
+        ("cuda:1000", "'cuda:' is followed by one of"),
         ("CPU", "unknown target 'CPU'"),
         ("cpu:avx3", "did you mean 'cpu:avx2'"),
         ("interpreter:x", "'interpreter' takes nothing after it"),
@@ -345,7 +345,7 @@ def test_cuda_alone_is_the_gpu_at_hand(monkeypatch):
     class Device:
         properties = Properties
 
-    monkeypatch.setattr("stepwell.runtime.cuda.device.device", lambda: Device)
+    monkeypatch.setattr("stepwell.runtime.cuda.device.device", lambda number: Device)
     machine = machine_for(parse_target("cuda"))
     assert isinstance(machine, GpuMachine)
     assert (machine.cpu, machine.gpu.cores) == ("sm_80", 7)

@@ -69,6 +69,12 @@ class DeviceArray:
             stream = where.stream()
             download(self.acquire(stream), host, stream)
 
+    def overlaps(self, other: DeviceArray) -> bool:
+        """Whether the two share memory."""
+        a, b = self.buffer, other.buffer
+        near = a.address < b.address + b.size and b.address < a.address + a.size
+        return a is b or (near and a.device is b.device)
+
     def overwritten(self) -> None:
         """A program writes here: what was copied to the host is not the contents any more."""
         self._host = None

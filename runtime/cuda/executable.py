@@ -19,7 +19,7 @@ from stepwell.runtime.cuda.device import ALIGNMENT, Device, Stream, device
 from stepwell.runtime.cuda.errors import WrongDeviceError
 from stepwell.runtime.cuda.executor import CallState, Frame, PreparedProgram
 from stepwell.runtime.cuda.graph import FEWEST, FrameGraphs
-from stepwell.runtime.cuda.memory import Buffer, DeviceBuffer, pinned_pool, upload
+from stepwell.runtime.cuda.memory import DeviceBuffer, pinned_pool, upload
 from stepwell.runtime.cuda.program import Program
 from stepwell.runtime.executable import Executable, Signature
 from stepwell.runtime.memory import POOL
@@ -233,10 +233,6 @@ def _elsewhere(i: int, name: str, where: Device) -> WrongDeviceError:
 def _overlapped(i: int, mine: DeviceArray, arguments: Sequence[HostArray | DeviceArray]) -> int | None:
     """Which other argument the memory of argument `i` is also part of."""
     for j, other in enumerate(arguments):
-        if j != i and isinstance(other, DeviceArray) and _touch(mine.buffer, other.buffer):
+        if j != i and isinstance(other, DeviceArray) and mine.overlaps(other):
             return j
     return None
-
-
-def _touch(a: Buffer, b: Buffer) -> bool:
-    return a.address < b.address + b.size and b.address < a.address + a.size

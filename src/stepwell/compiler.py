@@ -150,7 +150,7 @@ def compile(
             `jax.jit(f).lower(*args)`.
         entry: the function to run.
         target: "cpu" (native code, the default), "interpreter" (NumPy, for checking), "gpu-sim" (a GPU's kernels, simulated),
-            "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90". `STEPWELL_TARGET` changes the default.
+            "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90", "cuda:1". `STEPWELL_TARGET` changes the default.
         opt_level: 0 (straight lowering) to 3.
         simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
         donate: positions of arguments whose buffers the program may overwrite.

@@ -1,13 +1,13 @@
 """What `target=` may say: which machine a program is compiled for, and what runs it there.
 
 A target is a kind and, after a colon, a machine of that kind: "cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80",
-"cuda", "cuda:sm_90". Without one, `STEPWELL_TARGET` says which; a program that is already scheduled says so itself.
+"cuda", "cuda:1", "cuda:sm_90". Without one, `STEPWELL_TARGET` says which; a program that is already scheduled says so itself.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
@@ -36,13 +36,16 @@ _BOUND = STEP_NAMES.index("scheduled")
 
 @dataclass(frozen=True)
 class TargetName:
-    """A target as it is asked for; `variant` is None for the machine at hand."""
+    """A target as it is asked for; `variant` is None for the machine at hand, `device` is the number of one of several."""
 
     kind: str
     variant: str | None = None
+    device: int | None = None
 
     def __str__(self) -> str:
-        return self.kind if self.variant is None else f"{self.kind}:{self.variant}"
+        if self.variant is None:
+            return self.kind if self.device is None else f"{self.kind}:{self.device}"
+        return f"{self.kind}:{self.variant}"
 
     @property
     def on_gpu(self) -> bool:
@@ -58,6 +61,8 @@ class GpuMachine:
     host: Target
     memory_bytes: int | None = None
     """What the GPU has, where it is the one at hand."""
+    device: int = 0
+    """Which of this machine's GPUs runs it."""
 
     @property
     def cpu(self) -> str:
@@ -103,11 +108,14 @@ def parse_target(text: Any) -> TargetName:
         raise _unknown(f"unknown target '{text}'; the targets are {', '.join(KINDS)}", hint)
     if not colon:
         return TargetName(kind)
+    if kind == CUDA and variant.isascii() and variant.isdigit() and len(variant) < 4:
+        return TargetName(kind, device=int(variant))
     variants = variants_of(kind)
     if not variants:
         raise InvalidProgramError(f"unknown target '{text}'; '{kind}' takes nothing after it")
     if variant not in variants:
-        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}"
+        number = " or a GPU's number" if kind == CUDA else ""
+        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{number}"
         raise _unknown(message, close_name(text, [f"{kind}:{name}" for name in variants]))
     return TargetName(kind, variant)
 
@@ -128,9 +136,18 @@ def default_target() -> TargetName:
     Raises:
         InvalidProgramError: the variable names no target.
     """
+    return target_of_environment() or TargetName(CPU)
+
+
+def target_of_environment() -> TargetName | None:
+    """The target that `STEPWELL_TARGET` names, if it does.
+
+    Raises:
+        InvalidProgramError: it names something else.
+    """
     text = os.environ.get(VARIABLE)
     if not text:
-        return TargetName(CPU)
+        return None
     try:
         return parse_target(text)
     except InvalidProgramError as error:
@@ -148,7 +165,7 @@ def choose(asked: TargetName | str | None, module: ModuleOp) -> TargetName:
     if asked is None and name.kind != INTERPRETER and is_bound(module) and name.on_gpu != (gpu is not None):
         name = TargetName(CPU if gpu is None else SIMULATOR)
     if name.on_gpu and name.variant is None and gpu is not None:
-        return TargetName(name.kind, gpu)
+        return replace(name, variant=gpu)
     return name
 
 
@@ -183,17 +200,18 @@ def _gpu_machine(name: TargetName, host: Target) -> GpuMachine:
     from stepwell.backends.nvptx import gpu_target
 
     if name.variant is not None or name.kind == SIMULATOR:
-        return GpuMachine(gpu_target(name.variant or DEFAULT_GPU), host)
+        return GpuMachine(gpu_target(name.variant or DEFAULT_GPU), host, device=name.device or 0)
     from stepwell.runtime.cuda.device import device
     from stepwell.runtime.cuda.errors import NoDriverError
 
     try:
-        properties = device().properties
+        properties = device(name.device or 0).properties
     except NoDriverError as error:
         hint = "name a GPU, as in 'cuda:sm_90', to get its code without one; 'gpu-sim' simulates it"
         error.args = (f"{error}\nhint: {hint}",)
         raise
-    return GpuMachine(gpu_target(properties.cpu, cores=properties.multiprocessors), host, properties.memory_bytes)
+    gpu = gpu_target(properties.cpu, cores=properties.multiprocessors)
+    return GpuMachine(gpu, host, properties.memory_bytes, name.device or 0)
 
 
 def _entry(module: ModuleOp, key: str) -> str | None:
@@ -250,7 +268,7 @@ def listing() -> str:
         ("interpreter", "NumPy rules, op by op, at the program's own step"),
         ("gpu-sim", f"the kernels of a GPU simulated in NumPy, with checks; as {DEFAULT_GPU}"),
         *((f"gpu-sim:{gpu}", "simulated") for gpu in gpu_names()),
-        ("cuda", "the GPU of this machine"),
+        ("cuda", "the GPU of this machine; cuda:1, ... are its others"),
         *((f"cuda:{gpu}", "PTX, cubin, resources without a GPU; runs where there is one") for gpu in gpu_names()),
     ]
     return "\n".join(f"{name:<18}{what}" for name, what in lines)
@@ -276,4 +294,5 @@ __all__ = [
     "parse_target",
     "road_of",
     "set_machine",
+    "target_of_environment",
 ]

@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
-from stepwell.device_targets import TargetName, choose, default_target, machine_for, parse_target
+from stepwell.device_targets import CPU, TargetName, choose, machine_for, parse_target, target_of_environment
 from stepwell.devices import device_put
 from stepwell.frontends.api import EAGER, is_api
 from stepwell.frontends.array import Array
@@ -32,6 +32,7 @@ from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
+from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
 from stepwell.signatures import (
@@ -142,7 +143,7 @@ def compiled(traced: Traced, signature: Signature, options: dict[str, Any], dona
     return Program(executable, traced.results, donated, signature)
 
 
-def run(program: Program, arrays: list[np.ndarray[Any, Any]]) -> Any:
+def run(program: Program, arrays: list[Any]) -> Any:
     """Run a program on its array leaves; the results as a tree of `Array`."""
     outputs = program.executable(*arrays)
     if program.results.kind is None:
@@ -150,7 +151,7 @@ def run(program: Program, arrays: list[np.ndarray[Any, Any]]) -> Any:
     return program.results.unflatten([Array(o) for o in outputs])
 
 
-def _check_donated(arrays: list[np.ndarray[Any, Any]], donated: tuple[int, ...]) -> None:
+def _check_donated(arrays: list[Any], donated: tuple[int, ...]) -> None:
     """A buffer that the program overwrites must not be read as another argument."""
     for i in donated:
         for j, other in enumerate(arrays):
@@ -160,20 +161,30 @@ def _check_donated(arrays: list[np.ndarray[Any, Any]], donated: tuple[int, ...])
 
 
 def _overlap(a: Any, b: Any) -> bool:
-    """Whether two buffers share memory; those of devices are whole allocations."""
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return np.may_share_memory(a, b)
-    return a is b
+    """Whether two buffers share memory, which nobody needs to read for that."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+    return a.overlaps(b)
 
 
-def _shown(array: np.ndarray[Any, Any]) -> str:
+def _shown(array: Any) -> str:
     return str(Abstract(array.dtype, array.shape))
+
+
+def _remark_copies(what: str, target: TargetName | None, arrays: list[Any]) -> None:
+    """Say that a program which is about to be made will work on copies of a device's arrays."""
+    device = None if target is None else leaves_devices(target, arrays)
+    if device is not None:
+        message = f"{what} runs on {target}: its arguments on {device} are copied to the host's memory"
+        emit(Diagnostic("remark", caller_source(), message, hint=f"without a target it runs on {device}"))
 
 
 class Jitted:
     """A function that `jit` made; calls like the function it wraps."""
 
-    def __init__(self, function: Callable[..., Any], static: Chosen, donated: Chosen, **options: Any):
+    def __init__(
+        self, function: Callable[..., Any], static: Chosen, donated: Chosen, target: TargetName | None, opt_level: int
+    ):
         functools.update_wrapper(self, function)
         self._function = function
         self._name = getattr(function, "__name__", type(function).__name__)
@@ -181,7 +192,8 @@ class Jitted:
         self._has_static = bool(static)
         self._donated = donated
         self._parameters = [p.name for p in parameters_of(function)]
-        self._options = options
+        self._target = target
+        self._opt_level = opt_level
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -210,13 +222,19 @@ class Jitted:
         if kwargs:
             walk((kwargs,), parts, leaves)
         arrays = arrays_of(leaves, parts)
+        target = self._target
+        for array in arrays:
+            if type(array) is not np.ndarray:  # it is on a device
+                target = target_for(target, arrays, parts)
+                break
         key = tuple(parts)
         program = self._cache.find(key)
         if program is None:
-            program = self._cache.make(key, lambda: self._made(args, kwargs))
+            _remark_copies(f"'{self._name}'", target, arrays)
+            program = self._cache.make(key, lambda: self._made(args, kwargs, target))
         return self._run_donating(program, arrays, leaves) if program.donated else run(program, arrays)
 
-    def _run_donating(self, program: Program, arrays: list[np.ndarray[Any, Any]], leaves: list[Any]) -> Any:
+    def _run_donating(self, program: Program, arrays: list[Any], leaves: list[Any]) -> Any:
         _check_donated(arrays, program.donated)
         values = [leaf for leaf in leaves if not isinstance(leaf, Static)]
         try:
@@ -229,15 +247,21 @@ class Jitted:
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace the function for these arguments (arrays, or anything with `shape` and `dtype`) without running it."""
         args, kwargs = self._static.marked(args, kwargs)
+        held = [leaf.raw() for leaf in flatten((args, kwargs))[0] if type(leaf) is Array]
+        options = self._options(target_for(self._target, held, []))
         traced = self._trace(signature_of((args, kwargs)))
-        return Lowered(traced, {**self._options, "donate": self._donated.array_leaves(args, kwargs)})
+        return Lowered(traced, {**options, "donate": self._donated.array_leaves(args, kwargs)})
 
-    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
+    def _options(self, target: TargetName | None) -> dict[str, Any]:
+        return {"target": target or TargetName(CPU), "opt_level": self._opt_level}
+
+    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: TargetName | None) -> Program:
         """The program of a call, whose static arguments are marked."""
         signature = signature_of((args, kwargs))
         if os.environ.get("STEPWELL_LOG") == "trace":
             emit(Diagnostic("remark", caller_source(), self._why(signature)))
-        return compiled(self._trace(signature), signature, self._options, self._donated.array_leaves(args, kwargs))
+        donated = self._donated.array_leaves(args, kwargs)
+        return compiled(self._trace(signature), signature, self._options(target), donated)
 
     def _trace(self, signature: Signature) -> Traced:
         pairs = zip(signature.names, signature.leaves, strict=True)
@@ -287,13 +311,13 @@ def jit(
         donate_argnums: positions of arguments whose buffers the program may overwrite; they cannot be used afterwards.
         donate_argnames: the same by name.
         target: as of `stepwell.compile`: "cpu", "interpreter", "gpu-sim", "cuda:sm_90", ...; by default what `STEPWELL_TARGET`
-            says when `jit` is called, else the CPU.
+            says when `jit` is called, else each call runs where its arrays are: on their GPU, or on the CPU.
         opt_level: 0 to 3.
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
     """
-    chosen = default_target() if target is None else parse_target(target)
+    chosen = target_of_environment() if target is None else parse_target(target)
 
     def decorate(f: Callable[..., Any]) -> Jitted:
         if not callable(f):
@@ -303,7 +327,7 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, target=chosen, opt_level=opt_level)
+        return Jitted(f, static, donated, chosen, opt_level)
 
     return decorate if function is None else decorate(function)
 
@@ -317,8 +341,8 @@ def eager(
     function: Callable[..., Any], dynamic: frozenset[int | str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Run one function of the Python API as a program of its own."""
-    target = default_target()
-    parts: list[Hashable] = [function, target, len(args)]
+    named = target_of_environment()
+    parts: list[Hashable] = [function, named, len(args)]
     leaves: list[Any] = []
     for i, argument in enumerate(args):
         _walk_eager(argument, i in dynamic or i >= _variadic(function), parts, leaves)
@@ -326,9 +350,11 @@ def eager(
         parts.append(name)
         _walk_eager(kwargs[name], name in dynamic, parts, leaves)
     arrays = arrays_of(leaves, parts)
+    target = target_for(named, arrays, parts)
     key = tuple(parts)
     program = _EAGER_PROGRAMS.find(key)
     if program is None:
+        _remark_copies(f"stepwell.numpy.{function.__name__}", target, arrays)
 
         def make() -> Program:
             structure = flatten((args, kwargs))[1]

@@ -43,6 +43,7 @@ def build_on_gpu(
         signature,
         program_of(lowered),
         images=images(lowered, machine, opt_level),
+        device=machine.device,
         host_kernels={name: library.address(host_symbol(name)) for name in names} if library is not None else {},
         ir=kept.at,
         asm=kept.asm,

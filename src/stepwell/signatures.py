@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from stepwell.frontends.array import Array
+from stepwell.frontends.array import DEVICES, Array, DeviceData
 from stepwell.frontends.dtypes import as_dtype, scalar_dtype
 from stepwell.frontends.errors import LeakedTracerError, PromotionError, refuse
 from stepwell.frontends.pytree import TreeDef, exact, flatten
@@ -23,6 +23,10 @@ from stepwell.frontends.tracer import Tracer, is_scalar, scalar_array
 NumpyArray: TypeAlias = np.ndarray[Any, Any]
 Ints: TypeAlias = int | Sequence[int]
 Names: TypeAlias = str | Sequence[str]
+
+
+_CUDA = 2
+"""DLPack's number for the memory of CUDA devices."""
 
 
 class Static:
@@ -91,12 +95,23 @@ def abstract(value: Any) -> Leaf:
         raise refuse(f"{value!r} is used outside of the trace it belongs to", hint, LeakedTracerError)
     if isinstance(value, np.ma.MaskedArray):
         raise refuse("an argument is a masked array, whose mask would be lost", "fill it first: x.filled(value)")
+    imported = _on_device(value)
+    if imported is not None:
+        return Abstract(imported.dtype, imported.shape)
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return Abstract(_dtype_of(value), tuple(value.shape))
     if is_scalar(value):
         return Abstract(scalar_dtype(value), (), True)
     hint = "arguments are arrays, numbers and trees of them; name others in static_argnums or static_argnames"
     raise refuse(f"an argument of type {type(value).__name__} is not an array", hint)
+
+
+def _on_device(value: Any) -> DeviceData | None:
+    """Another library's array in the memory of a CUDA device, over the same memory."""
+    ask = getattr(type(value), "__dlpack_device__", None)
+    if ask is None or type(value) is Array or isinstance(value, np.ndarray) or int(ask(value)[0]) != _CUDA:
+        return None
+    return None if DEVICES.from_dlpack is None else DEVICES.from_dlpack(value)
 
 
 def _dtype_of(value: Any) -> np.dtype[Any]:
@@ -109,9 +124,9 @@ def _dtype_of(value: Any) -> np.dtype[Any]:
         return as_dtype(np.asarray(value).dtype)
 
 
-def arrays_of(leaves: list[Any], key: list[Hashable]) -> list[NumpyArray]:
-    """The NumPy arrays behind the leaves of a call; appends to `key` what of each leaf a program depends on."""
-    arrays: list[NumpyArray] = []
+def arrays_of(leaves: list[Any], key: list[Hashable]) -> list[Any]:
+    """The NumPy arrays, and arrays of devices, behind the leaves of a call; appends to `key` what of each a program depends on."""
+    arrays: list[Any] = []
     for leaf in leaves:
         kind = type(leaf)
         if kind is Array:
@@ -129,8 +144,11 @@ def arrays_of(leaves: list[Any], key: list[Hashable]) -> list[NumpyArray]:
     return arrays
 
 
-def _other_array(leaf: Any, key: list[Hashable]) -> NumpyArray:
+def _other_array(leaf: Any, key: list[Hashable]) -> NumpyArray | DeviceData:
     """The array of a number, or of another library's array."""
+    imported = _on_device(leaf)
+    if imported is not None:
+        return imported
     wanted = abstract(leaf)
     assert isinstance(wanted, Abstract)
     if wanted.weak:

@@ -21,7 +21,7 @@ def install(fake: FakeDriver, module: Any) -> dict[str, bytes]:
         lines: list[str] = []
         for function in unit.body.block.ops:
             if isinstance(function, gpu.FuncOp):
-                key = f"{unit.sym_name.data}::{function.sym_name.data}"
+                key = f"{unit.sym_name.data}::{function.sym_name.data}#{len(fake.kernels)}"  # names are a program's own
                 lines.append(f".entry {function.sym_name.data} {len(function.args)} {key}")
                 fake.kernels[key] = kernel(function)
         made[unit.sym_name.data] = "\n".join(lines).encode()

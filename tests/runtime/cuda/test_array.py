@@ -302,8 +302,7 @@ def test_an_array_on_a_device_is_an_array_in_python(fake: FakeDriver):
 
 def test_arrays_on_a_device_are_operands_of_programs_on_the_cpu(fake: FakeDriver):
     x = stepwell.device_put(ramp(), "cuda:0")
-    np.testing.assert_array_equal((x + 1).numpy(), ramp() + 1)
-    doubled = stepwell.jit(lambda a: a * 2)
+    doubled = stepwell.jit(lambda a: a * 2, target="cpu")
     for _ in range(2):
         np.testing.assert_array_equal(doubled(x).numpy(), ramp() * 2)
     np.testing.assert_array_equal(stepwell.jit(lambda: x * 3)().numpy(), ramp() * 3)
