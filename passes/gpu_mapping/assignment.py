@@ -15,7 +15,7 @@ from math import prod
 from xdsl.dialects import affine, arith, memref, scf
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import MemRefType, VectorType
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from stepwell.dialects import kernel, vector
 from stepwell.ir.diagnostics import invalid, unsupported
@@ -55,7 +55,26 @@ def is_remade(value: SSAValue) -> bool:
     op = value.owner
     if isinstance(op, upstream_vector.BroadcastOp):
         return not is_vector(op.source)
-    return isinstance(op, _REMADE)
+    return isinstance(op, _REMADE) or (isinstance(op, Operation) and is_line(op))
+
+
+def is_line(op: Operation) -> bool:
+    """Whether an op makes consecutive numbers from a scalar on, along a row or (as a shape of one column) along a column."""
+    if isinstance(op, vector.ShapeCastOp):
+        source, shape = op.source.owner, shape_of(op.result)
+        column = len(shape_of(op.source)) == 1 and len(shape) == 2 and shape[1] == 1
+        return column and (isinstance(source, vector.StepOp) or _is_counted(source))
+    return _is_counted(op)
+
+
+def _is_counted(op: Operation | Block) -> bool:
+    """A step added to a scalar."""
+    if not isinstance(op, arith.AddiOp):
+        return False
+    for step, start in ((op.lhs.owner, op.rhs.owner), (op.rhs.owner, op.lhs.owner)):
+        if isinstance(step, vector.StepOp) and isinstance(start, upstream_vector.BroadcastOp):
+            return not is_vector(start.source)
+    return False
 
 
 def is_elementwise(op: Operation) -> bool:
@@ -359,6 +378,7 @@ __all__ = [
     "element_of",
     "is_elementwise",
     "is_free",
+    "is_line",
     "is_remade",
     "is_vector",
     "projected",

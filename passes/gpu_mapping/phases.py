@@ -37,6 +37,7 @@ from stepwell.passes.gpu_mapping.assignment import (
     assign,
     carried_result,
     is_free,
+    is_line,
     is_vector,
     scope_of,
 )
@@ -377,17 +378,18 @@ class _PhaseWriter:
             self._scalar_op(op)
 
     def _demands(self, op: Operation) -> list[Layout]:
-        """The layouts in which a read is needed; none when its readers take it from memory themselves."""
-        if not isinstance(op, upstream_vector.TransferReadOp):
+        """The layouts in which a read, or a line, is needed; none when its readers take it from memory themselves."""
+        if not isinstance(op, upstream_vector.TransferReadOp) and not is_line(op):
             return []
-        if not is_free(op.result, self.assignment):
-            return [self.assignment.layout(op.result)]
+        result = op.results[0]
+        if not is_free(result, self.assignment):
+            return [self.assignment.layout(result)]
         found: dict[Layout, None] = {}
-        for use in op.result.uses:
+        for use in result.uses:
             user = use.operation
             factor = isinstance(user, vector.ContractOp) and use.index < 2 and uses_matrix_unit(user)
             copied = isinstance(user, upstream_vector.TransferWriteOp) and "async" in user.attributes
-            if not factor and not (copied and op.result.has_one_use()):
+            if not factor and not is_line(user) and not (copied and result.has_one_use()):
                 found[self.assignment.wanted(user, use.index)] = None
         return list(found)
 

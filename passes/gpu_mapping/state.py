@@ -14,8 +14,8 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.dialects import vector
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.gpu_mapping.assignment import Assignment
-from stepwell.passes.gpu_mapping.layouts import Layout, Run
+from stepwell.passes.gpu_mapping.assignment import Assignment, is_line
+from stepwell.passes.gpu_mapping.layouts import Layout, ProjectedLayout, Run
 from stepwell.passes.gpu_mapping.places import Linear, Place
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 
@@ -90,14 +90,18 @@ class PhaseState:
         known = self.spread.get(old, {}).get(layout)
         if known is not None:
             return known
-        made = self._make(old, layout)
-        if made is None:
-            raise AssertionError(f"{old}: not spread as {layout}")
-        return made
+        return self.remade(old, layout)
 
     def set_pieces(self, old: SSAValue, layout: Layout, pieces: Sequence[SSAValue]) -> None:
         """Say what a lane holds of a vector."""
         self.spread.setdefault(old, {})[layout] = list(pieces)
+
+    def remade(self, old: SSAValue, layout: Layout) -> Sequence[SSAValue]:
+        """The pieces of a vector that can be made in any layout, made now."""
+        made = self._make(old, layout)
+        if made is None:
+            raise AssertionError(f"{old}: not spread as {layout}")
+        return made
 
     def _make(self, old: SSAValue, layout: Layout) -> Sequence[SSAValue] | None:
         op = old.owner
@@ -116,7 +120,16 @@ class PhaseState:
             return [self._mask_piece(old, layout, i) for i in range(layout.count)]
         if isinstance(op, vector.StepOp):
             return [self._step_piece(element, layout, i) for i in range(layout.count)]
+        if isinstance(op, Operation) and is_line(op):
+            return self._line(op, layout)
         return None
+
+    def _line(self, op: Operation, layout: Layout) -> Sequence[SSAValue]:
+        """Consecutive numbers from a scalar on; along a column, they are those of a row that goes down."""
+        if isinstance(op, vector.ShapeCastOp):
+            return self.pieces(op.source, ProjectedLayout(layout.shape[:1], layout, (0,)))
+        lhs, rhs = (self.pieces(o, layout) for o in op.operands)
+        return [self.em.add(arith.AddiOp(a, b)).result for a, b in zip(lhs, rhs, strict=True)]
 
     def splat_of(self, value: Attribute, element: Attribute, shape: tuple[int, ...]) -> SSAValue:
         """A constant piece of equal elements."""

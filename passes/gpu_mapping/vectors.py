@@ -30,7 +30,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 from stepwell.dialects import gpu, nvgpu, vector
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.gpu_mapping.assignment import Transfer, element_of, is_vector, shape_of
+from stepwell.passes.gpu_mapping.assignment import Transfer, element_of, is_line, is_vector, shape_of
 from stepwell.passes.gpu_mapping.contractions import multiply
 from stepwell.passes.gpu_mapping.layouts import Layout, LinearLayout, Run
 from stepwell.passes.gpu_mapping.places import BASE_ALIGNMENT, Place, access_alignment, place_of
@@ -51,6 +51,9 @@ def map_vector_op(state: PhaseState, op: Operation, demands: list[Layout]) -> No
         state.values[op.result] = extract(state, op)
     elif isinstance(op, vector.ContractOp):
         state.set_pieces(op.result, state.assignment.layout(op.result), multiply(state, op))
+    elif is_line(op):
+        for layout in demands:
+            state.set_pieces(op.results[0], layout, state.remade(op.results[0], layout))
     elif isinstance(op, upstream_vector.BroadcastOp):
         if is_vector(op.source):
             repeat(state, op)

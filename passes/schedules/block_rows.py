@@ -23,7 +23,7 @@ from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.lanes import transfer_read
 from stepwell.passes.schedules.nest import Access, Nest, Output, neutral
 from stepwell.passes.schedules.plan import Machine, Plan, element_bytes
-from stepwell.passes.schedules.rows import RowPass, RowShape, plan_passes, row_nests
+from stepwell.passes.schedules.rows import RowPass, RowShape, is_row, plan_passes, row_nests
 from stepwell.passes.schedules.space import SpaceEmitter, Target, combine, combine_lanes
 from stepwell.passes.schedules.subgroup_plan import plan_lanes, vector_width
 from stepwell.passes.schedules.subgroup_rows import reads_of
@@ -55,7 +55,7 @@ def kept_bytes(nests: Sequence[Nest], passes: Sequence[RowPass], count: int, ret
 
 def _read_later(output: Output, passes: Sequence[RowPass], number: int, count: int) -> bool:
     """Whether a later pass reads a row, not one number, of a result."""
-    if not output.exprs[count:]:
+    if not is_row(output, count):
         return False
     return any(a.value is output.original for p in passes[number + 1 :] for n in p.nests for a in reads_of(n))
 
@@ -131,7 +131,7 @@ class BlockRows:
         for number, group in enumerate(self.passes):
             if group.rest:
                 row.emit_pass(number, group)
-        row.emit_numbers([o for _, o in self.returned if not o.exprs[self.count :]])
+        row.emit_numbers([o for _, o in self.returned if not is_row(o, self.count)])
         self.em.location = self.rows.ops[0].location
         return [(row.current[v], o, s) for v, (o, s) in zip(originals, places, strict=True)]
 
@@ -233,7 +233,7 @@ class _Row:
                 continue
             if self.phase.pass_of[access.value] == number:
                 forwarded[position] = access.value
-            elif self.phase.outputs[access.value].exprs[self.count :]:
+            elif is_row(self.phase.outputs[access.value], self.count):
                 inputs[position] = self._stored(access)
             else:
                 self._need(access.value, numbers)
@@ -252,7 +252,7 @@ class _Row:
         init = output.init
         if not isinstance(init, Access) or init.value not in self.phase.pass_of:
             return init
-        if self.phase.outputs[init.value].exprs[self.count :]:
+        if is_row(self.phase.outputs[init.value], self.count):
             return self._stored(init)
         return self._need(init.value, numbers)
 
@@ -300,15 +300,16 @@ class _Row:
             values = [self._need(o.original, numbers) for o in outputs]
             later = em.minimum(ivs[0], 1)
             mine = em.apply(AffineExpr.dimension(0) * -1 + 1, [later])
-            rest = self.count - 1
-            places: tuple[list[Index], list[Index]] = ([later] + [0] * rest, [mine] + [1] * rest)
-            slices = [self.builder.slice_of(out, *places) for out in outs]
+            rest = [len(o.shape) - 1 for o in outputs]
+            places: list[tuple[list[Index], list[Index]]] = [([later] + [0] * n, [mine] + [1] * n) for n in rest]
+            slices = [self.builder.slice_of(out, *place) for out, place in zip(outs, places, strict=True)]
 
             def store(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                indices = em.indices([iv] + [0] * rest)
-                return [em.add(tensor.InsertOp(v, t, indices)).result for v, t in zip(values, args, strict=True)]
+                at = [em.indices([iv] + [0] * n) for n in rest]
+                return [em.add(tensor.InsertOp(*given)).result for given in zip(values, args, at, strict=True)]
 
-            return [(v, *places) for v in em.loop(0, mine, 1, slices, store)]
+            last = em.loop(0, mine, 1, slices, store)
+            return [(v, *place) for v, place in zip(last, places, strict=True)]
 
         homes = [self.current[o.original] for o in outputs]
         results = self.builder.phase([self.phase.subgroups], homes, task, kernel.Level.SUBGROUP)

@@ -115,9 +115,9 @@ class Nest:
 
 
 def renumber(nest: Nest, order: Sequence[int]) -> Nest:
-    """The same nest with dims reordered: new dim i is old dim `order[i]`."""
-    place = [order.index(d) for d in nest.dims]
-    dims = [AffineExpr.dimension(p) for p in place]
+    """The same nest with dims reordered: new dim i is old dim `order[i]`; one not in `order` has a single point."""
+    place = [order.index(d) if d in order else -1 for d in nest.dims]
+    dims = [AffineExpr.constant(0) if p < 0 else AffineExpr.dimension(p) for p in place]
 
     def moved(exprs: Sequence[AffineExpr], symbols: int) -> tuple[AffineExpr, ...]:
         kept = [AffineExpr.symbol(i) for i in range(symbols)]

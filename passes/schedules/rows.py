@@ -115,13 +115,21 @@ def rows_cost(rows: RowShape, builder_nests: Sequence[Nest], machine: Machine) -
 
 
 def row_nests(rows: RowShape, make: Callable[[Operation], Nest]) -> list[Nest]:
-    """The ops as nests whose leading dims are the row dims."""
+    """The ops as nests whose leading dims are the row dims; other dims of one point are left out."""
     nests: list[Nest] = []
     for op in rows.ops:
         nest = make(op)
         dims = rows.row_dims[op]
-        nests.append(renumber(nest, [*dims, *(d for d in nest.dims if d not in dims)]))
+        rest = [d for d in nest.dims if d not in dims]
+        if not any(isinstance(inner, linalg.IndexOp) for inner in op.body.block.ops):
+            rest = [d for d in rest if nest.sizes[d] != 1 or nest.reduction[d]]
+        nests.append(renumber(nest, [*dims, *rest]))
     return nests
+
+
+def is_row(output: Output, count: int) -> bool:
+    """Whether a result, after `count` row dims, is more than one number per row."""
+    return any(e.used_dims() for e in output.exprs[count:])
 
 
 def plan_passes(nests: Sequence[Nest], count: int) -> list[RowPass]:
@@ -310,7 +318,7 @@ class RowsPhase:
     def is_kept(self, output: Output, number: int) -> bool:
         """Whether a later pass than `number` reads more than one number of a row of a result."""
         readers = [self.pass_of_user(u.operation) for u in output.original.uses]
-        return bool(output.shape[self.count :]) and any(reader > number for reader in readers)
+        return is_row(output, self.count) and any(reader > number for reader in readers)
 
     def pass_of_user(self, op: Operation) -> int:
         """The pass that does an op, -1 for an op of none."""
@@ -363,4 +371,14 @@ class RowsPhase:
         return Access(current[access.value], (*row, *access.exprs[self.count :]), symbols)
 
 
-__all__ = ["RowPass", "RowShape", "RowsPhase", "find_rows", "plan_passes", "row_nests", "rows_cost", "schedule_rows"]
+__all__ = [
+    "RowPass",
+    "RowShape",
+    "RowsPhase",
+    "find_rows",
+    "is_row",
+    "plan_passes",
+    "row_nests",
+    "rows_cost",
+    "schedule_rows",
+]

@@ -231,7 +231,7 @@ class SpaceEmitter:
         values: Sequence[SSAValue],
         trip: Callable[[Index, Sequence[SSAValue], Lanes], Sequence[SSAValue]],
     ) -> Sequence[SSAValue]:
-        """Whole vectors, then a masked rest; the rest is narrower where no accumulator forces the width."""
+        """Whole vectors, then a masked rest; the rest is narrower where no accumulator or other pass wants the width."""
         em, width = self.em, self.plan.width
         if isinstance(extent, int):
             main = extent - extent % width
@@ -239,7 +239,8 @@ class SpaceEmitter:
             rest = extent - main
             if not rest:
                 return values
-            narrow = width if dim in self.plan.inner else min(width, self._rounded(rest))
+            whole = dim in self.plan.inner or self._keeps
+            narrow = width if whole else min(width, self._rounded(rest))
             mask = None
             if narrow != rest:
                 mask = em.constant_mask([rest], [narrow])

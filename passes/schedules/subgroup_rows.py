@@ -20,7 +20,7 @@ from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine, Plan, element_bytes, keeps_vectors
-from stepwell.passes.schedules.rows import RowPass, RowShape, RowsPhase
+from stepwell.passes.schedules.rows import RowPass, RowShape, RowsPhase, is_row
 from stepwell.passes.schedules.subgroup_plan import plan_lanes
 
 REGISTER_BYTES = 4
@@ -73,7 +73,7 @@ class SubgroupRows(RowsPhase):
     def passes_on(self, access: Access, number: int) -> bool:
         """Numbers always; rows when both passes are one vector and the reader wants the same points."""
         output, made = self.output_of[access.value], self.pass_of[access.value]
-        if not output.exprs[self.count :]:
+        if not is_row(output, self.count):
             return True
         if output.reduced or self.passes[made].rest != self.passes[number].rest:
             return False
@@ -83,7 +83,7 @@ class SubgroupRows(RowsPhase):
 
     def is_kept(self, output: Output, number: int) -> bool:
         """Whether a later pass reads a row that no register holds for it."""
-        if not output.exprs[self.count :]:
+        if not is_row(output, self.count):
             return False
         for later in range(number + 1, len(self.passes)):
             accesses = [a for n in self.passes[later].nests for a in reads_of(n) if a.value is output.original]

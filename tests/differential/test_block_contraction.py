@@ -494,3 +494,25 @@ def test_an_epilogue_runs_on_lanes(at):
     for tile, types in ((REGISTER, ("f32", None)), (MATRIX, ("f16", "f32"))):
         program = matmul(50, 70, 16, *types).then("%y = arith.mulf %v, %w : f32", "f32", at)
         on_lanes(program.then("%y = math.absf %v : f32", "f32"), tile=tile)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 16), (37, 41, 10), (32, 32, 8)])
+@pytest.mark.parametrize("form", [SHARED, REGISTER, MATRIX], ids=lambda f: f["form"])
+def test_a_tile_knows_where_in_the_result_it_is(form, shape):
+    """A causal mask, and numbers of rows and batches: nothing of it takes a phase of its own."""
+    types = ("f16", "f32") if form is MATRIX else ("f32", None)
+
+    def masked() -> Program:
+        program = matmul(*shape, *types, spec="bmk,bkn->bmn", sizes={"b": 2})
+        return program.then(
+            "%i = linalg.index 1 : index;%j = linalg.index 2 : index;%b = linalg.index 0 : index;"
+            "%seen = arith.cmpi sge, %i, %j : index;%far = arith.constant -1.0 : f32;"
+            "%kept = arith.select %seen, %v, %far : f32;%s = arith.addi %i, %b : index;"
+            "%s32 = arith.index_cast %s : index to i32;%sf = arith.sitofp %s32 : i32 to f32;"
+            "%y = arith.addf %kept, %sf : f32",
+            "f32",
+        )
+
+    assert len(phases(check(masked(), tile=form))) == 1
+    text = on_lanes(masked(), tile=form)
+    assert text.count("gpu.func") == 1

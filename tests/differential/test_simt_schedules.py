@@ -377,7 +377,20 @@ def step(op: str, dtype: str) -> str:
 @pytest.mark.parametrize("dtype", ["f32", "f16"])
 def test_softmax(strategy, dtype):
     rng = np.random.default_rng(6)
-    for shape in [(1, 1), (0, 5), (4, 0), (5, 41), (3, 127), (2, 128), (2, 129), (40, 10), (9, 3), (2, 2050)]:
+    for shape in [
+        (1, 1),
+        (0, 5),
+        (4, 0),
+        (5, 41),
+        (3, 70),
+        (3, 127),
+        (2, 128),
+        (2, 129),
+        (2, 300),
+        (40, 10),
+        (9, 3),
+        (2, 2050),
+    ]:
         x = values(rng, shape, dtype)
         if shape == (5, 41):
             x[0, 3], x[1, 2], x[2, 1] = np.nan, np.inf, -np.inf
