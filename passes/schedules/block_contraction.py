@@ -31,13 +31,12 @@ from stepwell.passes.schedules.contraction_analysis import Contraction, find_con
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
-    BodyEvaluator,
     Lanes,
     Point,
     broadcast,
+    evaluate_on_tile,
     transfer_read,
     transfer_write,
-    unused,
     vector_of,
 )
 from stepwell.passes.schedules.loops import escapes, schedule_around
@@ -439,31 +438,15 @@ class _BlockPhase:
         index = self._point(corner)
         dims = self.place.index(self.m), self.place.index(self.found.n)
         point = Point([index[p] for p in self.place], Lanes(dims, (self.tile.wm, self.tile.wn)))
-        for nest in self.epilogue_nests:
-            em.location = nest.location
-            evaluate = BodyEvaluator(em, nest, self.builder.resolve)
-            inputs = [self._input(nest, i, values, point, rest) for i in range(len(nest.inputs))]
-            results = evaluate(point, inputs, [None] * len(nest.outputs))
-            for output, value in zip(nest.outputs, results, strict=True):
-                values[output.original] = value
+        evaluate_on_tile(
+            em,
+            self.epilogue_nests,
+            self.builder.resolve,
+            values,
+            point,
+            lambda access: read_tile(em, access, point, rest),
+        )
         return values
-
-    def _input(
-        self,
-        nest: Nest,
-        position: int,
-        values: dict[SSAValue, SSAValue],
-        point: Point,
-        rest: tuple[Index, Index] | None,
-    ) -> SSAValue | None:
-        access = nest.inputs[position]
-        if nest.body is not None and unused(nest.body.args[position]):
-            return None
-        if not isinstance(access, Access):
-            return access
-        if access.value in values:
-            return values[access.value]
-        return read_tile(self.em, access, point, rest)
 
 
 __all__ = ["Tiles", "schedule_block_contraction"]

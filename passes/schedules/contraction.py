@@ -30,13 +30,12 @@ from stepwell.passes.schedules.contraction_analysis import (
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
-    BodyEvaluator,
     Lanes,
     Point,
     broadcast,
+    evaluate_on_tile,
     read,
     transfer_read,
-    unused,
     vector_of,
     write_tile,
 )
@@ -419,26 +418,10 @@ class _ContractionPhase:
         place = [e.position for e in self.exprs if isinstance(e, AffineDimExpr)]
         dims = tuple(place.index(d) if d in place else -1 for d in lanes.dims)
         point = Point([index[d] for d in place], Lanes(dims, lanes.shape, lanes.mask))
-        for nest in self.epilogue_nests:
-            em.location = nest.location
-            evaluate = BodyEvaluator(em, nest, self.builder.resolve)
-            inputs = [self._epilogue_input(nest, i, values, point) for i in range(len(nest.inputs))]
-            results = evaluate(point, inputs, [None] * len(nest.outputs))
-            for output, value in zip(nest.outputs, results, strict=True):
-                values[output.original] = broadcast(em, value, lanes.shape)
+        evaluate_on_tile(
+            em, self.epilogue_nests, self.builder.resolve, values, point, lambda access: read(em, access, point)
+        )
         written: list[SSAValue] = []
         for (_, original), out in zip(self.stored, outs, strict=True):
             written.append(write_tile(em, values[original], out, self.exprs, local, lanes))
         return written
-
-    def _epilogue_input(
-        self, nest: Nest, position: int, values: dict[SSAValue, SSAValue], point: Point
-    ) -> SSAValue | None:
-        access = nest.inputs[position]
-        if nest.body is not None and unused(nest.body.args[position]):
-            return None
-        if not isinstance(access, Access):
-            return access
-        if access.value in values:
-            return values[access.value]
-        return read(self.em, access, point)

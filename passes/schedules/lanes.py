@@ -433,6 +433,33 @@ class BodyEvaluator:
                 return
 
 
+def evaluate_on_tile(
+    em: Emitter,
+    nests: Sequence[Nest],
+    resolve: Resolve,
+    values: dict[SSAValue, SSAValue],
+    point: Point,
+    read_at: Callable[[Access], SSAValue],
+) -> None:
+    """Add to `values`, what is known on a tile, the results there of pointwise nests that read them (or `read_at`)."""
+    assert point.lanes is not None
+
+    def given(nest: Nest, position: int) -> SSAValue | None:
+        access = nest.inputs[position]
+        if nest.body is not None and unused(nest.body.args[position]):
+            return None
+        if not isinstance(access, Access):
+            return access
+        return values[access.value] if access.value in values else read_at(access)
+
+    for nest in nests:
+        em.location = nest.location
+        inputs = [given(nest, i) for i in range(len(nest.inputs))]
+        results = BodyEvaluator(em, nest, resolve)(point, inputs, [None] * len(nest.outputs))
+        for output, value in zip(nest.outputs, results, strict=True):
+            values[output.original] = broadcast(em, value, point.lanes.shape)
+
+
 def unused(argument: BlockArgument) -> bool:
     """Whether a body never looks at an argument."""
     return argument.first_use is None
