@@ -34,6 +34,8 @@ class DeviceProperties:
     multiprocessors: int
     subgroup: int
     block_threads: int
+    core_threads: int
+    """Threads that a multiprocessor holds at once."""
     shared_bytes: int
     shared_limit: int
     registers: int
@@ -68,6 +70,7 @@ _ATTRIBUTES = {
     "multiprocessors": "MULTIPROCESSOR_COUNT",
     "subgroup": "WARP_SIZE",
     "block_threads": "MAX_THREADS_PER_BLOCK",
+    "core_threads": "MAX_THREADS_PER_MULTIPROCESSOR",
     "shared_bytes": "MAX_SHARED_MEMORY_PER_BLOCK",
     "shared_limit": "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
     "registers": "MAX_REGISTERS_PER_BLOCK",
@@ -75,6 +78,25 @@ _ATTRIBUTES = {
     "clock_khz": "MEMORY_CLOCK_RATE",
     "bus_bits": "GLOBAL_MEMORY_BUS_WIDTH",
 }
+
+
+@dataclass(frozen=True)
+class MemoryStatistics:
+    """Bytes of a device's memory.
+
+    Attributes:
+        used: of arrays, and of programs that run.
+        most: the most that was used at once.
+        reserved: kept for later arrays, what is used included.
+        free: what nobody has, other processes included.
+        total: what the device has.
+    """
+
+    used: int
+    most: int
+    reserved: int
+    free: int
+    total: int
 
 
 class Stream:
@@ -284,6 +306,32 @@ class Device:
             status, *values = api.cuMemGetInfo()
         checked(api, (status,), f"ask for the memory of {self}")
         return int(values[0]), int(values[1])
+
+    def memory_statistics(self) -> MemoryStatistics:
+        """What memory is used for; where the device has no memory pools, what is ours is not told apart and counts as 0."""
+        free, total = self.memory_info()
+        return MemoryStatistics(
+            used=self._pool_bytes("USED_MEM_CURRENT"),
+            most=self._pool_bytes("USED_MEM_HIGH"),
+            reserved=self._pool_bytes("RESERVED_MEM_CURRENT"),
+            free=free,
+            total=total,
+        )
+
+    def _pool_bytes(self, name: str) -> int:
+        if self._pool is None:
+            return 0
+        key = getattr(self.api.CUmemPool_attribute, f"CU_MEMPOOL_ATTR_{name}")
+        return int(self._ask(self.api.cuMemPoolGetAttribute(self._pool, key), "ask for the memory in use on"))
+
+    def synchronize(self) -> None:
+        """Wait for all work of this process on the device.
+
+        Raises:
+            CudaError: some of it failed.
+        """
+        with self.current:
+            self._ask(self.api.cuCtxSynchronize(), "wait for")
 
 
 _lock = threading.RLock()

@@ -6,6 +6,7 @@ Each call has its own memory, taken and given back in the order of the calling t
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,15 @@ HostArray = np.ndarray[Any, Any]
 
 _GAP = 256
 """Uploaded arguments start at multiples of this in a call's memory."""
+
+
+SYNCHRONOUS = "STEPWELL_CUDA_SYNC"
+"""Set to 1, programs wait for each kernel and copy, so that an error names the one that failed."""
+
+
+def is_synchronous() -> bool:
+    """Whether programs that are loaded now wait for each thing they start."""
+    return os.environ.get(SYNCHRONOUS, "0") not in ("", "0")
 
 
 class Counts:
@@ -70,7 +80,8 @@ class CudaExecutable(Executable):
         self._wrap = wrap
         self._lock = threading.Lock()
         self._prepared: PreparedProgram | None = None
-        self._graphs = program.straight and len(program.functions[program.entry].body) >= FEWEST
+        self._may_graph = program.straight and len(program.functions[program.entry].body) >= FEWEST
+        self._graphs = self._may_graph
 
     @property
     def device(self) -> str:
@@ -91,7 +102,9 @@ class CudaExecutable(Executable):
                 prepared = self._prepared
                 if prepared is None or not prepared.device.alive:
                     where = device(self._ordinal)
-                    prepared = PreparedProgram(self.program, where, self._images, self._host_kernels)
+                    waits = is_synchronous()
+                    self._graphs = self._may_graph and not waits
+                    prepared = PreparedProgram(self.program, where, self._images, self._host_kernels, waits)
                     self._prepared = prepared
         return prepared
 

@@ -157,10 +157,18 @@ class PreparedFunction:
 
 
 class PreparedProgram:
-    """A program on a device: kernels loaded, constants uploaded."""
+    """A program on a device: kernels loaded, constants uploaded; `synchronous`: it waits for each thing it starts."""
 
-    def __init__(self, program: Program, device: Device, images: Mapping[str, bytes], host_kernels: Mapping[str, int]):
+    def __init__(
+        self,
+        program: Program,
+        device: Device,
+        images: Mapping[str, bytes],
+        host_kernels: Mapping[str, int],
+        synchronous: bool = False,
+    ):
         self.program = program
+        self.synchronous = synchronous
         self.device = device
         shared: dict[tuple[str, str], int] = {}
         for instruction in program.instructions():
@@ -218,7 +226,16 @@ class _Preparation:
         return tuple([self._step(instruction) for instruction in block])
 
     def _step(self, instruction: Instruction) -> Step:
-        return getattr(self, "_" + type(instruction).__name__.lower())(instruction)
+        step: Step = getattr(self, "_" + type(instruction).__name__.lower())(instruction)
+        if not self._program.synchronous or not isinstance(instruction, Launch | Copy | Fill):
+            return step
+        name = f"kernel '{'::'.join(instruction.kernel)}'" if isinstance(instruction, Launch) else "a copy or a fill"
+
+        def run(a: Activation) -> None:
+            step(a)
+            a.state.stream.synchronize(f"finish {name}")
+
+        return run
 
     # The device ---------------------------------------------------------------------------------------------------
 

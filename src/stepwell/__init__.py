@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from stepwell import numpy as numpy
     from stepwell.compiler import compile as compile
     from stepwell.compiler import parse as parse
+    from stepwell.devices import available_devices as available_devices
+    from stepwell.devices import device_properties as device_properties
     from stepwell.devices import device_put as device_put
+    from stepwell.devices import memory_statistics as memory_statistics
+    from stepwell.devices import synchronize as synchronize
     from stepwell.dispatch import jit as jit
     from stepwell.errors import CompileError as CompileError
     from stepwell.errors import InvalidProgramError as InvalidProgramError
@@ -31,7 +35,11 @@ _MODULES = ("build", "lax", "numpy")
 _LAZY = {
     "Array": "stepwell.dispatch",
     "TracingError": "stepwell.dispatch",
+    "available_devices": "stepwell.devices",
+    "device_properties": "stepwell.devices",
     "device_put": "stepwell.dispatch",
+    "memory_statistics": "stepwell.devices",
+    "synchronize": "stepwell.devices",
     "jit": "stepwell.dispatch",
     "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiler",
@@ -50,13 +58,17 @@ __all__ = [
     "TracingError",
     "UnsupportedError",
     "__version__",
+    "available_devices",
     "build",
     "compile",
+    "device_properties",
     "device_put",
     "jit",
     "lax",
+    "memory_statistics",
     "numpy",
     "parse",
+    "synchronize",
     "tree_map",
 ]
 

@@ -1,17 +1,20 @@
-"""Arrays on devices: `stepwell.device_put`, and what `Array.to_device` and `from_dlpack` need of the CUDA runtime.
+"""Devices and the arrays on them: which there are, what they have, `stepwell.device_put`, and what `Array.to_device` needs.
 
 The runtime is imported when a CUDA device is named, so that nobody else pays for it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell.frontends.array import DEVICES, Array, DeviceData, to_array
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.pytree import flatten
 from stepwell.frontends.tracer import is_tracing
 from stepwell.ir.errors import InvalidProgramError
+
+if TYPE_CHECKING:
+    from stepwell.runtime.cuda.device import Device, DeviceProperties, MemoryStatistics
 
 
 def device_put(x: Any, device: str) -> Any:
@@ -44,6 +47,54 @@ def _put(array: Array, device: str) -> Array:
         raise
 
 
+def available_devices() -> tuple[str, ...]:
+    """The devices of this machine, as `device_put` takes them: "cpu", then "cuda:0", ... where there are a driver and GPUs."""
+    from stepwell.runtime.cuda import available
+    from stepwell.runtime.cuda.device import device_count
+
+    return ("cpu", *(f"cuda:{i}" for i in range(device_count() if available() else 0)))
+
+
+def device_properties(device: str = "cuda") -> DeviceProperties:
+    """What a GPU says of itself: name, compute capability, multiprocessors, memory, limits of a block.
+
+    Raises:
+        NoDriverError: there is no driver or no GPU.
+        InvalidProgramError: there is no such GPU.
+    """
+    return _gpu(device).properties
+
+
+def memory_statistics(device: str = "cuda") -> MemoryStatistics:
+    """What the memory of a GPU is used for, in bytes.
+
+    Raises:
+        NoDriverError: there is no driver or no GPU.
+        InvalidProgramError: there is no such GPU.
+    """
+    return _gpu(device).memory_statistics()
+
+
+def synchronize(device: str = "cuda") -> None:
+    """Wait until a GPU has done all work of this process; failures of kernels come out here.
+
+    Raises:
+        NoDriverError: there is no driver or no GPU.
+        InvalidProgramError: there is no such GPU.
+        CudaError: something failed.
+    """
+    _gpu(device).synchronize()
+
+
+def _gpu(name: str) -> Device:
+    from stepwell.runtime.cuda.device import device, parse_device
+
+    ordinal = parse_device(name)
+    if ordinal is None:
+        raise InvalidProgramError("'cpu' is no GPU; the names of GPUs are 'cuda', 'cuda:1', ...")
+    return device(ordinal)
+
+
 def _from_dlpack(value: Any) -> DeviceData:
     from stepwell.runtime.cuda.array import from_dlpack
 
@@ -52,4 +103,4 @@ def _from_dlpack(value: Any) -> DeviceData:
 
 DEVICES.put, DEVICES.from_dlpack = _put, _from_dlpack
 
-__all__ = ["device_put"]
+__all__ = ["available_devices", "device_properties", "device_put", "memory_statistics", "synchronize"]

@@ -51,6 +51,7 @@ PROPERTIES = {
     "MULTIPROCESSOR_COUNT": 132,
     "WARP_SIZE": 32,
     "MAX_THREADS_PER_BLOCK": 1024,
+    "MAX_THREADS_PER_MULTIPROCESSOR": 2048,
     "MAX_SHARED_MEMORY_PER_BLOCK": 49152,
     "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN": 232448,
     "MAX_REGISTERS_PER_BLOCK": 65536,
@@ -94,8 +95,8 @@ class FakeEvent:
 
     def __init__(self) -> None:
         self.stream: FakeStream | None = None
-        self.remaining: list[Callable[[], None]] = []
         self.done = True
+        self.time = 0.0
 
 
 class Handle:
@@ -120,7 +121,12 @@ class FakeDriver:
 
     CUjit_option = _enumeration("CU_JIT_ERROR_LOG_BUFFER", "CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES")
     CUfunction_attribute = _enumeration("CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES")
-    CUmemPool_attribute = _enumeration("CU_MEMPOOL_ATTR_RELEASE_THRESHOLD")
+    CUmemPool_attribute = _enumeration(
+        *(
+            f"CU_MEMPOOL_ATTR_{n}"
+            for n in ("RELEASE_THRESHOLD", "USED_MEM_CURRENT", "USED_MEM_HIGH", "RESERVED_MEM_CURRENT")
+        )
+    )
     CUmemAllocationType = _enumeration("INVALID", "CU_MEM_ALLOCATION_TYPE_PINNED")
     CUmemLocationType = _enumeration("INVALID", "CU_MEM_LOCATION_TYPE_DEVICE")
     CUmemorytype = enum.IntEnum("M", {"CU_MEMORYTYPE_HOST": 1, "CU_MEMORYTYPE_DEVICE": 2})
@@ -136,6 +142,8 @@ class FakeDriver:
         self.calls: list[str] = []
         self.launches: list[tuple[str, int, int, int]] = []
         self.used = [0] * devices
+        self.most = [0] * devices
+        self.clock = 0.0
         self.fail: dict[str, int] = {}
         self.pinned: dict[int, Any] = {}
         self._allocations: list[Allocation] = []
@@ -254,6 +262,7 @@ class FakeDriver:
     def _drain(self, stream: FakeStream, until: Callable[[], bool] = lambda: False) -> None:
         while stream.work and not until():
             stream.work.popleft()()
+            self.clock += 1
 
     def cuStreamSynchronize(self, handle: Any) -> tuple[int]:
         self._drain(self._stream(handle))
@@ -270,7 +279,24 @@ class FakeDriver:
         record = FakeEvent()  # what waits for the event waits for this record, whatever is recorded later
         record.stream, record.done = stream, False
         event.value = record
-        stream.work.append(lambda: setattr(record, "done", True))
+
+        def work() -> None:
+            record.done, record.time = True, self.clock
+
+        stream.work.append(work)
+        return (SUCCESS,)
+
+    def cuEventElapsedTime(self, start: Any, end: Any) -> tuple[int, float | None]:
+        """A millisecond for each piece of work."""
+        one, other = start.value, end.value
+        if one.stream is None or other.stream is None or one.stream.device != other.stream.device:
+            raise DeviceError(INVALID_HANDLE)
+        if not (one.done and other.done):
+            return NOT_READY, None
+        return SUCCESS, other.time - one.time
+
+    def cuEventDestroy(self, event: Any) -> tuple[int]:
+        event.value = None
         return (SUCCESS,)
 
     def _complete(self, event: FakeEvent) -> None:
@@ -302,6 +328,11 @@ class FakeDriver:
     def cuMemPoolSetAttribute(self, pool: Any, attribute: Any, value: int) -> tuple[int]:
         return (SUCCESS,)
 
+    def cuMemPoolGetAttribute(self, pool: Any, attribute: Any) -> tuple[int, int]:
+        used, most = self.used[pool.value], self.most[pool.value]
+        kept = sum(size * len(idle) for (_, size), idle in self._reusable.items())  # of one device, or nobody asks
+        return SUCCESS, [0, used, most, used + kept][attribute]
+
     def cuMemPoolTrimTo(self, pool: Any, size: int) -> tuple[int]:
         self._reusable.clear()
         return (SUCCESS,)
@@ -316,6 +347,7 @@ class FakeDriver:
         if self.used[device] + size > self.memory:
             raise DeviceError(OUT_OF_MEMORY)
         self.used[device] += size
+        self.most[device] = max(self.most[device], self.used[device])
         idle = self._reusable[id(stream), size]
         allocation = idle.pop() if idle else self._new(device, size)
         allocation.freed = False
