@@ -209,13 +209,6 @@ class FuncOp(IRDLOperation):
     def _num_workgroup(self) -> int:
         return 0 if self.workgroup_attributions is None else self.workgroup_attributions.value.data
 
-    def add_workgroup_memory(self, kind: MemRefType) -> BlockArgument:
-        """One more piece of workgroup memory."""
-        block = self.body.block
-        arg = block.insert_arg(kind, len(self.function_type.inputs) + self._num_workgroup)
-        self.workgroup_attributions = IntegerAttr(self._num_workgroup + 1, i64)
-        return arg
-
     def verify_(self) -> None:
         """Check C1 to C5."""
         inputs = self.function_type.inputs.data

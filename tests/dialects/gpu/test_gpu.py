@@ -47,25 +47,6 @@ def test_a_function_knows_its_arguments_and_its_memory():
     assert module.function("phase1") is None
 
 
-def test_workgroup_memory_is_added_before_private_memory():
-    module, kernel = kernel_module()
-    own = kernel.private_args[0]
-    added = kernel.add_workgroup_memory(SHARED)
-    verify_module(module)
-    assert kernel.workgroup_args[-1] is added
-    assert len(kernel.workgroup_args) == 2
-    assert kernel.private_args == (own,)
-
-
-def test_a_function_without_workgroup_memory_gets_some():
-    kernel = gpu.FuncOp("f", [GLOBAL])
-    kernel.body.block.add_op(gpu.ReturnOp())
-    assert kernel.workgroup_args == ()
-    added = kernel.add_workgroup_memory(SHARED)
-    assert kernel.workgroup_args == (added,)
-    assert [a.type for a in kernel.args] == [GLOBAL]
-
-
 def test_a_launch_finds_its_kernel():
     module, kernel = kernel_module()
     host = func.FuncOp("main", ([GLOBAL, IndexType(), i32], []))
