@@ -14,12 +14,8 @@ from xdsl.ir.affine.affine_set import AffineConstraintKind
 from stepwell.dialects.interp.simt.affine_maps import greatest, least, prepared, prepared_map
 from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.program import Body, Builder, Prepare, Run
-from stepwell.dialects.interp.simt.values import Mask, Value, choose, collapse, is_lanes, rank_of
+from stepwell.dialects.interp.simt.values import Mask, Value, choose, collapse, is_lanes
 from stepwell.ir.interpreter import InterpreterError
-
-
-def _ranks(op: Operation) -> list[int]:
-    return [rank_of(r.type) for r in op.results]
 
 
 def _merge(op: Operation, mask: Mask, on_true: Sequence[Value], on_false: Sequence[Value], ranks: Sequence[int]):
@@ -53,7 +49,7 @@ def _if(op: Operation, builder: Builder) -> Run:
     assert isinstance(op, scf.IfOp)
     then = builder.region(op.true_region)
     otherwise = builder.region(op.false_region) if op.false_region.blocks else None
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
     return lambda block, condition: _branch(block, op, condition, then, otherwise, ranks)
 
 
@@ -73,7 +69,7 @@ def _affine_if(op: Operation, builder: Builder) -> Run:
     ]
     then = builder.region(op.then_region)
     otherwise = builder.region(op.else_region) if op.else_region.blocks else None
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
 
     def run(block: ThreadBlock, *args: Value) -> Sequence[Value]:
         condition: Value = True
@@ -89,7 +85,7 @@ def _index_switch(op: Operation, builder: Builder) -> Run:
     cases = [int(c) for c in op.cases.get_values()]
     bodies = [builder.region(r) for r in op.case_regions]
     default = builder.region(op.default_region)
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
 
     def run(block: ThreadBlock, value: Value) -> Sequence[Value]:
         value = collapse(value, block.active)
@@ -146,7 +142,7 @@ def _loop(
 def _for(op: Operation, builder: Builder) -> Run:
     assert isinstance(op, scf.ForOp)
     body = builder.region(op.body)
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
     return lambda block, *args: _loop(block, op, body, args[:3], args[3:], ranks)
 
 
@@ -156,7 +152,7 @@ def _affine_for(op: Operation, builder: Builder) -> Run:
     first, second = len(op.lowerBoundOperands), len(op.lowerBoundOperands) + len(op.upperBoundOperands)
     step = op.step.value.data
     body = builder.region(op.body)
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
 
     def run(block: ThreadBlock, *args: Value) -> Sequence[Value]:
         start = greatest(lower(args[:first]))
@@ -169,7 +165,7 @@ def _affine_for(op: Operation, builder: Builder) -> Run:
 def _while(op: Operation, builder: Builder) -> Run:
     assert isinstance(op, scf.WhileOp)
     before, after = builder.region(op.before_region), builder.region(op.after_region)
-    ranks = _ranks(op)
+    ranks = builder.ranks(op)
 
     def run(block: ThreadBlock, *args: Value) -> Sequence[Value]:
         everyone = block.active

@@ -25,10 +25,13 @@ from stepwell.dialects.interp.simt import (
     vectors,
 )
 from stepwell.dialects.interp.simt.block import Dims, LaunchState, ThreadBlock, poisoned
+from stepwell.dialects.interp.simt.fragments import FragmentCheck
 from stepwell.dialects.interp.simt.memory import Memory, MemRef, arguments_in_memory, contiguous, elements
-from stepwell.dialects.interp.simt.program import Body, Builder, Prepare, Run
+from stepwell.dialects.interp.simt.origins import Origins, Views, unknown
+from stepwell.dialects.interp.simt.program import Body, Builder, Follower, Prepare, Run
 from stepwell.dialects.interp.simt.reports import EnoughReportsError, ReportKind, Reports, SimulationError
 from stepwell.dialects.interp.simt.values import Array, Value
+from stepwell.dialects.nvgpu import MmaSyncOp
 from stepwell.dialects.registry import interpreter_rules
 from stepwell.ir.diagnostics import invalid
 from stepwell.ir.dtypes import byte_width, numpy_dtype
@@ -101,8 +104,8 @@ def launch(
         grid: Blocks along x, y and z; the missing are 1.
         block: Threads of a block along x, y and z; the missing are 1.
         shared_bytes: Dynamic shared memory.
-        check: Look for races, uninitialized reads and copies not waited for. Bounds, alignment and who reaches what
-            are always checked.
+        check: Look for races, uninitialized reads, copies not waited for and wrong fragments of matrices. Bounds,
+            alignment and who reaches what are always checked.
         collect: How many reports to collect; with 0 the first is raised.
         at: The op to blame for a wrong launch; the kernel itself when None.
 
@@ -115,7 +118,7 @@ def launch(
         UnsupportedDiagnosticError: the kernel has an op that the simulator does not know.
     """
     reports = Reports(collect)
-    builder = Builder(RULES, Interpreter(function, interpreter_rules()))
+    builder = Builder(RULES, Interpreter(function, interpreter_rules()), _follower(function) if check else None)
     body = builder.region(function.body)
     state = LaunchState(
         grid=_dims(grid),
@@ -134,6 +137,14 @@ def launch(
         for number, index in enumerate(_blocks(state.grid)):
             _run_block(function, body, ThreadBlock(state, index, number, builder.size), values)
     return tuple(reports.found)
+
+
+def _follower(function: FuncOp) -> Follower | None:
+    """What follows the elements of matrices, where there are products of them."""
+    if not any(isinstance(op, MmaSyncOp) for op in function.walk()):
+        return None
+    views = Views()
+    return Origins(function, views, FragmentCheck(views))
 
 
 def _dims(sizes: Sequence[int]) -> Dims:
@@ -157,7 +168,9 @@ def _run_block(function: FuncOp, body: Body, block: ThreadBlock, args: Sequence[
         private.append(memrefs.private_memory(block, name, kind.get_shape(), numpy_dtype(kind.element_type)))
     block.dynamic_shared = Memory("dynamic shared memory", poisoned(state.shared_bytes), space="workgroup")
     state.watch(block.dynamic_shared)
-    block.run(body, [*args, *shared, *private])
+    given = [*args, *shared, *private]
+    companions = [unknown(()) for _ in range(len(body.arguments) - len(given))]  # of scalars
+    block.run(body, [*given, *companions])
     if state.check:
         asynchronous.check_all_arrived(block)
 

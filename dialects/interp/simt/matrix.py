@@ -6,14 +6,14 @@ Lane `l` has group `g = l / 4` and place `p = l % 4` in it. Of the accumulator i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from xdsl.ir import Operation
 
 from stepwell.dialects.interp.simt.access import check_alignment, load, locate
 from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
-from stepwell.dialects.interp.simt.memory import Access, MemRef, start_of
+from stepwell.dialects.interp.simt.memory import Access, Extent, MemRef, start_of
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.subgroups import by_subgroup, by_thread, check_whole_subgroups
 from stepwell.dialects.interp.simt.values import Array, Value, spread
@@ -70,29 +70,43 @@ def _mma_sync(op: Operation, builder: Builder) -> Run:
     return run
 
 
+def _tile_places(op: LdMatrixOp) -> tuple[Array, Array]:
+    """By (lane, tile, pair) who addresses the row an element comes from, and which of that row's elements it is."""
+    lane = np.arange(SUBGROUP)
+    pair = np.arange(2)
+    # (lane, pair): row of a tile, element of that row
+    row, element = np.broadcast_arrays((lane // 4)[:, None], (lane % 4 * 2)[:, None] + pair)
+    if op.transpose:
+        row, element = element, row
+    owner = np.arange(op.num_tiles.value.data)[:, None] * ROW + row[:, None, :]
+    return owner, np.broadcast_to(element[:, None, :], owner.shape)
+
+
+def tile_gatherer(op: LdMatrixOp) -> Callable[[ThreadBlock, Extent], Array]:
+    """From where the rows that the lanes address start to where each element of `ldmatrix` lies."""
+    owner, step = _tile_places(op)
+
+    def gather(block: ThreadBlock, starts: Extent) -> Array:
+        return by_thread(by_subgroup(spread(starts, 0, block.count))[:, owner] + step, block.count)
+
+    return gather
+
+
 def _ldmatrix(op: Operation, builder: Builder) -> Run:
     """Every lane checks the address of its row; what a lane gets comes from rows that others address."""
     del builder
     assert isinstance(op, LdMatrixOp)
     tiles = op.num_tiles.value.data
-    transposed = bool(op.transpose)
-    lane = np.arange(SUBGROUP)
-    pair = np.arange(2)
-    # (lane, pair): row of a tile, element of that row
-    row, element = np.broadcast_arrays((lane // 4)[:, None], (lane % 4 * 2)[:, None] + pair)
-    if transposed:
-        row, element = element, row
-    owner = np.arange(tiles)[:, None] * ROW + row[:, None, :]  # (lane, tile, pair): who addresses that row
-    step = np.broadcast_to(element[:, None, :], owner.shape)
+    owner, step = _tile_places(op)
+    gather = tile_gatherer(op)
 
     def run(block: ThreadBlock, ref: MemRef, *indices: Value) -> Sequence[Value]:
         check_whole_subgroups(block, op, all_lanes=True)
         addressing = np.broadcast_to((block.threads % SUBGROUP < tiles * ROW)[:, None], (block.count, ROW))
         rows = locate(block, op, ref, indices, (ROW,), addressing)
         check_alignment(block, op, rows, ROW_BYTES)
-        starts = by_subgroup(spread(start_of(ref, indices), 0, block.count))
         valid = by_subgroup(addressing if rows.mask is None else rows.mask)
-        positions = by_thread(starts[:, owner] + step, block.count)
+        positions = gather(block, start_of(ref, indices))
         mask = by_thread(valid[:, owner, step], block.count)
         return (load(block, op, Access(ref, (tiles, 2), positions, mask)),)
 

@@ -34,6 +34,8 @@ class Memory:
         self.writable = writable
         self.granule = 1
         self.shadow: Shadow | None = None
+        self.origins: Array | None = None
+        """Where each two bytes were copied from, when somebody follows that."""
         self._typed: dict[np.dtype[Any], Array] = {}
 
     def watch(self, granule: int, shadow: Shadow) -> None:

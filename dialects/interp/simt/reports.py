@@ -40,6 +40,8 @@ class ReportKind(StrEnum):
     """A lane read from one that is not there or took another way."""
     PARTIAL_SUBGROUP = "partial subgroup"
     """An op of a whole subgroup that only some of its lanes execute."""
+    WRONG_FRAGMENT = "wrong fragment layout"
+    """A lane gives a matrix product another element of a matrix than the machine takes it for."""
     UNDEFINED = "undefined behaviour"
     """An op without a defined result, as a division by zero."""
     LAUNCH = "invalid launch"
