@@ -25,6 +25,7 @@ from stepwell.passes.schedules.lanes import can_vectorize, transfer_read, transf
 from stepwell.passes.schedules.nest import Access, Nest, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import Machine, Plan, legal
 from stepwell.passes.schedules.space import SpaceEmitter, Target
+from stepwell.passes.schedules.subgroup_plan import trips_at_once
 from stepwell.passes.schedules.tasks import Part, cut_dim, part_of, place, step_of
 
 
@@ -113,7 +114,10 @@ class _Transpose:
         self.cuts += [cut_dim(d, sizes[d], self.tile) for d in (crossing.across, crossing.along)]
         self.looped = tuple(d for d in others if d not in cuttable)
         rest = (*cuttable, crossing.across, crossing.along)
-        self.plan = replace(plan, outer=rest, vector=crossing.along, width=self.tile, subgroup=machine.subgroup)
+        at_once = trips_at_once(nests, -(-self.tile // machine.subgroup))
+        self.plan = replace(
+            plan, outer=rest, vector=crossing.along, width=self.tile, subgroup=machine.subgroup, at_once=at_once
+        )
 
     def block_task(self, task: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         """A tile: its slices of the outputs, one or (where a dim cannot be cut) several rounds of staging."""
@@ -191,7 +195,7 @@ class _Transpose:
                     written.append(transfer_write(em, value, target, [iv, 0]))
                 return written
 
-            return [(v, *places) for v in em.loop(0, count, 1, own, line)]
+            return [(v, *places) for v in em.loop(0, count, 1, own, line, self.plan.at_once)]
 
         staged = self.builder.phase([self.subgroups], scratch, task, Level.SUBGROUP)
         return dict(zip(self.crossing.inputs, staged, strict=True))

@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     LocationAttr,
     VectorType,
     i1,
+    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap, AffineSymExpr
@@ -160,8 +161,12 @@ class Emitter:
         step: int,
         carried: Sequence[SSAValue],
         body: Callable[[Index, Sequence[SSAValue]], Sequence[SSAValue]],
+        at_once: int = 1,
     ) -> Sequence[SSAValue]:
-        """`for i = lower to upper step step` carrying values; returns their last versions."""
+        """`for i = lower to upper step step` carrying values; returns their last versions.
+
+        `at_once` asks for so many trips next to each other, so that what they read is on its way together.
+        """
         if isinstance(lower, int) and isinstance(upper, int):
             trips = max(0, -(-(upper - lower) // step))
             if trips == 0:
@@ -175,7 +180,10 @@ class Emitter:
 
         first, last, by = self.indices((lower, upper, step))
         self.inside(block, fill)
-        return self.add(scf.ForOp(first, last, by, carried, Region(block))).results
+        loop = self.add(scf.ForOp(first, last, by, carried, Region(block)))
+        if at_once > 1:
+            loop.attributes["unroll"] = IntegerAttr(at_once, i64)
+        return loop.results
 
 
 def _mentioned(expr: AffineExpr, num_dims: int) -> set[int]:

@@ -61,6 +61,8 @@ class Plan:
     """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
     subgroup: int = 1
     """Lanes that hold a vector between them; what does not fill a vector is rounded up to so many."""
+    at_once: int = 1
+    """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
 
     @property
     def steps_once(self) -> tuple[int, ...]:

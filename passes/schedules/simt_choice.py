@@ -41,8 +41,8 @@ MOST_UNROLLED = 4
 """Vectors at once."""
 FEWEST_VECTORS = 4
 """Vectors that a part of a split reduction has at least."""
-MERGED_VECTORS = 8
-"""Vectors of parts that one subgroup merges at most."""
+MERGED_VECTORS = 32
+"""Vectors of parts that one subgroup merges at most; it has several on the way."""
 BLOCK_LANE_ELEMENTS = 8
 """Elements of a row for each lane of a block."""
 RESERVED = 4096

@@ -214,10 +214,19 @@ class SpaceEmitter:
         if dim == self.plan.vector:
             last = self._vector_loop(dim, extent, values, trip)
         else:
-            last = self.em.loop(0, extent, 1, values, lambda iv, args: trip(iv, args, None))
+            last = self.em.loop(0, extent, 1, values, lambda iv, args: trip(iv, args, None), self._at_once(dim))
         self._tensors.update(zip(stored, last, strict=False))
         self._local, self._loaded = saved_local, saved_loaded
         return last[len(stored) :]
+
+    def _at_once(self, dim: int) -> int:
+        """Trips of the loop over `dim` to be done next to each other: of the innermost loop that has several."""
+        order = (*self.plan.outer, *self.plan.inner)
+        for later in order[order.index(dim) + 1 :]:
+            extent = self.extents.get(later, self.nests[0].sizes[later])
+            if not isinstance(extent, int) or extent > (self.plan.width if later == self.plan.vector else 1):
+                return 1
+        return self.plan.at_once
 
     def _sum(self, start: Index, iv: Index) -> Index:
         if isinstance(start, int) and start == 0:
@@ -232,10 +241,10 @@ class SpaceEmitter:
         trip: Callable[[Index, Sequence[SSAValue], Lanes], Sequence[SSAValue]],
     ) -> Sequence[SSAValue]:
         """Whole vectors, then a masked rest; the rest is narrower where no accumulator or other pass wants the width."""
-        em, width = self.em, self.plan.width
+        em, width, at_once = self.em, self.plan.width, self._at_once(dim)
         if isinstance(extent, int):
             main = extent - extent % width
-            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)))
+            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)), at_once)
             rest = extent - main
             if not rest:
                 return values
@@ -248,7 +257,7 @@ class SpaceEmitter:
         count = em.index(extent)
         rest = em.add(arith.RemUIOp(count, em.index(width))).result
         main = em.add(arith.SubiOp(count, rest)).result
-        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)))
+        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)), at_once)
 
         def tail(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             mask = em.add(upstream_vector.CreateMaskOp([rest], vector_of(i1, width))).results[0]

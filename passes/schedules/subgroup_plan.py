@@ -20,6 +20,12 @@ from stepwell.passes.schedules.tasks import Cut, cut_dim, step_of
 
 LANE_BYTES = 16
 """What a lane loads at once, at most."""
+ON_THE_WAY = 64
+"""Bytes that a lane should have asked of memory before it waits: enough subgroups to hide the rest fit a core."""
+MOST_AT_ONCE = 8
+"""Trips of a loop next to each other, at most."""
+HEAVY = 16
+"""Simple ops per point from which on a trip has enough to do on its own."""
 SECTOR_BYTES = 32
 """What memory moves at once, at least."""
 DELINEARIZED = 4
@@ -32,7 +38,8 @@ def plan_lanes(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
     free = [d for d in first.dims if d not in fixed]
     reduced = [d for d in free if any(n.reduction[d] for n in nests)]
     parallel = _stored_order(nests, [d for d in free if d not in reduced])
-    best = Plan(tuple(parallel), tuple(reduced), None, 1, _thread_cost(nests, parallel, reduced, machine))
+    cost = _thread_cost(nests, parallel, reduced, machine)
+    best = Plan(tuple(parallel), tuple(reduced), None, 1, cost, at_once=trips_at_once(nests, 1))
     if machine.vector_bytes == 0 or not all(can_vectorize(n.body) for n in nests):
         return best
     if fixed:
@@ -46,8 +53,18 @@ def plan_lanes(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
             outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
             inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
             width = vector_width(first.sizes[dim], machine, element_bytes(nests))
-            best = Plan(tuple(outer), tuple(inner), dim, width, cost, subgroup=machine.subgroup)
+            at_once = trips_at_once(nests, max(1, width // machine.subgroup))
+            best = Plan(tuple(outer), tuple(inner), dim, width, cost, subgroup=machine.subgroup, at_once=at_once)
     return best
+
+
+def trips_at_once(nests: Sequence[Nest], elements: int) -> int:
+    """Trips of an innermost loop to do next to each other, when one reads `elements` a lane of each input."""
+    if sum(body_cost(n) for n in nests) > HEAVY:
+        return 1
+    read = [a for n in nests for i, a in enumerate(n.inputs) if isinstance(a, Access) and i not in n.forwarded]
+    each = sum(elements * byte_width(a.element) for a in read)
+    return min(MOST_AT_ONCE, max(1, ON_THE_WAY // max(1, each)))
 
 
 def vector_width(size: int, machine: Machine, bytes_per_element: int) -> int:
@@ -175,4 +192,4 @@ def _chunk(units: int, most: int) -> int:
     return -(-units // -(-units // most))
 
 
-__all__ = ["can_split", "choose_cuts", "lane_elements", "plan_lanes", "vector_width"]
+__all__ = ["can_split", "choose_cuts", "lane_elements", "plan_lanes", "trips_at_once", "vector_width"]
