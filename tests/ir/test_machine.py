@@ -86,7 +86,7 @@ NEW_HOST = 'host = {level = "avx2", features = "+avx2,+fma"}'
         (target(f'level = "simt", subgroup = 32 : i64, features = "", {OLD_HOST}'), True),
         (target(f'level = "simt", subgroup = 32 : i64, features = "", {OLD_HOST}', "host"), False),
         (target(f'level = "simt", subgroup = 32 : i64, features = "", {NEW_HOST}', "host"), True),
-        ("kernel.func @k(%x: memref<4xf32>) attributes {access = [\"write\"]} {\n  kernel.return\n}", True),
+        ('kernel.func @k(%x: memref<4xf32>) attributes {access = ["write"]} {\n  kernel.return\n}', True),
     ],
 )
 def test_whether_products_and_sums_are_one_op_is_asked_of_the_kernels_own_machine(text, expected):
