@@ -83,6 +83,19 @@ class Place:
             found[dim] = found[dim].plus(linear(index), stride)
         return tuple(found)
 
+    def is_run(self, window: SSAValue) -> bool:
+        """Whether the elements of the window follow each other in the root, as they do in a buffer of the window's shape."""
+        assert isinstance(window.type, MemRefType)
+        shape = self.kind.get_shape()
+        step = 1
+        for dim, stride, extent in reversed(list(zip(self.dims, self.strides, window.type.get_shape(), strict=True))):
+            inner = shape[dim + 1 :]
+            if extent != 1 and (step == 0 or DYNAMIC_INDEX in inner or prod(inner) * stride != step):
+                return False
+            # Rows of a size known at run time only have nothing known above them.
+            step = 0 if extent == DYNAMIC_INDEX else step * extent
+        return True
+
 
 def place_of(value: SSAValue) -> Place:
     """The root behind a memref."""
@@ -118,10 +131,6 @@ def kept_dims(op: memref.SubviewOp) -> list[int]:
     return kept
 
 
-_KEEP_DIVISORS = (arith.AddiOp, arith.SubiOp, arith.RemUIOp, arith.MinSIOp, arith.MaxSIOp)
-"""What divides both operands divides the result."""
-
-
 def divisor(value: SSAValue, depth: int = 8) -> int:
     """The largest number known to divide an index; 0 for zero itself."""
     number = constant_of(value)
@@ -135,11 +144,7 @@ def divisor(value: SSAValue, depth: int = 8) -> int:
     if isinstance(owner, affine.ApplyOp):
         operands = [divisor(o, depth - 1) for o in owner.mapOperands]
         return _expr_divisor(owner.map.data.results[0], operands, owner.map.data.num_dims)
-    if isinstance(owner, arith.SubiOp) and isinstance(owner.rhs.owner, arith.RemUIOp):
-        rest = owner.rhs.owner
-        if rest.lhs is owner.lhs:  # rounded down: `x - x mod c`
-            return divisor(rest.rhs, depth - 1)
-    if isinstance(owner, _KEEP_DIVISORS):
+    if isinstance(owner, arith.AddiOp | arith.SubiOp):
         return gcd(divisor(owner.lhs, depth - 1), divisor(owner.rhs, depth - 1))
     if isinstance(owner, arith.MuliOp):
         return divisor(owner.lhs, depth - 1) * divisor(owner.rhs, depth - 1)

@@ -6,7 +6,7 @@ memory goes element by element.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import gcd, prod
 
@@ -64,10 +64,7 @@ def map_vector_op(state: PhaseState, op: Operation, demands: list[Layout]) -> No
 def elementwise(state: PhaseState, op: Operation) -> None:
     """The op on each piece; scalars and buffers are the same for all."""
     layout = state.assignment.layout(op.results[0])
-    operands = [
-        state.pieces(o, layout) if is_vector(o) else [_uniform(state, op, o)] * layout.count
-        for o in op._operands  # pyright: ignore[reportPrivateUsage]
-    ]
+    operands = _operands(state, op, layout)
     results: list[list[SSAValue]] = [[] for _ in op.results]
     kinds = [VectorType(element_of(r), layout.piece) for r in op.results]
     guarded = isinstance(op, vector.GatherOp) and layout.partial
@@ -93,14 +90,23 @@ def _inside(state: PhaseState, mask: SSAValue, layout: Layout, index: int) -> SS
     return state.em.add(arith.AndIOp(mask, state.mask_vector(bounds, layout.piece[-1]))).result
 
 
-def _uniform(state: PhaseState, op: Operation, operand: SSAValue) -> SSAValue:
-    if not isinstance(operand.type, MemRefType):
-        return state.value(operand)
-    place = place_of(operand)
-    buffer = state.buffers.get(place.root)
-    if place.root is not operand or buffer is None or buffer.prefix or buffer.swizzled:
-        raise unsupported(op, "it addresses lanes by offsets, which needs a whole buffer")
-    return buffer.value
+def _operands(state: PhaseState, op: Operation, layout: Layout) -> list[Sequence[SSAValue]]:
+    """The operands for each piece; a gather's buffer may have more dims than the window that it names."""
+    operands: Sequence[SSAValue] = op._operands  # pyright: ignore[reportPrivateUsage]
+    address: list[SSAValue] = []
+    if isinstance(op, vector.GatherOp):
+        address, operands = _address(state, op), (op.index_vec, op.mask, op.pass_thru)
+    mapped = [state.pieces(o, layout) if is_vector(o) else [state.value(o)] * layout.count for o in operands]
+    return [*([a] * layout.count for a in address), *mapped]
+
+
+def _address(state: PhaseState, op: vector.GatherOp) -> list[SSAValue]:
+    """The buffer, and where in it the element lies that offsets count from."""
+    place = place_of(op.base)
+    buffer = state.buffer_of(op, place.root)
+    if not place.is_run(op.base) or buffer.swizzled:
+        raise unsupported(op, "it addresses lanes by offsets, which needs a buffer or a part of one without gaps")
+    return [buffer.value, *state.em.indices(state.indices(buffer, place, list(op.indices), {}))]
 
 
 def repeat(state: PhaseState, op: upstream_vector.BroadcastOp) -> None:

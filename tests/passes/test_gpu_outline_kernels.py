@@ -294,3 +294,37 @@ def test_limits_of_a_block_are_checked():
     many = many.replace('"write"]}', '"write"], schedule = #kernel.schedule<"loops", {subgroups = 64 : i64}>}')
     with pytest.raises(DiagnosticError, match="asks for blocks of 2048 threads; this machine has at most 1024"):
         outlined(many)
+
+
+@pytest.mark.parametrize(
+    ("kind", "window"),
+    [
+        ("3x7x16", "[2, 0, 0] [1, 7, 16] [1, 1, 1] : memref<3x7x16xf32> to memref<1x7x16xf32, strided<[112, 16, 1], offset: 224>>"),
+        ("3x7x16", "[1, 0, 0] [1, 7, 16] [1, 1, 1] : memref<3x7x16xf32> to memref<7x16xf32, strided<[16, 1], offset: 112>>"),
+        ("3x112", "[1, 0] [2, 112] [1, 1] : memref<3x112xf32> to memref<2x112xf32, strided<[112, 1], offset: 112>>"),
+    ],
+)  # fmt: skip
+def test_offsets_count_along_a_window_without_gaps(kind, window):
+    agree(gathered(kind, window))
+
+
+def gathered(kind: str, window: str) -> str:
+    rank = window.split(" to ")[1].split(",")[0].count("x")
+    return vector_kernel(
+        f"""
+      %s = memref.subview %x{window}
+      %i = vector.step : vector<40xi32>
+      %two = arith.constant dense<2> : vector<40xi32>
+      %at = arith.muli %i, %two : vector<40xi32>
+      %m = vector.constant_mask [37] : vector<40xi1>
+      %p = arith.constant dense<5.0> : vector<40xf32>
+      %g = vector.gather %s[{", ".join(["%c0"] * (rank - 1) + ["%c3"])}] [%at], %m, %p : {window.split(" to ")[1]}, vector<40xi32>, vector<40xi1>, vector<40xf32> into vector<40xf32>
+      vector.transfer_write %g, %y[%c3] {{in_bounds = [true]}} : vector<40xf32>, memref<300xf32>""",
+        x=f"memref<{kind}xf32>",
+    )
+
+
+def test_offsets_do_not_jump_over_the_gaps_of_a_window():
+    narrow = "[0, 0, 0] [3, 7, 8] [1, 1, 1] : memref<3x7x16xf32> to memref<3x7x8xf32, strided<[112, 16, 1]>>"
+    with pytest.raises(DiagnosticError, match="needs a buffer or a part of one without gaps"):
+        outlined(gathered("3x7x16", narrow))
