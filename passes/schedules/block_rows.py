@@ -90,6 +90,8 @@ class BlockRows:
             if any(u.operation not in rows.row_dims for u in o.original.uses)
         ]
         self.spilled = self._spilled()
+        self.updated: list[SSAValue] = []
+        """Results that replace in their homes what they start from."""
 
     def _spilled(self) -> list[Output]:
         """Rows to keep that do not fit the scratch of a block: they go to launch scratch."""
@@ -114,6 +116,7 @@ class BlockRows:
         """The forall over the rows, and what its results are called from now on."""
         builder = self.builder
         homes = [builder.destination(op, o.original) for op, o in self.returned]
+        self.updated = [o.original for (_, o), home in zip(self.returned, homes, strict=True) if o.updates(home)]
         spills = [builder.scratch(o.original.type, kernel.ScratchScope.LAUNCH) for o in self.spilled]
         results = builder.phase(self.rows.sizes, [*homes, *spills], self._row_task, kernel.Level.BLOCK)
         for (_, output), home, result in zip(self.returned, homes, results, strict=False):
@@ -188,7 +191,8 @@ class _Row:
         made = {o.original: o for n in nests for o in n.outputs}
         for output, out in zip(written, outs, strict=True):
             offsets, sizes, exprs = self._place(output, subgroup, segment)
-            targets[output.original] = Target(made[output.original], exprs)
+            reads_old = output.original in self.phase.updated and not output.reduced
+            targets[output.original] = Target(made[output.original], exprs, reads_old=reads_old)
             slices[output.original] = self.builder.slice_of(out, offsets, sizes)
             places.append((offsets, sizes))
         plan = self._plan(group)
@@ -250,6 +254,9 @@ class _Row:
 
     def _init(self, output: Output, numbers: dict[SSAValue, SSAValue]) -> SSAValue | Access | None:
         init = output.init
+        if isinstance(init, Access) and output.original in self.phase.updated:
+            # Read where it is written, and only by who writes it once that may have happened.
+            return replace(init, value=self.current[output.original], exprs=self._in_row(output))
         if not isinstance(init, Access) or init.value not in self.phase.pass_of:
             return init
         if is_row(self.phase.outputs[init.value], self.count):
@@ -259,8 +266,11 @@ class _Row:
     def _stored(self, access: Access) -> Access:
         if access.value in self.kept:
             return Access(self.kept[access.value], access.exprs[self.count :])
-        row = (AffineExpr.constant(0),) * self.count
-        return Access(self.current[access.value], (*row, *access.exprs[self.count :]))
+        return Access(self.current[access.value], self._in_row(access))
+
+    def _in_row(self, place: Access | Output) -> tuple[AffineExpr, ...]:
+        """Where a place of the whole tensor is in the row's slice."""
+        return (*[AffineExpr.constant(0)] * self.count, *place.exprs[self.count :])
 
     def _need(self, original: SSAValue, numbers: dict[SSAValue, SSAValue]) -> SSAValue:
         """A number of the row, computed here from what the subgroups left, once per loop over them."""
@@ -296,8 +306,7 @@ class _Row:
             return
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-            em, numbers = self.em, dict[SSAValue, SSAValue]()
-            values = [self._need(o.original, numbers) for o in outputs]
+            em = self.em
             later = em.minimum(ivs[0], 1)
             mine = em.apply(AffineExpr.dimension(0) * -1 + 1, [later])
             rest = [len(o.shape) - 1 for o in outputs]
@@ -305,6 +314,9 @@ class _Row:
             slices = [self.builder.slice_of(out, *place) for out, place in zip(outs, places, strict=True)]
 
             def store(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                numbers: dict[SSAValue, SSAValue] = {}
+                self.current.update(zip((o.original for o in outputs), args, strict=True))
+                values = [self._need(o.original, numbers) for o in outputs]
                 at = [em.indices([iv] + [0] * n) for n in rest]
                 return [em.add(tensor.InsertOp(*given)).result for given in zip(values, args, at, strict=True)]
 

@@ -226,8 +226,7 @@ def _target(builder: KernelBuilder, op: Operation, output: Output, home: SSAValu
     symbols: tuple[SSAValue, ...] = ()
     if isinstance(op, tensor.InsertSliceOp):
         symbols = builder.insert_exprs(op)[1]
-    reads_old = isinstance(output.init, Access) and output.init.value is home
-    return Target(output, output.exprs, symbols, reads_old)
+    return Target(output, output.exprs, symbols, output.updates(home))
 
 
 def choose_cut(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine) -> list[Cut]:

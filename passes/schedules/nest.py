@@ -79,6 +79,10 @@ class Output:
         assert isinstance(self.original.type, TensorType)
         return self.original.type.element_type
 
+    def updates(self, home: SSAValue) -> bool:
+        """Whether the result replaces in its home what it starts from."""
+        return isinstance(self.init, Access) and self.init.value is home
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result, its dims merged as those of the nest."""

@@ -206,6 +206,7 @@ class RowsPhase:
             for o in n.outputs
             if any(u.operation not in rows.row_dims for u in o.original.uses)
         ]
+        self._updated: list[SSAValue] = []
 
     def plan(self, group: RowPass) -> Plan:
         """How a pass goes over its row."""
@@ -214,7 +215,7 @@ class RowsPhase:
     def emit(self) -> None:
         """The forall, and what its results are called from now on."""
         builder = self.builder
-        homes = [builder.destination(op, o.original) for op, o in self.returned]
+        homes = self.destinations()
         dim, chunk, tasks = self._cut()
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
@@ -223,6 +224,12 @@ class RowsPhase:
         results = builder.phase([tasks], homes, task)
         for (_, output), home, result in zip(self.returned, homes, results, strict=True):
             builder.define(output.original, result, builder.home(home))
+
+    def destinations(self) -> list[SSAValue]:
+        """Where the results go; those that are updated there read in their own slices what was there."""
+        homes = [self.builder.destination(op, o.original) for op, o in self.returned]
+        self._updated = [o.original for (_, o), home in zip(self.returned, homes, strict=True) if o.updates(home)]
+        return homes
 
     def _cut(self) -> tuple[int, int, int]:
         """The row dim cut over tasks, rows of it per task, how many tasks."""
@@ -304,7 +311,8 @@ class RowsPhase:
         """Store a result in its output slice, or in a scratch row when a later pass reads more than one number."""
         original = output.original
         if original in current:
-            targets[original], tensors[original] = Target(output, output.exprs), current[original]
+            target = Target(output, output.exprs, reads_old=original in self._updated)
+            targets[original], tensors[original] = target, current[original]
             return
         if not self.is_kept(output, number):
             return

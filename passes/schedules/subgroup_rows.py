@@ -110,7 +110,7 @@ class SubgroupRows(RowsPhase):
     def emit(self) -> None:
         """The forall over all row dims, and what its results are called from now on."""
         builder = self.builder
-        homes = [builder.destination(op, o.original) for op, o in self.returned]
+        homes = self.destinations()
         spills = [builder.scratch(o.original.type, kernel.ScratchScope.LAUNCH) for _, o in self.spilled]
         kept_outside = len(self.returned)
         self.returned += self.spilled
