@@ -131,6 +131,10 @@ def kept_dims(op: memref.SubviewOp) -> list[int]:
     return kept
 
 
+_KEEP_DIVISORS = (arith.AddiOp, arith.SubiOp, arith.RemUIOp, arith.MinSIOp, arith.MaxSIOp)
+"""What divides both operands divides the result."""
+
+
 def divisor(value: SSAValue, depth: int = 8) -> int:
     """The largest number known to divide an index; 0 for zero itself."""
     number = constant_of(value)
@@ -144,7 +148,11 @@ def divisor(value: SSAValue, depth: int = 8) -> int:
     if isinstance(owner, affine.ApplyOp):
         operands = [divisor(o, depth - 1) for o in owner.mapOperands]
         return _expr_divisor(owner.map.data.results[0], operands, owner.map.data.num_dims)
-    if isinstance(owner, arith.AddiOp | arith.SubiOp):
+    if isinstance(owner, arith.SubiOp) and isinstance(owner.rhs.owner, arith.RemUIOp):
+        rest = owner.rhs.owner
+        if rest.lhs is owner.lhs:  # rounded down: `x - x mod c`
+            return divisor(rest.rhs, depth - 1)
+    if isinstance(owner, _KEEP_DIVISORS):
         return gcd(divisor(owner.lhs, depth - 1), divisor(owner.rhs, depth - 1))
     if isinstance(owner, arith.MuliOp):
         return divisor(owner.lhs, depth - 1) * divisor(owner.rhs, depth - 1)
