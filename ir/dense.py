@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import (
     ComplexType,
     DenseIntOrFPElementsAttr,
     FloatAttr,
+    IndexType,
     IntegerAttr,
     IntegerType,
     TensorType,
@@ -57,7 +58,7 @@ def array_to_dense(array: Array, element_type: Attribute, *, vector: bool = Fals
 
 
 def splat_value(attr: DenseIntOrFPElementsAttr[Any]) -> IntegerAttr[Any] | FloatAttr[Any] | None:
-    """The one value of a splat constant of integers or floats as an attribute, bit for bit; None when not a splat."""
+    """The one value of a splat constant of integers, indices or floats as an attribute, bit for bit; None when not a splat."""
     element_type = attr.type.get_element_type()
     data = attr.data.data
     size = element_type.compile_time_size
@@ -66,7 +67,7 @@ def splat_value(attr: DenseIntOrFPElementsAttr[Any]) -> IntegerAttr[Any] | Float
     if isinstance(element_type, IntegerType) and element_type.width.data == 1:
         return IntegerAttr(1 if data[0] else 0, element_type)
     try:
-        if isinstance(element_type, IntegerType):
+        if isinstance(element_type, IntegerType | IndexType):
             return IntegerAttr(element_type.unpack(data[:size], 1)[0], element_type)
         return FloatAttr(element_type.unpack(data[:size], 1)[0], element_type)
     except (NotImplementedError, TypeError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, IndexType, IntegerType, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 
+from stepwell.ir.dense import splat_value
 from stepwell.ir.structured import indexing_maps, is_projected_permutation, iterator_kinds
 
 CHEAP = 4
@@ -112,10 +113,7 @@ def splat_of(value: SSAValue) -> Attribute | None:
     op = value.owner
     if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, DenseIntOrFPElementsAttr):
         return None
-    element = op.value.type.element_type
-    if not isinstance(element, AnyFloat | IntegerType | IndexType) or not op.value.is_splat() or not volume(value):
-        return None
-    return op.value.get_attrs()[0]
+    return splat_value(op.value) if volume(value) else None
 
 
 def filled_with(value: SSAValue) -> SSAValue | None:

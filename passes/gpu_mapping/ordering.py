@@ -66,18 +66,40 @@ def plan_order(
     return planner.order
 
 
+@dataclass
+class _Facts:
+    """What does not change while a block is gone through again and again."""
+
+    uses: dict[Operation, list[Use]] = field(default_factory=dict[Operation, list[Use]])
+    """The accesses of each part."""
+    slots: dict[tuple[Linear, Operation], list[int] | None] = field(
+        default_factory=dict[tuple[Linear, Operation], list[int] | None]
+    )
+    """The slots of a form on each trip of a loop; None when they are not known."""
+    apart: dict[tuple[Slot, Slot], bool] = field(default_factory=dict[tuple[Slot, Slot], bool])
+
+
 class _Planner:
-    def __init__(self, is_part: Callable[[Operation], bool], shared: Callable[[SSAValue], bool], writes_conflict: bool):
+    def __init__(
+        self,
+        is_part: Callable[[Operation], bool],
+        shared: Callable[[SSAValue], bool],
+        writes_conflict: bool,
+        facts: _Facts | None = None,
+    ):
         self.is_part = is_part
         self.shared = shared
         self.writes_conflict = writes_conflict
         self.order = Order()
+        self.facts = facts if facts is not None else _Facts()
 
     def walk(self, block: Block, pending: list[Use], *, record: bool) -> list[Use]:
         """Go through a block with accesses pending; returns those pending at its end."""
         for op in block.ops:
             if self.is_part(op):
-                uses = list(self._uses(op))
+                uses = self.facts.uses.get(op)
+                if uses is None:
+                    uses = self.facts.uses[op] = list(self._uses(op))
                 if "wait" in op.attributes or self._conflict(pending, uses):
                     pending = self._barrier(op, record)
                 pending = [*pending, *uses]
@@ -113,15 +135,30 @@ class _Planner:
 
     def _barriers_inside(self, blocks: Sequence[Block], pending: list[Use], last: list[Use], loop: Operation) -> int:
         """How many barriers a trip needs when `pending` comes before the loop and `last` from the trip before."""
-        trial = _Planner(self.is_part, self.shared, self.writes_conflict)
+        trial = _Planner(self.is_part, self.shared, self.writes_conflict, self.facts)
         for block in blocks:
             trial.walk(block, _union([pending, _aged(last, loop)]), record=True)
         return len(trial.order.barriers)
 
     def _conflict(self, earlier: Sequence[Use], later: Sequence[Use]) -> bool:
         return any(
-            a.root is b.root and self._orders(a, b) and not _apart(a.slot, b.slot) for a in earlier for b in later
+            a.root is b.root and self._orders(a, b) and not self._apart(a.slot, b.slot) for a in earlier for b in later
         )
+
+    def _apart(self, a: Slot | None, b: Slot | None) -> bool:
+        """Whether two accesses are of different slots on every trip."""
+        if a is None or b is None or a.loop is not b.loop:
+            return False
+        found = self.facts.apart.get((a, b))
+        if found is None:
+            found = self.facts.apart[a, b] = _differ(self._slots(a), self._slots(b), a.behind, b.behind)
+        return found
+
+    def _slots(self, slot: Slot) -> list[int] | None:
+        key = slot.form, slot.loop
+        if key not in self.facts.slots:
+            self.facts.slots[key] = _slots_of(slot)
+        return self.facts.slots[key]
 
     def _orders(self, a: Use, b: Use) -> bool:
         if self.writes_conflict:
@@ -211,27 +248,27 @@ def _trips(loop: Operation) -> range | None:
     return range(max(lows), min(highs), loop.step.value.data)
 
 
-def _apart(a: Slot | None, b: Slot | None) -> bool:
-    """Whether two accesses are of different slots on every trip."""
-    if a is None or b is None or a.loop is not b.loop:
-        return False
-    trips = _trips(a.loop)
+def _slots_of(slot: Slot) -> list[int] | None:
+    """The slot on each trip of its loop, when they are known."""
+    trips = _trips(slot.loop)
     if trips is None or len(trips) > MAX_TRIPS:
-        return False
-    index = a.loop.regions[0].block.args[0]
+        return None
+    index = slot.loop.regions[0].block.args[0]
+    found: list[int] = []
     for i in trips:
-        slots: list[int] = []
-        for slot in (a, b):
-            at = i - slot.behind * trips.step
-            if at not in trips:
-                break
-            found = evaluate_linear(slot.form, {index: at})
-            if found is None:
-                return False
-            slots.append(found)
-        if len(slots) == 2 and slots[0] == slots[1]:
-            return False
-    return True
+        at = evaluate_linear(slot.form, {index: i})
+        if at is None:
+            return None
+        found.append(at)
+    return found
+
+
+def _differ(a: list[int] | None, b: list[int] | None, behind_a: int, behind_b: int) -> bool:
+    """Whether slots `behind` trips ago differ on every trip that has had these."""
+    if a is None or b is None:
+        return False
+    first = max(behind_a, behind_b)
+    return all(a[i - behind_a] != b[i - behind_b] for i in range(first, len(a)))
 
 
 __all__ = ["LOOPS", "Order", "accessed", "plan_order", "storage_of"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, VectorType, i1
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseIntOrFPElementsAttr, IntegerAttr, MemRefType, VectorType, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import vector
+from stepwell.ir.dense import splat_value
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.gpu_mapping.assignment import Assignment, is_line
@@ -108,8 +110,10 @@ class PhaseState:
         assert isinstance(old.type, VectorType)
         element = old.type.element_type
         if isinstance(op, arith.ConstantOp):
-            assert hasattr(op.value, "get_attrs")
-            return [self.splat_of(op.value.get_attrs()[0], element, layout.piece)] * layout.count  # pyright: ignore
+            value = splat_value(op.value) if isinstance(op.value, DenseIntOrFPElementsAttr) else None
+            if value is None:
+                raise unsupported(op, "the elements of a vector that is spread over lanes must be equal")
+            return [self.splat_of(value, element, layout.piece)] * layout.count
         if isinstance(op, upstream_vector.BroadcastOp):
             scalar = self.value(op.source)
             if isinstance(scalar.owner, arith.ConstantOp) and scalar.type != INDEX:
@@ -324,10 +328,11 @@ def _known(value: SSAValue) -> Index:
 
 
 def _all_true(op: arith.ConstantOp) -> bool:
-    values = op.value.get_values() if hasattr(op.value, "get_values") else ()  # pyright: ignore
-    return all(bool(v) for v in values)
+    assert isinstance(op.value, DenseIntOrFPElementsAttr)
+    return all(op.value.data.data)
 
 
+@lru_cache(maxsize=4096)
 def _covers(expr: AffineExpr, size: int, width: int, lanes: int) -> str:
     """Whether, whatever the lane, all (`ALL`) or none (`NONE`) of `width` elements from `expr` lie below `size`."""
     starts = [expr.eval([lane], []) for lane in range(lanes)]

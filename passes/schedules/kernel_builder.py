@@ -24,6 +24,7 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.dialects import kernel, structured
 from stepwell.dialects.scf import ForallOp, InParallelOp
 from stepwell.dialects.tensor import ParallelInsertSliceOp
+from stepwell.ir.dense import splat_value
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.structured import indexing_maps, iterator_kinds
@@ -125,8 +126,9 @@ class KernelBuilder:
         op = value.owner
         if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
             assert isinstance(value.type, TensorType)
-            if op.value.is_splat():
-                return self.em.constant(op.value.get_attrs()[0], value.type.element_type)
+            splat = splat_value(op.value)
+            if splat is not None:
+                return self.em.constant(splat, value.type.element_type)
         return None
 
     # Destinations.
