@@ -30,7 +30,7 @@ from stepwell.dialects.interp.simt.origins import PLACE_BITS, UNKNOWN, Views
 from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.subgroups import by_subgroup
 from stepwell.dialects.interp.simt.values import Array, Mask
-from stepwell.dialects.nvgpu import MmaSyncOp
+from stepwell.dialects.nvgpu import FRAGMENTS, MmaSyncOp
 
 _RUN = 8
 """Elements that a swizzle keeps together, 16 bytes: a row of a tile."""
@@ -279,9 +279,8 @@ class FragmentCheck:
 
     def _report(self, block: ThreadBlock, op: MmaSyncOp, here: Array, found: _Finding) -> None:
         """Report the first wrong element, in the order of the lanes and their registers."""
-        registers = (op.a if found.operand is _A else op.b).type.get_shape()[0]  # pyright: ignore
-        order = np.arange(SUBGROUP * registers * 2).reshape(1, SUBGROUP, registers, 2)
-        order = found.operand.to_matrix(order)[0]
+        registers = FRAGMENTS[op.shape][0 if found.operand is _A else 1][0]
+        order = found.operand.to_matrix(np.arange(SUBGROUP * registers * 2).reshape(1, SUBGROUP, registers, 2))[0]
         number = int(np.argmax(found.wrong.any(axis=(1, 2))))
         wrong = found.wrong[number]
         first = int(order[wrong].min())
