@@ -321,7 +321,7 @@ def _by_rows(
         obstacle = f"{rows.number} rows of {rows.length}, which subgroups do one by one, leave most of the machine idle"
     if obstacle is not None and not forced:
         return obstacle
-    if rows.number < description.cores * machine.subgroups:
+    while machine.subgroups > 1 and rows.number < description.cores * machine.subgroups:
         machine = replace(machine, subgroups=machine.subgroups // 2)
     where = "in registers" if held else "through scratch"
     reason = f"{rows.what}, a subgroup does a row of {rows.length}, held {where}"

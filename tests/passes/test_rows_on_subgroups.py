@@ -125,3 +125,9 @@ def test_numbers_of_rows_leave_the_kernel_with_the_dim_of_one_point_they_have(sh
     on_cpu = stepwell.compile(traced(both, *shape), target="cpu:avx2")(x)
     np.testing.assert_allclose(on_cpu[0], weights, rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(on_cpu[1], logarithm, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "grid"), [(100, 100), (256, 256), (264, 132), (4096, 512)])
+def test_rows_are_spread_over_the_cores_before_they_share_one(rows, grid):
+    text = emit(traced(layer_norm, rows, 768), "device", target="cuda:sm_90")
+    assert f"known_grid_size = array<i32: {grid}, 1, 1>" in text
