@@ -225,10 +225,10 @@ def write_tile(
 
 
 def _multiples(em: Emitter, step: int, width: int) -> SSAValue:
-    """The vector 0, step, 2 step, ... of i32."""
-    kind = vector_of(i32, width)
-    lane = em.add(vector.StepOp(width, i32)).result
-    return em.add(arith.MuliOp(lane, em.splat(IntegerAttr(step, i32), kind))).result
+    """The vector 0, step, 2 step, ...: of i32 where they fit, of indices in tensors whose rows are gigabytes apart."""
+    element = i32 if abs(step) * width < 1 << 31 else INDEX
+    lane = em.add(vector.StepOp(width, element)).result
+    return em.add(arith.MuliOp(lane, em.splat(IntegerAttr(step, element), vector_of(element, width)))).result
 
 
 def _gather(em: Emitter, access: Access, indices: Sequence[Index], offsets: SSAValue, lanes: Lanes) -> SSAValue:

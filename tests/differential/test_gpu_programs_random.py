@@ -228,3 +228,22 @@ def test_columns_of_a_row_that_was_stored_are_read_back(text):
     given = [rng.uniform(-1, 1, t.shape).astype(t.dtype) for t in got.signature.inputs]
     for g, w in zip(got(*given), want(*given), strict=True):
         np.testing.assert_allclose(g.astype(np.float64), w.astype(np.float64), rtol=1e-5, atol=1e-4)
+
+
+FAR = """func.func @main(%x: tensor<200x3000000000xi8>, %c: tensor<i8>) -> tensor<i8> {
+  %0 = stablehlo.slice %x [0:200, 5:6] : (tensor<200x3000000000xi8>) -> tensor<200x1xi8>
+  %1 = stablehlo.reshape %0 : (tensor<200x1xi8>) -> tensor<200xi8>
+  %2 = stablehlo.reduce(%1 init: %c) applies stablehlo.add across dimensions = [0] : (tensor<200xi8>, tensor<i8>) -> tensor<i8>
+  return %2 : tensor<i8>
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["gpu-sim", "cpu:avx2"])
+@pytest.mark.parametrize(("apart", "offsets"), [(3_000_000_000, "index"), (100_000_000, "index"), (1000, "i32")])
+def test_offsets_of_rows_gigabytes_apart_do_not_wrap_around(apart, offsets, target):
+    """They were multiplied in 32 bits; the tensors are too large to run here."""
+    text = emit(FAR.replace("3000000000", str(apart)), "scheduled", target=target)
+    gathers = [line for line in str(text).splitlines() if "vector.gather" in line]
+    assert gathers
+    assert all(f"x{offsets}>, vector" in line for line in gathers)
