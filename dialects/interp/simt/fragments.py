@@ -26,7 +26,7 @@ import numpy as np
 
 from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
 from stepwell.dialects.interp.simt.matrix import rows_of_a, rows_of_b
-from stepwell.dialects.interp.simt.origins import PLACE_BITS, UNKNOWN, Views
+from stepwell.dialects.interp.simt.origins import PLACE_BITS, PLACE_MASK, UNKNOWN, Views
 from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.subgroups import by_subgroup
 from stepwell.dialects.interp.simt.values import Array, Mask
@@ -36,6 +36,7 @@ _RUN = 8
 """Elements that a swizzle keeps together, 16 bytes: a row of a tile."""
 _RECENT = 16
 """Fragments whose patterns are remembered."""
+_NOWHERE = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Elements:
         known = codes != UNKNOWN
         codes = np.where(known, codes, 0)
         views_of = codes >> PLACE_BITS
-        place = codes & ((1 << PLACE_BITS) - 1)
+        place = codes & PLACE_MASK
         sizes = np.array([(view.height, view.width) for view in views.known] or [(1, 1)], np.int64)[views_of]
         line, column = np.divmod(place, sizes[..., 1])
         lead, row = np.divmod(line, sizes[..., 0])
@@ -116,6 +117,22 @@ def wrong_by_rows(matrix: Elements) -> Iterator[tuple[str, Mask]]:
     yield "comes from the column of another element of its {line}", again.reshape(shape)
 
 
+def plainly_by_rows(matrix: Elements) -> bool:
+    """True when all is known and each row is another row of one slot, swizzled or not: the common case, told quickly."""
+    shape = matrix.known.shape
+    line = matrix.line[:, :, :1]
+    if not (matrix.known.all() and (matrix.line == line).all() and (matrix.lead == matrix.lead[:, :1, :1]).all()):
+        return False
+    runs = matrix.column.reshape(*shape[:2], shape[2] // _RUN, _RUN)
+    change = runs ^ runs[:, :1]
+    everywhere = np.ones((), np.bool_)
+    return bool(
+        (change == change[..., :1]).all()
+        and distinct(line[..., 0], np.broadcast_to(everywhere, shape[:2])).all()
+        and distinct(runs[:, 0], np.broadcast_to(everywhere, (shape[0], *runs.shape[2:]))).all()
+    )
+
+
 def _torn_runs(matrix: Elements) -> Mask:
     """Elements of runs of 8 columns that are other columns of memory than in another row, beyond an exclusive or."""
     known, shape = matrix.known, matrix.known.shape
@@ -169,50 +186,87 @@ class _Finding:
     """From a place in the matrices to what is wrong there."""
 
 
+@dataclass(frozen=True)
+class _Path:
+    """Per subgroup how far along in memory what a fragment has for each k is, where `sure`."""
+
+    along: Array
+    sure: Mask
+
+
 class FragmentCheck:
-    """Checks the operands of matrix products; patterns that were fine are not looked at again."""
+    """Checks the operands of matrix products; what was fine once is not looked at again."""
 
     def __init__(self, views: Views):
         self.views = views
-        self._fine: set[tuple[bytes, ...]] = set()
+        self._paths: dict[tuple[str, bytes, bytes], _Path] = {}
+        """Of fragments that are fine, by operand, pattern and active threads."""
+        self._fine: set[tuple[bytes, bytes, bytes]] = set()
+        """Products that are fine, by the patterns of A and B and active threads."""
         self._recent: deque[tuple[Array, bytes]] = deque(maxlen=_RECENT)
 
     def __call__(self, block: ThreadBlock, op: MmaSyncOp, a: Array, b: Array) -> None:
         """Report what is wrong with the fragments whose companions these are."""
-        pattern = (self._pattern(a), self._pattern(b), b"" if block.active is None else block.active.tobytes())
-        if pattern in self._fine:
+        active = b"" if block.active is None else block.active.tobytes()
+        patterns = (self._pattern(a), self._pattern(b))
+        if (*patterns, active) in self._fine:
             return
         here = np.arange(block.count // SUBGROUP)  # what a subgroup lacks of its lanes has been reported
         if block.active is not None:
             here = here[by_subgroup(block.active)[: here.size].all(axis=1)]
-        parts = [by_subgroup(part)[here] for part in (a, b)]
-        sources = [Elements.of(part[..., 0], self.views) for part in parts]
-        origins = [Elements.of(part[..., 1], self.views) for part in parts]
-        for found in self._findings(sources, origins):
-            self._report(block, op, here, found)
+        paths: list[_Path] = []
+        for operand, companions, pattern in zip((_A, _B), (a, b), patterns, strict=True):
+            path = self._paths.get((operand.name, pattern, active))
+            if path is None:
+                fragment = by_subgroup(companions)[here]
+                for found in self._wrong_fragment(operand, fragment):
+                    self._report(block, op, here, found)
+                    return
+                path = self._paths[operand.name, pattern, active] = _path(self._origins(operand, fragment))
+            paths.append(path)
+        crossed = _crossed(*paths)
+        if crossed.any():
+            fragments = [by_subgroup(part)[here] for part in (a, b)]
+            self._report(block, op, here, self._wrong_pairs(crossed, *fragments))
             return
-        self._fine.add(pattern)
+        self._fine.add((*patterns, active))
 
     def _pattern(self, companions: Array) -> bytes:
         """The pattern of a fragment; one is used by several products in turn."""
         for fragment, pattern in self._recent:
             if fragment is companions:
                 return pattern
-        pattern = _pattern(companions)
+        pattern = self._relative(companions[..., 0], exact=True) + self._relative(companions[..., 1], exact=False)
         self._recent.append((companions, pattern))
         return pattern
 
-    def _findings(self, sources: list[Elements], origins: list[Elements]) -> Iterator[_Finding]:
-        for operand, fragment in zip((_A, _B), sources, strict=True):
-            yield from self._wrong_layout(operand, fragment)
-        paths = [o.arranged(operand.to_matrix) for o, operand in zip(origins, (_A, _B), strict=True)]
-        for operand, matrix in zip((_A, _B), paths, strict=True):
-            yield from self._wrong_swizzle(operand, matrix)
-        yield from self._wrong_pairs(*paths)
+    def _relative(self, codes: Array, *, exact: bool) -> bytes:
+        """Elements from a first one on, which tells its view's size (and, if `exact`, its place in a slot of that)."""
+        known = codes != UNKNOWN
+        where = int(np.argmax(known))
+        start = int(codes.flat[where])
+        if start == UNKNOWN:
+            return b"unknown"
+        height, width = self.views.size_of(start)
+        place = (start & PLACE_MASK) % (height * width) if exact else 0
+        steps = codes - start
+        if not known.all():
+            steps = np.where(known, steps, _NOWHERE)
+        return np.array([height, width, place]).tobytes() + steps.tobytes()
+
+    def _origins(self, operand: _Operand, fragment: Array) -> Elements:
+        """The matrix of the elements that a fragment's were copied from."""
+        return Elements.of(fragment[..., 1], self.views).arranged(operand.to_matrix)
+
+    def _wrong_fragment(self, operand: _Operand, fragment: Array) -> Iterator[_Finding]:
+        yield from self._wrong_layout(operand, Elements.of(fragment[..., 0], self.views))
+        yield from self._wrong_swizzle(operand, self._origins(operand, fragment))
 
     def _wrong_layout(self, operand: _Operand, fragment: Elements) -> Iterator[_Finding]:
         """The fragment as it lies in the memory that it was loaded from."""
         matrix = fragment.arranged(operand.to_matrix)
+        if plainly_by_rows(matrix) or plainly_by_rows(matrix.arranged(_turned)):
+            return
         ways: list[tuple[Elements, list[tuple[str, Mask]]]] = []
         suspects = np.ones(matrix.known.shape[0], np.bool_)
         for view in (matrix, matrix.arranged(_turned)):
@@ -243,9 +297,11 @@ class FragmentCheck:
         """Elements that were copied into shared memory by one swizzle and are read by another."""
         for turned in (False, True):
             view = matrix.arranged(_turned) if turned else matrix
-            swizzled = _lies_in_lines(view) & ~_torn_runs(view).any(axis=(1, 2, 3))
             astray = view.known & (view.column != first_known(view.column, view.known, 1))
-            astray &= swizzled[:, None, None]
+            in_lines = _lies_in_lines(view)[:, None, None]
+            if not (astray & in_lines).any():
+                continue
+            astray &= in_lines & ~np.any(_torn_runs(view).reshape(astray.shape), axis=(1, 2), keepdims=True)
             if not astray.any():
                 continue
             line = operand.columns if turned else operand.rows
@@ -259,23 +315,16 @@ class FragmentCheck:
             yield _Finding(operand, _turned(astray) if turned else astray, message)
             return
 
-    def _wrong_pairs(self, a: Elements, b: Elements) -> Iterator[_Finding]:
-        """What A and B have for one k must be as far along in both."""
-        along_a, sure_a = _along(a)
-        along_b, sure_b = _along(b)
-        ahead, back = along_a - along_b, along_a + along_b
-        wrong = [sums != sums[:, :1] for sums in (ahead, back)]
-        crossed = sure_a & sure_b & wrong[0].any(axis=1) & wrong[1].any(axis=1)
-        if not crossed.any():
-            return
+    def _wrong_pairs(self, crossed: Mask, fragment_a: Array, fragment_b: Array) -> _Finding:
+        """What is wrong where A and B do not meet (subgroup, k)."""
+        a, b = self._origins(_A, fragment_a), self._origins(_B, fragment_b)
 
         def message(subgroup: int, row: int, column: int) -> str:
             other = self.views.text(int(a.codes[subgroup, 0, column]))
             mine = self.views.text(int(b.codes[subgroup, row, column]))
             return f"{mine}, which meets {other} of A: A and B have the elements of K in different orders"
 
-        where = crossed[:, None, None] & wrong[0][:, None, :] & b.known
-        yield _Finding(_B, where, message)
+        return _Finding(_B, crossed[:, None, :] & b.known, message)
 
     def _report(self, block: ThreadBlock, op: MmaSyncOp, here: Array, found: _Finding) -> None:
         """Report the first wrong element, in the order of the lanes and their registers."""
@@ -295,15 +344,6 @@ class FragmentCheck:
         block.report(ReportKind.WRONG_FRAGMENT, op, message, lanes)
 
 
-def _pattern(companions: Array) -> bytes:
-    """The sources, and the origins but for where they begin."""
-    origins = companions[..., 1]
-    start = int(origins.flat[0])
-    if start == UNKNOWN or not (origins >= 0).all():
-        return companions.tobytes()
-    return (companions - np.array([0, start])).tobytes()
-
-
 def _turned(part: Array) -> Array:
     return part.transpose(0, 2, 1)
 
@@ -321,15 +361,21 @@ def _lies_in_lines(matrix: Elements) -> Mask:
     return one_line & distinct(lines[..., 0], rows_known) & (rows_known.sum(axis=1) > 1)
 
 
-def _along(matrix: Elements) -> tuple[Array, Mask]:
-    """Per subgroup how far along in memory each k is, and whether that is a run of elements without a gap."""
+def _path(matrix: Elements) -> _Path:
+    """How far along each k is; sure when these are elements in a row, without a gap."""
     known, depth = matrix.known, matrix.known.shape[2]
     line, column = matrix.line, matrix.column
     by_rows = ((column == column[:, :1]) & (line == line[:, :, :1])).all(axis=(1, 2))
     by_columns = ((line == line[:, :1]) & (column == column[:, :, :1])).all(axis=(1, 2))
     along = np.where(by_rows[:, None], column[:, 0], line[:, 0])
-    run = distinct(along, np.ones_like(along, np.bool_)) & (np.ptp(along, axis=1) == depth - 1)
-    return along, known.all(axis=(1, 2)) & (by_rows | by_columns) & run
+    in_a_row = distinct(along, np.ones_like(along, np.bool_)) & (np.ptp(along, axis=1) == depth - 1)
+    return _Path(along, known.all(axis=(1, 2)) & (by_rows | by_columns) & in_a_row)
+
+
+def _crossed(a: _Path, b: _Path) -> Mask:
+    """Per subgroup each k for which A is not as far along as B is, nor as far from the other end; none if not sure."""
+    ahead, back = (sums != sums[:, :1] for sums in (a.along - b.along, a.along + b.along))
+    return ahead & (a.sure & b.sure & back.any(axis=1))[:, None]
 
 
 __all__ = ["FragmentCheck"]

@@ -33,6 +33,7 @@ LEVELS = 2
 """Numbers per element: its source and its origin."""
 PLACE_BITS = 44
 """Bits of a code that say where in a memref; those above say in which."""
+PLACE_MASK = (1 << PLACE_BITS) - 1
 _CELL = 2
 """Bytes of a followed element."""
 
@@ -101,9 +102,14 @@ class Views:
         first: Extent = 0 if offset is not None else ref.offset * size
         return number << PLACE_BITS, contiguous(ref.memory, ref.dtype, first, extents)
 
+    def size_of(self, code: int) -> tuple[int, int]:
+        """Rows and columns of a slot of the memref an element is of."""
+        view = self.known[code >> PLACE_BITS]
+        return view.height, view.width
+
     def text(self, code: int) -> str:
         """An element as it is written in IR."""
-        return self.known[code >> PLACE_BITS].text(code & ((1 << PLACE_BITS) - 1))
+        return self.known[code >> PLACE_BITS].text(code & PLACE_MASK)
 
 
 def unknown(shape: Sequence[int]) -> Array:
@@ -179,7 +185,7 @@ def _moves_elements(op: Operation) -> bool:
 _MOVES = frozenset({"arith.bitcast", "vector.broadcast", "vector.extract_strided_slice", "vector.shape_cast"})
 _LOADS = frozenset({"affine.load", "affine.vector_load", "memref.load", "vector.load", "vector.transfer_read"})
 _STORES = frozenset({"affine.store", "affine.vector_store", "memref.store", "vector.store", "vector.transfer_write"})
-_OTHER_WRITES = {"memref.copy": 1, "vector.maskedstore": 0, "vector.scatter": 0}
+_OTHER_WRITES = {"memref.atomic_rmw": 1, "memref.copy": 1, "vector.maskedstore": 0, "vector.scatter": 0}
 """Ops that write memory in ways that are not followed, and where they have its memref."""
 
 Check = Callable[[ThreadBlock, MmaSyncOp, Array, Array], None]
@@ -295,7 +301,8 @@ class Origins:
                 read = np.arange(count) < (wanted[:, None] if is_lanes(wanted) else wanted)
             origin = _Touch(op, lambda given: given, (count,), mask=read)
             _, codes = self._codes(block, origin, source, args[:first])
-            _put(block, locate(block, op, target, args[first + 1 : last], (count,)), codes)
+            place = _Touch(op, lambda given: given, (count,))
+            _put(block, place.access(block, target, args[first + 1 : last]), codes)
             return ()
 
         return run
@@ -303,7 +310,7 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class _Touch:
-    """How an op accesses memory; `first` and `last` bound the indices among what follows its memref."""
+    """How an op accesses memory: `named` makes indices of the first `last` of what follows its memref (of all if None)."""
 
     op: Operation
     named: Callable[[Sequence[Value]], Sequence[Value]]
@@ -328,9 +335,12 @@ class _Touch:
         return self.named(args[: self.last])
 
     def access(self, block: ThreadBlock, ref: MemRef, args: Sequence[Value]) -> Access:
-        """Where the op accesses memory (which it did already: what is wrong with that has been reported)."""
+        """Where the op accesses memory. It just did: it lies inside, unless reports of the contrary are collected."""
         mask = self.mask if self.mask_place is None else args[self.mask_place]
-        return locate(block, self.op, ref, self.indices(args), self.spans, mask, self.may_leave)
+        indices = self.indices(args)
+        if any(self.may_leave) or block.launch.reports.limit:
+            return locate(block, self.op, ref, indices, self.spans, mask, self.may_leave)
+        return Access(ref, self.spans, window(ref, start_of(ref, indices), self.spans), mask)
 
 
 def _shape(kind: Attribute) -> tuple[int, ...]:
@@ -391,4 +401,4 @@ def _companion_type(kind: Attribute) -> Attribute:
     return VectorType(i64, [*_shape(kind), LEVELS]) if has_companion(kind) else kind
 
 
-__all__ = ["LEVELS", "PLACE_BITS", "UNKNOWN", "Check", "Origins", "View", "Views", "unknown"]
+__all__ = ["LEVELS", "PLACE_BITS", "PLACE_MASK", "UNKNOWN", "Check", "Origins", "View", "Views", "unknown"]
