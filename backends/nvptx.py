@@ -236,7 +236,16 @@ def _parameter_bytes(func: gpu.FuncOp, type_: Attribute) -> int:
         raise unsupported(func, f"an argument of type {type_}: {error}") from error
 
 
-_WHOLE_SUBGROUP = (gpu.ShuffleOp, gpu.SubgroupReduceOp, gpu.SubgroupBarrierOp, nvgpu.LdMatrixOp, nvgpu.MmaSyncOp)
+_WHOLE_SUBGROUP = (
+    gpu.BallotOp,
+    gpu.MatchOp,
+    gpu.ShuffleOp,
+    gpu.SubgroupBarrierOp,
+    gpu.SubgroupReduceOp,
+    gpu.VoteOp,
+    nvgpu.LdMatrixOp,
+    nvgpu.MmaSyncOp,
+)
 """What all lanes of a subgroup do together."""
 
 

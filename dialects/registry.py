@@ -26,7 +26,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "kernel": ("stepwell.dialects.kernel", "Kernel"),
     "linalg": ("stepwell.dialects.linalg", "Linalg"),
     "math": ("stepwell.dialects.math", "Math"),
-    "memref": ("xdsl.dialects.memref", "MemRef"),
+    "memref": ("stepwell.dialects.memref", "MemRef"),
     "nvgpu": ("stepwell.dialects.nvgpu", "Nvgpu"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),

@@ -25,6 +25,7 @@ from stepwell.backends.llvm.writer import (
 )
 from stepwell.backends.nvptx import SHARED_ALIGN
 from stepwell.dialects import gpu
+from stepwell.dialects.memref import Scope
 
 SHARED_SPACE = 3
 DYNAMIC_SHARED = "stepwell_dynamic_shared"
@@ -158,6 +159,19 @@ def _barrier(w: FunctionWriter, _: Operation) -> None:
 
 def _subgroup_barrier(w: FunctionWriter, _: Operation) -> None:
     w.call("void", "llvm.nvvm.bar.warp.sync", [_ALL_LANES])
+
+
+_SCOPES = {Scope.BLOCK: ' syncscope("block")', Scope.DEVICE: ' syncscope("device")', Scope.SYSTEM: ""}
+
+
+def sync_scope(scope: Scope) -> str:
+    """A scope in LLVM's words, with a space before."""
+    return _SCOPES[scope]
+
+
+def _fence(w: FunctionWriter, op: Operation) -> None:
+    assert isinstance(op, gpu.FenceOp)
+    w.line(f"fence{sync_scope(Scope(op.scope.data))} seq_cst")
 
 
 def _dynamic_shared_memory(w: FunctionWriter, op: Operation) -> None:
@@ -308,6 +322,33 @@ def _butterfly(w: FunctionWriter, step: int) -> Callable[[str], str]:
     return act
 
 
+# Asking
+
+
+def _ballot(w: FunctionWriter, op: Operation) -> None:
+    w.values[op.results[0]] = w.call(
+        "i32", "llvm.nvvm.vote.ballot.sync", [_ALL_LANES, ("i1", w.scalar(operand(op, 0)))]
+    )
+
+
+def _vote(w: FunctionWriter, op: Operation) -> None:
+    assert isinstance(op, gpu.VoteOp)
+    name = f"llvm.nvvm.vote.{op.mode.data}.sync"
+    w.values[op.result] = w.call("i1", name, [_ALL_LANES, ("i1", w.scalar(op.predicate))])
+
+
+def _match(w: FunctionWriter, op: Operation) -> None:
+    assert isinstance(op, gpu.MatchOp)
+    kind = scalar_type(op.value.type)
+    arguments = [_ALL_LANES, (kind, w.scalar(op.value))]
+    if op.same is None:
+        w.values[op.result] = w.call("i32", f"llvm.nvvm.match.any.sync.{kind}", arguments)
+        return
+    pair = w.call("{ i32, i1 }", f"llvm.nvvm.match.all.sync.{kind}p", arguments)
+    for position, result in enumerate(op.results):
+        w.values[result] = w.emit(f"extractvalue {{ i32, i1 }} {pair}, {position}")
+
+
 def _all_reduce(w: FunctionWriter, op: Operation) -> None:
     del w
     raise unsupported(op, "reductions over a block become shared memory and barriers before the writer")
@@ -315,13 +356,16 @@ def _all_reduce(w: FunctionWriter, op: Operation) -> None:
 
 EMITTERS: dict[str, Emitter] = {
     "gpu.all_reduce": _all_reduce,
+    "gpu.ballot": _ballot,
     "gpu.barrier": _barrier,
     "gpu.block_dim": _block_dim,
     "gpu.block_id": _block_id,
     "gpu.dynamic_shared_memory": _dynamic_shared_memory,
+    "gpu.fence": _fence,
     "gpu.global_id": _global_id,
     "gpu.grid_dim": _grid_dim,
     "gpu.lane_id": _lane_id,
+    "gpu.match": _match,
     "gpu.num_subgroups": _num_subgroups,
     "gpu.shuffle": _shuffle,
     "gpu.subgroup_barrier": _subgroup_barrier,
@@ -329,4 +373,5 @@ EMITTERS: dict[str, Emitter] = {
     "gpu.subgroup_reduce": _subgroup_reduce,
     "gpu.subgroup_size": _subgroup_size,
     "gpu.thread_id": _thread_id,
+    "gpu.vote": _vote,
 }

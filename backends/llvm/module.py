@@ -26,6 +26,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation
 from stepwell.backends.llvm import (
     affine,
     arith,
+    atomics,
     control_flow,
     math,
     parallel,
@@ -346,6 +347,7 @@ def _call(w: FunctionWriter, op: Operation) -> None:
 _EMITTERS: Mapping[str, Emitter] = {
     **affine.EMITTERS,
     **arith.EMITTERS,
+    **atomics.EMITTERS,
     **control_flow.EMITTERS,
     **math.EMITTERS,
     **memref_ops.EMITTERS,

@@ -21,10 +21,20 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, BlockArgument, Operation
 
-from stepwell.backends.llvm import affine, arith, control_flow, math, nvgpu, vector, vector_combine, vector_memory
+from stepwell.backends.llvm import (
+    affine,
+    arith,
+    atomics,
+    control_flow,
+    math,
+    nvgpu,
+    vector,
+    vector_combine,
+    vector_memory,
+)
 from stepwell.backends.llvm import gpu as gpu_ops
 from stepwell.backends.llvm import memref as memref_ops
-from stepwell.backends.llvm.gpu import SHARED_SPACE
+from stepwell.backends.llvm.gpu import SHARED_SPACE, sync_scope
 from stepwell.backends.llvm.memref import allocate
 from stepwell.backends.llvm.module import global_text, module_text
 from stepwell.backends.llvm.strategy import GENERIC, Strategy
@@ -39,6 +49,7 @@ from stepwell.backends.llvm.writer import (
 )
 from stepwell.backends.nvptx import SHARED_ALIGN, GpuTarget, check_gpu_module
 from stepwell.dialects import gpu
+from stepwell.dialects.memref import Scope
 from stepwell.ir.errors import UnsupportedError
 
 GLOBAL_SPACE = 1
@@ -50,6 +61,23 @@ _SPACES = {
     gpu.AddressSpace.WORKGROUP: SHARED_SPACE,
     gpu.AddressSpace.PRIVATE: GENERIC,
 }
+
+
+_PTX_BITS = {"i32": 32, "i64": 64, "float": 32, "double": 64}
+"""Bits of what an update of PTX takes; narrower ones become loops in LLVM, which keeps their scope."""
+_PTX_UPDATES = {
+    "add": ("add", "u"),
+    "and": ("and", "b"),
+    "fadd": ("add", "f"),
+    "max": ("max", "s"),
+    "min": ("min", "s"),
+    "or": ("or", "b"),
+    "umax": ("max", "u"),
+    "umin": ("min", "u"),
+    "xchg": ("exch", "b"),
+    "xor": ("xor", "b"),
+}
+"""LLVM's name of an update, PTX's, and how that reads its operands."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +92,21 @@ class NvptxStrategy(Strategy):
         if kind is None:
             raise UnsupportedError(f"a memref in an unknown memory space: {type_}")
         return _SPACES[kind]
+
+    def sync_scope(self, scope: Scope, space: int) -> str:
+        """The scope by LLVM's name of it."""
+        if space == GENERIC:
+            raise UnsupportedError("a thread's own memory has no atomic updates; nobody else sees it")
+        return sync_scope(scope)
+
+    def atomic_assembly(self, instruction: str, type_: str, scope: Scope, space: int) -> str | None:
+        """PTX of an update for another scope than the device: LLVM writes all of them for the device."""
+        if scope is Scope.DEVICE or type_ not in _PTX_BITS:
+            return None
+        name, kind = _PTX_UPDATES[instruction]
+        among = {Scope.BLOCK: "cta", Scope.SYSTEM: "sys"}[scope]
+        where = {GLOBAL_SPACE: "global", SHARED_SPACE: "shared"}[space]
+        return f"atom.relaxed.{among}.{where}.{name}.{kind}{_PTX_BITS[type_]} $0, [$1], $2;"
 
 
 @dataclass
@@ -192,6 +235,7 @@ def _bounds(op: gpu.FuncOp) -> str:
 _EMITTERS: Mapping[str, Emitter] = {
     **affine.EMITTERS,
     **arith.EMITTERS,
+    **atomics.EMITTERS,
     **control_flow.EMITTERS,
     **math.EMITTERS,
     **memref_ops.EMITTERS,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Attribute
 
+from stepwell.dialects.memref import Scope
+
 GENERIC = 0
 """LLVM's default address space."""
 
@@ -40,6 +42,20 @@ class Strategy:
         """
         del type_
         return GENERIC
+
+    def sync_scope(self, scope: Scope, space: int) -> str:
+        """LLVM's words, with a space before, for the threads among which memory order holds; a CPU has one memory for all.
+
+        Raises:
+            UnsupportedError: memory of this address space cannot be updated atomically.
+        """
+        del scope, space
+        return ""
+
+    def atomic_assembly(self, instruction: str, type_: str, scope: Scope, space: int) -> str | None:
+        """The assembly text of an `atomicrmw` where LLVM would not give it the scope: `$0` of `[$1]` and `$2`."""
+        del instruction, type_, scope, space
+        return None
 
 
 def pointer_type(space: int) -> str:

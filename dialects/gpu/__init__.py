@@ -1,9 +1,9 @@
 """The `gpu` dialect: what a thread of a grid does, and how the host launches grids and moves memory.
 
-The ops, their names and their text are MLIR's; they are defined here, with memory effects and complete verifiers, and
-`subgroup_barrier` is ours. Left out of MLIR's dialect: clusters, sparse and matrix-library ops, `gpu.launch` with an
-inline body, reductions by a region, binaries. Memory spaces of memrefs are `#gpu.address_space<workgroup>` and
-`<private>`; none is global memory.
+The ops, their names and their text are MLIR's; they are defined here, with memory effects and complete verifiers.
+`subgroup_barrier`, `fence`, `vote` and `match` are ours. Left out of MLIR's dialect: clusters, sparse and
+matrix-library ops, `gpu.launch` with an inline body, reductions by a region, binaries. Memory spaces of memrefs are
+`#gpu.address_space<workgroup>` and `<private>`; none is global memory. Atomic updates are `memref.atomic_rmw`.
 
 ```mlir
 gpu.module @k0 {
@@ -39,9 +39,12 @@ from stepwell.dialects.gpu.attrs import (
     ReduceKindAttr,
     ShuffleMode,
     ShuffleModeAttr,
+    VoteMode,
+    VoteModeAttr,
     address_space,
 )
 from stepwell.dialects.gpu.functions import MAX_BLOCK_THREADS, FuncOp, LaunchFuncOp, ModuleOp, ReturnOp
+from stepwell.dialects.gpu.lanes import BallotOp, MatchOp, VoteOp
 from stepwell.dialects.gpu.memory import (
     AllocOp,
     DeallocOp,
@@ -57,6 +60,7 @@ from stepwell.dialects.gpu.threads import (
     BlockDimOp,
     BlockIdOp,
     DynamicSharedMemoryOp,
+    FenceOp,
     GlobalIdOp,
     GridDimOp,
     LaneIdOp,
@@ -75,11 +79,13 @@ Gpu = Dialect(
     [
         AllReduceOp,
         AllocOp,
+        BallotOp,
         BarrierOp,
         BlockDimOp,
         BlockIdOp,
         DeallocOp,
         DynamicSharedMemoryOp,
+        FenceOp,
         FuncOp,
         GlobalIdOp,
         GridDimOp,
@@ -87,6 +93,7 @@ Gpu = Dialect(
         HostUnregisterOp,
         LaneIdOp,
         LaunchFuncOp,
+        MatchOp,
         MemcpyOp,
         MemsetOp,
         ModuleOp,
@@ -99,9 +106,10 @@ Gpu = Dialect(
         SubgroupReduceOp,
         SubgroupSizeOp,
         ThreadIdOp,
+        VoteOp,
         WaitOp,
     ],
-    [AddressSpaceAttr, AsyncTokenType, DimensionAttr, ReduceKindAttr, ShuffleModeAttr],
+    [AddressSpaceAttr, AsyncTokenType, DimensionAttr, ReduceKindAttr, ShuffleModeAttr, VoteModeAttr],
 )
 
 __all__ = [
@@ -113,12 +121,14 @@ __all__ = [
     "AllReduceOp",
     "AllocOp",
     "AsyncTokenType",
+    "BallotOp",
     "BarrierOp",
     "BlockDimOp",
     "BlockIdOp",
     "DeallocOp",
     "DimensionAttr",
     "DynamicSharedMemoryOp",
+    "FenceOp",
     "FuncOp",
     "GlobalIdOp",
     "Gpu",
@@ -127,6 +137,7 @@ __all__ = [
     "HostUnregisterOp",
     "LaneIdOp",
     "LaunchFuncOp",
+    "MatchOp",
     "MemcpyOp",
     "MemsetOp",
     "ModuleOp",
@@ -143,6 +154,9 @@ __all__ = [
     "SubgroupReduceOp",
     "SubgroupSizeOp",
     "ThreadIdOp",
+    "VoteMode",
+    "VoteModeAttr",
+    "VoteOp",
     "WaitOp",
     "address_space",
 ]

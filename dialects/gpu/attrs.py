@@ -41,6 +41,13 @@ class ShuffleMode(StrEnum):
     IDX = "idx"
 
 
+class VoteMode(StrEnum):
+    """What a vote asks: whether it is so for some lane, or for every one."""
+
+    ANY = "any"
+    ALL = "all"
+
+
 class ReduceKind(StrEnum):
     """What a reduction combines with, by MLIR's names (`minnumf` drops a NaN, `minimumf` keeps it)."""
 
@@ -82,6 +89,13 @@ class ReduceKindAttr(EnumAttribute[ReduceKind], SpacedOpaqueSyntaxAttribute):
     """The kind of a `gpu.subgroup_reduce` or `gpu.all_reduce`."""
 
     name = "gpu.all_reduce_op"
+
+
+@irdl_attr_definition
+class VoteModeAttr(EnumAttribute[VoteMode], SpacedOpaqueSyntaxAttribute):
+    """The mode of a `gpu.vote` or `gpu.match`."""
+
+    name = "gpu.vote_mode"
 
 
 WORKGROUP = AddressSpaceAttr(AddressSpace.WORKGROUP)
@@ -143,6 +157,8 @@ __all__ = [
     "ReduceKindAttr",
     "ShuffleMode",
     "ShuffleModeAttr",
+    "VoteMode",
+    "VoteModeAttr",
     "address_space",
     "types_text",
 ]

@@ -27,6 +27,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
+    ParsePropInAttrDict,
     VarConstraint,
     irdl_op_definition,
     operand_def,
@@ -53,6 +54,7 @@ from stepwell.dialects.gpu.attrs import (
     ShuffleMode,
     ShuffleModeAttr,
 )
+from stepwell.dialects.memref import Scope, check_scope
 
 WIDEST_BITS = 64
 """Bits of the widest scalar that lanes exchange."""
@@ -287,6 +289,39 @@ class SubgroupBarrierOp(IRDLOperation):
 
     def __init__(self) -> None:
         super().__init__()
+
+
+@irdl_op_definition
+class FenceOp(IRDLOperation):
+    """Orders this thread's accesses to memory, before and after, for other threads; waits for nobody (ours).
+
+    Semantics: sequentially consistent among the threads of `scope`. What this thread did to memory before the fence is
+    seen by a thread that sees what it did after, when that one passes a fence too. Where threads meet, a barrier does
+    the same. It counts as reading and writing memory, so that nothing moves across.
+
+    Constraints:
+        C1: the scope is "block", "device" or "system".
+
+    Example:
+        gpu.fence {scope = "device"}
+    """
+
+    name = "gpu.fence"
+
+    scope = prop_def(StringAttr)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    irdl_options = (ParsePropInAttrDict(),)
+
+    assembly_format = "attr-dict"
+
+    def __init__(self, scope: Scope):
+        super().__init__(properties={"scope": StringAttr(scope.value)})
+
+    def verify_(self) -> None:
+        """Check C1."""
+        check_scope(self.name, "C1", self.scope)
 
 
 @irdl_op_definition

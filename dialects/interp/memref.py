@@ -5,6 +5,7 @@ Fresh memory holds a striking pattern, so that a read before the first write sho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseIntOrFPElementsAttr, MemRe
 from xdsl.ir import Operation
 
 from stepwell.dialects.interp.tensor import checked_slices, dropped_dims, mixed_values, undefined
+from stepwell.dialects.interp.vector import COMBINE
 from stepwell.dialects.kernel import lookup_symbol
+from stepwell.dialects.memref import AtomicRMWOp
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
@@ -38,6 +41,29 @@ def _load(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[
 def _store(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     args[1][_element(op, args[1], args[2:])] = args[0]
     return ()
+
+
+def updating(op: AtomicRMWOp) -> Callable[[Any, Any], Array]:
+    """What an update makes of elements and values, of its dtype."""
+    dtype, kind = numpy_dtype(op.value.type), op.combination.combining
+    if kind is None:
+        return lambda old, value: value
+    combine = COMBINE[kind]
+
+    def update(old: Any, value: Any) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(combine(np.asarray(old, dtype), np.asarray(value, dtype)), dtype)
+
+    return update
+
+
+def _atomic_rmw(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    assert isinstance(op, AtomicRMWOp)
+    value, array, *indices = args
+    where = _element(op, array, tuple(indices))
+    old = array[where]
+    array[where] = updating(op)(old, value)
+    return (old,)
 
 
 def _alloc(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -145,6 +171,7 @@ RULES: dict[str, Rule] = {
     "memref.alloc": _alloc,
     "memref.alloca": _alloc,
     "memref.assume_alignment": _cast,
+    "memref.atomic_rmw": _atomic_rmw,
     "memref.cast": _cast,
     "memref.collapse_shape": _collapse,
     "memref.copy": _copy,

@@ -48,6 +48,19 @@ def _product(words: np.ndarray, depth: int, dtype: type) -> np.ndarray:
     return a @ b + c
 
 
+_ASSEMBLY = re.compile(
+    r'call (\w+) asm sideeffect "atom\.relaxed\.(?:cta|sys)\.(?:global|shared)\.(\w+)\.([usbf])\d+ \$0, \[\$1\], \$2;", '
+    r'"[^"]*"\(ptr (\S+), (\w+ \S+)\)'
+)
+
+
+def _from_assembly(match: re.Match[str]) -> str:
+    """An update written in PTX as LLVM's instruction."""
+    name, kind = match[2], match[3]
+    prefix = {"f": "f", "u": "u" if name in ("max", "min") else ""}.get(kind, "")
+    return f"atomicrmw {'xchg' if name == 'exch' else prefix + name} ptr {match[4]}, {match[5]} monotonic"
+
+
 class _Meeting:
     """Threads that exchange what each of them brings."""
 
@@ -89,6 +102,7 @@ class Device:
         )
         text = re.sub(r"internal addrspace\(3\) global (\[.*?\]) poison", r"internal global \1 zeroinitializer", text)
         text = re.sub(r" addrspace\(\d\)", "", text).replace("ptx_kernel ", "")
+        text = _ASSEMBLY.sub(_from_assembly, text)
         text = re.sub(r"(@llvm\.[\w.]*?[.v\d])p[13](?=[.(\s])", r"\1p0", text)
         text = re.sub(r"(@llvm\.memcpy\.p0\.)p[13]", r"\1p0", text)
         declared = re.compile(rf"^declare (.*) @({re.escape(PREFIX)}[\w.]+)\((.*)\)$", re.MULTILINE)
@@ -209,6 +223,23 @@ class Device:
         }
         _slots(results, 1)[0] = act[name]()
 
+    def _vote(self, name: str, arguments: int, results: int) -> None:
+        mask, value = (int(v) for v in _slots(arguments, 2))
+        assert mask == 0xFFFFFFFF
+        lanes = [v & 1 for v in self.here.group.exchange(self.here.lane, value)]
+        ballot = sum(bit << lane for lane, bit in enumerate(lanes))
+        _slots(results, 1)[0] = {"ballot": ballot, "any": any(lanes), "all": all(lanes)}[name.removesuffix(".sync")]
+
+    def _match(self, name: str, arguments: int, results: int) -> None:
+        mode, _, kind = name.split(".")
+        value = int(_slots(arguments, 2, np.uint64 if "64" in kind else np.uint32)[1])
+        lanes = self.here.group.exchange(self.here.lane, value)
+        mask = sum((other == value) << lane for lane, other in enumerate(lanes))
+        out = _slots(results, 2)
+        out[0] = mask if mode == "any" or mask == 0xFFFFFFFF else 0
+        if mode == "all":
+            out[1] = mask == 0xFFFFFFFF
+
     def _ldmatrix(self, name: str, arguments: int, results: int) -> None:
         address = int(_slots(arguments, 1, np.uint64)[0])
         rows = self.here.group.exchange(self.here.lane, address)
@@ -257,6 +288,8 @@ class Device:
         "bar.warp.sync": _subgroup_barrier,
         "shfl.sync.": _shuffle,
         "redux.sync.": _redux,
+        "vote.": _vote,
+        "match.": _match,
         "ldmatrix.sync.aligned.m8n8.": _ldmatrix,
         "mma.": _mma,
         "cp.async.commit.group": _nothing,

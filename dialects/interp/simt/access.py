@@ -207,18 +207,46 @@ def check_overwrite(
     block: ThreadBlock, op: Operation, ref: MemRef, granules: Array, threads: Array, state: int
 ) -> None:
     """Report a write to where a copy is under way, or a race; then note the write, done (`WRITTEN`) or `IN_FLIGHT`."""
-    memory = ref.memory
-    shadow = memory.shadow
+    shadow = ref.memory.shadow
     if shadow is None or not granules.size:
         return
-    pending = shadow.first_in_flight(granules)
+    _check_arrived(block, op, ref, granules, threads)
+    if shadow.races:
+        report_race(block, op, ref, shadow.write(granules, threads, block.now, block.launch.numbers[op]), "writes")
+    shadow.mark(granules, state)
+
+
+def _check_arrived(block: ThreadBlock, op: Operation, ref: MemRef, granules: Array, threads: Array) -> None:
+    """Report a write to where a copy is under way."""
+    memory = ref.memory
+    assert memory.shadow is not None
+    pending = memory.shadow.first_in_flight(granules)
     if pending is not None:
         thread, byte = int(threads[pending]), int(granules[pending]) * memory.granule
         message = f"thread {thread} writes byte {byte} of {memory.name}, to which an asynchronous copy is under way"
         block.report(ReportKind.ASYNC_PENDING, op, message, [thread], _copies_into(block, ref, int(granules[pending])))
+
+
+def check_update(block: ThreadBlock, op: Operation, access: Access, *, reads: bool, narrow: bool) -> None:
+    """Report an atomic update of what nobody wrote (when it `reads`), of what is being copied, or a race; then note it.
+
+    A `narrow` update is atomic among the threads of its block only.
+    """
+    ref = access.ref
+    shadow = ref.memory.shadow
+    if shadow is None:
+        return
+    granules, threads = granules_of(access, access.enabled(block.active), block.threads, block.count)
+    if not granules.size:
+        return
+    if reads:
+        check_written(block, op, ref, granules, threads)
+    else:
+        _check_arrived(block, op, ref, granules, threads)
     if shadow.races:
-        report_race(block, op, ref, shadow.write(granules, threads, block.now, block.launch.numbers[op]), "writes")
-    shadow.mark(granules, state)
+        conflict = shadow.update(granules, threads, block.now, block.launch.numbers[op], narrow=narrow)
+        report_race(block, op, ref, conflict, "updates")
+    shadow.mark(granules, WRITTEN)
 
 
 def report_race(block: ThreadBlock, op: Operation, ref: MemRef, conflict: Conflict | None, verb: str) -> None:
@@ -227,10 +255,11 @@ def report_race(block: ThreadBlock, op: Operation, ref: MemRef, conflict: Confli
         return
     memory = ref.memory
     kind = ReportKind.SHARED_RACE if memory.space == "workgroup" else ReportKind.GLOBAL_RACE
-    did = "wrote" if conflict.other_wrote else "read"
+    did = conflict.did
     who = "other threads" if conflict.other is None else f"thread {conflict.other}"
     if conflict.other_block:
-        who, why = f"{who} of another block", "nothing orders blocks"
+        who = f"{who} of another block"
+        why = "one of them among the threads of a block only" if conflict.narrow else "nothing orders blocks"
     else:
         why = "without a barrier between"
     message = f"thread {conflict.thread} {verb} byte {conflict.granule * memory.granule} of {memory.name}, which {who} {did}, {why}"
@@ -238,4 +267,13 @@ def report_race(block: ThreadBlock, op: Operation, ref: MemRef, conflict: Confli
     block.report(kind, op, message, threads, [block.op_note(conflict.op_number, f"{who} {did} it here")])
 
 
-__all__ = ["check_alignment", "check_overwrite", "check_written", "load", "locate", "report_race", "store"]
+__all__ = [
+    "check_alignment",
+    "check_overwrite",
+    "check_update",
+    "check_written",
+    "load",
+    "locate",
+    "report_race",
+    "store",
+]

@@ -15,6 +15,7 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 from stepwell.dialects.gpu import MAX_BLOCK_THREADS, DynamicSharedMemoryOp, FuncOp, SubgroupBarrierOp
 from stepwell.dialects.interp.simt import (
     asynchronous,
+    atomics,
     control_flow,
     elementwise,
     identity,
@@ -40,6 +41,7 @@ from stepwell.ir.machine import machine_of
 
 RULES: dict[str, Prepare] = {
     **asynchronous.RULES,
+    **atomics.RULES,
     **control_flow.RULES,
     **elementwise.RULES,
     **identity.RULES,
@@ -75,6 +77,7 @@ _VIEWS = frozenset(
 _WRITTEN_OPERAND = {
     "affine.store": 1,
     "affine.vector_store": 1,
+    "memref.atomic_rmw": 1,
     "memref.copy": 1,
     "memref.store": 1,
     "vector.maskedstore": 0,

@@ -7,7 +7,7 @@ epoch are those not below `epoch * CODES`, and those of other blocks lie below t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ _SUBGROUP_CODE = 1024
 _MANY = 2047
 """Code of threads of several subgroups."""
 _SUBGROUP = 32
+_NEVER = np.iinfo(np.int64).max
 
 UNWRITTEN, WRITTEN, IN_FLIGHT = 0, 1, 2
 
@@ -45,7 +46,109 @@ class Conflict:
     other: int | None
     op_number: int
     other_block: bool
-    other_wrote: bool
+    did: str
+    """What the earlier access did: `read`, `wrote` or `updated` (atomically)."""
+    narrow: bool = False
+    """Both are atomic, but one of them among the threads of its block only."""
+
+
+def _subgroups(codes: Array) -> Array:
+    """The subgroup of a code; -1 for several and for codes of other epochs."""
+    groups = np.where(codes >= _SUBGROUP_CODE, codes - _SUBGROUP_CODE, codes // _SUBGROUP)
+    return np.where((codes < 0) | (codes == _MANY), -1, groups)
+
+
+def _ordered_by_subgroup(codes: Array, clocks: Array, threads: Array, now: Now) -> Array:
+    """Accesses of this epoch by lanes of one's own subgroup, before the subgroup's last barrier."""
+    assert now.subgroup_clock is not None
+    mine = threads // _SUBGROUP
+    return (_subgroups(codes) == mine) & (clocks < now.subgroup_clock[mine])
+
+
+class _Accesses:
+    """Per granule the last access of one kind: by which thread or group of threads, by which op, when."""
+
+    def __init__(self, granules: int, did: str, *, across_blocks: bool):
+        self.did = did
+        self.last = np.full(granules, -1, np.int64)
+        self.op = np.zeros(granules, np.int32)
+        self.clock = np.zeros(granules, np.int32)
+        self._across_blocks = across_blocks
+        self._first_block = np.full(granules if across_blocks else 0, _NEVER, np.int64)
+
+    def put(self, granules: Array, threads: Array, now: Now, op_number: int) -> None:
+        """Note accesses; of several to one granule one is kept."""
+        self.last[granules] = threads + now.epoch_start
+        self.op[granules] = op_number
+        if now.subgroup_clock is not None:
+            self.clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
+
+    def add(self, granules: Array, threads: Array, now: Now, op_number: int) -> None:
+        """Note accesses beside those that are there: a granule knows of all threads of this epoch."""
+        mine = threads + now.epoch_start
+        before = self.last[granules]
+        forgotten = before < now.epoch_start
+        if now.subgroup_clock is not None:
+            clocks = self.clock[granules]
+            forgotten |= _ordered_by_subgroup(before - now.epoch_start, clocks, threads, now)
+        self.put(granules, threads, now, op_number)
+        winner = self.last[granules]
+        several = (winner != mine) | (~forgotten & (before != mine))
+        if several.any():
+            self._note_several(granules, threads, several, forgotten, before, winner, now)
+        if self._across_blocks:
+            self._first_block[granules] = np.minimum(self._first_block[granules], now.block_number)
+
+    def _note_several(
+        self,
+        granules: Array,
+        threads: Array,
+        several: Array,
+        forgotten: Array,
+        before: Array,
+        winner: Array,
+        now: Now,
+    ) -> None:
+        """Granules accessed by more than one thread: of one subgroup (where that matters) or of any."""
+        if now.subgroup_clock is None:
+            self.last[granules[several]] = now.epoch_start + _MANY
+            return
+        group = threads // _SUBGROUP
+        same = _subgroups(winner - now.epoch_start) == group
+        same &= forgotten | (_subgroups(before - now.epoch_start) == group)
+        self.last[granules[several]] = now.epoch_start + _SUBGROUP_CODE + group[several]
+        self.last[granules[several & ~same]] = now.epoch_start + _MANY
+
+    def conflict(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+        """The first access of another thread that nothing orders before now."""
+        keys = self.last[granules]
+        unordered = (keys >= now.epoch_start) & (keys != threads + now.epoch_start)
+        if self._across_blocks:
+            unordered |= (keys < now.block_start) & (keys >= 0)
+        if now.subgroup_clock is not None and unordered.any():
+            unordered &= ~_ordered_by_subgroup(keys - now.epoch_start, self.clock[granules], threads, now)
+        if not unordered.any():
+            return None
+        i = int(np.argmax(unordered))
+        key = int(keys[i])
+        code = key % CODES
+        other = code if code < _SUBGROUP_CODE else None
+        op_number = int(self.op[granules[i]])
+        return Conflict(int(granules[i]), int(threads[i]), other, op_number, key < now.block_start, self.did)
+
+    def any_conflict(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+        """The same, also with accesses of earlier blocks that others of this block cover."""
+        return self.conflict(granules, threads, now) or (
+            self.of_earlier_block(granules, threads, now) if self._across_blocks else None
+        )
+
+    def of_earlier_block(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+        """The first access of an earlier block, also where this block accessed the granule since."""
+        earlier = self._first_block[granules] < now.block_number
+        if not earlier.any():
+            return None
+        i = int(np.argmax(earlier))
+        return Conflict(int(granules[i]), int(threads[i]), None, int(self.op[granules[i]]), True, self.did)
 
 
 class Shadow:
@@ -57,13 +160,13 @@ class Shadow:
         self.races = races
         self._granules = granules
         self._across_blocks = across_blocks
-        self._writer, self._writer_op, self._writer_clock = self._empty()
-        self._reader, self._reader_op, self._reader_clock = self._empty()
-        self._first_reader = np.full(granules if across_blocks and races else 0, np.iinfo(np.int64).max, np.int64)
-
-    def _empty(self) -> tuple[Array, Array, Array]:
-        count = self._granules if self.races else 0
-        return np.full(count, -1, np.int64), np.zeros(count, np.int32), np.zeros(count, np.int32)
+        watched = granules if races else 0
+        self._writes = _Accesses(watched, "wrote", across_blocks=across_blocks)
+        self._reads = _Accesses(watched, "read", across_blocks=across_blocks)
+        self._updates: _Accesses | None = None
+        """Atomic updates; None before the first."""
+        self._narrow_updates: _Accesses | None = None
+        """Those among the threads of a block only."""
 
     def first_not_written(self, granules: Array) -> tuple[int, bool] | None:
         """Which of the granules nobody wrote, by place in the list, and if it is because a copy is in flight."""
@@ -95,116 +198,58 @@ class Shadow:
         self._complete, self._changed = False, True
 
     def read(self, granules: Array, threads: Array, now: Now, op_number: int) -> Conflict | None:
-        """Note a read; the conflict with an earlier write, if any."""
-        mine = threads + now.epoch_start
-        conflict = self._conflict(self._writer, self._writer_clock, self._writer_op, granules, threads, now, True)
-        self._note_read(granules, threads, mine, now, op_number)
+        """Note a read; the conflict with an earlier write or update, if any."""
+        conflict = self._writes.conflict(granules, threads, now)
+        if conflict is None and self._updates is not None:
+            conflict = self._updates.any_conflict(granules, threads, now)
+        self._reads.add(granules, threads, now, op_number)
         return conflict
 
     def write(self, granules: Array, threads: Array, now: Now, op_number: int) -> Conflict | None:
         """Note a write; the conflict with an earlier access, or between the lanes of this one, if any."""
-        mine = threads + now.epoch_start
-        conflict = self._conflict(self._writer, self._writer_clock, self._writer_op, granules, threads, now, True)
+        conflict = self._conflict_of_write(granules, threads, now)
+        if conflict is None and self._updates is not None:
+            conflict = self._updates.any_conflict(granules, threads, now)
+        self._writes.put(granules, threads, now, op_number)
         if conflict is None:
-            conflict = self._conflict(self._reader, self._reader_clock, self._reader_op, granules, threads, now, False)
-        if conflict is None and self._across_blocks:
-            conflict = self._read_by_earlier_block(granules, threads, now)
-        self._writer[granules] = mine
-        self._writer_op[granules] = op_number
-        if now.subgroup_clock is not None:
-            self._writer_clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
-        if conflict is None:
-            winners = self._writer[granules]
+            mine = threads + now.epoch_start
+            winners = self._writes.last[granules]
             lost = winners != mine
             if lost.any():
                 i = int(np.argmax(lost))
                 other = int(winners[i] - now.epoch_start)
-                conflict = Conflict(int(granules[i]), int(threads[i]), other, op_number, False, True)
+                conflict = Conflict(int(granules[i]), int(threads[i]), other, op_number, False, "wrote")
+        return conflict
+
+    def update(self, granules: Array, threads: Array, now: Now, op_number: int, *, narrow: bool) -> Conflict | None:
+        """Note an atomic update; the conflict with an earlier access that is not one, if any.
+
+        Updates do not conflict with each other, unless they are of two blocks and one is `narrow`: among the threads of
+        its block only.
+        """
+        if self._updates is None:
+            self._updates, self._narrow_updates = (
+                _Accesses(self._granules, "updated", across_blocks=self._across_blocks) for _ in range(2)
+            )
+        assert self._narrow_updates is not None
+        conflict = self._conflict_of_write(granules, threads, now)
+        if conflict is None and self._across_blocks:
+            others = self._updates if narrow else self._narrow_updates
+            conflict = others.of_earlier_block(granules, threads, now)
+            conflict = conflict and replace(conflict, narrow=True)
+        self._updates.add(granules, threads, now, op_number)
+        if narrow:
+            self._narrow_updates.add(granules, threads, now, op_number)
         return conflict
 
     def arrive(self, granules: Array, threads: Array, now: Now, op_number: int) -> None:
         """Note that data of copies, whose start was noted as a write, is there now."""
         if self.races:
-            self._writer[granules] = threads + now.epoch_start
-            self._writer_op[granules] = op_number
-            if now.subgroup_clock is not None:
-                self._writer_clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
+            self._writes.put(granules, threads, now, op_number)
 
-    def _conflict(
-        self, last: Array, clocks: Array, ops: Array, granules: Array, threads: Array, now: Now, other_wrote: bool
-    ) -> Conflict | None:
-        """The first access of another thread that nothing orders before this one."""
-        keys = last[granules]
-        unordered = (keys >= now.epoch_start) & (keys != threads + now.epoch_start)
-        if self._across_blocks:
-            unordered |= (keys < now.block_start) & (keys >= 0)
-        if now.subgroup_clock is not None and unordered.any():
-            unordered &= ~self._ordered_by_subgroup(keys - now.epoch_start, clocks[granules], threads, now)
-        if not unordered.any():
-            return None
-        i = int(np.argmax(unordered))
-        key = int(keys[i])
-        code = key % CODES
-        other = code if code < _SUBGROUP_CODE else None
-        return Conflict(
-            int(granules[i]), int(threads[i]), other, int(ops[granules[i]]), key < now.block_start, other_wrote
-        )
-
-    @staticmethod
-    def _subgroups(codes: Array) -> Array:
-        """The subgroup of a code; -1 for several and for codes of other epochs."""
-        groups = np.where(codes >= _SUBGROUP_CODE, codes - _SUBGROUP_CODE, codes // _SUBGROUP)
-        return np.where((codes < 0) | (codes == _MANY), -1, groups)
-
-    def _ordered_by_subgroup(self, codes: Array, clocks: Array, threads: Array, now: Now) -> Array:
-        """Accesses of this epoch by lanes of one's own subgroup, before the subgroup's last barrier."""
-        assert now.subgroup_clock is not None
-        mine = threads // _SUBGROUP
-        return (self._subgroups(codes) == mine) & (clocks < now.subgroup_clock[mine])
-
-    def _note_read(self, granules: Array, threads: Array, mine: Array, now: Now, op_number: int) -> None:
-        before = self._reader[granules]
-        forgotten = before < now.epoch_start
-        if now.subgroup_clock is not None:
-            clocks = self._reader_clock[granules]
-            forgotten |= self._ordered_by_subgroup(before - now.epoch_start, clocks, threads, now)
-        self._reader[granules] = mine
-        self._reader_op[granules] = op_number
-        winner = self._reader[granules]
-        several = (winner != mine) | (~forgotten & (before != mine))
-        if several.any():
-            self._note_several(granules, threads, several, forgotten, before, winner, now)
-        if now.subgroup_clock is not None:
-            self._reader_clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
-        if self._across_blocks:
-            self._first_reader[granules] = np.minimum(self._first_reader[granules], now.block_number)
-
-    def _note_several(
-        self,
-        granules: Array,
-        threads: Array,
-        several: Array,
-        forgotten: Array,
-        before: Array,
-        winner: Array,
-        now: Now,
-    ) -> None:
-        """Granules read by more than one thread: of one subgroup (where that matters) or of any."""
-        if now.subgroup_clock is None:
-            self._reader[granules[several]] = now.epoch_start + _MANY
-            return
-        group = threads // _SUBGROUP
-        same = self._subgroups(winner - now.epoch_start) == group
-        same &= forgotten | (self._subgroups(before - now.epoch_start) == group)
-        self._reader[granules[several]] = now.epoch_start + _SUBGROUP_CODE + group[several]
-        self._reader[granules[several & ~same]] = now.epoch_start + _MANY
-
-    def _read_by_earlier_block(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
-        earlier = self._first_reader[granules] < now.block_number
-        if not earlier.any():
-            return None
-        i = int(np.argmax(earlier))
-        return Conflict(int(granules[i]), int(threads[i]), None, int(self._reader_op[granules[i]]), True, False)
+    def _conflict_of_write(self, granules: Array, threads: Array, now: Now) -> Conflict | None:
+        """The conflict with an earlier plain access."""
+        return self._writes.conflict(granules, threads, now) or self._reads.any_conflict(granules, threads, now)
 
 
 __all__ = ["CODES", "IN_FLIGHT", "UNWRITTEN", "WRITTEN", "Conflict", "Now", "Shadow"]

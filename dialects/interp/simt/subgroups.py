@@ -1,4 +1,4 @@
-"""What threads do together: barriers, shuffles, reductions over subgroups and blocks."""
+"""What threads do together: barriers and fences, shuffles, votes, reductions over subgroups and blocks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from xdsl.ir import Operation
 
-from stepwell.dialects.gpu import AllReduceOp, ShuffleMode, ShuffleOp, SubgroupReduceOp
+from stepwell.dialects.gpu import AllReduceOp, MatchOp, ShuffleMode, ShuffleOp, SubgroupReduceOp, VoteMode, VoteOp
 from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.reports import ReportKind
@@ -91,6 +91,12 @@ def _subgroup_barrier(op: Operation, builder: Builder) -> Run:
         return ()
 
     return run
+
+
+def _fence(op: Operation, builder: Builder) -> Run:
+    """Nothing: threads here see each other's accesses at once, and what a fence orders is not followed."""
+    del op, builder
+    return lambda block: ()
 
 
 def _shuffle_sources(mode: ShuffleMode, threads: Array, offset: Value, width: Value) -> tuple[Array, Mask]:
@@ -186,10 +192,70 @@ def _all_reduce(op: Operation, builder: Builder) -> Run:
     return run
 
 
+def _there(block: ThreadBlock) -> Mask:
+    """Which lanes of each subgroup are active."""
+    return by_subgroup(np.ones(block.count, np.bool_) if block.active is None else block.active)
+
+
+def _masks(lanes: Mask) -> Array:
+    """Booleans of lanes, along the last axis, as bits of a word."""
+    return (lanes << np.arange(SUBGROUP, dtype=np.uint32)).sum(axis=-1, dtype=np.uint32).view(np.int32)
+
+
+def _to_lanes(block: ThreadBlock, answers: Array) -> Array:
+    """Each thread's answer from one of each subgroup."""
+    return answers[block.threads // SUBGROUP]
+
+
+def _ballot(op: Operation, builder: Builder) -> Run:
+    del builder
+
+    def run(block: ThreadBlock, predicate: Value) -> Sequence[Value]:
+        check_whole_subgroups(block, op, all_lanes=True)
+        return (_to_lanes(block, _masks(by_subgroup(spread(predicate, 0, block.count)) & _there(block))),)
+
+    return run
+
+
+def _vote(op: Operation, builder: Builder) -> Run:
+    del builder
+    assert isinstance(op, VoteOp)
+    any_ = op.mode.data is VoteMode.ANY
+
+    def run(block: ThreadBlock, predicate: Value) -> Sequence[Value]:
+        check_whole_subgroups(block, op, all_lanes=True)
+        lanes, there = by_subgroup(spread(predicate, 0, block.count)), _there(block)
+        yes = np.logical_or.reduce(lanes & there, axis=1) if any_ else np.logical_and.reduce(lanes | ~there, axis=1)
+        return (_to_lanes(block, yes),)
+
+    return run
+
+
+def _match(op: Operation, builder: Builder) -> Run:
+    del builder
+    assert isinstance(op, MatchOp)
+    any_ = op.mode.data is VoteMode.ANY
+
+    def run(block: ThreadBlock, value: Value) -> Sequence[Value]:
+        check_whole_subgroups(block, op, all_lanes=True)
+        lanes, there = by_subgroup(spread(value, 0, block.count)), _there(block)
+        equal = (lanes[:, :, None] == lanes[:, None, :]) & there[:, None, :]
+        if any_:
+            return (by_thread(_masks(equal), block.count),)
+        same = np.logical_and.reduce(equal | ~there[:, None, :] | ~there[:, :, None], axis=(1, 2))
+        return _to_lanes(block, np.where(same, _masks(there), np.int32(0))), _to_lanes(block, same)
+
+    return run
+
+
 RULES: dict[str, Prepare] = {
     "gpu.all_reduce": _all_reduce,
+    "gpu.ballot": _ballot,
     "gpu.barrier": _barrier,
+    "gpu.fence": _fence,
+    "gpu.match": _match,
     "gpu.shuffle": _shuffle,
     "gpu.subgroup_barrier": _subgroup_barrier,
     "gpu.subgroup_reduce": _subgroup_reduce,
+    "gpu.vote": _vote,
 }

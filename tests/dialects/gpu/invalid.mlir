@@ -447,3 +447,83 @@ func.func @f(%n: index) {
   gpu.launch_func 4 : i32 blocks in (%n, %n, %n) threads in (%n, %n, %n)
   func.return
 }
+
+// -----
+
+gpu.module @m {
+  gpu.func @f() kernel {
+    // expected-error @+1 {{gpu.fence: C1: the scope "warp" is not one of "block", "device", "system"}}
+    gpu.fence {scope = "warp"}
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f() kernel {
+    // expected-error @+1 {{property 'scope' expected in operation 'gpu.fence'}}
+    gpu.fence
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%p: i32) kernel {
+    // expected-error @+1 {{'gpu.ballot' op operand 'predicate'}}
+    %r = "gpu.ballot"(%p) : (i32) -> i32
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%p: i1) kernel {
+    // expected-error @+1 {{Expected attribute i32 but got i64}}
+    %r = gpu.ballot %p : i64
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%p: i1) kernel {
+    // expected-error @+1 {{Expected attribute i1 but got i32}}
+    %r = gpu.vote any %p : i32
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%v: f32) kernel {
+    // expected-error @+1 {{Expected one of i32, i64, but got f32}}
+    %r = gpu.match any %v : (f32) -> i32
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%v: i32) kernel {
+    // expected-error @+1 {{gpu.match: C1: any gives 2 results}}
+    %r, %q = gpu.match any %v : (i32) -> (i32, i1)
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @m {
+  gpu.func @f(%v: i32) kernel {
+    // expected-error @+1 {{gpu.match: C1: all gives 1 results}}
+    %r = gpu.match all %v : (i32) -> i32
+    gpu.return
+  }
+}

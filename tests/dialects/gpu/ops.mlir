@@ -50,6 +50,20 @@ gpu.module @lanes {
     gpu.barrier
     // CHECK-NEXT: gpu.subgroup_barrier
     gpu.subgroup_barrier
+    // CHECK-NEXT: gpu.fence {scope = "block"}
+    gpu.fence {scope = "block"}
+    // CHECK-NEXT: gpu.fence {note, scope = "system"}
+    gpu.fence {note, scope = "system"}
+    // CHECK-NEXT: %{{.*}} = gpu.ballot %valid : i32
+    %b = gpu.ballot %valid : i32
+    // CHECK-NEXT: %{{.*}} = gpu.vote any %valid : i1
+    %b1 = gpu.vote any %valid : i1
+    // CHECK-NEXT: %{{.*}} = gpu.vote all %valid {note} : i1
+    %b2 = gpu.vote all %valid {note} : i1
+    // CHECK-NEXT: %{{.*}} = gpu.match any %o : (i32) -> i32
+    %b3 = gpu.match any %o : (i32) -> i32
+    // CHECK-NEXT: %{{.*}}, %{{.*}} = gpu.match all %i : (i64) -> (i32, i1)
+    %b4, %b5 = gpu.match all %i : (i64) -> (i32, i1)
     // CHECK-NEXT: %{{.*}} = gpu.subgroup_reduce add %v uniform : (f32) -> f32
     %s = gpu.subgroup_reduce add %v uniform : (f32) -> f32
     // CHECK-NEXT: %{{.*}} = gpu.subgroup_reduce maxsi %i uniform {note} : (i64) -> i64

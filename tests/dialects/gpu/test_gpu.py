@@ -9,6 +9,7 @@ from xdsl.ir import Operation
 
 from stepwell.dialects import gpu, nvgpu
 from stepwell.dialects.kernel import Level, LevelAttr, level_of
+from stepwell.dialects.memref import AtomicKind, AtomicRMWOp, Scope
 from stepwell.dialects.registry import context
 from stepwell.dialects.scf import ForallOp, InParallelOp
 from stepwell.ir.effects import Effects, effects, is_pure
@@ -67,14 +68,14 @@ def thread_ops() -> list[tuple[Operation, Effects]]:
     """One op of each kind and what it does to memory."""
     module = parse_module(
         """
-        func.func @values(%v: f32, %n: i32, %i: index, %x: memref<64xf16>,
+        func.func @values(%v: f32, %n: i32, %p: i1, %i: index, %x: memref<64xf16>, %c: memref<4xi32>,
                           %s: memref<64x64xf16, #gpu.address_space<workgroup>>) { func.return }
         """,
         "values.mlir",
         context(),
     )
     host = next(iter(module.ops))
-    v, n, i, x, s = host.regions[0].block.args
+    v, n, p, i, x, c, s = host.regions[0].block.args
     both = Effects.READ | Effects.WRITE
     a, b = nvgpu.LdMatrixOp(s, [i, i], 4), nvgpu.LdMatrixOp(s, [i, i], 2)
     copy = nvgpu.DeviceAsyncCopyOp(x, [i], s, [i, i], 8)
@@ -95,6 +96,11 @@ def thread_ops() -> list[tuple[Operation, Effects]]:
         (gpu.PrintfOp("%f", [v]), Effects.WRITE),
         (gpu.BarrierOp(), both),
         (gpu.SubgroupBarrierOp(), both),
+        (gpu.FenceOp(Scope.DEVICE), both),
+        (gpu.BallotOp(p), Effects.NONE),
+        (gpu.VoteOp(p, "any"), Effects.NONE),
+        (gpu.MatchOp(n, "all"), Effects.NONE),
+        (AtomicRMWOp(AtomicKind.MAXU, n, c, [i], Scope.BLOCK), both),
         (gpu.AllocOp(GLOBAL), Effects.ALLOC),
         (gpu.DeallocOp(x), Effects.FREE),
         (gpu.MemcpyOp(x, x), both),
@@ -121,6 +127,23 @@ def test_an_asynchronous_copy_knows_its_bytes():
 def test_a_wait_without_a_number_waits_for_all():
     assert nvgpu.DeviceAsyncWaitOp().pending == 0
     assert nvgpu.DeviceAsyncWaitOp(2).pending == 2
+
+
+def test_an_update_knows_its_kind_and_scope():
+    built = next(op for op, _ in thread_ops() if isinstance(op, AtomicRMWOp))
+    built.verify()
+    assert (built.combination, built.combination.combining, built.scope) == (AtomicKind.MAXU, "maxui", Scope.BLOCK)
+    del built.attributes["scope"]
+    assert built.scope is Scope.DEVICE
+    assert AtomicKind.ASSIGN.combining is None
+
+
+@pytest.mark.parametrize(("mode", "results"), [("any", 1), ("all", 2)])
+def test_a_match_of_all_lanes_says_if_they_are_alike(mode: str, results: int):
+    ballot = next(op for op, _ in thread_ops() if isinstance(op, gpu.BallotOp))
+    built = gpu.MatchOp(ballot.result, mode)
+    built.verify()
+    assert len(built.results) == results
 
 
 def test_a_name_that_is_no_dimension_or_mode_is_refused():
