@@ -48,7 +48,7 @@ from stepwell.backends.llvm.writer import (
     unsupported,
 )
 from stepwell.backends.nvptx import SHARED_ALIGN, GpuTarget, check_gpu_module
-from stepwell.dialects import gpu
+from stepwell.dialects import gpu, kernel
 from stepwell.dialects.memref import Scope
 from stepwell.ir.errors import UnsupportedError
 
@@ -197,15 +197,17 @@ def _access(op: gpu.FuncOp) -> list[str]:
     return kinds
 
 
+_ALIASING = {kernel.READ: "noalias readonly ", kernel.WRITE: "noalias ", kernel.READWRITE: ""}
+"""What threads read of each other is reached through each one's own pointer: for LLVM, another pointer to the same memory."""
+
+
 def _parameter(w: FunctionWriter, argument: BlockArgument, name: str, kinds: list[str]) -> str:
     if not isinstance(argument.type, MemRefType):
         w.values[argument] = name
         return f"{scalar_type(argument.type)} {name}"
     buffer = static_buffer(name, argument.type, space=w.module.strategy.space(argument.type))
     w.values[argument] = buffer
-    aliasing = ""
-    if kinds:
-        aliasing = "noalias readonly " if kinds[argument.index] == "read" else "noalias "
+    aliasing = _ALIASING.get(kinds[argument.index], "") if kinds else ""
     return f"{buffer.pointer} {aliasing}nonnull noundef align {element_bytes(argument.type.element_type)} {name}"
 
 

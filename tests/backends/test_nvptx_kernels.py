@@ -100,3 +100,46 @@ def test_products_and_sums_are_not_contracted(ptx_of):
     ptx = ptx_of(source("saxpy").replace("math.fma %va, %vx, %vy", "arith.mulf %va, %vx"))
     assert counts(ptx, "mul.rn.f32", "fma.rn.f32") == [4, 0]
     assert "ftz" not in ptx
+
+
+SHARED_NUMBER = """gpu.module @m {{
+  gpu.func @phase0(%x: memref<64xf32>, %o: memref<64x64xf32>) kernel attributes {{known_block_size = array<i32: 64, 1, 1>,
+      access = ["{access}", "write"]}} {{
+    %t = gpu.thread_id x
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %first = arith.cmpi eq, %t, %c0 : index
+    scf.for %i = %c0 to %c64 step %c1 {{
+      %v = memref.load %x[%c0] : memref<64xf32>
+      memref.store %v, %o[%i, %t] : memref<64x64xf32>
+      {barrier}
+      scf.if %first {{
+        %w = arith.mulf %v, %v : f32
+        memref.store %w, %x[%c0] : memref<64xf32>
+        scf.yield
+      }}
+      {barrier}
+      scf.yield
+    }}
+    gpu.return
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize("barrier", ["gpu.barrier", "gpu.subgroup_barrier"])
+def test_what_another_thread_writes_is_read_again_after_a_barrier(ptx_of, barrier):
+    """LLVM took what comes through a `noalias` argument to be a thread's own, and read it once before the loop."""
+    ptx = ptx_of(SHARED_NUMBER.format(access="readwrite", barrier=barrier))
+    (loads, *barriers) = counts(ptx, "ld.global.b32", "bar.sync", "bar.warp.sync")
+    assert sum(barriers) == 2 * loads
+    before_the_loop = ptx[: re.search(r"^\$L", ptx, re.MULTILINE).start()]  # pyright: ignore[reportOptionalMemberAccess]
+    assert counts(before_the_loop, "ld.global.b32") == [0]
+
+
+def test_arguments_that_threads_only_read_or_only_write_stand_alone(llvm_of):
+    text = llvm_of(SHARED_NUMBER.format(access="readwrite", barrier="gpu.barrier"), "sm_90")
+    assert (
+        "(ptr addrspace(1) nonnull noundef align 4 %a0, ptr addrspace(1) noalias nonnull noundef align 4 %a1)" in text
+    )
