@@ -28,6 +28,7 @@ from stepwell.passes.schedules.nest import coefficient, is_contiguous
 
 MATRIX, REGISTER, SHARED = "matrix", "register", "shared"
 
+_COPIES_AHEAD = "async_copy"
 UNIT = 16
 """Rows, and terms of a sum, that a matrix unit takes at once; half as many columns."""
 COPY_BYTES = 16
@@ -208,6 +209,8 @@ def check_tile(found: Contraction, tile: BlockTile, machine: MachineDescription)
         return f"a {tile.bm}x{tile.bn} tile is not made of {tile.wm}x{tile.wn} parts"
     if tile.subgroups * machine.subgroup > machine.block_threads:
         return f"{tile.subgroups} subgroups of {machine.subgroup} are more than the {machine.block_threads} threads of a block"
+    if tile.stages > 1 and _COPIES_AHEAD not in machine.features:
+        return f"stages = {tile.stages} need copies that go on beside products, which the machine has not"
     problem = _matrix_problem(found, tile, machine) if tile.form == MATRIX else _grid_problem(tile, machine)
     if problem is not None:
         return problem
@@ -316,7 +319,7 @@ def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescriptio
     while bk // 2 >= max(depth, tile.depth):
         bk //= 2
     tile = replace(tile, bk=bk, k_unroll=min(tile.k_unroll, bk // tile.depth))
-    stages = min(tile.stages, trips(found, tile)) if "async_copy" in machine.features else 1
+    stages = min(tile.stages, trips(found, tile)) if _COPIES_AHEAD in machine.features else 1
     while stages > 1 and scratch_bytes(found, replace(tile, stages=stages)) > shared_room(machine):
         stages -= 1
     return replace(tile, stages=stages)

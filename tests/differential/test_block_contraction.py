@@ -414,6 +414,14 @@ def test_numbers_that_do_not_fit_are_an_error(change, message):
         scheduled(matmul(64, 64, 64), tile={**REGISTER, **change})
 
 
+def test_stages_need_copies_that_go_on_beside_products(monkeypatch):
+    """On a machine without such copies they became waits that its code cannot have."""
+    monkeypatch.setitem(globals(), "TARGET", TARGET.replace(",async_copy", ""))
+    with pytest.raises(InvalidProgramError, match="stages = 2 need copies that go on beside products"):
+        scheduled(matmul(64, 64, 64), tile={**REGISTER, "stages": 2})
+    scheduled(matmul(64, 64, 64), tile={**REGISTER, "stages": 1})
+
+
 def test_a_schedule_without_its_numbers_is_an_error():
     with pytest.raises(InvalidProgramError, match="it does not say bm, bn, bk"):
         scheduled(matmul(64, 64, 64), tile={"form": "shared"})

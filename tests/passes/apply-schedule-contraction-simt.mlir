@@ -34,7 +34,7 @@
 #out = affine_map<(d0, d1, d2) -> (d0, d1)>
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #last = affine_map<(d0, d1) -> (d1)>
-module attributes {stepwell.target = {level = "simt", subgroup = 32 : i64, vector_bits = 4096 : i64, cores = 132 : i64, block_threads = 1024 : i64, shared_limit = 232448 : i64, features = "mma_f16"}} {
+module attributes {stepwell.target = {level = "simt", subgroup = 32 : i64, vector_bits = 4096 : i64, cores = 132 : i64, block_threads = 1024 : i64, shared_limit = 232448 : i64, features = "mma_f16,async_copy"}} {
   kernel.func @matrix(%x: tensor<128x256xf16>, %y: tensor<256x64xf16>, %bias: tensor<64xf32>, %o: tensor<128x64xf32>) -> tensor<128x64xf32> attributes {access = ["read", "read", "read", "write"], schedule = #kernel.schedule<"block-contraction", {vector = 512 : i64, subgroup = 32 : i64, form = "matrix", bm = 64 : i64, bn = 64 : i64, bk = 32 : i64, wm = 32 : i64, wn = 32 : i64, lanes_m = 8 : i64, lanes_n = 4 : i64, stages = 2 : i64, swizzle = 8 : i64}>} {
     %e = tensor.empty() : tensor<128x64xf32>
     %c = arith.constant 0.0 : f32
