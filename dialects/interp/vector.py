@@ -193,7 +193,7 @@ def _align(array: Array, amap: AffineMap) -> Array:
     """Permute and expand an operand so that its axes are the iterators in order."""
     positions = [_position(e) for e in amap.results]
     array = array.transpose(np.argsort(positions, kind="stable")) if positions else array
-    return np.expand_dims(array, [d for d in range(amap.num_dims) if d not in positions])
+    return np.expand_dims(array, tuple(d for d in range(amap.num_dims) if d not in positions))
 
 
 def _outerproduct(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
@@ -289,7 +289,7 @@ def _spread_mask(op: upstream.TransferReadOp | upstream.TransferWriteOp, mask: A
     used = sorted(_position(e) for e in exprs if isinstance(e, AffineDimExpr))
     axes = [used.index(_position(e)) for e in exprs if isinstance(e, AffineDimExpr)]
     spread = mask.transpose(axes) if axes else mask
-    spread = np.expand_dims(spread, [i for i, e in enumerate(exprs) if not isinstance(e, AffineDimExpr)])
+    spread = np.expand_dims(spread, tuple(i for i, e in enumerate(exprs) if not isinstance(e, AffineDimExpr)))
     return np.broadcast_to(spread, shape)
 
 
