@@ -32,11 +32,20 @@ TENSOR = Step(
     ),
 )
 
+LEGALIZATIONS = (
+    # step 1 said by fewer ops of step 1 (docs/decisions/0006-tensor-step.md); in this order.
+    ("convert-chlo-to-stablehlo", "CHLO is sugar"),
+)
+
+LOWERING = (
+    *LEGALIZATIONS,
+    ("convert-stablehlo-to-linalg", "explicit iteration spaces and indexing maps"),
+)
+
 STRUCTURED = Step(
     "structured",
     (
-        ("convert-chlo-to-stablehlo", "CHLO is sugar"),
-        ("convert-stablehlo-to-linalg", "explicit iteration spaces and indexing maps"),
+        *LOWERING,
         ("canonicalize", "reshape pairs, constant branches, invariant loop carries"),
         ("cse", "equal fills and index generics"),
     ),
@@ -83,7 +92,7 @@ STEPS = (TENSOR, STRUCTURED, KERNELS, SCHEDULED, BUFFERS, DEVICE)
 
 STEPS_O0 = (
     Step("tensor", TENSOR.passes[:3]),
-    Step("structured", STRUCTURED.passes[:2]),
+    Step("structured", LOWERING),
     Step(
         "kernels",
         (
