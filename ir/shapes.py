@@ -125,6 +125,18 @@ def pad(operand: Sequence[int], low: Sequence[int], high: Sequence[int], interio
     return tuple(result)
 
 
+def dynamic_pad(
+    operand: Sequence[int],
+    low: Sequence[int] | None,
+    high: Sequence[int] | None,
+    interior: Sequence[int] | None,
+) -> Shape:
+    """Extents after padding, `?` where a padding is None (not known)."""
+    if low is None or high is None or interior is None:
+        return (DYNAMIC,) * len(operand)
+    return pad(operand, low, high, interior)
+
+
 def concatenate(inputs: Sequence[Sequence[int]], dimension: int) -> Shape:
     """Inputs one after the other along `dimension`."""
     _check("C3", len(inputs) > 0, "needs at least one input")

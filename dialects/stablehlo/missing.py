@@ -16,10 +16,6 @@ def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tupl
 
 STABLEHLO = dict(
     [
-        *_table(
-            "dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad dynamic_reshape", _SIZES
-        ),
-        *_table("get_dimension_size set_dimension_size real_dynamic_slice", _SIZES),
         *_table("all_gather all_reduce all_to_all collective_broadcast collective_permute", _DEVICES),
         *_table("partition_id reduce_scatter replica_id", _DEVICES),
         *_table("infeed outfeed recv send", _HOST),
