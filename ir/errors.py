@@ -19,6 +19,10 @@ class InternalError(CompileError):
     """A bug in Stepwell, not in the program; the exception it came from is its `__cause__`."""
 
 
+class MiscompileError(InternalError):
+    """Validation found a pass, or native code, that changed what the program computes."""
+
+
 class UnsupportedError(CompileError):
     """A valid program that needs something Stepwell does not do; names the op, the reason and what would help."""
 

@@ -27,6 +27,7 @@ class ApplySchedulePass(Pass):
 
     name = "apply-schedule"
     anchor: ClassVar[str] = "kernel.func"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Rebuild the kernel's body."""

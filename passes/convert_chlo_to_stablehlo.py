@@ -125,6 +125,7 @@ class ConvertChloToStablehloPass(Pass):
     """Decompose CHLO ops into StableHLO."""
 
     name = "convert-chlo-to-stablehlo"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Decompose every op of the table, wherever it is."""

@@ -81,6 +81,7 @@ class ConvertStablehloToLinalgPass(Pass):
     """Convert StableHLO on tensors to linalg, structured and scf ops on tensors."""
 
     name = "convert-stablehlo-to-linalg"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Convert every function of the module."""

@@ -24,24 +24,36 @@ WORKERS = 2
 """Rows of the worker slab; the interpreter uses the first."""
 
 
-def call_function(interp: Interpreter, function: func.FuncOp, inputs: Sequence[Array]) -> tuple[Array, ...]:
-    """The results of `function` for `inputs`, which are not changed, at whatever step it is."""
+def call_function(
+    interp: Interpreter, function: func.FuncOp, inputs: Sequence[Array], outputs: int | None = None
+) -> tuple[Array, ...]:
+    """The results of `function` for `inputs`, which are not changed, at whatever step it is.
+
+    `outputs` is how many results it has, for a function on buffers that does not say (before plan-memory).
+    """
+    return call_in_memory(interp, function, inputs, outputs)[0]
+
+
+def call_in_memory(
+    interp: Interpreter, function: func.FuncOp, inputs: Sequence[Array], outputs: int | None = None
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """(results, what the call left in the inputs' memory); see `call_function`."""
     arguments = function.body.block.args
     if not any(isinstance(a.type, MemRefType) for a in arguments):
-        return interp.call_op(function, tuple(inputs))
-    count, outputs = _signature(function, len(inputs))
+        return interp.call_op(function, tuple(inputs)), tuple(inputs)
+    count, results = _signature(function, len(inputs), outputs)
     values: list[Array] = [np.array(a) for a in inputs]
-    for argument in arguments[count : count + outputs]:
-        values.append(_memory(argument.type, 0))
-    rest = arguments[count + outputs :]
-    for number, argument in enumerate(rest):
-        last = number == len(rest) - 1
-        values.append(_memory(argument.type, WORKERS if last else _arena_bytes(function)))
+    values.extend(_memory(argument.type, 0) for argument in arguments[count : count + results])
+    sizes = iter((_bytes_of(function, "arena_bytes"), _bytes_of(function, "staging_bytes")))
+    for argument in arguments[count + results :]:
+        assert isinstance(argument.type, MemRefType)
+        # The workers' slab has a row for each; the arena and what is staged through are bytes in a row.
+        values.append(_memory(argument.type, WORKERS if argument.type.get_num_dims() == 2 else next(sizes)))
     interp.call_op(function, tuple(values))
-    return tuple(values[count : count + outputs])
+    return tuple(values[count : count + results]), tuple(values[:count])
 
 
-def _signature(function: func.FuncOp, inputs: int) -> tuple[int, int]:
+def _signature(function: func.FuncOp, inputs: int, outputs: int | None) -> tuple[int, int]:
     abi = function.attributes.get(ABI)
     if isinstance(abi, AbiAttr):
         return len(abi.inputs), len(abi.outputs)
@@ -49,13 +61,13 @@ def _signature(function: func.FuncOp, inputs: int) -> tuple[int, int]:
     if isinstance(signature, DenseArrayBase):
         counts = [int(n) for n in signature.get_values()]
         return counts[0], counts[1]
-    return inputs, len(function.body.block.args) - inputs
+    return inputs, len(function.body.block.args) - inputs if outputs is None else outputs
 
 
-def _arena_bytes(function: func.FuncOp) -> int:
+def _bytes_of(function: func.FuncOp, entry: str) -> int:
     abi = function.attributes.get(ABI)
     memory = abi.entries if isinstance(abi, AbiAttr) else function.attributes.get("stepwell.memory")
-    size = memory.data.get("arena_bytes") if isinstance(memory, DictionaryAttr) else None
+    size = memory.data.get(entry) if isinstance(memory, DictionaryAttr) else None
     return size.value.data if isinstance(size, IntegerAttr) else 0
 
 

@@ -1,5 +1,19 @@
 """The public exceptions (defined in `stepwell.ir.errors`)."""
 
-from stepwell.ir.errors import CompileError, InternalError, InvalidProgramError, SimulationError, UnsupportedError
+from stepwell.ir.errors import (
+    CompileError,
+    InternalError,
+    InvalidProgramError,
+    MiscompileError,
+    SimulationError,
+    UnsupportedError,
+)
 
-__all__ = ["CompileError", "InternalError", "InvalidProgramError", "SimulationError", "UnsupportedError"]
+__all__ = [
+    "CompileError",
+    "InternalError",
+    "InvalidProgramError",
+    "MiscompileError",
+    "SimulationError",
+    "UnsupportedError",
+]
