@@ -94,12 +94,14 @@ class Configuration:
     opt_level: int = 2
     step: str | None = None
     verify_each: bool = False
+    guard: str = "0"
 
     def __str__(self) -> str:
         where = (
             f"interpreter at {self.step or 'the program'}" if self.target == "interpreter" else self.simd or "widest"
         )
-        return f"{self.target} {where} -O{self.opt_level}"
+        guard = "" if self.guard == "0" else f" guard {self.guard}"
+        return f"{self.target} {where} -O{self.opt_level}{guard}"
 
 
 # The worker: reads a case a line, answers a record a line.
@@ -177,7 +179,12 @@ class Worker:
             command = [sys.executable, __file__, "--worker", str(self._folder), json.dumps(vars(self._how))]
             self._log = tempfile.TemporaryFile("w+")
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+                env={**os.environ, "STEPWELL_GUARD": self._how.guard},
             )
         return self._process
 
@@ -309,6 +316,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--simd", choices=("avx512", "avx2", "sse4.2"))
     parser.add_argument("-O", dest="opt_level", type=int, default=2, choices=range(4))
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
+    parser.add_argument(
+        "--guard",
+        default="1",
+        choices=("0", "1", "2"),
+        help="a page without access behind (1, the default) or in front of (2) every buffer",
+    )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument(
         "--budget", type=float, default=float("inf"), metavar="SECONDS", help="stop handing out cases then"
@@ -340,7 +353,8 @@ def main(argv: list[str]) -> int:
     if folder is None:
         print("no conformance cases: set STEPWELL_CONFORMANCE to the folder of stablehlo.tar.xz", file=sys.stderr)
         return 2
-    how = Configuration(options.target, options.simd, options.opt_level, options.step, options.verify_each)
+    guard = options.guard if options.target == "cpu" else "0"
+    how = Configuration(options.target, options.simd, options.opt_level, options.step, options.verify_each, guard)
     wanted = re.compile(options.only)
     cases = load_cases(folder, options.suite or SUITES)
     cases = [c for c in cases if wanted.search(c["name"]) or any(wanted.search(op) for op in ops_of(c))][

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     MemRefType,
+    NoneAttr,
     SymbolRefAttr,
     i64,
 )
@@ -402,6 +403,33 @@ class FenceOp(IRDLOperation):
 
 
 @irdl_op_definition
+class PoisonOp(IRDLOperation):
+    """Says that the contents of a buffer are undefined from here on, and writes 0xFF there (a NaN, -1) to make it show.
+
+    C1: the buffer is dense.
+
+    Example: `rt.poison %buffer : memref<8xf32>`
+    """
+
+    name = "rt.poison"
+
+    memref = operand_def(MemRefType)
+
+    traits = traits_def(MemoryWriteEffect())
+
+    assembly_format = "$memref attr-dict `:` type($memref)"
+
+    def __init__(self, memref: SSAValue):
+        super().__init__(operands=[memref])
+
+    def verify_(self) -> None:
+        """Check the constraints above."""
+        assert isinstance(self.memref.type, MemRefType)
+        if not isinstance(self.memref.type.layout, NoneAttr):
+            raise VerifyException("rt.poison: C1: the buffer must be dense")
+
+
+@irdl_op_definition
 class PauseOp(IRDLOperation):
     """Tells the core that this is a spin loop (x86 `pause`)."""
 
@@ -568,6 +596,7 @@ Rt = Dialect(
         MemRefToPtrOp,
         ParallelForOp,
         PauseOp,
+        PoisonOp,
         PtrToIntOp,
         PtrToMemRefOp,
         WorkerIdOp,

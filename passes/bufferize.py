@@ -40,7 +40,8 @@ from stepwell.dialects import kernel
 from stepwell.ir.passes import Pass
 from stepwell.passes.bufferization.globals import GlobalTable
 from stepwell.passes.bufferization.host import bufferize_function
-from stepwell.passes.bufferization.kernels import bufferize_kernel, place_scratch, row_bytes
+from stepwell.passes.bufferization.kernels import bufferize_kernel, guard_scratch, place_scratch, row_bytes
+from stepwell.passes.memory_guards import guard_of
 from stepwell.passes.preconditions import needs_tensors
 
 
@@ -59,6 +60,9 @@ class BufferizePass(Pass):
         kernels = [f for f in op.ops if isinstance(f, kernel.FuncOp)]
         functions = [f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks]
         bufferized = [bufferize_kernel(f, constants) for f in kernels]
+        guard = guard_of(op)
+        if guard is not None:
+            guard_scratch(bufferized, guard)
         row = row_bytes(bufferized)
         for result in bufferized:
             place_scratch(result, row)

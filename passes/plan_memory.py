@@ -13,6 +13,8 @@ After:
       %t = memref.view %arena[%c0][] : memref<?xi8> to memref<8xf32>
       ...
 
+A module with `stepwell.guard` gets guarded memory instead (`memory_guards.py`): no sharing, poisoned before and after.
+
 Two temporaries needed at the same time never overlap. A buffer is needed from its first to its last use; one that is used
 in a loop it was not allocated in, for the whole loop. A call passes the callee a piece of the caller's arena.
 
@@ -22,6 +24,7 @@ Fails: UnsupportedError on recursion, whose memory has no fixed size.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -41,12 +44,14 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from stepwell.dialects import kernel
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import invalid, unsupported
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.passes import Pass
 from stepwell.passes.bufferization.order import number_ops
+from stepwell.passes.memory_guards import GUARDS, Guarded, guard_of, guarded_plan, poison_after, poison_at_start
 from stepwell.passes.memory_planning import Interval, Plan, align, assign_offsets
 from stepwell.passes.preconditions import needs_buffers
 
@@ -160,22 +165,78 @@ def _bottom_up(functions: Sequence[func.FuncOp]) -> list[func.FuncOp]:
     return order
 
 
-def plan_function(function: func.FuncOp, arenas: dict[str, int]) -> None:
+def plan_function(function: func.FuncOp, arenas: dict[str, int], guards: dict[str, Guarded]) -> None:
     """Give `function` an arena argument and turn its allocations into views of it."""
     block = function.body.block
     arena = block.insert_arg(MemRefType(i8, [DYNAMIC_INDEX]), len(block.args) - 1)
     arena.name_hint = "arena"
     _reserve_for_callees(function, arenas)
+    guard = guard_of(function)
+    if guard is not None:
+        _guard_constants(function)
     allocs = [op for op in function.walk() if isinstance(op, memref.AllocOp)]
     liveness = Liveness(function)
     intervals = [Interval(_bytes(a.memref.type), *liveness.interval(a)) for a in allocs]
-    plan = assign_offsets(intervals)
+    if guard is None:
+        plan, guarded = assign_offsets(intervals), Guarded()
+    else:
+        inner = [_memory_of_several(a, guards) for a in allocs]
+        plan, guarded = guarded_plan(intervals, guard, inner)
+        _poison(allocs, intervals, inner, liveness)
     _replace(allocs, plan, arena)
     workers = block.args[-1].type
     assert isinstance(workers, MemRefType)
-    record_memory(function, plan, workers.get_shape()[1])
+    record_memory(function, plan, workers.get_shape()[1], None if guard is None else guarded)
+    guards[function.sym_name.data] = guarded
     arenas[function.sym_name.data] = plan.total
     function.update_function_type()
+
+
+def _guard_constants(function: func.FuncOp) -> None:
+    """Constants of an object file have no pages of their own: each use reads a copy."""
+    for op in list(function.walk()):
+        if isinstance(op, memref.GetGlobalOp):
+            builder = LocatedBuilder(InsertPoint.after(op), op.location)
+            kind = op.memref.type
+            copy = builder.insert(memref.AllocOp.get(kind.element_type, shape=kind.get_shape()))
+            op.memref.replace_all_uses_with(copy.memref)
+            builder.insert(memref.CopyOp(op.memref, copy.memref))
+
+
+def _memory_of_several(alloc: memref.AllocOp, guards: dict[str, Guarded]) -> Guarded | None:
+    """The guards inside of a buffer that is a kernel's scratch or a callee's arena; None for other buffers."""
+    for use in alloc.memref.uses:
+        user = use.operation
+        if isinstance(user, kernel.LaunchOp) and use.index >= len(user.ins) + len(user.outs):
+            callee = user.kernel()
+            entries = callee.attributes.get(GUARDS) if callee is not None else None
+            return Guarded.of(entries.data) if isinstance(entries, DictionaryAttr) else Guarded()
+        if isinstance(user, memref.CastOp):
+            for call in user.dest.uses:
+                if isinstance(call.operation, func.CallOp):
+                    return guards.get(call.operation.callee.root_reference.data, Guarded())
+    return None
+
+
+def _poison(
+    allocs: Sequence[memref.AllocOp],
+    intervals: Sequence[Interval],
+    inner: Sequence[Guarded | None],
+    liveness: Liveness,
+) -> None:
+    """Poison every buffer where it comes to life and after its last use; those inside of others have their own owner."""
+    ends: dict[Block, list[tuple[int, Operation]]] = {}
+    for alloc, interval, nested in zip(allocs, intervals, inner, strict=True):
+        block = alloc.parent
+        assert block is not None
+        if nested is not None or not interval.size:
+            continue
+        if block not in ends:
+            ends[block] = [(liveness.end[op], op) for op in block.ops]
+        found = bisect_left(ends[block], interval.last, key=lambda pair: pair[0])
+        if found < len(ends[block]) - 1:  # a terminator hands it on
+            poison_after(ends[block][found][1], alloc.memref)
+        poison_at_start(alloc.memref)
 
 
 def _check_signature(function: func.FuncOp) -> None:
@@ -217,18 +278,32 @@ def _replace(allocs: Sequence[memref.AllocOp], plan: Plan, arena: BlockArgument)
         alloc.erase()
 
 
-def record_memory(function: func.FuncOp, plan: Plan, worker_bytes: int) -> None:
+def record_memory(function: func.FuncOp, plan: Plan, worker_bytes: int, guarded: Guarded | None = None) -> None:
     """Write what the function needs on it: into its `stepwell.abi`, or beside as `stepwell.memory`."""
     entries: dict[str, Attribute] = {
         "arena_bytes": IntegerAttr(plan.total, i64),
         "lower_bound_bytes": IntegerAttr(plan.lower_bound, i64),
         "worker_bytes": IntegerAttr(worker_bytes, i64),
     }
+    guard = guard_of(function)
+    if guard is not None and guarded is not None:
+        entries |= {**guarded.entries(), **_worker_guards(function).entries("worker_"), "guard": guard.attribute()}
     abi = function.attributes.get(ABI)
     if isinstance(abi, AbiAttr):
         function.attributes[ABI] = abi.with_entries(**entries)
     else:
         function.attributes[MEMORY] = DictionaryAttr(entries)
+
+
+def _worker_guards(function: func.FuncOp) -> Guarded:
+    """What is guarded in a worker's row: the sum over all kernels, which have parts of it of their own."""
+    found = Guarded()
+    module = function.parent_op()
+    for op in module.regions[0].block.ops if module is not None else ():
+        entries = op.attributes.get(GUARDS)
+        if isinstance(op, kernel.FuncOp) and isinstance(entries, DictionaryAttr):
+            found += Guarded.of(entries.data, "worker_")
+    return found
 
 
 @dataclass(frozen=True)
@@ -243,11 +318,12 @@ class PlanMemoryPass(Pass):
         assert isinstance(op, ModuleOp)
         needs_buffers(op, self.name)
         arenas: dict[str, int] = {}
+        guards: dict[str, Guarded] = {}
         functions = [f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks]
         for function in functions:
             _check_signature(function)
         for function in _bottom_up(functions):
-            plan_function(function, arenas)
+            plan_function(function, arenas, guards)
 
 
 __all__ = ["MEMORY", "Liveness", "PlanMemoryPass"]

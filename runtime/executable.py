@@ -15,6 +15,7 @@ import numpy as np
 
 from stepwell.ir.errors import CompileError, InvalidProgramError
 from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_count, check_out, prepare, unshare
+from stepwell.runtime.guards import GuardPlan, run_guarded
 from stepwell.runtime.memory import POOL, Block, pooled_array
 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
@@ -30,6 +31,7 @@ class Signature:
     donated: tuple[int, ...] = ()
     arena_bytes: int = 0
     worker_bytes: int = 0
+    guard: GuardPlan | None = None
 
 
 Runner = Callable[[Sequence[Array], Sequence[Array]], None]
@@ -186,6 +188,9 @@ class Executable:
             self._runner(inputs, outputs)
             return
         assert self._entry is not None
+        if self.signature.guard is not None:
+            self._run_guarded(self._entry, self.signature.guard, inputs, outputs)
+            return
         frame = self._take_frame()
         pointers = frame.pointers
         position = 0
@@ -197,6 +202,14 @@ class Executable:
             position += 1
         status = self._entry(frame.address)
         self._frames.append(frame)
+        if status:
+            raise CompileError(f"the program stopped with status {status}")
+
+    def _run_guarded(
+        self, entry: Callable[[int], int], guard: GuardPlan, inputs: list[Array], outputs: list[Array]
+    ) -> None:
+        sizes = self.signature.arena_bytes, self.signature.worker_bytes
+        status = run_guarded(entry, guard, *sizes, self._worker_count, inputs, outputs)
         if status:
             raise CompileError(f"the program stopped with status {status}")
 

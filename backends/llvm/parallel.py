@@ -6,6 +6,7 @@ captured values, and the loop itself, whose parameters keep the `noalias` of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, SymbolRefAttr, Vector
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.backends.llvm.control_flow import counted_loop
-from stepwell.backends.llvm.types import quoted, row_type, scalar_type
+from stepwell.backends.llvm.types import element_bytes, quoted, row_type, scalar_type
 from stepwell.backends.llvm.writer import (
     Buffer,
     Emitter,
@@ -25,6 +26,7 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
+from stepwell.dialects import rt
 
 PARALLEL_FOR = "stepwell_parallel_for"
 _BODY = "ptr, i64, i64, i64"
@@ -220,6 +222,18 @@ def _compare_exchange(w: FunctionWriter, op: Operation) -> None:
         w.values[result] = w.emit(f"extractvalue {{ {kind}, i1 }} {pair}, {position}")
 
 
+def _poison(w: FunctionWriter, op: Operation) -> None:
+    assert isinstance(op, rt.PoisonOp)
+    buffer = w.buffer(op.memref)
+    kind = op.memref.type
+    assert isinstance(kind, MemRefType)
+    size = math.prod(kind.get_shape()) * element_bytes(kind.element_type)
+    name = "llvm.memset.p0.i64"
+    w.module.declare(name, f"declare void @{name}(ptr, i8, i64, i1)")
+    start = w.address(buffer, [0] * len(kind.get_shape()))
+    w.line(f"call void @{name}(ptr {start}, i8 -1, i64 {size}, i1 false)")
+
+
 def _fence(w: FunctionWriter, op: Operation) -> None:
     w.line(f"fence {_order(op)}")
 
@@ -303,6 +317,7 @@ EMITTERS: dict[str, Emitter] = {
     "rt.call_indirect": _call_indirect,
     "rt.compare_exchange": _compare_exchange,
     "rt.fence": _fence,
+    "rt.poison": _poison,
     "rt.func_addr": _func_addr,
     "rt.int_to_ptr": _int_to_ptr,
     "rt.memref_to_ptr": _memref_to_ptr,

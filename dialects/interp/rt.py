@@ -70,6 +70,11 @@ def _nothing(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tup
     return ()
 
 
+def _poison(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    args[0].reshape(-1).view(np.uint8)[...] = 0xFF
+    return ()
+
+
 def _worker_id(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     return (0,)
 
@@ -111,6 +116,7 @@ RULES: dict[str, Rule] = {
     "rt.memref_to_ptr": _identity,
     "rt.parallel_for": _parallel_for,
     "rt.pause": _nothing,
+    "rt.poison": _poison,
     "rt.ptr_to_int": _identity,
     "rt.ptr_to_memref": _identity,
     "rt.worker_id": _worker_id,

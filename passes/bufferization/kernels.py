@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ArrayAttr,
     DenseIntOrFPElementsAttr,
+    DictionaryAttr,
     IndexType,
     IntegerAttr,
     MemRefType,
@@ -33,6 +34,7 @@ from stepwell.passes.bufferization.globals import GlobalTable
 from stepwell.passes.bufferization.handlers import HANDLERS, redirect_foreign_reads
 from stepwell.passes.bufferization.homes import Buffer, Home, Place
 from stepwell.passes.bufferization.task_memory import TaskMemory, is_task_memory
+from stepwell.passes.memory_guards import GUARDS, Guard, guarded_plan, poison_at_start
 from stepwell.passes.memory_planning import Interval, Plan, assign_offsets
 
 
@@ -54,6 +56,7 @@ class BufferizedKernel:
     worker: list[Temporary] = field(default_factory=list[Temporary])
     launch_plan: Plan = field(default_factory=lambda: assign_offsets(()))
     worker_plan: Plan = field(default_factory=lambda: assign_offsets(()))
+    guarded: bool = False
 
 
 class KernelMemory:
@@ -125,6 +128,19 @@ def bufferize_kernel(function: kernel.FuncOp, constants: GlobalTable) -> Bufferi
     return result
 
 
+def guard_scratch(results: list[BufferizedKernel], guard: Guard) -> None:
+    """Plan the temporaries of kernels anew, guarded; the kernels have parts of a worker's row of their own."""
+    row = 0
+    for result in results:
+        result.launch_plan, launch = guarded_plan([_interval(t) for t in result.launch], guard)
+        plan, worker = guarded_plan([_interval(t) for t in result.worker], guard)
+        result.worker_plan = Plan(tuple(row + o for o in plan.offsets), row + plan.total, row + plan.total)
+        guards = {**launch.entries(), **worker.moved(row).entries("worker_")}
+        result.function.attributes[GUARDS] = DictionaryAttr(guards)
+        row += plan.total
+        result.guarded = True
+
+
 def _interval(temporary: Temporary) -> Interval:
     kind = temporary.alloc.memref.type
     assert isinstance(kind, MemRefType)
@@ -142,7 +158,7 @@ def place_scratch(result: BufferizedKernel, row: int) -> None:
         slab.name_hint = "scratch"
         function.properties["scratch_bytes"] = IntegerAttr(result.launch_plan.total, i64)
         for temporary, offset in zip(result.launch, result.launch_plan.offsets, strict=True):
-            _view(temporary, slab, offset, None)
+            _view(temporary, slab, offset, None, poison=result.guarded)
     if result.worker:
         rows = block.insert_arg(MemRefType(i8, [DYNAMIC_INDEX, row]), len(block.args))
         rows.name_hint = "workers"
@@ -153,7 +169,7 @@ def place_scratch(result: BufferizedKernel, row: int) -> None:
             if temporary.task not in bases:
                 bases[temporary.task] = _row(temporary, rows, row)
             slab, start = bases[temporary.task]
-            _view(temporary, slab, offset, start)
+            _view(temporary, slab, offset, start, poison=result.guarded)
     function.update_function_type()
 
 
@@ -179,7 +195,7 @@ def _all_dims() -> Attribute:
     return ArrayAttr([ArrayAttr([IntegerAttr(0, i64), IntegerAttr(1, i64)])])
 
 
-def _view(temporary: Temporary, slab: SSAValue, offset: int, start: SSAValue | None) -> None:
+def _view(temporary: Temporary, slab: SSAValue, offset: int, start: SSAValue | None, *, poison: bool) -> None:
     alloc = temporary.alloc
     if not alloc.memref.uses:
         alloc.detach()
@@ -202,13 +218,15 @@ def _view(temporary: Temporary, slab: SSAValue, offset: int, start: SSAValue | N
     alloc.memref.replace_all_uses_with(view.result)
     alloc.detach()
     alloc.erase()
+    if poison:
+        poison_at_start(view.result)
 
 
 def row_bytes(kernels: list[BufferizedKernel]) -> int:
     """The row size all kernels of a module share: the largest need, rounded so that few sizes occur."""
     need = max((k.worker_plan.total for k in kernels), default=0)
-    if need == 0:
-        return 0
+    if need == 0 or any(k.guarded for k in kernels):
+        return need
     size = 1024
     while size < need:
         size *= 2

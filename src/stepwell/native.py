@@ -18,6 +18,7 @@ from stepwell.compiler import STEP_NAMES, current_step, leaves_reproducer, lower
 from stepwell.device_targets import Machine, TargetName, choose, machine_for, parse_target
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import ABI, AbiAttr
+from stepwell.guards import guard_memory, guard_plan, guard_signature
 from stepwell.interpreted import runner
 from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler
 from stepwell.ir.dtypes import numpy_dtype
@@ -53,6 +54,7 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
         if isinstance(abi, AbiAttr):
             entries = abi.entries.data
             sizes = [entries.get(name) for name in ("arena_bytes", "worker_bytes")]
+            guard = entries.get("guard")
             arena, workers = (s.value.data if isinstance(s, IntegerAttr) else 0 for s in sizes)
             return op.properties["sym_name"].data, Signature(  # pyright: ignore
                 tuple(_array_type(t) for t in abi.inputs),
@@ -60,6 +62,7 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
                 abi.donated,
                 arena,
                 workers,
+                guard_plan(guard, entries) if guard is not None else None,
             )
     raise InvalidProgramError("no function of the module has a stepwell.abi: run prepare-entry first")
 
@@ -140,9 +143,11 @@ def build_executable(
     if accept is not None:
         accept(signature_of(lowered)[1])
     check_tensors(lowered, fused=True)
+    guard_memory(lowered)
     with leaves_reproducer(module.clone, target):
         lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
+    signature = guard_signature(signature)
     check_plan(find_entry(lowered, name), signature, worker_count())
     clock = _Clock(stages)
     texts = write_llvm(lowered, target)
