@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, cast, get_type_hints
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f64, i1, i64
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, TensorType, f64, i1, i64
 from xdsl.dialects.utils.enum_attribute import EnumAttribute
 from xdsl.ir import Attribute, Data, ParametrizedAttribute, SpacedOpaqueSyntaxAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
@@ -471,12 +471,6 @@ class DotAlgorithmAttr(ParametrizedAttribute):
     num_primitive_operations: IntegerAttr = param_def()
     allow_imprecise_accumulation: IntegerAttr = param_def()
 
-    def verify(self) -> None:
-        """Counts are positive."""
-        for name in _ALGORITHM_FIELDS[3:6]:
-            if cast(IntegerAttr, getattr(self, name)).value.data < 1:
-                raise VerifyException(f"dot_algorithm: {name} must be positive")
-
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
         """All seven fields in order."""
@@ -536,6 +530,30 @@ class TokenType(ParametrizedAttribute, TypeAttribute):
     name = "stablehlo.token"
 
 
+@irdl_attr_definition
+class FutureType(ParametrizedAttribute, TypeAttribute):
+    """`!stablehlo.future<tensor<8x8xf32>>`: what an asynchronous computation will give."""
+
+    name = "stablehlo.future"
+    types: ArrayAttr[Attribute] = param_def()
+
+    def verify(self) -> None:
+        """It gives tensors."""
+        for type_ in self.types.data:
+            if not isinstance(type_, TensorType):
+                raise VerifyException(f"future: expected tensor types, got {type_}")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
+        """Types inside angle brackets."""
+        return [ArrayAttr(parser.parse_comma_separated_list(parser.Delimiter.ANGLE, parser.parse_type))]
+
+    def print_parameters(self, printer: Printer) -> None:
+        """Types inside angle brackets."""
+        with printer.in_angle_brackets():
+            printer.print_list(self.types.data, printer.print_attribute)
+
+
 ATTRIBUTES: list[type[Attribute]] = [
     PrecisionAttr,
     ComparisonDirectionAttr,
@@ -555,4 +573,5 @@ ATTRIBUTES: list[type[Attribute]] = [
     DotAlgorithmAttr,
     TypeExtensionsAttr,
     TokenType,
+    FutureType,
 ]

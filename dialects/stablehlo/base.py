@@ -28,7 +28,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-from stepwell.ir.shapes import ShapeError, compatible
+from stepwell.ir.shapes import DYNAMIC, ShapeError, compatible
 
 AnyTensor = TensorType[Any]
 
@@ -97,6 +97,22 @@ class StableHLOOp(IRDLOperation, ABC):
             label,
             value.type == expected or types_compatible(value.type, expected),
             lambda: f"{what} has type {value.type}, expected {expected}",
+        )
+
+    def require_shape(self, label: str, value: SSAValue, expected: Sequence[int], what: str) -> None:
+        """The shape of `value` agrees with `expected` (a `?` agrees with every extent)."""
+        self.require(
+            label,
+            compatible(cast(AnyTensor, value.type).get_shape(), expected),
+            lambda: f"{what} has type {value.type}, expected shape {extents_text(expected)}",
+        )
+
+    def require_element(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
+        """The element type of `value` is `expected`."""
+        self.require(
+            label,
+            cast(AnyTensor, value.type).element_type == expected,
+            lambda: f"{what} has type {value.type}, expected element type {expected}",
         )
 
     def require_kind(self, label: str, value: SSAValue, kinds: Sequence[str], what: str) -> None:
@@ -311,6 +327,11 @@ def parse_named_int(parser: Parser, name: str) -> IntegerAttr[Any]:
 def ints_text(values: Iterable[int]) -> str:
     """`[1, 2]`."""
     return "[" + ", ".join(map(str, values)) + "]"
+
+
+def extents_text(extents: Iterable[int]) -> str:
+    """`[1, ?]`."""
+    return "[" + ", ".join("?" if e == DYNAMIC else str(e) for e in extents) + "]"
 
 
 class ShortFormOp(StableHLOOp, ABC):

@@ -33,9 +33,13 @@ from stepwell.dialects.stablehlo.attrs import (
     print_conv_dimensions,
 )
 from stepwell.dialects.stablehlo.base import (
+    FLOAT,
+    INTEGER,
     AnyTensor,
     StableHLOOp,
+    bit_width,
     build,
+    element_kind,
     i64_array,
     i64_attr,
     ints,
@@ -54,6 +58,19 @@ from stepwell.ir import shapes
 
 def _shape(value: SSAValue) -> tuple[int, ...]:
     return cast(AnyTensor, value.type).get_shape()
+
+
+def _is_float8(element: Attribute) -> bool:
+    """Whether products of different such types are written without conversions, as JAX does."""
+    return element_kind(element) == FLOAT and bit_width(element) == 8
+
+
+def _accumulates(element: Attribute, result: Attribute) -> bool:
+    """Whether sums of products of `element` may have the type `result`: a wider one of its kind, or floats of integers."""
+    kind, result_kind = element_kind(element), element_kind(result)
+    if kind in INTEGER:
+        return result_kind in (*INTEGER, FLOAT) and bit_width(element) <= bit_width(result)
+    return kind == result_kind and bit_width(element) <= bit_width(result)
 
 
 def _verify_precision(op: StableHLOOp, label: str, config: ArrayAttr[Any] | None) -> None:
@@ -126,11 +143,23 @@ class DotGeneralOp(StableHLOOp):
         """C1 to C12."""
         shape = self.shape_of(shapes.dot_general, _shape(self.lhs), _shape(self.rhs), *self.numbers)
         _verify_precision(self, "C11", self.precision_config)
-        if self.algorithm is not None and self.precision_config is not None:
-            default = all(p == PrecisionAttr(Precision.DEFAULT) for p in self.precision_config.data)
-            self.require("C21", default, lambda: "an algorithm excludes a precision other than DEFAULT")
-        ok = shapes.compatible(_shape(self.result), shape)
-        self.require("C12", ok, lambda: f"result has shape {list(_shape(self.result))}, expected {list(shape)}")
+        if self.algorithm is not None:
+            self._verify_algorithm(self.algorithm)
+        left, right = (cast(AnyTensor, v.type).element_type for v in self._operands)
+        same = left == right or (_is_float8(left) and _is_float8(right))
+        self.require("C13", same, lambda: f"operands have element types {left} and {right}")
+        self.require_shape("C12", self.result, shape, "result")
+
+    def _verify_algorithm(self, algorithm: DotAlgorithmAttr) -> None:
+        """C21 to C24."""
+        precision = [] if self.precision_config is None else self.precision_config.data
+        default = all(p == PrecisionAttr(Precision.DEFAULT) for p in precision)
+        self.require("C21", default, lambda: "an algorithm excludes a precision other than DEFAULT")
+        counts = (algorithm.lhs_component_count, algorithm.rhs_component_count, algorithm.num_primitive_operations)
+        names = ("lhs_component_count", "rhs_component_count", "num_primitive_operations")
+        for label, name, count in zip(("C22", "C23", "C24"), names, counts, strict=True):
+            value = count.value.data
+            self.require(label, value > 0, lambda n=name, v=value: f"{n} = {v} must be positive")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -348,10 +377,8 @@ class ConvolutionOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C26."""
         rank = self.spatial_rank
-        elements = [cast(AnyTensor, v.type).element_type for v in self._operands]
-        self.require(
-            "C27", elements[0] == elements[1], lambda: f"operands have element types {elements[0]}, {elements[1]}"
-        )
+        ranks = len(_shape(self.lhs)), len(_shape(self.rhs))
+        self.require("C1", ranks[0] == ranks[1] >= 2, lambda: f"operands have ranks {ranks[0]} and {ranks[1]}")
         if self.padding is not None:
             shape = self.padding.get_shape()
             self.require(
@@ -362,8 +389,17 @@ class ConvolutionOp(StableHLOOp):
         groups = (self.feature_groups, self.batch_groups)
         shape = self.shape_of(shapes.convolution, _shape(self.lhs), _shape(self.rhs), self.numbers, *window, *groups)
         _verify_precision(self, "C24", self.precision_config)
-        ok = shapes.compatible(_shape(self.result), shape)
-        self.require("C25", ok, lambda: f"result has shape {list(_shape(self.result))}, expected {list(shape)}")
+        rank = len(_shape(self.result))
+        self.require("C26", rank == ranks[0], lambda: f"result has rank {rank}, the operands {ranks[0]}")
+        self.require_shape("C25", self.result, shape, "result")
+        self._verify_elements()
+
+    def _verify_elements(self) -> None:
+        """C27; the result may be wider, which is how JAX asks for wider sums."""
+        left, right, result = (cast(AnyTensor, v.type).element_type for v in (self.lhs, self.rhs, self.result))
+        self.require("C27", left == right, lambda: f"operands have element types {left} and {right}")
+        fits = left == result or _accumulates(left, result)
+        self.require("C27", fits, lambda: f"operands have element type {left}, result {result}")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:

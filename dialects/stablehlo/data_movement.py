@@ -288,6 +288,7 @@ class TransposeOp(NamedIntsOp):
 
     def verify_(self) -> None:
         """C1 to C3."""
+        self.require_element("C1", self.result, _element(self.operand), "result")
         shape = self.shape_of(shapes.transpose, _shape(self.operand), self.permutation.get_values())
         self.require_type("C3", self.result, _result(self.operand, shape), "result")
 
@@ -360,6 +361,7 @@ class SliceOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C5."""
+        self.require_element("C1", self.result, _element(self.operand), "result")
         ranges = (self.start_indices.get_values(), self.limit_indices.get_values(), self.strides.get_values())
         shape = self.shape_of(shapes.slice_, _shape(self.operand), *ranges)
         self.require_type("C5", self.result, _result(self.operand, shape), "result")
@@ -441,7 +443,9 @@ class PadOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C4."""
-        self.require_type("C1", self.padding_value, tensor_of(_element(self.operand), []), "padding_value")
+        for value, what in ((self.padding_value, "padding_value"), (self.result, "result")):
+            self.require_element("C1", value, _element(self.operand), what)
+        self.require("I2", not _shape(self.padding_value), lambda: "padding_value must be a scalar")
         paddings = [cast(DenseArrayBase[Any], self.properties[name]).get_values() for name in self.ELIDED]
         shape = self.shape_of(shapes.pad, _shape(self.operand), *paddings)
         self.require_type("C4", self.result, _result(self.operand, shape), "result")
@@ -500,6 +504,7 @@ class ConcatenateOp(StableHLOOp):
         for value in inputs:
             same = _element(value) == _element(inputs[0])
             self.require("C1", same, lambda v=value: f"inputs of types {inputs[0].type} and {v.type}")
+        self.require_element("C5", self.result, _element(inputs[0]), "result")
         self.require_type("C6", self.result, _result(inputs[0], shape), "result")
 
     @classmethod
@@ -547,6 +552,7 @@ class DynamicSliceOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C5."""
+        self.require_element("C1", self.result, _element(self.operand), "result")
         sizes = self.slice_sizes.get_values()
         shape = self.shape_of(shapes.dynamic_slice, _shape(self.operand), len(self._operands) - 1, sizes)
         _verify_starts(self, "C3", self._operands[1:])

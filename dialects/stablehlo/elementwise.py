@@ -113,17 +113,29 @@ class BinaryElementwiseOp(ShortFormOp, ABC):
         self.require_type("C1", self.results[0], lhs.type, "result")
 
 
-@irdl_op_definition
-class AbsOp(UnaryElementwiseOp):
-    """Absolute value; of a complex number its modulus, a float."""
-
-    name = "stablehlo.abs"
-    KINDS: ClassVar = (SINT, FLOAT, COMPLEX)
+class PartOp(UnaryElementwiseOp, ABC):
+    """A unary op whose result is real. C1: the result has the operand's shape. C2: the element type of its parts."""
 
     @classmethod
     def infer(cls, operand_type: Attribute) -> Attribute:
         """The element type of the parts."""
         return real_type(operand_type)
+
+    def verify_(self) -> None:
+        """I1: the element kind. C1: the shape. C2: the element type."""
+        operand, result = self._operands[0], self.results[0]
+        self.require_kind("I1", operand, self.KINDS, "operand")
+        expected = real_type(operand.type)
+        self.require_shape("C1", result, expected.get_shape(), "result")
+        self.require_type("C2", result, expected, "result")
+
+
+@irdl_op_definition
+class AbsOp(PartOp):
+    """Absolute value; of a complex number its modulus, a float."""
+
+    name = "stablehlo.abs"
+    KINDS: ClassVar = (SINT, FLOAT, COMPLEX)
 
 
 @irdl_op_definition
@@ -192,16 +204,11 @@ class FloorOp(UnaryElementwiseOp):
 
 
 @irdl_op_definition
-class ImagOp(UnaryElementwiseOp):
+class ImagOp(PartOp):
     """Imaginary part; zero for floats."""
 
     name = "stablehlo.imag"
     KINDS: ClassVar = FLOAT_OR_COMPLEX
-
-    @classmethod
-    def infer(cls, operand_type: Attribute) -> Attribute:
-        """The element type of the parts."""
-        return real_type(operand_type)
 
 
 @irdl_op_definition
@@ -288,16 +295,11 @@ class PopcntOp(UnaryElementwiseOp):
 
 
 @irdl_op_definition
-class RealOp(UnaryElementwiseOp):
+class RealOp(PartOp):
     """Real part; a float is its own."""
 
     name = "stablehlo.real"
     KINDS: ClassVar = FLOAT_OR_COMPLEX
-
-    @classmethod
-    def infer(cls, operand_type: Attribute) -> Attribute:
-        """The element type of the parts."""
-        return real_type(operand_type)
 
 
 @irdl_op_definition

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, IntegerAttr, TensorType, i64
-from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.ir import Operation, Region, SSAValue
 from xdsl.irdl import (
     SameVariadicOperandSize,
     irdl_op_definition,
@@ -32,9 +32,9 @@ from stepwell.dialects.stablehlo.base import (
     AnyTensor,
     StableHLOOp,
     i64_array,
-    scalar_of,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.reductions import require_accumulation
 from stepwell.ir import shapes
 
 
@@ -96,9 +96,7 @@ class GatherOp(StableHLOOp):
             self.slice_sizes.get_values(),
         )
         element = cast(AnyTensor, self.operand.type).element_type
-        self.require(
-            "C23", cast(AnyTensor, self.result.type).element_type == element, lambda: f"result is {self.result.type}"
-        )
+        self.require_element("C23", self.result, element, "result")
         self.require_type("C22", self.result, tensor_of(element, shape), "result")
 
 
@@ -147,31 +145,20 @@ class ScatterOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C25."""
-        inputs, updates = self.inputs, self.updates
-        self.require(
-            "C5", 0 < len(inputs) == len(self.results), lambda: f"{len(inputs)} inputs, {len(self.results)} results"
-        )
+        inputs, updates, results = self.inputs, self.updates, self.results
+        count = len(inputs)
+        self.require("C5", 0 < count == len(results), lambda: f"{count} inputs, {len(results)} results")
         self.require_kind("I2", self.scatter_indices, INTEGER, "scatter_indices")
         for value, update in zip(inputs, updates, strict=True):
+            self.require_shape("C1", value, _shape(inputs[0]), "input")
+            self.require_shape("C3", update, _shape(updates[0]), "updates")
+            self.require_element("C6", update, cast(AnyTensor, value.type).element_type, "updates")
             arguments = (_shape(value), _shape(self.scatter_indices), _shape(update))
             self.shape_of(shapes.scatter, *arguments, *self.scatter_dimension_numbers.data)
-            self.require(
-                "C1",
-                shapes.compatible(_shape(value), _shape(inputs[0])),
-                lambda v=value: f"inputs {inputs[0].type}, {v.type}",
-            )
-            self.require(
-                "C6",
-                cast(AnyTensor, value.type).element_type == cast(AnyTensor, update.type).element_type,
-                lambda v=value, u=update: f"input of type {v.type}, updates of type {u.type}",
-            )
-        for value, update, result in zip(inputs, updates, self.results, strict=True):
-            same = shapes.compatible(_shape(result), _shape(value))
-            self.require("C24", same, lambda v=value, r=result: f"input of type {v.type}, result of type {r.type}")
-            self.require_promotable("C23", value, result.type, "input")
-            self.require_promotable("C23", update, result.type, "updates")
-        scalars: list[Attribute] = [scalar_of(r.type) for r in self.results]
-        self.require_region("C23", self.update_computation, scalars * 2, scalars, "update_computation")
+        accumulators = require_accumulation(self, "C23", inputs, self.update_computation, "update_computation")
+        for value, result, accumulator in zip(inputs, results, accumulators, strict=True):
+            self.require_shape("C24", result, _shape(value), "result")
+            self.require_element("C25", result, accumulator.element_type, "result")
 
     @property
     def numbers(self) -> ScatterDimensionNumbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, i64
@@ -27,6 +28,7 @@ from stepwell.dialects.stablehlo.base import (
     AnyTensor,
     StableHLOOp,
     build,
+    element_kind,
     ints,
     ints_text,
     parse_attr_dict,
@@ -38,13 +40,17 @@ from stepwell.dialects.stablehlo.base import (
     print_function_type,
     print_operands,
     print_short_type,
-    tensor_of,
 )
+from stepwell.dialects.stablehlo.dynamic import known_values
+from stepwell.dialects.stablehlo.elementwise import real_type
 from stepwell.ir import shapes
 
 
 def _tensor(value: SSAValue) -> AnyTensor:
     return cast(AnyTensor, value.type)
+
+
+_STATE_SIZES = {RngAlgorithm.THREE_FRY: (2,), RngAlgorithm.PHILOX: (2, 3)}
 
 
 @irdl_op_definition
@@ -66,7 +72,14 @@ class RngBitGeneratorOp(StableHLOOp):
     traits = traits_def(Pure())
 
     def verify_(self) -> None:
-        """C1."""
+        """C1, C2."""
+        state = _tensor(self.initial_state).get_shape()
+        self.require(
+            "I2", len(state) == 1, lambda: f"initial_state has type {self.initial_state.type}, expected rank 1"
+        )
+        sizes = _STATE_SIZES.get(self.rng_algorithm.data, ())
+        ok = not sizes or any(shapes.same_extent(state[0], size) for size in sizes)
+        self.require("C2", ok, lambda: f"{self.rng_algorithm.data} has no state of type {self.initial_state.type}")
         self.require_type("C1", self.output_state, self.initial_state.type, "output_state")
 
     @classmethod
@@ -105,9 +118,22 @@ class RngOp(StableHLOOp):
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
     def verify_(self) -> None:
-        """C1: one element type; the bounds are scalars."""
-        for value, what in ((self.a, "a"), (self.b, "b")):
-            self.require_type("C1", value, tensor_of(_tensor(self.result).element_type, []), what)
+        """C1 to C3, as far as the values of `shape` are known."""
+        element = _tensor(self.a).element_type
+        for label, value, what in (("I1", self.a, "a"), ("I2", self.b, "b")):
+            self.require_shape(label, value, [], what)
+        self.require_element("C1", self.b, element, "b")
+        self.require_element("C1", self.result, element, "result")
+        kind = element_kind(element)
+        normal = self.rng_distribution.data == RngDistribution.NORMAL
+        self.require("C2", kind == FLOAT or not normal, lambda: f"a normal distribution of {element}")
+        extents = _tensor(self.shape).get_shape()
+        self.require("I3", len(extents) == 1, lambda: f"shape has type {self.shape.type}, expected rank 1")
+        rank = len(_tensor(self.result).get_shape())
+        ok = shapes.same_extent(extents[0], rank)
+        self.require("C3", ok, lambda: f"shape has type {self.shape.type}, result {self.result.type}")
+        if (known := known_values(self.shape)) is not None:
+            self.require_shape("C3", self.result, known, "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -156,21 +182,17 @@ class FftOp(StableHLOOp):
         self.require("C3", 1 <= len(lengths) <= 3, lambda: f"fft_length {lengths} must have one to three entries")
         self.require_kind("C2", self.operand, (FLOAT,) if kind == FftType.RFFT else (COMPLEX,), "operand")
         self.require_kind("C2", self.result, (FLOAT,) if kind == FftType.IRFFT else (COMPLEX,), "result")
-        inner = list(lengths)
-        if kind == FftType.RFFT:
-            self.require(
-                "C4", shapes.compatible(shape[-len(inner) :], inner), lambda: f"operand is {operand}, length {lengths}"
-            )
-            inner[-1] = lengths[-1] // 2 + 1 if lengths[-1] else 0
-        elif kind == FftType.IRFFT:
-            half = [*lengths[:-1], lengths[-1] // 2 + 1 if lengths[-1] else 0]
-            self.require(
-                "C4", shapes.compatible(shape[-len(inner) :], half), lambda: f"operand is {operand}, length {lengths}"
-            )
-        expected = (*shape[: len(shape) - len(inner)], *inner)
-        self.require(
-            "C5", shapes.compatible(result.get_shape(), expected), lambda: f"result is {result}, expected {expected}"
-        )
+        same = real_type(operand).element_type == real_type(result).element_type
+        self.require("C2", same, lambda: f"operand is {operand}, result {result}")
+        whole = result if kind == FftType.IRFFT else operand
+        ok = shapes.compatible(whole.get_shape()[-len(lengths) :], lengths)
+        self.require("C4", ok, lambda: f"{whole} does not end with fft_length {ints_text(lengths)}")
+        inner = [*lengths[:-1], lengths[-1] // 2 + 1 if lengths[-1] else 0]
+        outer = shape[: len(shape) - len(lengths)]
+        if kind == FftType.IRFFT:
+            self.require_shape("C5", self.operand, (*outer, *inner), "operand")
+        expected = (*outer, *(inner if kind == FftType.RFFT else lengths))
+        self.require_shape("C5", self.result, expected, "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -194,9 +216,10 @@ class FftOp(StableHLOOp):
         print_function_type(printer, self)
 
 
-def _square(op: StableHLOOp, label: str, value: SSAValue) -> None:
+def _square(op: StableHLOOp, rank: str, label: str, value: SSAValue) -> None:
     shape = _tensor(value).get_shape()
-    ok = len(shape) >= 2 and shapes.same_extent(shape[-1], shape[-2])
+    op.require(rank, len(shape) >= 2, lambda: f"a has type {value.type}, expected matrices")
+    ok = shapes.same_extent(shape[-1], shape[-2])
     op.require(label, ok, lambda: f"a has type {value.type}, expected square matrices")
 
 
@@ -219,7 +242,7 @@ class CholeskyOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C3."""
         self.require_kind("I1", self.a, FLOAT_OR_COMPLEX, "a")
-        _square(self, "C3", self.a)
+        _square(self, "C2", "C3", self.a)
         self.require_type("C1", self.result, self.a.type, "result")
 
     @classmethod
@@ -263,20 +286,25 @@ class TriangularSolveOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C5."""
         self.require_kind("I1", self.a, FLOAT_OR_COMPLEX, "a")
-        _square(self, "C4", self.a)
-        a, b = _tensor(self.a), _tensor(self.b)
-        self.require("C1", a.element_type == b.element_type, lambda: f"a has type {a}, b {b}")
+        a, b = _tensor(self.a).get_shape(), _tensor(self.b).get_shape()
+        self.require_element("C1", self.b, _tensor(self.a).element_type, "b")
+        self.require("C2", len(a) == len(b), lambda: f"a has type {self.a.type}, b {self.b.type}")
+        _square(self, "C2", "C3", self.a)
         side = -2 if self.left_side.value.data else -1
-        ok = len(b.get_shape()) == len(a.get_shape()) and shapes.compatible(a.get_shape()[:-2], b.get_shape()[:-2])
-        self.require(
-            "C3", ok and shapes.same_extent(a.get_shape()[-1], b.get_shape()[side]), lambda: f"a has type {a}, b {b}"
-        )
-        self.require_type("C5", self.result, b, "result")
+        ok = shapes.compatible(a[:-2], b[:-2]) and shapes.same_extent(a[-1], b[side])
+        self.require("C3", ok, lambda: f"a has type {self.a.type}, b {self.b.type}")
+        self.require_type("C4", self.result, self.b.type, "result")
 
 
-def _feature_vector(op: StableHLOOp, label: str, operand: SSAValue, value: SSAValue, index: int, what: str) -> None:
+def _feature_vectors(
+    op: StableHLOOp, operand: SSAValue, index: int, vectors: Sequence[tuple[SSAValue, str, str]]
+) -> None:
+    """One element of the operand's type per feature in each of the (vector, label of its size, name)."""
+    op.require_kind("I1", operand, (FLOAT,), "operand")
     tensor = _tensor(operand)
-    op.require_type(label, value, tensor_of(tensor.element_type, [tensor.get_shape()[index]]), what)
+    for value, label, what in vectors:
+        op.require_element("C2", value, tensor.element_type, what)
+        op.require_shape(label, value, [tensor.get_shape()[index]], what)
 
 
 def _feature_index(op: StableHLOOp, operand: SSAValue, attr: IntegerAttr[Any]) -> int:
@@ -305,10 +333,10 @@ class BatchNormTrainingOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C7."""
         index = _feature_index(self, self.operand, self.feature_index)
-        values = ((self.scale, "C3", "scale"), (self.offset, "C4", "offset"))
-        values += ((self.batch_mean, "C5", "batch_mean"), (self.batch_var, "C6", "batch_var"))
-        for value, label, what in values:
-            _feature_vector(self, label, self.operand, value, index, what)
+        vectors = [(self.scale, "C3", "scale"), (self.offset, "C4", "offset")]
+        vectors += [(self.batch_mean, "C5", "batch_mean"), (self.batch_var, "C6", "batch_var")]
+        _feature_vectors(self, self.operand, index, vectors)
+        self.require_element("C2", self.output, _tensor(self.operand).element_type, "output")
         self.require_type("C7", self.output, self.operand.type, "output")
 
 
@@ -332,10 +360,10 @@ class BatchNormInferenceOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C7."""
         index = _feature_index(self, self.operand, self.feature_index)
-        values = ((self.scale, "C3", "scale"), (self.offset, "C4", "offset"))
-        values += ((self.mean, "C5", "mean"), (self.variance, "C6", "variance"))
-        for value, label, what in values:
-            _feature_vector(self, label, self.operand, value, index, what)
+        vectors = [(self.scale, "C3", "scale"), (self.offset, "C4", "offset")]
+        vectors += [(self.mean, "C5", "mean"), (self.variance, "C6", "variance")]
+        _feature_vectors(self, self.operand, index, vectors)
+        self.require_element("C2", self.result, _tensor(self.operand).element_type, "result")
         self.require_type("C7", self.result, self.operand.type, "result")
 
 
@@ -360,13 +388,17 @@ class BatchNormGradOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C5."""
+        operand = _tensor(self.operand)
         index = _feature_index(self, self.operand, self.feature_index)
-        values = ((self.scale, "scale"), (self.mean, "mean"), (self.variance, "variance"))
-        values += ((self.grad_scale, "grad_scale"), (self.grad_offset, "grad_offset"))
-        for value, what in values:
-            _feature_vector(self, "C4", self.operand, value, index, what)
-        self.require_type("C3", self.grad_output, self.operand.type, "grad_output")
-        self.require_type("C3", self.grad_operand, self.operand.type, "grad_operand")
+        _feature_vectors(self, self.operand, index, [(self.scale, "C5", "scale")])
+        others = ((self.mean, "mean"), (self.variance, "variance"))
+        others += ((self.grad_scale, "grad_scale"), (self.grad_offset, "grad_offset"))
+        for value, what in others:
+            self.require_element("C2", value, operand.element_type, what)
+            self.require_shape("C4", value, _tensor(self.scale).get_shape(), what)
+        for value, what in ((self.grad_output, "grad_output"), (self.grad_operand, "grad_operand")):
+            self.require_element("C2", value, operand.element_type, what)
+            self.require_shape("C3", value, operand.get_shape(), what)
 
 
 OPS: list[type[Operation]] = [

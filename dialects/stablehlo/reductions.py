@@ -44,8 +44,11 @@ from stepwell.dialects.stablehlo.base import (
     parse_named_ints,
     print_attr_dict,
     print_function_type,
+    returned_types,
     scalar_of,
+    single_block,
     tensor_of,
+    type_list,
 )
 from stepwell.dialects.stablehlo.control_flow import ReturnOp
 from stepwell.ir import shapes
@@ -79,25 +82,33 @@ def _require_padding(op: StableHLOOp, label: str, attr: DenseIntOrFPElementsAttr
         op.require(label, tuple(shape) == (rank, 2), lambda: f"padding has shape {list(shape)}, expected [{rank}, 2]")
 
 
-def _require_reduction(
-    op: StableHLOOp, body: Region, shape: Sequence[int], *, scalar: str, types: str, result: str
-) -> None:
-    """What reductions check of each input, init value, result and of the region; the labels name the constraints."""
+def require_accumulation(
+    op: StableHLOOp, label: str, inputs: Sequence[SSAValue], body: Region, what: str
+) -> list[AnyTensor]:
+    """`body` combines two scalars per input into one of a type that the input fits; returns these types.
+
+    They may be wider than the inputs'. The results have them as element types.
+    """
+    returned = returned_types(single_block(op, label, body, what))
+    scalars = [t for t in returned if isinstance(t, TensorType) and not t.get_shape()]
+    op.require(
+        label,
+        len(scalars) == len(returned) == len(inputs),
+        lambda: f"{what} returns {type_list(returned)}, expected one scalar per input",
+    )
+    for value, accumulator in zip(inputs, scalars, strict=True):
+        op.require_promotable(label, value, accumulator, "input")
+    op.require_region(label, body, scalars * 2, scalars, what)
+    return scalars
+
+
+def _require_init_values(op: StableHLOOp, label: str) -> None:
+    """The init values are scalars with the inputs' element types."""
     operands = op._operands  # pyright: ignore[reportPrivateUsage]
     count = len(operands) // 2
-    accumulators: list[Attribute] = []
-    for value, init, reduced in zip(operands[:count], operands[count:], op.results, strict=True):
-        op.require_promotable(types, value, reduced.type, "input")
-        op.require_promotable(types, init, reduced.type, "init value")
-        op.require(scalar, not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
-        op.require(
-            result,
-            shapes.compatible(_shape(reduced), shape),
-            lambda r=reduced: f"result is {r.type}, expected {list(shape)}",
-        )
-        accumulators.append(scalar_of(reduced.type))
-    # Accumulators may be wider than the inputs: the region takes and returns the results' element types.
-    op.require_region(types, body, accumulators * 2, accumulators, "body")
+    for value, init in zip(operands[:count], operands[count:], strict=True):
+        op.require("I2", not _shape(init), lambda v=init: f"init value of type {v.type} is not a scalar")
+        op.require_element(label, init, cast(AnyTensor, value.type).element_type, "init value")
 
 
 def sole_combiner(region: Region) -> type[Operation] | None:
@@ -154,8 +165,12 @@ class ReduceOp(StableHLOOp):
         count = len(self._operands) // 2
         self.require("C3", 0 < count == len(self.results), lambda: f"{count} inputs, {len(self.results)} results")
         inputs = self._operands[:count]
+        _require_init_values(self, "C2")
         shape = self.shape_of(shapes.reduce, [_shape(v) for v in inputs], self.dimensions.get_values())
-        _require_reduction(self, self.body, shape, scalar="C2", types="C6", result="C7")
+        accumulators = require_accumulation(self, "C6", inputs, self.body, "body")
+        for result, accumulator in zip(self.results, accumulators, strict=True):
+            self.require_shape("C7", result, shape, "result")
+            self.require_element("C8", result, accumulator.element_type, "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -301,7 +316,7 @@ class ReduceWindowOp(StableHLOOp):
     @property
     def rank(self) -> int:
         """Number of dims."""
-        return len(self.window_dimensions)
+        return len(_shape(self._operands[0]))
 
     @property
     def window(self) -> tuple[int, ...]:
@@ -333,10 +348,15 @@ class ReduceWindowOp(StableHLOOp):
         count = len(self._operands) // 2
         self.require("C1", 0 < count == len(self.results), lambda: f"{count} inputs, {len(self.results)} results")
         inputs = self._operands[:count]
+        _require_init_values(self, "C3")
         _require_padding(self, "C12", self.padding, len(_shape(inputs[0])))
         window = (self.window, self.strides, self.base_dilation, self.window_dilation, self.pads)
         shape = self.shape_of(shapes.reduce_window, [_shape(v) for v in inputs], *window)
-        _require_reduction(self, self.body, shape, scalar="C3", types="C13", result="C15")
+        accumulators = require_accumulation(self, "C13", inputs, self.body, "body")
+        for result, accumulator in zip(self.results, accumulators, strict=True):
+            self.require_shape("C14", result, _shape(self.results[0]), "result")
+            self.require_shape("C15", result, shape, "result")
+            self.require_element("C16", result, accumulator.element_type, "result")
 
 
 @irdl_op_definition
@@ -406,24 +426,18 @@ class SelectAndScatterOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C12."""
+        element = scalar_of(self.operand.type)
+        self.require_element("C1", self.source, element.element_type, "source")
+        self.require("I3", not _shape(self.init_value), lambda: f"init_value has type {self.init_value.type}")
+        self.require_element("C3", self.init_value, element.element_type, "init_value")
         _require_padding(self, "C8", self.padding, self.rank)
         self.shape_of(
             shapes.select_and_scatter, _shape(self.operand), _shape(self.source), self.window, self.strides, self.pads
         )
-        element = scalar_of(self.operand.type)
-        same = scalar_of(self.source.type) == element
-        self.require("C1", same, lambda: f"operand is {self.operand.type}, source {self.source.type}")
-        accumulator = scalar_of(self.result.type)
-        self.require("C3", not _shape(self.init_value), lambda: f"init_value has type {self.init_value.type}")
-        self.require_promotable("C10", self.init_value, accumulator, "init_value")
-        self.require_promotable("C10", self.source, accumulator, "source")
         self.require_region("C9", self.select, [element, element], [TensorType(i1, [])], "select")
-        self.require_region("C10", self.scatter, [accumulator, accumulator], [accumulator], "scatter")
-        self.require(
-            "C11",
-            shapes.compatible(_shape(self.result), _shape(self.operand)),
-            lambda: f"result is {self.result.type}, operand {self.operand.type}",
-        )
+        (accumulator,) = require_accumulation(self, "C10", [self.operand], self.scatter, "scatter")
+        self.require_shape("C11", self.result, _shape(self.operand), "result")
+        self.require_element("C12", self.result, accumulator.element_type, "result")
 
 
 @irdl_op_definition

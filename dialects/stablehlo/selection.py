@@ -80,6 +80,7 @@ class ComplexOp(StableHLOOp):
         )
         self.require_type("C1", self.rhs, self.lhs.type, "rhs")
         shape = cast(AnyTensor, self.lhs.type).get_shape()
+        self.require_shape("C2", self.result, shape, "result")
         self.require_type("C3", self.result, tensor_of(ComplexType(element), shape), "result")
 
     @classmethod
@@ -154,7 +155,9 @@ class CompareOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1, C2, C3."""
-        self.require_type("C1", self.rhs, self.lhs.type, "rhs")
+        lhs = cast(AnyTensor, self.lhs.type)
+        self.require_element("C1", self.rhs, lhs.element_type, "rhs")
+        self.require_shape("C2", self.rhs, lhs.get_shape(), "rhs")
         self.require_type("C2", self.result, tensor_of(i1, cast(AnyTensor, self.lhs.type).get_shape()), "result")
         kind = element_kind(cast(AnyTensor, self.lhs.type).element_type)
         allowed = {

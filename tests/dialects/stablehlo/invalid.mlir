@@ -9,7 +9,7 @@ func.func @f(%i: tensor<4xi32>) {
 // -----
 
 func.func @f(%c: tensor<4xcomplex<f32>>) {
-  // expected-error @+1 {{stablehlo.abs: C1: result has type tensor<4xcomplex<f32>>, expected tensor<4xf32>}}
+  // expected-error @+1 {{stablehlo.abs: C2: result has type tensor<4xcomplex<f32>>, expected tensor<4xf32>}}
   %r = stablehlo.abs %c : tensor<4xcomplex<f32>>
   func.return
 }
@@ -73,7 +73,7 @@ func.func @f(%n: tensor<i32>) {
 // -----
 
 func.func @f(%i: tensor<4xi32>, %u: tensor<4xui32>) {
-  // expected-error @+1 {{stablehlo.compare: C1: rhs has type tensor<4xui32>, expected tensor<4xi32>}}
+  // expected-error @+1 {{stablehlo.compare: C1: rhs has type tensor<4xui32>, expected element type i32}}
   %r = stablehlo.compare EQ, %i, %u : (tensor<4xi32>, tensor<4xui32>) -> tensor<4xi1>
   func.return
 }
@@ -284,7 +284,7 @@ func.func @f(%i: tensor<4xi32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %n: tensor<i32>) {
-  // expected-error @+1 {{stablehlo.pad: C1: padding_value has type tensor<i32>, expected tensor<f32>}}
+  // expected-error @+1 {{stablehlo.pad: C1: padding_value has type tensor<i32>, expected element type f32}}
   %r = stablehlo.pad %x, %n, low = [0, 0], high = [0, 0], interior = [0, 0] : (tensor<4x9xf32>, tensor<i32>) -> tensor<4x9xf32>
   func.return
 }
@@ -509,7 +509,7 @@ func.func @f(%x: tensor<4x9xf32>, %q: tensor<2x1xi32>, %w: tensor<2x10xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %q: tensor<2x1xi32>, %w: tensor<2x9xf64>) {
-  // expected-error @+1 {{stablehlo.scatter: C6: input of type tensor<4x9xf32>, updates of type tensor<2x9xf64>}}
+  // expected-error @+1 {{stablehlo.scatter: C6: updates has type tensor<2x9xf64>, expected element type f32}}
   %r = "stablehlo.scatter"(%x, %q, %w) <{scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
   ^bb0(%a: tensor<f32>, %d: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -520,7 +520,7 @@ func.func @f(%x: tensor<4x9xf32>, %q: tensor<2x1xi32>, %w: tensor<2x9xf64>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %q: tensor<2x1xi32>, %w: tensor<2x9xf32>) {
-  // expected-error @+1 {{stablehlo.scatter: C24: input of type tensor<4x9xf32>, result of type tensor<4x8xf32>}}
+  // expected-error @+1 {{stablehlo.scatter: C24: result has type tensor<4x8xf32>, expected shape [4, 9]}}
   %r = "stablehlo.scatter"(%x, %q, %w) <{scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
   ^bb0(%a: tensor<f32>, %d: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -564,7 +564,7 @@ func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %i: tensor<4xi32>) {
-  // expected-error @+1 {{stablehlo.reduce: C6: init value has type tensor<4xi32>, which does not fit the accumulator's tensor<4xf32>}}
+  // expected-error @+1 {{stablehlo.reduce: I2: init value of type tensor<4xi32> is not a scalar}}
   %r = "stablehlo.reduce"(%x, %i) <{dimensions = array<i64: 1>}> ({
   ^bb0(%a: tensor<f32>, %d: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -575,7 +575,7 @@ func.func @f(%x: tensor<4x9xf32>, %i: tensor<4xi32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
-  // expected-error @+1 {{stablehlo.reduce: C7: result is tensor<9xf32>, expected [4]}}
+  // expected-error @+1 {{stablehlo.reduce: C7: result has type tensor<9xf32>, expected shape [4]}}
   %r = "stablehlo.reduce"(%x, %s) <{dimensions = array<i64: 1>}> ({
   ^bb0(%a: tensor<f32>, %d: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -586,7 +586,7 @@ func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
-  // expected-error @+1 {{stablehlo.reduce: C6: body takes (tensor<f32>, tensor<f32>), expected (tensor<f64>, tensor<f64>)}}
+  // expected-error @+1 {{stablehlo.reduce: C8: result has type tensor<4xf64>, expected element type f32}}
   %r = stablehlo.reduce(%x init: %s) applies stablehlo.add across dimensions = [1] : (tensor<4x9xf32>, tensor<f32>) -> tensor<4xf64>
   func.return
 }
@@ -638,7 +638,7 @@ func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %s: tensor<f32>) {
-  // expected-error @+1 {{stablehlo.reduce_window: C15: result is tensor<4x9xf32>, expected [3, 9]}}
+  // expected-error @+1 {{stablehlo.reduce_window: C15: result has type tensor<4x9xf32>, expected shape [3, 9]}}
   %r = "stablehlo.reduce_window"(%x, %s) <{window_dimensions = array<i64: 2, 1>}> ({
   ^bb0(%a: tensor<f32>, %d: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -717,7 +717,7 @@ func.func @f(%x: tensor<4x9xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>) {
-  // expected-error @+1 {{stablehlo.dot_general: C12: result has shape [4, 9], expected [4, 4]}}
+  // expected-error @+1 {{stablehlo.dot_general: C12: result has type tensor<4x9xf32>, expected shape [4, 4]}}
   %r = stablehlo.dot_general %x, %x, contracting_dims = [1] x [1] : (tensor<4x9xf32>, tensor<4x9xf32>) -> tensor<4x9xf32>
   func.return
 }
@@ -797,7 +797,7 @@ func.func @f(%l: tensor<2x2x9xf32>, %k: tensor<4x3x3xf32>) {
 // -----
 
 func.func @f(%l: tensor<2x2x9xf32>, %k: tensor<4x2x3xf32>) {
-  // expected-error @+1 {{stablehlo.convolution: C25: result has shape [2, 4, 9], expected [2, 4, 7]}}
+  // expected-error @+1 {{stablehlo.convolution: C25: result has type tensor<2x4x9xf32>, expected shape [2, 4, 7]}}
   %r = stablehlo.convolution(%l, %k) dim_numbers = [b, f, 0]x[o, i, 0]->[b, f, 0], window = {stride = [1]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<2x2x9xf32>, tensor<4x2x3xf32>) -> tensor<2x4x9xf32>
   func.return
 }
@@ -805,7 +805,7 @@ func.func @f(%l: tensor<2x2x9xf32>, %k: tensor<4x2x3xf32>) {
 // -----
 
 func.func @f(%l: tensor<2x2x9xf32>, %k: tensor<4x2x3xf64>) {
-  // expected-error @+1 {{stablehlo.convolution: C27: operands have element types f32, f64}}
+  // expected-error @+1 {{stablehlo.convolution: C27: operands have element types f32 and f64}}
   %r = stablehlo.convolution(%l, %k) dim_numbers = [b, f, 0]x[o, i, 0]->[b, f, 0], window = {stride = [1]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<2x2x9xf32>, tensor<4x2x3xf64>) -> tensor<2x4x7xf32>
   func.return
 }
@@ -946,7 +946,7 @@ func.func @f(%x: tensor<4x9xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>) {
-  // expected-error @+1 {{stablehlo.fft: C5: result is tensor<4x9xcomplex<f32>>, expected (4, 5)}}
+  // expected-error @+1 {{stablehlo.fft: C5: result has type tensor<4x9xcomplex<f32>>, expected shape [4, 5]}}
   %r = stablehlo.fft %x, type = RFFT, length = [9] : (tensor<4x9xf32>) -> tensor<4x9xcomplex<f32>>
   func.return
 }
@@ -1010,7 +1010,7 @@ func.func @f(%x: tensor<4x9xf32>, %y: tensor<9xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x9xf32>, %y: tensor<9xf32>) {
-  // expected-error @+1 {{stablehlo.batch_norm_inference: C3: scale has type tensor<9xf32>, expected tensor<4xf32>}}
+  // expected-error @+1 {{stablehlo.batch_norm_inference: C3: scale has type tensor<9xf32>, expected shape [4]}}
   %r = "stablehlo.batch_norm_inference"(%x, %y, %y, %y, %y) <{epsilon = 0.1 : f32, feature_index = 0 : i64}> : (tensor<4x9xf32>, tensor<9xf32>, tensor<9xf32>, tensor<9xf32>, tensor<9xf32>) -> tensor<4x9xf32>
   func.return
 }

@@ -1,0 +1,142 @@
+"""Every labelled constraint of the specification has a program that breaks it, and is rejected with its label.
+
+`<op>.mlir` has the cases of one op, separated by `// -----`. The first line of a case says what becomes of it:
+
+    // expect: ok      it verifies; at least one per file, which the others differ from in one thing
+    // expect: C3      rejected with "stablehlo.<op>: C3: ...", located at a line that names the op
+
+A label that labels.txt marks as `declarative` is rejected too, but by the op's definition, so with a message without label.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+from stepwell.dialects import registry
+from stepwell.ir.diagnostics import InvalidProgramDiagnosticError
+from stepwell.ir.parser import parse_module
+from stepwell.ir.verify import verify_module
+
+HERE = Path(__file__).resolve().parent
+LABELED = re.compile(r"^[\w.!]+: [CI]\d+: ")
+PENDING = frozenset(
+    """
+    add all_gather all_reduce all_to_all and async_done async_start atan2 batch_norm_grad batch_norm_inference
+    batch_norm_training bitcast_convert broadcast_in_dim case cbrt ceil cholesky clamp collective_broadcast
+    collective_permute collective_reduce compare complex complex_constant composite concatenate constant convert
+    convolution cosine count_leading_zeros divide dot_general dynamic_broadcast_in_dim dynamic_conv dynamic_gather
+    dynamic_iota dynamic_pad dynamic_reshape dynamic_slice dynamic_update_slice exponential exponential_minus_one
+    fft float_constant floor gather get_dimension_size get_tuple_element if imag infeed integer_constant iota
+    is_finite log log_plus_one logistic map maximum minimum multiply negate not optimization_barrier or pad popcnt
+    power quantized_tensor_constant quantized_type real recv reduce reduce_precision reduce_scatter reduce_window
+    remainder reshape reverse rng rng_bit_generator round_nearest_afz round_nearest_even rsqrt scatter select
+    select_and_scatter send shift_left shift_right_arithmetic shift_right_logical sign sine slice sort sqrt
+    subtract tan tanh tensor_constant transpose triangular_solve tuple uniform_dequantize uniform_quantize while
+    xor
+    """.split()
+)
+"""Ops without cases yet."""
+
+LITERALS = frozenset(
+    {
+        "quantized_type",
+        "integer_constant",
+        "float_constant",
+        "complex_constant",
+        "tensor_constant",
+        "quantized_tensor_constant",
+    }
+)
+"""What labels.txt has beside ops: its cases are in files of the same name."""
+
+
+@functools.cache
+def labels() -> dict[str, dict[str, bool]]:
+    """Op -> label -> whether it is declarative."""
+    found: dict[str, dict[str, bool]] = {}
+    for line in (HERE / "labels.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            op, label, *mark = line.split()
+            assert mark in ([], ["declarative"]), line
+            found.setdefault(op, {})[label] = bool(mark)
+    return found
+
+
+@functools.cache
+def cases(op: str) -> tuple[tuple[str, str], ...]:
+    """(expected, program) of each case of an op; lines stay where they are in the file."""
+    path = HERE / f"{op}.mlir"
+    if not path.exists():
+        return ()
+    found: list[tuple[str, str]] = []
+    skipped = 0
+    for part in re.split(r"^// -----\n", path.read_text(), flags=re.MULTILINE):
+        match = re.match(r"\s*// expect: (ok|[CI]\d+)\n", part)
+        assert match is not None, f"{path.name}: a case without `// expect:`\n{part}"
+        found.append((match[1], "\n" * skipped + part))
+        skipped += part.count("\n") + 1
+    return tuple(found)
+
+
+def rejection(op: str, program: str) -> InvalidProgramDiagnosticError | None:
+    """How the program is rejected, if it is; anything but a located diagnostic escapes."""
+    try:
+        verify_module(parse_module(program, f"{op}.mlir", registry.context()))
+    except InvalidProgramDiagnosticError as error:
+        return error
+    return None
+
+
+def problem(op: str, expected: str, program: str) -> str | None:
+    """What is wrong with a case."""
+    error = rejection(op, program)
+    if expected == "ok" or error is None:
+        return None if (expected == "ok") == (error is None) else f"expected {expected}, got {error or 'no error'}"
+    diagnostic = error.diagnostic
+    if diagnostic.location is None or diagnostic.location.file != f"{op}.mlir":
+        return f"expected {expected} at a place in the file, got {error}"
+    if "cannot be verified" in diagnostic.message:
+        return f"expected {expected}, and the verifier stumbled: {error}"
+    if labels().get(op, {}).get(expected):
+        return f"{expected} is marked as declarative, got {error}" if LABELED.match(diagnostic.message) else None
+    name = "!quant.uniform" if op == "quantized_type" else "stablehlo.constant" if op in LITERALS else f"stablehlo.{op}"
+    if not diagnostic.message.startswith(f"{name}: {expected}: "):
+        return f"expected {name}: {expected}, got {error}"
+    line = program.splitlines()[diagnostic.location.line - 1]
+    return None if name in line else f"expected {expected} at a line with {name}, got {error}"
+
+
+OPS = sorted(labels())
+
+
+@pytest.mark.parametrize("op", sorted(path.stem for path in HERE.glob("*.mlir")))
+def test_each_violation_is_rejected_with_its_label(op: str):
+    found = [p for expected, program in cases(op) if (p := problem(op, expected, program)) is not None]
+    assert not found, "\n\n".join(found)
+
+
+@pytest.mark.parametrize("op", sorted(set(OPS) - PENDING))
+def test_each_label_has_a_case(op: str):
+    seen = [expected for expected, _ in cases(op)]
+    missing = [label for label in labels()[op] if label not in seen]
+    assert not missing, f"{op}.mlir has no case for {', '.join(missing)}"
+    assert seen[0] == "ok", f"{op}.mlir must begin with a program that verifies"
+
+
+def test_the_list_has_every_constraint_of_the_specification():
+    ops = {op: found for op, found in labels().items() if op not in LITERALS}
+    assert sum(map(len, ops.values())) == 453
+    assert sum(len(labels()[name]) for name in LITERALS) == 22
+    for op, found in labels().items():
+        assert list(found) == [f"C{i + 1}" for i in range(len(found))], op
+
+
+def test_each_file_is_of_something_that_has_labels():
+    """Ops without constraints may have cases of their inputs."""
+    context = registry.context()
+    names = [path.stem for path in HERE.glob("*.mlir")]
+    assert [n for n in names if n not in labels() and context.get_optional_op(f"stablehlo.{n}") is None] == []
