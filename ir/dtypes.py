@@ -49,9 +49,14 @@ def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
             if name in _FLOATS:
                 return np.dtype(_FLOATS[name])
             small = f"float{name[1:2]}_{name[2:].lower()}"  # f8E4M3FN -> float8_e4m3fn
-            if name.startswith("f") and hasattr(ml_dtypes, small):
+            if is_byte_float(element_type) and hasattr(ml_dtypes, small):
                 return np.dtype(getattr(ml_dtypes, small))
     raise TypeError(f"no NumPy dtype for element type {element_type}")
+
+
+def is_byte_float(element_type: Attribute) -> bool:
+    """True for the float formats of 8, 6 and 4 bits, each of which takes a byte."""
+    return isinstance(element_type, builtin.ReducedPrecisionFloatType) and element_type.bitwidth <= 8
 
 
 def byte_width(element_type: Attribute) -> int:

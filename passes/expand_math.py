@@ -24,6 +24,7 @@ from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.dialects.arith import RemFOp, with_element_type
 from stepwell.dialects.math import ErfcOp
+from stepwell.ir.dtypes import is_byte_float
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.machine import machine_of
 from stepwell.ir.passes import Pass
@@ -84,9 +85,9 @@ _KEPT_ON_SMALL_FLOATS = (
 
 
 def is_small_float(type_: Attribute) -> bool:
-    """True for bf16, f16 and the 8-bit floats, and vectors of them."""
+    """True for bf16, f16 and the floats of 8 bits and less, and vectors of them."""
     element = get_element_type_or_self(type_)
-    return isinstance(element, BFloat16Type | Float16Type) or element.name.startswith("f8E")
+    return isinstance(element, BFloat16Type | Float16Type) or is_byte_float(element)
 
 
 def _widen_small_float(op: Operation) -> list[Operation]:
@@ -182,6 +183,7 @@ class ExpandMathPass(Pass):
 
     name = "expand-math"
     anchor = "kernel.func"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Expand every op of one function."""

@@ -14,6 +14,7 @@ from xdsl.dialects.utils.bit_enum_attribute import BitEnumAttribute
 from xdsl.ir import Attribute, Operation
 
 from stepwell.backends.llvm import soft_float
+from stepwell.backends.llvm.straight_line import literal, typed
 from stepwell.backends.llvm.types import (
     element_type,
     is_float,
@@ -26,6 +27,7 @@ from stepwell.backends.llvm.types import (
     vector_shape,
 )
 from stepwell.backends.llvm.writer import Emitter, FunctionWriter, attribute, operand, unsupported
+from stepwell.ir.dtypes import is_byte_float
 
 _FLAG_ORDER = ("reassoc", "nnan", "ninf", "nsz", "arcp", "contract", "afn")
 
@@ -122,13 +124,12 @@ intrinsic = _intrinsic
 
 def _negf(w: FunctionWriter, op: Operation) -> None:
     type_ = op.results[0].type
-    if is_small_float(type_):
+    if is_small_float(type_) and not is_byte_float(element_type(type_)):
         row = register_type(type_)
-        name = scalar_type(element_type(type_))
-        bit = "-32768" if name == "i16" else "-128"
-        sign = bit if lanes_of(type_) is None else splat_literal(bit, name)
+        sign = "-32768" if lanes_of(type_) is None else splat_literal("-32768", "i16")
         per_row(w, op, lambda a: w.emit(f"xor {row} {a}, {sign}"))
         return
+    refuse_small_float(op, type_)
     per_row(w, op, lambda a: w.emit(f"fneg {fast_math(op)}{register_type(type_)} {a}"))
 
 
@@ -205,20 +206,17 @@ def _bitcast(w: FunctionWriter, op: Operation) -> None:
     if register_type(source) == register_type(target):
         w.values[op.results[0]] = w.values[operand(op, 0)]
         return
-    per_row(w, op, lambda a: w.emit(f"bitcast {register_type(source)} {a} to {register_type(target)}"))
+    opcode = "bitcast"
+    if is_byte_float(element_type(source)):  # a float of 4 bits in a byte, as an integer of 4
+        opcode = "trunc"
+    elif is_byte_float(element_type(target)):
+        opcode = "zext"
+    per_row(w, op, lambda a: w.emit(f"{opcode} {register_type(source)} {a} to {register_type(target)}"))
 
 
 def _extf(w: FunctionWriter, op: Operation) -> None:
     source, target = operand(op, 0), op.results[0].type
-    _check_formats(op, source.type, target)
     per_row(w, op, lambda a: convert_float(w, a, source.type, target))
-
-
-def _check_formats(op: Operation, *types: Attribute) -> None:
-    for type_ in types:
-        name = element_type(type_).name
-        if name.startswith("f8") and name not in soft_float.FLOAT8:
-            raise unsupported(op, f"conversions of {name} have no rule")
 
 
 def _truncf(w: FunctionWriter, op: Operation) -> None:
@@ -226,7 +224,6 @@ def _truncf(w: FunctionWriter, op: Operation) -> None:
     if isinstance(mode, IntegerAttr) and mode.value.data != 0:
         raise unsupported(op, "only rounding to nearest even is supported")
     source, target = operand(op, 0), op.results[0].type
-    _check_formats(op, source.type, target)
     per_row(w, op, lambda a: convert_float(w, a, source.type, target))
 
 
@@ -249,8 +246,8 @@ def convert_float(w: FunctionWriter, value: str, source: Attribute, target: Attr
     if source_name == target_name:
         return value
     opcode = "fpext" if target_name == "double" else "fptrunc"
-    wide = soft_float.typed(source_name, lanes)
-    return w.emit(f"{opcode} {wide} {value} to {soft_float.typed(target_name, lanes)}")
+    wide = typed(source_name, lanes)
+    return w.emit(f"{opcode} {wide} {value} to {typed(target_name, lanes)}")
 
 
 def _extended_multiply(extend: str) -> Emitter:
@@ -259,8 +256,8 @@ def _extended_multiply(extend: str) -> Emitter:
         name, lanes = scalar_type(element_type(type_)), lanes_of(type_)
         bits = int(name[1:])
         row, wide_name = register_type(type_), f"i{2 * bits}"
-        wide = soft_float.typed(wide_name, lanes)
-        shift = soft_float.literal(str(bits), wide_name, lanes)
+        wide = typed(wide_name, lanes)
+        shift = literal(str(bits), wide_name, lanes)
         rows_of = [w.values[v] for v in op._operands]  # pyright: ignore[reportPrivateUsage]
         lhs, rhs = (v if isinstance(v, list) else [str(v)] for v in rows_of)
         low: list[str] = []
@@ -296,8 +293,8 @@ def _rounded_division(kind: str) -> Emitter:
         type_ = op.results[0].type
         row, lanes = register_type(type_), lanes_of(type_)
         name = scalar_type(element_type(type_))
-        zero = soft_float.literal("0", name, lanes)
-        mask = soft_float.typed("i1", lanes)
+        zero = literal("0", name, lanes)
+        mask = typed("i1", lanes)
         unsigned = kind == "ceildivui"
 
         def one(a: str, b: str) -> str:

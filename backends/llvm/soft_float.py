@@ -1,60 +1,26 @@
 """Float conversions and fused multiply-add in plain integer and float operations, so that none is a library call.
 
-Every function works on one scalar (`lanes=None`) or one row. Small floats are `i16`. Rounding is to nearest even;
-NaNs stay NaNs. Narrowing `f64` goes through `f32` rounded to odd, which makes the two roundings one
-(Boldo and Melquiond, "When double rounding is odd").
+Every function works on one scalar (`lanes=None`) or one row. Floats of 16 bits are `i16`; smaller ones, in `byte_floats.py`, `i8`.
+Rounding is to nearest even; NaNs stay NaNs. Narrowing `f64` goes through `f32` rounded to odd, which makes the two roundings
+one (Boldo and Melquiond, "When double rounding is odd").
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from xdsl.dialects.builtin import BFloat16Type
 from xdsl.ir import Attribute
 
-from stepwell.backends.llvm.types import float_literal
+from stepwell.backends.llvm.byte_floats import extend_byte_float, truncate_byte_float
+from stepwell.backends.llvm.straight_line import Rows, typed
 from stepwell.backends.llvm.writer import FunctionWriter
-
-
-def typed(name: str, lanes: int | None) -> str:
-    """`name`, or a vector of it."""
-    return name if lanes is None else f"<{lanes} x {name}>"
-
-
-def literal(text: str, name: str, lanes: int | None) -> str:
-    """A literal, or a splat of it."""
-    return text if lanes is None else f"splat ({name} {text})"
-
-
-class _Rows:
-    """Shorthand for straight-line code on one type."""
-
-    def __init__(self, w: FunctionWriter, lanes: int | None):
-        self.w = w
-        self.lanes = lanes
-
-    def i(self, opcode: str, a: str, b: str | int, name: str = "i32") -> str:
-        rhs = literal(str(b), name, self.lanes) if isinstance(b, int) else b
-        return self.w.emit(f"{opcode} {typed(name, self.lanes)} {a}, {rhs}")
-
-    def f(self, opcode: str, a: str, b: str | float, name: str = "float") -> str:
-        rhs = b if isinstance(b, str) else literal(float_literal(b, name), name, self.lanes)
-        return self.w.emit(f"{opcode} {typed(name, self.lanes)} {a}, {rhs}")
-
-    def cast(self, opcode: str, a: str, source: str, target: str) -> str:
-        return self.w.emit(f"{opcode} {typed(source, self.lanes)} {a} to {typed(target, self.lanes)}")
-
-    def select(self, c: str, a: str | int, b: str | int, name: str = "i32") -> str:
-        a, b = (literal(str(x), name, self.lanes) if isinstance(x, int) else x for x in (a, b))
-        type_ = typed(name, self.lanes)
-        return self.w.emit(f"select {typed('i1', self.lanes)} {c}, {type_} {a}, {type_} {b}")
+from stepwell.ir.dtypes import is_byte_float
 
 
 def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -> str:
     """A small float (as an integer) to f32."""
-    rows = _Rows(w, lanes)
-    if small.name in FLOAT8:
-        return _extend_f8(rows, value, FLOAT8[small.name])
+    rows = Rows(w, lanes)
+    if is_byte_float(small):
+        return extend_byte_float(rows, value, small)
     if isinstance(small, BFloat16Type):
         wide = rows.cast("zext", value, "i16", "i32")
         return rows.cast("bitcast", rows.i("shl", wide, 16), "i32", "float")
@@ -73,9 +39,9 @@ def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -
 
 def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -> str:
     """f32 to a small float (as an integer), to nearest even."""
-    if small.name in FLOAT8:
-        return _truncate_f8(_Rows(w, lanes), value, FLOAT8[small.name])
-    rows = _Rows(w, lanes)
+    rows = Rows(w, lanes)
+    if is_byte_float(small):
+        return truncate_byte_float(rows, value, small)
     if isinstance(small, BFloat16Type):
         if w.module.strategy.bfloat:
             return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "bfloat"), "bfloat", "i16")
@@ -85,73 +51,7 @@ def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None)
     return _truncate_f16(rows, value)
 
 
-@dataclass(frozen=True)
-class Float8:
-    """A format of 8 bits. `ieee`: has infinities; `fn`: the all-ones code is NaN; `fnuz`: minus zero's code is NaN."""
-
-    mantissa: int
-    bias: int
-    kind: str
-
-    @property
-    def largest(self) -> int:
-        """The code of the largest finite value."""
-        if self.kind == "ieee":
-            return (0x7F >> self.mantissa << self.mantissa) - 1
-        return 0x7E if self.kind == "fn" else 0x7F
-
-
-FLOAT8 = {
-    "f8E3M4": Float8(4, 3, "ieee"),
-    "f8E4M3": Float8(3, 7, "ieee"),
-    "f8E4M3B11FNUZ": Float8(3, 11, "fnuz"),
-    "f8E4M3FN": Float8(3, 7, "fn"),
-    "f8E4M3FNUZ": Float8(3, 8, "fnuz"),
-    "f8E5M2": Float8(2, 15, "ieee"),
-    "f8E5M2FNUZ": Float8(2, 16, "fnuz"),
-}
-
-
-def _extend_f8(rows: _Rows, value: str, form: Float8) -> str:
-    wide = rows.cast("zext", value, "i8", "i32")
-    magnitude = rows.i("and", wide, 0x7F)
-    sign = rows.i("shl", rows.i("and", wide, 0x80), 24)
-    moved = rows.cast("bitcast", rows.i("shl", magnitude, 23 - form.mantissa), "i32", "float")
-    scaled = rows.cast("bitcast", rows.f("fmul", moved, 2.0 ** (127 - form.bias)), "float", "i32")
-    if form.kind == "ieee":
-        special, code = rows.i("icmp ugt", magnitude, form.largest), rows.i("or", scaled, 0x7F800000)
-    else:
-        nan = rows.i("icmp eq", magnitude, 0x7F) if form.kind == "fn" else rows.i("icmp eq", wide, 0x80)
-        special, code = nan, rows.i("or", scaled, 0x7FC00000)
-    return rows.cast("bitcast", rows.i("or", rows.select(special, code, scaled), sign), "i32", "float")
-
-
-def _truncate_f8(rows: _Rows, value: str, form: Float8) -> str:
-    """As for f16: an addition rounds subnormals, an integer addition the rest; what rounds beyond the largest overflows."""
-    bits = rows.cast("bitcast", value, "float", "i32")
-    magnitude = rows.i("and", bits, 0x7FFFFFFF)
-    drop = 23 - form.mantissa
-    smallest_normal = (128 - form.bias) << 23
-    magic = (127 - form.bias + drop + 1) << 23
-    magic_float = 2.0 ** ((magic >> 23) - 127)
-    shifted = rows.f("fadd", rows.cast("bitcast", magnitude, "i32", "float"), magic_float)
-    subnormal = rows.i("sub", rows.cast("bitcast", shifted, "float", "i32"), magic)
-    odd = rows.i("and", rows.i("lshr", magnitude, drop), 1)
-    rebased = rows.i("sub", magnitude, ((127 - form.bias) << 23) - ((1 << (drop - 1)) - 1))
-    normal = rows.i("lshr", rows.i("add", rebased, odd), drop)
-    finite = rows.select(rows.i("icmp ult", magnitude, smallest_normal), subnormal, normal)
-    nan = rows.i("icmp ugt", magnitude, 0x7F800000)
-    not_a_number = {"ieee": 0x7F, "fn": 0x7F, "fnuz": 0x80}[form.kind]
-    beyond = rows.i("icmp ugt", finite, form.largest)
-    result = rows.select(beyond, form.largest + 1 if form.kind == "ieee" else not_a_number, finite)
-    result = rows.select(nan, not_a_number, result)
-    sign = rows.i("and", rows.i("lshr", bits, 24), 0x80)
-    if form.kind == "fnuz":
-        sign = rows.select(rows.i("icmp eq", result, 0), 0, sign)
-    return rows.cast("trunc", rows.i("or", result, sign), "i32", "i8")
-
-
-def _truncate_bf16(rows: _Rows, value: str) -> str:
+def _truncate_bf16(rows: Rows, value: str) -> str:
     bits = rows.cast("bitcast", value, "float", "i32")
     lowest = rows.i("and", rows.i("lshr", bits, 16), 1)
     rounded = rows.i("lshr", rows.i("add", bits, rows.i("add", lowest, 0x7FFF)), 16)
@@ -160,7 +60,7 @@ def _truncate_bf16(rows: _Rows, value: str) -> str:
     return rows.cast("trunc", rows.select(unordered, quiet, rounded), "i32", "i16")
 
 
-def _truncate_f16(rows: _Rows, value: str) -> str:
+def _truncate_f16(rows: Rows, value: str) -> str:
     """Fabian Giesen's `float_to_half_fast3_rtne`, with selects for its branches."""
     bits = rows.cast("bitcast", value, "float", "i32")
     magnitude = rows.i("and", bits, 0x7FFFFFFF)
@@ -179,7 +79,7 @@ def _truncate_f16(rows: _Rows, value: str) -> str:
 
 def round_to_odd_f32(w: FunctionWriter, value: str, lanes: int | None) -> str:
     """f64 to f32, truncated, with the last bit set when inexact."""
-    rows = _Rows(w, lanes)
+    rows = Rows(w, lanes)
     near = rows.cast("fptrunc", value, "double", "float")
     back = rows.cast("fpext", near, "float", "double")
     bits = rows.cast("bitcast", near, "float", "i32")
@@ -208,7 +108,7 @@ def fma(w: FunctionWriter, name: str, lanes: int | None, a: str, b: str, c: str,
     if "contract" in flags:
         product = w.emit(f"fmul {flags}{type_} {a}, {b}")
         return w.emit(f"fadd {flags}{type_} {product}, {c}")
-    rows = _Rows(w, lanes)
+    rows = Rows(w, lanes)
     if name == "float":
         a, b, c = (rows.cast("fpext", x, "float", "double") for x in (a, b, c))
         total = _add_to_odd(rows, rows.f("fmul", a, b, "double"), c)
@@ -216,7 +116,7 @@ def fma(w: FunctionWriter, name: str, lanes: int | None, a: str, b: str, c: str,
     return _fma_f64(rows, a, b, c)
 
 
-def _two_sum(rows: _Rows, a: str, b: str) -> tuple[str, str]:
+def _two_sum(rows: Rows, a: str, b: str) -> tuple[str, str]:
     total = rows.f("fadd", a, b, "double")
     b_part = rows.f("fsub", total, a, "double")
     a_part = rows.f("fsub", total, b_part, "double")
@@ -224,7 +124,7 @@ def _two_sum(rows: _Rows, a: str, b: str) -> tuple[str, str]:
     return total, error
 
 
-def _add_to_odd(rows: _Rows, a: str, b: str) -> str:
+def _add_to_odd(rows: Rows, a: str, b: str) -> str:
     """`a + b` in f64, rounded to odd (infinities and NaNs as the plain sum gives them)."""
     total, error = _two_sum(rows, a, b)
     bits = rows.cast("bitcast", total, "double", "i64")
@@ -237,13 +137,13 @@ def _add_to_odd(rows: _Rows, a: str, b: str) -> str:
     return rows.cast("bitcast", rows.select(change, moved, bits, "i64"), "i64", "double")
 
 
-def _split(rows: _Rows, a: str) -> tuple[str, str]:
+def _split(rows: Rows, a: str) -> tuple[str, str]:
     scaled = rows.f("fmul", a, 134217729.0, "double")
     high = rows.f("fsub", scaled, rows.f("fsub", scaled, a, "double"), "double")
     return high, rows.f("fsub", a, high, "double")
 
 
-def _fma_f64(rows: _Rows, a: str, b: str, c: str) -> str:
+def _fma_f64(rows: Rows, a: str, b: str, c: str) -> str:
     """Boldo and Melquiond's emulation; where a step overflows, the twice rounded `a * b + c` is the answer."""
     product = rows.f("fmul", a, b, "double")
     plain = rows.f("fadd", product, c, "double")

@@ -1,7 +1,7 @@
 """LLVM types and constant literals of step-6 types.
 
-`index` is `i64`. `i1`, `i2` and `i4` are themselves in registers and a byte in memory. Floats of 16 and 8 bits are held as
-`i16` and `i8` everywhere: their arithmetic is expanded before the writer, so only conversions, moves and selects touch them,
+`index` is `i64`. `i1`, `i2` and `i4` are themselves in registers and a byte in memory. Floats of 16 bits are held as `i16`, those
+of 8, 6 and 4 bits as `i8` everywhere: their arithmetic is expanded before the writer, so only conversions, moves and selects touch them,
 and no `half` or `bfloat` value can tempt LLVM into a library call.
 """
 
@@ -27,12 +27,10 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
-from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.dtypes import is_byte_float, numpy_dtype
 from stepwell.ir.errors import UnsupportedError
 
 _INTEGER_WIDTHS = (1, 2, 4, 8, 16, 32, 64)
-_FLOAT8_PREFIX = "f8E"
-
 SUB_BYTE = ("i1", "i2", "i4")
 """Register types that take a byte in memory, upper bits zero."""
 
@@ -59,11 +57,11 @@ def scalar_type(type_: Attribute) -> str:
         case _:
             if type_.name == "rt.ptr":
                 return "ptr"
-            if type_.name.startswith(_FLOAT8_PREFIX):
+            if is_byte_float(type_):
                 return "i8"
     raise UnsupportedError(
-        f"the LLVM writer has no register form for {type_}: element types are i1 to i64, index, 8-bit floats, "
-        "f16, bf16, f32 and f64; others must be expanded by an earlier pass"
+        f"the LLVM writer has no register form for {type_}: element types are i1 to i64, index, floats of 4 to "
+        "8 bits, f16, bf16, f32 and f64; others must be expanded by an earlier pass"
     )
 
 
@@ -87,10 +85,10 @@ def is_float(type_: Attribute) -> bool:
 
 
 def is_small_float(type_: Attribute) -> bool:
-    """True for floats of 16 and 8 bits (and vectors of them), which the writer only moves and converts."""
+    """True for floats of 16 bits and less (and vectors of them), which the writer only moves and converts."""
     if isinstance(type_, VectorType):
         type_ = type_.element_type
-    return isinstance(type_, BFloat16Type | Float16Type) or type_.name.startswith(_FLOAT8_PREFIX)
+    return isinstance(type_, BFloat16Type | Float16Type) or is_byte_float(type_)
 
 
 def element_type(type_: Attribute) -> Attribute:

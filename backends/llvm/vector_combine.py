@@ -23,6 +23,7 @@ from stepwell.backends.llvm.arith import (
     suffix_of,
 )
 from stepwell.backends.llvm.rows import splat
+from stepwell.backends.llvm.straight_line import typed
 from stepwell.backends.llvm.types import (
     element_type,
     float_literal,
@@ -86,7 +87,7 @@ def combine(
 ) -> str:
     """`a kind b` on scalars or rows."""
     name = scalar_type(element)
-    type_ = soft_float.typed(name, lanes)
+    type_ = typed(name, lanes)
     if kind in ("add", "mul"):
         opcode = f"f{kind} {flags}".strip() if is_float(element) else kind
         return w.emit(f"{opcode} {type_} {a}, {b}")
@@ -140,7 +141,7 @@ def _fma(w: FunctionWriter, op: Operation) -> None:
 def multiply_add(w: FunctionWriter, element: Attribute, lanes: int | None, a: str, b: str, c: str) -> str:
     """`a * b + c` inside a contraction: fused where the machine can."""
     name = scalar_type(element)
-    type_ = soft_float.typed(name, lanes)
+    type_ = typed(name, lanes)
     if is_float(element):
         return soft_float.fma(w, name, lanes, a, b, c, "contract ")
     product = w.emit(f"mul {type_} {a}, {b}")

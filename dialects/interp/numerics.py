@@ -18,6 +18,13 @@ _SUB_BYTE = {
     np.dtype(getattr(ml_dtypes, f"{sign}int{width}")): (width, sign == "") for width in (2, 4) for sign in ("", "u")
 }
 
+_NARROW_FLOATS = {
+    np.dtype(ml_dtypes.float4_e2m1fn): 4,
+    np.dtype(ml_dtypes.float6_e2m3fn): 6,
+    np.dtype(ml_dtypes.float6_e3m2fn): 6,
+}
+"""Floats that take a byte and use only its low bits."""
+
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """True for every float type, also those of ml_dtypes."""
@@ -46,7 +53,9 @@ def is_signed(dtype: np.dtype[Any]) -> bool:
 
 def bit_width(dtype: np.dtype[Any]) -> int:
     """Bits of an integer or float type."""
-    return _SUB_BYTE[dtype][0] if dtype in _SUB_BYTE else dtype.itemsize * 8
+    if dtype in _SUB_BYTE:
+        return _SUB_BYTE[dtype][0]
+    return 1 if is_bool(dtype) else _NARROW_FLOATS.get(dtype, dtype.itemsize * 8)
 
 
 def integer_range(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -119,9 +128,10 @@ def via_wide(function: Callable[..., Array]) -> Callable[..., Array]:
 
 def total_order_key(x: Array) -> Array:
     """Signed integers that order like floats do in IEEE-754's totalOrder."""
-    signed = np.dtype(f"i{x.dtype.itemsize}")
-    bits = np.ascontiguousarray(x).reshape(x.shape).view(signed)
-    return bits ^ ((bits >> (bit_width(x.dtype) - 1)) & np.iinfo(signed).max)
+    width, signed = bit_width(x.dtype), np.dtype(f"i{x.dtype.itemsize}")
+    unused = signed.itemsize * 8 - width
+    bits = np.ascontiguousarray(x).reshape(x.shape).view(signed) << unused >> unused
+    return bits ^ ((bits >> (width - 1)) & ((1 << (width - 1)) - 1))
 
 
 def add(a: Array, b: Array) -> Array:

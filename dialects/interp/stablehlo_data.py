@@ -130,14 +130,14 @@ def _dynamic_update_slice(interp: Interpreter, op: Operation, args: Args) -> tup
 
 def _to_bits(x: Array) -> Array:
     """The bits of every element, lowest first, in one row."""
-    width = 1 if num.is_bool(x.dtype) else num.bit_width(x.dtype)
+    width = num.bit_width(x.dtype)
     words = num.bits_of(x) if num.is_integer(x.dtype) else x.view(np.dtype(f"u{x.dtype.itemsize}"))
     return ((words.reshape(-1, 1).astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1)).reshape(-1)
 
 
 def _from_bits(bits: Array, dtype: np.dtype[Any]) -> Array:
     """The inverse of `_to_bits`."""
-    width = 1 if num.is_bool(dtype) else num.bit_width(dtype)
+    width = num.bit_width(dtype)
     words = (bits.reshape(-1, width) << np.arange(width, dtype=np.uint64)).sum(1, dtype=np.uint64)
     if num.is_bool(dtype):
         return words != 0
@@ -153,7 +153,7 @@ def _bitcast_convert(interp: Interpreter, op: Operation, args: Args) -> tuple[Va
     assert isinstance(op, hlo.BitcastConvertOp)
     dtype, shape = result_dtype(op), shape_of(op.result)
     flat = np.ascontiguousarray(args[0]).reshape(-1)
-    packed = any(num.is_bool(d) or (num.is_integer(d) and num.bit_width(d) < 8) for d in (flat.dtype, dtype))
+    packed = any(num.bit_width(d) < 8 for d in (flat.dtype, dtype))
     result = _from_bits(_to_bits(flat), dtype) if packed else flat.view(dtype)
     return (result.reshape(shape),)
 

@@ -106,8 +106,6 @@ def bitcast_convert(low: Lowering, op: stablehlo.BitcastConvertOp) -> Sequence[S
     for element in (source, target):
         kind_of(element, op)
     wide, narrow = width_of(source), width_of(target)
-    if min(wide, narrow) < 8 and wide != narrow:
-        raise unsupported(op, f"between {source} and {target}", "convert to a byte-sized type")
     if wide == narrow:
         return [_bitcast_same(low, op)]
     return [_bitcast_split(low, op) if wide > narrow else _bitcast_join(low, op)]
