@@ -12,7 +12,7 @@ expanded. Frontends have a builder of their own (`frontends/build.py`), which ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ComplexType, IntegerType, Signedness, TensorType
@@ -65,7 +65,7 @@ class Hlo:
         self.builder = builder
 
     @classmethod
-    def before(cls, op: Operation) -> Hlo:
+    def before(cls, op: Operation) -> Self:
         """A builder in front of `op`, with its location."""
         return cls(LocatedBuilder(InsertPoint.before(op), op.location))
 
