@@ -35,6 +35,8 @@ TENSOR = Step(
 LEGALIZATIONS = (
     # step 1 said by fewer ops of step 1 (docs/decisions/0006-tensor-step.md); in this order.
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
+    ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
+    ("expand-random", "generators are integer arithmetic"),
 )
 
 LOWERING = (

@@ -1,0 +1,1 @@
+"""Expansions of custom calls, one file a family."""
