@@ -25,7 +25,6 @@ OP_GAPS = {
     "stablehlo.fft",
     "stablehlo.get_dimension_size",
     "stablehlo.get_tuple_element",
-    "stablehlo.rng_bit_generator",
     "stablehlo.triangular_solve",
     "stablehlo.tuple",
 }
