@@ -5,6 +5,7 @@ from __future__ import annotations
 from stepwell.dialects.interp import (
     stablehlo_contractions,
     stablehlo_data,
+    stablehlo_dynamic,
     stablehlo_elementwise,
     stablehlo_random,
     stablehlo_regions,
@@ -14,6 +15,7 @@ from stepwell.ir.interpreter import Rule
 RULES: dict[str, Rule] = {
     **stablehlo_contractions.RULES,
     **stablehlo_data.RULES,
+    **stablehlo_dynamic.RULES,
     **stablehlo_elementwise.RULES,
     **stablehlo_random.RULES,
     **stablehlo_regions.RULES,
