@@ -164,7 +164,7 @@ def expand_bit_generator(op: stablehlo.RngBitGeneratorOp) -> None:
     output = op.output.type
     assert isinstance(output, TensorType)
     element, shape = output.element_type, output.get_shape()
-    if -1 in shape:
+    if any(n < 0 for n in shape):
         raise unsupported(op, f"bits of dynamic shape {output}", "refine the program to static shapes first")
     if bit_width(element) not in (2, 4, 8, 16, 32, 64):
         raise unsupported(op, f"no bits of type {element}", "ask for ui8 and take what you need of it")
@@ -249,7 +249,7 @@ def expand_rng(op: stablehlo.RngOp, stream: int) -> None:
     if around is not None:
         reason = f"inside of {around} it would give the same numbers each time"
         raise unsupported(op, reason, "carry a state and use rng_bit_generator, or draw the numbers before")
-    if -1 in shape_of(op.result):
+    if any(n < 0 for n in shape_of(op.result)):
         raise unsupported(op, f"numbers of dynamic shape {op.result.type}", "refine the program to static shapes first")
     h = Hlo.before(op)
     shape, kind = shape_of(op.result), element_kind(element_of(op.result))

@@ -37,6 +37,7 @@ LEGALIZATIONS = (
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
     ("expand-random", "generators are integer arithmetic"),
+    ("decompose-batch-norm", "reductions and maps fuse with what is around them"),
 )
 
 LOWERING = (

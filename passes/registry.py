@@ -16,6 +16,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "convert-stablehlo-to-linalg": ("convert_stablehlo_to_linalg", "ConvertStablehloToLinalgPass"),
     "cse": ("cse", "CSEPass"),
     "dce": ("dce", "DCEPass"),
+    "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
     "expand-linear-algebra": ("expand_linear_algebra", "ExpandLinearAlgebraPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),

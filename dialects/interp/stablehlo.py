@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepwell.dialects.interp import (
+    stablehlo_batch_norm,
     stablehlo_contractions,
     stablehlo_data,
     stablehlo_dynamic,
@@ -13,6 +14,7 @@ from stepwell.dialects.interp import (
 from stepwell.ir.interpreter import Rule
 
 RULES: dict[str, Rule] = {
+    **stablehlo_batch_norm.RULES,
     **stablehlo_contractions.RULES,
     **stablehlo_data.RULES,
     **stablehlo_dynamic.RULES,

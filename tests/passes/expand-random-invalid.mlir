@@ -27,3 +27,11 @@ func.func @loop(%n: tensor<i32>, %a: tensor<f32>, %b: tensor<f32>) -> tensor<f32
   }
   return %r#1 : tensor<f32>
 }
+
+// -----
+
+func.func @dynamic(%a: tensor<f32>, %n: tensor<1xi64>) -> tensor<?xf32> {
+  // expected-error @+1 {{numbers of dynamic shape tensor<?xf32>}}
+  %0 = stablehlo.rng %a, %a, %n, distribution = NORMAL : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
