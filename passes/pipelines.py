@@ -34,6 +34,7 @@ TENSOR = Step(
 
 LEGALIZATIONS = (
     # step 1 said by fewer ops of step 1 (docs/decisions/0006-tensor-step.md); in this order.
+    ("legalize-dynamic-ops", "sizes are what the types say"),
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
     ("expand-random", "generators are integer arithmetic"),

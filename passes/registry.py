@@ -24,6 +24,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "fuse-elementwise": ("fuse_elementwise", "FuseElementwisePass"),
     "gpu-outline-kernels": ("gpu_outline_kernels", "GpuOutlineKernelsPass"),
     "inline": ("inline", "InlinePass"),
+    "legalize-dynamic-ops": ("legalize_dynamic_ops", "LegalizeDynamicOpsPass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "outline-kernels": ("outline_kernels", "OutlineKernelsPass"),

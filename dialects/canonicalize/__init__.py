@@ -6,7 +6,7 @@ from importlib import import_module
 
 from stepwell.ir.rewriting import Folder, Pattern
 
-TABLES: tuple[str, ...] = ("arith", "math", "scf", "stablehlo", "tensor")
+TABLES: tuple[str, ...] = ("arith", "math", "scf", "stablehlo", "stablehlo_dynamic", "tensor")
 """Modules of this package with tables; keep sorted."""
 
 
