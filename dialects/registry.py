@@ -41,6 +41,7 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "affine",
     "arith",
     "chlo",
+    "collectives",
     "forall",
     "func",
     "gpu",

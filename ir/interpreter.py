@@ -32,6 +32,8 @@ class Interpreter:
     def __init__(self, module: Operation, rules: dict[str, Rule]):
         self.module = module
         self.rules = rules
+        self.state: dict[str, Any] = {}
+        """What rules keep during a run, by a name of their own."""
         self._scopes: list[dict[SSAValue, Value]] = [{}]
 
     def get(self, value: SSAValue) -> Value:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _SIZES = "sizes known only at run time; export the program with static shapes"
-_DEVICES = "programs of several devices; export it for one device (no pmap, shard_map or sharded mesh)"
-_HOST = "the host feeds data through arguments and takes results as results"
 _QUANTIZED = "quantized types; dequantize before exporting"
 
 
@@ -16,12 +14,8 @@ def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tupl
 
 STABLEHLO = dict(
     [
-        *_table("all_gather all_reduce all_to_all collective_broadcast collective_permute", _DEVICES),
-        *_table("partition_id reduce_scatter replica_id", _DEVICES),
-        *_table("infeed outfeed recv send", _HOST),
         *_table("uniform_dequantize uniform_quantize", _QUANTIZED),
         *_table("einsum torch_index_select unary_einsum", "deprecated; use dot_general or gather"),
-        *_table("async_done async_start", "asynchronous ops; use the synchronous ones"),
     ]
 )
 
