@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -48,13 +48,47 @@ from stepwell.dialects.stablehlo.base import (
     print_attr_dict,
     print_function_type,
     print_operands,
+    returned_types,
+    single_block,
     type_list,
+    types_compatible,
 )
 from stepwell.ir.effects import Effects
 
 
 def _scalar(value: SSAValue) -> bool:
     return isinstance(value.type, TensorType) and not value.type.get_shape()
+
+
+class BranchLabels(NamedTuple):
+    """What the specification calls the constraints of branches."""
+
+    arguments: str
+    same: str
+    results: str
+
+
+def _verify_branches(op: StableHLOOp, labels: BranchLabels, branches: Sequence[tuple[str, Region]]) -> None:
+    """Branches take no arguments, return values of the same types, and these are the types of the results."""
+    returned: list[list[Attribute]] = []
+    for what, region in branches:
+        block = single_block(op, labels.arguments, region, what)
+        types = [a.type for a in block.args]
+        op.require(labels.arguments, not types, lambda w=what, t=types: f"{w} takes {type_list(t)}, expected ()")
+        returned.append(returned_types(block))
+    for (what, _), types in zip(branches, returned, strict=True):
+        op.require(
+            labels.same,
+            len(types) == len(returned[0]) and all(map(types_compatible, types, returned[0])),
+            lambda w=what, t=types: f"{w} returns {type_list(t)}, {branches[0][0]} {type_list(returned[0])}",
+        )
+    results = [r.type for r in op.results]
+    for (what, _), types in zip(branches, returned, strict=True):
+        op.require(
+            labels.results,
+            len(types) == len(results) and all(map(types_compatible, types, results)),
+            lambda w=what, t=types: f"{w} returns {type_list(t)}, the results are {type_list(results)}",
+        )
 
 
 @irdl_op_definition
@@ -117,9 +151,8 @@ class IfOp(StableHLOOp):
         """C1, C2, C3."""
         self.require("I1", _scalar(self.pred), lambda: f"pred has type {self.pred.type}, expected tensor<i1>")
         self.require_kind("I1", self.pred, (PRED,), "pred")
-        types = [r.type for r in self.results]
-        self.require_region("C3", self.true_branch, [], types, "true_branch")
-        self.require_region("C2", self.false_branch, [], types, "false_branch")
+        labels = BranchLabels(arguments="C1", same="C2", results="C3")
+        _verify_branches(self, labels, (("true_branch", self.true_branch), ("false_branch", self.false_branch)))
 
 
 @irdl_op_definition
@@ -143,9 +176,8 @@ class CaseOp(StableHLOOp):
         ok = _scalar(self.index) and cast(Any, self.index.type).element_type == i32
         self.require("I1", ok, lambda: f"index has type {self.index.type}, expected tensor<i32>")
         self.require("C1", len(self.regions) > 0, lambda: "needs at least one branch")
-        types = [r.type for r in self.results]
-        for number, region in enumerate(self.regions):
-            self.require_region("C4", region, [], types, f"branch {number}")
+        labels = BranchLabels(arguments="C2", same="C3", results="C4")
+        _verify_branches(self, labels, [(f"branch {i}", region) for i, region in enumerate(self.regions)])
 
 
 @irdl_op_definition

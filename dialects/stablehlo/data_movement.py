@@ -555,7 +555,7 @@ class DynamicSliceOp(StableHLOOp):
         self.require_element("C1", self.result, _element(self.operand), "result")
         sizes = self.slice_sizes.get_values()
         shape = self.shape_of(shapes.dynamic_slice, _shape(self.operand), len(self._operands) - 1, sizes)
-        _verify_starts(self, "C3", self._operands[1:])
+        _verify_starts(self, "I2", "C3", self._operands[1:])
         self.require_type("C5", self.result, _result(self.operand, shape), "result")
 
     @classmethod
@@ -575,10 +575,10 @@ class DynamicSliceOp(StableHLOOp):
         print_function_type(printer, self)
 
 
-def _verify_starts(op: StableHLOOp, label: str, starts: Sequence[SSAValue]) -> None:
+def _verify_starts(op: StableHLOOp, scalar: str, label: str, starts: Sequence[SSAValue]) -> None:
     for value in starts:
-        op.require("I2", not _shape(value), lambda v=value: f"start index of type {v.type} is not a scalar")
-        op.require_kind("I2", value, ("signed integer", "unsigned integer"), "start index")
+        op.require(scalar, not _shape(value), lambda v=value: f"start index of type {v.type} is not a scalar")
+        op.require_kind(scalar, value, ("signed integer", "unsigned integer"), "start index")
         same = value.type == starts[0].type
         op.require(label, same, lambda v=value: f"start indices of types {starts[0].type} and {v.type}")
 
@@ -610,7 +610,7 @@ class DynamicUpdateSliceOp(FunctionFormOp):
         self.shape_of(shapes.dynamic_update_slice, _shape(operand), _shape(update), len(starts))
         same = _element(update) == _element(operand)
         self.require("C2", same, lambda: f"update has type {update.type}, operand {operand.type}")
-        _verify_starts(self, "C5", starts)
+        _verify_starts(self, "I3", "C5", starts)
         self.require_type("C1", self.results[0], operand.type, "result")
 
 

@@ -833,7 +833,7 @@ func.func @f(%b: tensor<4xi1>) {
 // -----
 
 func.func @f(%p: tensor<i1>, %s: tensor<f32>, %n: tensor<i32>) {
-  // expected-error @+1 {{stablehlo.if: C2: false_branch returns (tensor<i32>), expected (tensor<f32>)}}
+  // expected-error @+1 {{stablehlo.if: C2: false_branch returns (tensor<i32>), true_branch (tensor<f32>)}}
   %r = "stablehlo.if"(%p) ({
     stablehlo.return %s : tensor<f32>
   }, {
@@ -853,7 +853,7 @@ func.func @f(%n: tensor<i32>) {
 // -----
 
 func.func @f(%n: tensor<i32>) {
-  // expected-error @+1 {{stablehlo.case: C4: branch 0 returns (tensor<i32>), expected (tensor<f32>)}}
+  // expected-error @+1 {{stablehlo.case: C4: branch 0 returns (tensor<i32>), the results are (tensor<f32>)}}
   %r = "stablehlo.case"(%n) ({
     stablehlo.return %n : tensor<i32>
   }) : (tensor<i32>) -> tensor<f32>

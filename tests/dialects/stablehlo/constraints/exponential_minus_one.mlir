@@ -1,0 +1,37 @@
+// expect: ok
+func.func @f(%x: tensor<2x3xf32>) {
+  %r = "stablehlo.exponential_minus_one"(%x) : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<2x3xf32>) {
+  %r = "stablehlo.exponential_minus_one"(%x) : (tensor<2x3xf32>) -> tensor<2x4xf32>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<2x3xf32>) {
+  %r = "stablehlo.exponential_minus_one"(%x) : (tensor<2x3xf32>) -> tensor<2x3xf64>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<2x3xf32>) {
+  %r = "stablehlo.exponential_minus_one"(%x) : (tensor<2x3xf32>) -> tensor<6xf32>
+  func.return
+}
+
+// -----
+
+// expect: I1
+func.func @f(%x: tensor<2x3xi32>) {
+  %r = "stablehlo.exponential_minus_one"(%x) : (tensor<2x3xi32>) -> tensor<2x3xi32>
+  func.return
+}

@@ -1,0 +1,21 @@
+// expect: ok
+func.func @f(%a: tensor<f32>, %b: tensor<i32>) {
+  %r:2 = "stablehlo.optimization_barrier"(%a, %b) : (tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i32>)
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%a: tensor<f32>, %b: tensor<i32>) {
+  %r:2 = "stablehlo.optimization_barrier"(%a, %b) : (tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i64>)
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%a: tensor<f32>, %b: tensor<i32>) {
+  %r = "stablehlo.optimization_barrier"(%a, %b) : (tensor<f32>, tensor<i32>) -> tensor<f32>
+  func.return
+}

@@ -1,0 +1,45 @@
+// expect: ok
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 2, 1, 0>}> : (tensor<2x3x4xi32>) -> tensor<4x3x2xi32>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 2, 1, 0>}> : (tensor<2x3x4xi32>) -> tensor<4x3x2xi64>
+  func.return
+}
+
+// -----
+
+// expect: C2
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 2, 1, 1>}> : (tensor<2x3x4xi32>) -> tensor<4x3x2xi32>
+  func.return
+}
+
+// -----
+
+// expect: C2
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 2, 1>}> : (tensor<2x3x4xi32>) -> tensor<4x3x2xi32>
+  func.return
+}
+
+// -----
+
+// expect: C2
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 3, 1, 0>}> : (tensor<2x3x4xi32>) -> tensor<4x3x2xi32>
+  func.return
+}
+
+// -----
+
+// expect: C3
+func.func @f(%x: tensor<2x3x4xi32>) {
+  %r = "stablehlo.transpose"(%x) <{permutation = array<i64: 2, 1, 0>}> : (tensor<2x3x4xi32>) -> tensor<2x3x4xi32>
+  func.return
+}
