@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, BytesAttr, ComplexType, DenseIntOrFPElementsAttr, IntegerType
+from xdsl.dialects.builtin import AnyFloat, BytesAttr, ComplexType, DenseIntOrFPElementsAttr, IntegerType, Signedness
 from xdsl.ir import Attribute
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
@@ -21,6 +21,7 @@ _BUILTIN_TYPES = (
     *("i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "si32", "index", "none"),
     *("f16", "bf16", "f32", "f64", "f80", "f128", "tf32", "complex", "tuple", "tensor", "memref", "vector"),
 )
+_BOOLEAN = re.compile("true|false")
 _HEX_HINT = 'write the data as one hexadecimal string: dense<"0x...">'
 _NUMBERS = re.compile(r"\[[\[\]0-9eE+., \t\r\n-]*+")
 _LONG_LITERAL = 4096
@@ -193,19 +194,41 @@ class TypeParser(LocatedParser):
             data = bytes.fromhex(text[2:])
         except ValueError:
             self.fail("expected a hexadecimal string that starts with 0x", span)
+        return self._dense_from_bytes(data, type, span)
+
+    def _dense_from_bytes(self, data: bytes, type: Any, span: Span) -> DenseIntOrFPElementsAttr[Any]:
+        """Elements one after the other, or one for all of them."""
         count = math.prod(type.get_shape())
         size = type.element_type.compile_time_size
+        if isinstance(type.element_type, IntegerType) and type.element_type.width.data < 8:
+            data = self._narrow_elements(data, count, type.element_type, span)
         if len(data) == size:
             return self._splat(data, count, type)
         if len(data) != count * size:
             self.fail(f"{type} needs {count * size} bytes of data, but {len(data)} are given", span)
         return DenseIntOrFPElementsAttr(type, BytesAttr(data))
 
+    def _narrow_elements(self, data: bytes, count: int, element_type: IntegerType, span: Span) -> bytes:
+        """Integers below a byte, a byte each, in the one form that equal values have; older texts pack eight `i1` in one."""
+        width = element_type.width.data
+        values = np.frombuffer(data, np.uint8)
+        if width == 1:
+            if len(data) == -(-count // 8) and len(data) not in (1, count):
+                values = np.unpackbits(values, count=count, bitorder="little")
+            elif not np.isin(values, (0, 1, 255)).all():
+                self.fail("a byte of an i1 is neither 00, 01 nor FF", span)
+            return np.where(values != 0, np.uint8(255), np.uint8(0)).tobytes()
+        low = values & np.uint8((1 << width) - 1)
+        if element_type.signedness.data != Signedness.UNSIGNED:
+            low = np.where(low >> np.uint8(width - 1) != 0, low | np.uint8(256 - (1 << width)), low)
+        return low.tobytes()
+
     def _dense_from_elements(
         self, elements: list[Any], shape: list[int], type: Any, span: Span
     ) -> DenseIntOrFPElementsAttr[Any]:
         type_shape = list(type.get_shape())
         count = math.prod(type_shape)
+        self._check_kinds(elements, type.element_type)
         values = [element.to_type(self, type.element_type) for element in elements]
         if shape == [0] and count == 0:
             return DenseIntOrFPElementsAttr.from_list(type, [])
@@ -215,6 +238,18 @@ class TypeParser(LocatedParser):
         if not shape:
             return self._splat(data, count, type)
         return DenseIntOrFPElementsAttr(type, BytesAttr(data))
+
+    def _check_kinds(self, elements: Sequence[Any], element_type: Any) -> None:
+        """Pairs are complex numbers and nothing else is; booleans are neither floats nor parts of them."""
+        is_complex = isinstance(element_type, ComplexType)
+        if not is_complex and not isinstance(element_type, AnyFloat):
+            return
+        for element in elements:
+            if isinstance(element.value, tuple) != is_complex:
+                expected = "a pair of numbers" if is_complex else "one number"
+                self.fail(f"expected {expected} for an element of type {element_type}", element.span)
+            if isinstance(element.value, bool) or (is_complex and _BOOLEAN.search(element.span.content)):
+                self.fail(f"a boolean is not an element of type {element_type}", element.span)
 
     def _splat(self, data: bytes, count: int, type: Any) -> DenseIntOrFPElementsAttr[Any]:
         if count * len(data) <= self._limits.splat_bytes:
