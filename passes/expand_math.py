@@ -4,7 +4,7 @@ Before: `%y = math.exp %x : vector<16xf32>`
 After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on the same type (constants at the function's front)
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
-which the targets have. bf16 and f16 arithmetic becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
+which the targets have. Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
 (`ir/machine.py` knows of the kernel's own machine) products and sums stay apart. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
@@ -121,15 +121,13 @@ def _computes_on_small_floats(op: Operation) -> bool:
     return any(is_small_float(v.type) for v in (*op.operands, *op.results))
 
 
-def _split_conversion(op: arith.ExtFOp | arith.TruncFOp) -> None:
-    """bf16/f16 <-> f64 through f32."""
-    wide = op.result.type if isinstance(op, arith.ExtFOp) else op.input.type
-    small = op.input.type if isinstance(op, arith.ExtFOp) else op.result.type
-    if not is_small_float(small) or not isinstance(get_element_type_or_self(wide), Float64Type):
+def _split_extension(op: arith.ExtFOp) -> None:
+    """A small float to f64 through f32, both exact."""
+    if not is_small_float(op.input.type) or not isinstance(get_element_type_or_self(op.result.type), Float64Type):
         return
     builder = at(op)
-    middle = builder.insert(type(op)(op.input, with_element_type(small, f32)))
-    Rewriter.replace_op(op, [], [builder.insert(type(op)(middle.result, op.result.type)).result])
+    middle = builder.insert(arith.ExtFOp(op.input, with_element_type(op.input.type, f32)))
+    Rewriter.replace_op(op, [], [builder.insert(arith.ExtFOp(middle.result, op.result.type)).result])
 
 
 def _check_float(op: Operation, type_: Attribute) -> None:
@@ -149,8 +147,8 @@ class _Expansion:
             for wide in _widen_small_float(op):
                 self.expand(wide)
             return
-        if isinstance(op, arith.ExtFOp | arith.TruncFOp):
-            _split_conversion(op)
+        if isinstance(op, arith.ExtFOp):
+            _split_extension(op)
             return
         result = self._expanded(op)
         if result is not None:

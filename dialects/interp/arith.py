@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from stepwell.dialects.interp import numerics as num
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
@@ -58,21 +59,35 @@ def unsigned(array: Array) -> Array:
     array = np.asarray(array)
     if array.dtype.kind == "i":
         return array.view(f"u{array.dtype.itemsize}")
-    return array.astype(np.uint8) if array.dtype.kind not in "ub" else array
+    if array.dtype.kind in "ub":
+        return array
+    return array.astype(np.int8).view(np.uint8) & np.uint8((1 << num.bit_width(array.dtype)) - 1)
 
 
 def signed(array: Array) -> Array:
     """The bits read as signed integers; an i1 true is -1."""
     array = np.asarray(array)
-    return -array.astype(np.int8) if array.dtype == np.bool_ else array
+    if array.dtype == np.bool_:
+        return -array.astype(np.int8)
+    return widened(array)
 
 
-def _elementwise(function: Callable[..., Array]) -> Rule:
-    """A rule from a function of arrays of the operands' dtypes."""
+def widened(array: Array) -> Array:
+    """Integers below a byte as bytes, others as they are: NumPy has no bitwise or shifting functions on them."""
+    return array.astype(np.int8) if num.is_integer(array.dtype) and num.bit_width(array.dtype) < 8 else array
+
+
+def _elementwise(function: Callable[..., Array], *, exact_width: bool = False) -> Rule:
+    """A rule from a function of arrays of the operands' dtypes.
+
+    Integers below a byte come as bytes, and what results wraps at their width, unless it needs to know their width.
+    """
 
     def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
         del interp
         operands = [np.asarray(a, dtype_of(o)) for a, o in zip(args, op._operands, strict=True)]  # pyright: ignore[reportPrivateUsage]
+        if not exact_width:
+            operands = [widened(a) for a in operands]
         with np.errstate(all="ignore"):
             result = function(*operands)
         return (finish(result, op.results[0].type),)
@@ -85,14 +100,14 @@ def _boolean(on_bool: Callable[..., Array], on_int: Callable[..., Array]) -> Rul
     return _elementwise(lambda *a: on_bool(*a) if a[0].dtype == np.bool_ else on_int(*a))
 
 
-def _checked_divisor(function: Callable[[Array, Array], Array]) -> Rule:
+def _checked_divisor(function: Callable[[Array, Array], Array], *, exact_width: bool = False) -> Rule:
     """Integer division: a zero divisor is an error, as the native code would trap."""
 
     def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
         divisor = np.asarray(args[1])
         if divisor.size and not np.all(divisor):
             raise InterpreterError(op, "division by zero")
-        return tuple(_elementwise(function)(interp, op, args))
+        return tuple(_elementwise(function, exact_width=exact_width)(interp, op, args))
 
     return rule
 
@@ -114,8 +129,7 @@ def _trunc_rem(a: Array, b: Array) -> Array:
 def _unsigned_op(function: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
     def compute(a: Array, b: Array) -> Array:
         ua, ub = unsigned(a), unsigned(b)
-        result = function(ua, ub)
-        return result.view(a.dtype) if result.dtype != a.dtype and a.dtype.kind == "i" else result.astype(a.dtype)
+        return function(ua, ub).astype(a.dtype)
 
     return compute
 
@@ -126,14 +140,15 @@ def _shift(kind: str) -> Callable[[Array, Array], Array]:
     def compute(a: Array, b: Array) -> Array:
         if a.dtype == np.bool_:
             return a if kind == "shrsi" else a & ~b
-        bits = 8 * a.dtype.itemsize
+        bits = num.bit_width(a.dtype)
         amount = unsigned(b)
         small = np.minimum(amount, amount.dtype.type(bits - 1))
         if kind == "shrsi":
-            return np.right_shift(a, small.astype(a.dtype))
+            wide = widened(a)
+            return np.right_shift(wide, small.astype(wide.dtype)).astype(a.dtype)
         ua = unsigned(a)
         shifted = np.left_shift(ua, small) if kind == "shli" else np.right_shift(ua, small)
-        return np.where(amount < bits, shifted, ua.dtype.type(0)).view(a.dtype)
+        return np.where(amount < bits, shifted, ua.dtype.type(0)).astype(a.dtype)
 
     return compute
 
@@ -213,7 +228,7 @@ def _constant(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tu
     data: int | float = value.value.data
     dtype = numpy_dtype(element_type(op.result.type))
     if isinstance(value, IntegerAttr) and dtype.kind == "i":
-        bits = 8 * dtype.itemsize
+        bits = num.bit_width(dtype)
         data = (int(data) + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
     with np.errstate(all="ignore"):
         return (finish(np.asarray(data).astype(dtype), op.result.type),)
@@ -250,16 +265,7 @@ def _from_signed(a: Array, dtype: np.dtype[Any]) -> Array:
 
 def round_to(a: Array, dtype: np.dtype[Any]) -> Array:
     """Convert to a float dtype rounding once (ml_dtypes goes through f32, which would round twice)."""
-    if dtype.kind != "V" or a.dtype.kind == "V" or a.dtype.itemsize < 4:
-        return a.astype(dtype)
-    wide = a.astype(np.float64)
-    single = wide.astype(np.float32)
-    inexact = np.isfinite(single) & (single.astype(np.float64) != wide)
-    toward_zero = np.where(
-        np.abs(single.astype(np.float64)) > np.abs(wide), np.nextafter(single, np.float32(0)), single
-    )
-    odd = (toward_zero.view(np.uint32) | inexact.astype(np.uint32)).view(np.float32)
-    return np.where(inexact, odd, single).astype(dtype)
+    return num.round_to(a.astype(np.float32) if num.is_extension(a.dtype) else a, dtype)
 
 
 def _float_to_int(is_unsigned: bool) -> Callable[[Array, np.dtype[Any]], Array]:
@@ -269,19 +275,22 @@ def _float_to_int(is_unsigned: bool) -> Callable[[Array, np.dtype[Any]], Array]:
         wide = np.trunc(a.astype(np.float64))
         if dtype == np.bool_:
             return wide != 0
-        bits = 8 * dtype.itemsize
+        bits = num.bit_width(dtype)
         low, high = (0, 2**bits - 1) if is_unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        target = np.dtype(f"u{dtype.itemsize}") if is_unsigned else dtype
+        target = np.dtype(f"{'u' if is_unsigned else 'i'}{dtype.itemsize}")
         inside = (wide > float(low) - 1) & (wide < float(high + 1))
         result = np.where(inside, wide, 0).astype(target)
         result = np.where(wide >= float(high + 1), target.type(high), result)
-        return np.where(wide <= float(low), target.type(low), result).astype(target).view(dtype)
+        return np.where(wide <= float(low), target.type(low), result).astype(target).astype(dtype)
 
     return convert
 
 
 def _bitcast(a: Array, dtype: np.dtype[Any]) -> Array:
-    return a.view(dtype)
+    if num.bit_width(dtype) >= 8:
+        return a.view(dtype)
+    bits = unsigned(a if num.is_integer(a.dtype) else a.view(np.uint8))  # NumPy keeps narrow integers with their sign
+    return bits.astype(dtype) if num.is_integer(dtype) else bits.view(dtype)
 
 
 def _mul_extended(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -289,9 +298,9 @@ def _mul_extended(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -
     dtype = dtype_of(op.operands[0])
     read = signed if op.name == "arith.mulsi_extended" else unsigned
     product = read(np.asarray(args[0], dtype)).astype(object) * read(np.asarray(args[1], dtype)).astype(object)
-    bits = 8 * dtype.itemsize
-    low = np.asarray(product % (1 << bits)).astype(f"u{dtype.itemsize}").view(dtype)
-    high = np.asarray((product >> bits) % (1 << bits)).astype(f"u{dtype.itemsize}").view(dtype)
+    bits = num.bit_width(dtype)
+    low = np.asarray(product % (1 << bits)).astype(f"u{dtype.itemsize}").astype(dtype)
+    high = np.asarray((product >> bits) % (1 << bits)).astype(f"u{dtype.itemsize}").astype(dtype)
     return (finish(low, op.results[0].type), finish(high, op.results[1].type))
 
 
@@ -299,8 +308,8 @@ def _add_extended(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -
     del interp
     dtype = dtype_of(op.operands[0])
     a, b = (unsigned(np.asarray(x, dtype)) for x in args)
-    total = a + b
-    return (finish(total.view(dtype), op.results[0].type), finish(total < a, op.results[1].type))
+    total = unsigned((a + b).astype(dtype))
+    return (finish(total.astype(dtype), op.results[0].type), finish(total < a, op.results[1].type))
 
 
 RULES: dict[str, Rule] = {
@@ -316,21 +325,27 @@ RULES: dict[str, Rule] = {
     "arith.mulsi_extended": _mul_extended,
     "arith.divsi": _checked_divisor(_trunc_div),
     "arith.remsi": _checked_divisor(_trunc_rem),
-    "arith.divui": _checked_divisor(_unsigned_op(lambda a, b: a & b if a.dtype == np.bool_ else a // b)),
-    "arith.remui": _checked_divisor(_unsigned_op(lambda a, b: a & ~b if a.dtype == np.bool_ else a % b)),
+    "arith.divui": _checked_divisor(
+        _unsigned_op(lambda a, b: a & b if a.dtype == np.bool_ else a // b), exact_width=True
+    ),
+    "arith.remui": _checked_divisor(
+        _unsigned_op(lambda a, b: a & ~b if a.dtype == np.bool_ else a % b), exact_width=True
+    ),
     "arith.floordivsi": _checked_divisor(np.floor_divide),
     "arith.ceildivsi": _checked_divisor(_ceil_div_signed),
-    "arith.ceildivui": _checked_divisor(_unsigned_op(lambda a, b: a // b + (a % b != 0).astype(a.dtype))),
+    "arith.ceildivui": _checked_divisor(
+        _unsigned_op(lambda a, b: a // b + (a % b != 0).astype(a.dtype)), exact_width=True
+    ),
     "arith.minsi": _elementwise(lambda a, b: np.where(signed(a) < signed(b), a, b)),
     "arith.maxsi": _elementwise(lambda a, b: np.where(signed(a) > signed(b), a, b)),
-    "arith.minui": _elementwise(_unsigned_op(np.minimum)),
-    "arith.maxui": _elementwise(_unsigned_op(np.maximum)),
+    "arith.minui": _elementwise(_unsigned_op(np.minimum), exact_width=True),
+    "arith.maxui": _elementwise(_unsigned_op(np.maximum), exact_width=True),
     "arith.andi": _elementwise(np.bitwise_and),
     "arith.ori": _elementwise(np.bitwise_or),
     "arith.xori": _elementwise(np.bitwise_xor),
-    "arith.shli": _elementwise(_shift("shli")),
-    "arith.shrui": _elementwise(_shift("shrui")),
-    "arith.shrsi": _elementwise(_shift("shrsi")),
+    "arith.shli": _elementwise(_shift("shli"), exact_width=True),
+    "arith.shrui": _elementwise(_shift("shrui"), exact_width=True),
+    "arith.shrsi": _elementwise(_shift("shrsi"), exact_width=True),
     "arith.addf": _elementwise(np.add),
     "arith.subf": _elementwise(np.subtract),
     "arith.mulf": _elementwise(np.multiply),

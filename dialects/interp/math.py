@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Operation
 
-from stepwell.dialects.interp.arith import dtype_of, finish, round_to, unsigned
+from stepwell.dialects.interp import numerics as num
+from stepwell.dialects.interp.arith import dtype_of, finish, round_to, unsigned, widened
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 Array = Any
@@ -74,18 +75,20 @@ def _smear(a: Array) -> Array:
 def _count_leading_zeros(a: Array) -> Array:
     if a.dtype == np.bool_:
         return ~a
-    return (8 * a.dtype.itemsize - np.bitwise_count(_smear(a)).astype(np.int64)).astype(a.dtype)
+    return (num.bit_width(a.dtype) - np.bitwise_count(_smear(a)).astype(np.int64)).astype(a.dtype)
 
 
 def _count_trailing_zeros(a: Array) -> Array:
     if a.dtype == np.bool_:
         return ~a
     bits = unsigned(a)
-    return np.bitwise_count(~bits & (bits - bits.dtype.type(1))).astype(a.dtype)
+    below = ~bits & (bits - bits.dtype.type(1))
+    return np.minimum(np.bitwise_count(below), num.bit_width(a.dtype)).astype(a.dtype)
 
 
 def _integer_power(base: Array, exponent: Array) -> Array:
     """Wrapping power; a negative exponent gives 1/base truncated (0 unless base is 1 or -1)."""
+    base, exponent = widened(base), widened(exponent)
     result = np.ones(np.broadcast_shapes(base.shape, exponent.shape), base.dtype)
     power, left = np.broadcast_to(base, result.shape).copy(), np.where(exponent < 0, 0, exponent)
     for _ in range(8 * base.dtype.itemsize):
@@ -168,7 +171,7 @@ def _fused_in_fractions(a: float, b: float, c: float) -> float:
 
 RULES: dict[str, Rule] = {
     "math.absf": _elementwise(np.abs),
-    "math.absi": _elementwise(lambda a: a if a.dtype == np.bool_ else np.abs(a)),
+    "math.absi": _elementwise(lambda a: a if a.dtype == np.bool_ else np.abs(widened(a))),
     "math.ceil": _elementwise(np.ceil),
     "math.floor": _elementwise(np.floor),
     "math.trunc": _elementwise(np.trunc),

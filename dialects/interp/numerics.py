@@ -14,10 +14,15 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_EXPONENTS = np.dtype(ml_dtypes.float8_e8m0fnu)
+_NAN_IS_MINUS_ZERO = tuple(
+    np.dtype(t) for t in (ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e4m3b11fnuz, ml_dtypes.float8_e5m2fnuz)
+)
 _SUB_BYTE = {
     np.dtype(getattr(ml_dtypes, f"{sign}int{width}")): (width, sign == "") for width in (2, 4) for sign in ("", "u")
 }
 
+_NUMPY_FLOATS = tuple(np.dtype(t) for t in (np.float16, np.float32, np.float64))
 _NARROW_FLOATS = {
     np.dtype(ml_dtypes.float4_e2m1fn): 4,
     np.dtype(ml_dtypes.float6_e2m3fn): 6,
@@ -29,6 +34,11 @@ _NARROW_FLOATS = {
 def is_float(dtype: np.dtype[Any]) -> bool:
     """True for every float type, also those of ml_dtypes."""
     return dtype.kind == "f" or (dtype.kind == "V" and dtype not in _SUB_BYTE)
+
+
+def is_extension(dtype: np.dtype[Any]) -> bool:
+    """True for the floats that ml_dtypes adds, whose conversions it takes through f32."""
+    return is_float(dtype) and dtype not in _NUMPY_FLOATS
 
 
 def is_complex(dtype: np.dtype[Any]) -> bool:
@@ -71,9 +81,9 @@ def widen(x: Array) -> Array:
 
 def round_to(x: Array, dtype: np.dtype[Any]) -> Array:
     """Doubles or integers rounded once to `dtype` (ml_dtypes goes through float: rounding that to odd makes the second exact)."""
-    if dtype.kind == "V" and is_integer(x.dtype):
+    if is_extension(dtype) and is_integer(x.dtype):
         x = _to_double_odd(x)
-    if dtype.kind == "V" and x.dtype == np.float64:
+    if is_extension(dtype) and x.dtype == np.float64:
         x = _to_float_odd(x)
     return np.asarray(x).astype(dtype)
 
@@ -127,11 +137,17 @@ def via_wide(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def total_order_key(x: Array) -> Array:
-    """Signed integers that order like floats do in IEEE-754's totalOrder."""
-    width, signed = bit_width(x.dtype), np.dtype(f"i{x.dtype.itemsize}")
-    unused = signed.itemsize * 8 - width
-    bits = np.ascontiguousarray(x).reshape(x.shape).view(signed) << unused >> unused
-    return bits ^ ((bits >> (width - 1)) & ((1 << (width - 1)) - 1))
+    """Signed integers that order like floats do in IEEE-754's totalOrder; a NaN with a code of its own has that code's sign."""
+    width, storage = bit_width(x.dtype), np.dtype(f"i{x.dtype.itemsize}")
+    words = np.ascontiguousarray(x).reshape(x.shape).view(storage)
+    if x.dtype == _EXPONENTS:  # no sign; NaN is the last code
+        return words.view(np.uint8).astype(np.int16)
+    unused = storage.itemsize * 8 - width
+    bits = words << unused >> unused
+    key = bits ^ ((bits >> (width - 1)) & ((1 << (width - 1)) - 1))
+    if x.dtype in _NAN_IS_MINUS_ZERO:
+        key = np.where(np.isnan(x), np.int16(-(1 << width)), key)
+    return key
 
 
 def add(a: Array, b: Array) -> Array:
@@ -221,7 +237,10 @@ def minimum(a: Array, b: Array) -> Array:
         if a.dtype in _SUB_BYTE:
             return np.where(a.astype(np.int64) <= b.astype(np.int64), a, b)
         return np.minimum(a, b)
-    return np.negative(maximum(np.negative(a), np.negative(b)))
+    nan = np.isnan(a) | np.isnan(b)
+    negative_zero = np.where(np.signbit(a), a, b)
+    picked = np.where((a == 0) & (b == 0), negative_zero, np.where(a < b, a, b))
+    return np.where(nan, np.where(np.isnan(a), a, b), picked).astype(a.dtype)
 
 
 def bitwise(function: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
@@ -304,13 +323,15 @@ def convert(x: Array, dtype: np.dtype[Any]) -> Array:
     if is_complex(source) and not is_complex(dtype):
         return convert(np.real(x), dtype)
     if is_bool(dtype):
-        return x != np.zeros((), source)
+        return np.ones(x.shape, np.bool_) if source == _EXPONENTS else x != np.zeros((), source)
     if is_integer(dtype):
         return _float_to_integer(x, dtype) if is_float(source) else wrap(x, dtype)
-    if is_integer(source) and dtype.kind == "V":
+    if is_integer(source) and is_extension(dtype):
         return round_to(x, dtype)
     if source == np.float64:
         return round_to(x, dtype)
+    if is_extension(source) and is_extension(dtype):
+        x = x.astype(np.float32)  # not every pair of ml_dtypes has a conversion
     return x.astype(dtype)
 
 
@@ -324,11 +345,34 @@ def _float_to_integer(x: Array, dtype: np.dtype[Any]) -> Array:
     return wrap(values, dtype)
 
 
-_FORMATS = {"float16": (5, 10), "bfloat16": (8, 7), "float32": (8, 23), "float64": (11, 52)}
+_FORMATS = {
+    "float16": (5, 10),
+    "bfloat16": (8, 7),
+    "float32": (8, 23),
+    "float64": (11, 52),
+    "float8_e3m4": (3, 4),
+    "float8_e4m3": (4, 3),
+    "float8_e4m3fn": (4, 3),
+    "float8_e4m3fnuz": (4, 3),
+    "float8_e4m3b11fnuz": (4, 3),
+    "float8_e5m2": (5, 2),
+    "float8_e5m2fnuz": (5, 2),
+    "float6_e2m3fn": (2, 3),
+    "float6_e3m2fn": (3, 2),
+    "float4_e2m1fn": (2, 1),
+    "float8_e8m0fnu": (8, 0),
+}
+"""Bits of exponent and mantissa."""
 
 
 def reduce_precision(x: Array, exponent_bits: int, mantissa_bits: int) -> Array:
-    """Rounds to a format with that many bits (no denormals) and back."""
+    """Rounds to a format with that many bits (no denormals) and back; floats of a byte as the f32 they are equal to."""
+    if x.dtype.itemsize == 1:
+        exponent, mantissa = _FORMATS[x.dtype.name]
+        wide = x.astype(np.float32)
+        # What the type has enough bits for stays, also numbers that an IEEE format of so many bits would not have.
+        bits = exponent_bits if exponent_bits < exponent else 8, mantissa_bits if mantissa_bits < mantissa else 23
+        return reduce_precision(wide, *bits).astype(x.dtype)
     exponent, mantissa = _FORMATS[x.dtype.name]
     unsigned = np.dtype(f"u{x.dtype.itemsize}")
     bits = np.ascontiguousarray(x).reshape(x.shape).view(unsigned).astype(np.uint64)

@@ -11,13 +11,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, IntegerType, f32
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    Float8E8M0FNUType,
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    ReducedPrecisionFloatType,
+    f32,
+    f64,
+)
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.dialects.arith import RemFOp
 from stepwell.dialects.stablehlo import ComparisonDirection, ComparisonType
 from stepwell.ir.diagnostics import unsupported
+from stepwell.ir.dtypes import is_byte_float
 from stepwell.passes.stablehlo_to_linalg.scalars import (
     BOOL,
     FLOAT,
@@ -122,6 +133,19 @@ def _not(s: Scalars, op: Operation, args: Args) -> SSAValue:
     return s(arith.XOrIOp, args[0], s.like(1 if operand_kind(op) == BOOL else -1, args[0]))
 
 
+def widened(rule: Callable[..., SSAValue]) -> Callable[..., SSAValue]:
+    """Compute small floats in f32 and round once."""
+
+    def compute(s: Scalars, *args: SSAValue) -> SSAValue:
+        a_type = args[0].type
+        if not is_small_float(a_type):
+            return rule(s, *args)
+        return s(arith.TruncFOp, rule(s, *(s.extend_float(a, f32) for a in args)), a_type)
+
+    return compute
+
+
+@widened
 def _sign_float(s: Scalars, a: SSAValue) -> SSAValue:
     """Zero keeps its sign and NaN stays."""
     one = s(math.CopySignOp, s.like(1.0, a), a)
@@ -135,18 +159,6 @@ def _sign_signed(s: Scalars, a: SSAValue) -> SSAValue:
 
 def _sign_unsigned(s: Scalars, a: SSAValue) -> SSAValue:
     return s.select(s.cmpi("eq", a, s.like(0, a)), a, s.like(1, a))
-
-
-def widened(rule: Callable[..., SSAValue]) -> Callable[..., SSAValue]:
-    """Compute small floats in f32 and round once."""
-
-    def compute(s: Scalars, *args: SSAValue) -> SSAValue:
-        a_type = args[0].type
-        if not is_small_float(a_type):
-            return rule(s, *args)
-        return s(arith.TruncFOp, rule(s, *(s.extend_float(a, f32) for a in args)), a_type)
-
-    return compute
 
 
 @widened
@@ -190,7 +202,9 @@ def _power_unsigned(s: Scalars, a: SSAValue, b: SSAValue) -> SSAValue:
 
 
 def _is_finite(s: Scalars, op: Operation, args: Args) -> SSAValue:
-    return s.cmpf("olt", s(math.AbsFOp, args[0]), s.like(float("inf"), args[0]))
+    """In f32 at least: not every small float has an infinity."""
+    value = s.extend_float(args[0], f32) if is_small_float(args[0].type) else args[0]
+    return s.cmpf("olt", s(math.AbsFOp, value), s.like(float("inf"), value))
 
 
 _FLOAT_PREDICATES = {
@@ -221,6 +235,8 @@ def _compare(s: Scalars, op: stablehlo.CompareOp, args: Args) -> SSAValue:
 
 def _total_order_key(s: Scalars, a: SSAValue) -> SSAValue:
     """A signed integer ordered as IEEE's total order: negative floats have their magnitude bits flipped."""
+    if is_byte_float(a.type):  # whose NaN may have the code of minus zero; f32's bits keep all they tell apart
+        a = s.extend_float(a, f32)
     width = width_of(a.type)
     bits = s(arith.BitcastOp, a, IntegerType(width))
     sign = s(arith.ShRSIOp, bits, s.like(width - 1, bits))
@@ -268,10 +284,11 @@ def convert_scalar(s: Scalars, op: Operation, value: SSAValue, source: Attribute
         if target_kind == FLOAT:
             return _convert_float(s, value, result)
         if target_kind == BOOL:
+            value = s.extend_float(value, f32) if is_small_float(value.type) else value  # f8E8M0FNU has no zero
             return s.cmpf("une", value, s.like(0.0, value))
         return _float_to_integer(s, value, result, is_signed=target_kind == SIGNED)
     if target_kind == FLOAT:
-        return s(arith.SIToFPOp if source_kind == SIGNED else arith.UIToFPOp, value, result)
+        return _integer_to_float(s, value, result, is_signed=source_kind == SIGNED)
     if target_kind == BOOL:
         return value if source_kind == BOOL else s.cmpi("ne", value, s.like(0, value))
     wider = width_of(result) - width_of(value.type)
@@ -289,6 +306,21 @@ def _convert_float(s: Scalars, value: SSAValue, target: Attribute) -> SSAValue:
     if source_width == target_width or (is_small_float(value.type) and is_small_float(target)):
         return s(arith.TruncFOp, s.extend_float(value, f32), target)
     return s(arith.ExtFOp if target_width > source_width else arith.TruncFOp, value, target)
+
+
+def _integer_to_float(s: Scalars, value: SSAValue, target: Attribute, *, is_signed: bool) -> SSAValue:
+    """To nearest, rounded once: a float of few bits but a wide range must not see what f32 or f64 rounded before."""
+    cast, width = arith.SIToFPOp if is_signed else arith.UIToFPOp, width_of(value.type)
+    if width <= 24 or not isinstance(target, BFloat16Type | Float8E8M0FNUType):
+        return s(cast, value, target)
+    if width > 53:
+        # Bits below the 53 of f64 only matter by whether there are any: they become one sticky bit, where f64 keeps it.
+        low = s(arith.AndIOp, value, s.like(0xFFF, value))
+        sticky = s.select(s.cmpi("eq", low, s.like(0, low)), low, s.like(0x800, low))
+        high = s(arith.OrIOp, s(arith.AndIOp, value, s.like(-0x1000, value)), sticky)
+        size = s(math.AbsIOp, value) if is_signed else value
+        value = s.select(s.cmpi("ult", size, s.like(1 << 52, value)), value, high)
+    return s(arith.TruncFOp, s(cast, value, f64), target)
 
 
 def _float_to_integer(s: Scalars, value: SSAValue, target: Attribute, *, is_signed: bool) -> SSAValue:
@@ -311,25 +343,26 @@ def _float_to_integer(s: Scalars, value: SSAValue, target: Attribute, *, is_sign
 def _reduce_precision(s: Scalars, op: stablehlo.ReducePrecisionOp, args: Args) -> SSAValue:
     """Round the mantissa to nearest even in the bits, overflow to infinity, flush what the exponent cannot hold to 0.
 
-    NaN stays, or becomes infinity in a format without mantissa bits.
+    NaN stays, or becomes infinity in a format without mantissa bits. Floats of a byte are rounded as the f32 they are equal to.
     """
     value = args[0]
-    original = _float_layout(op, value.type)
-    layout = (11, 52) if isinstance(value.type, Float64Type) else (8, 23)
-    wide = value if width_of(value.type) >= 32 else s(arith.ExtFOp, value, f32)
+    layout = original = _float_layout(value.type)
     exponent_bits, mantissa_bits = op.exponent_bits.value.data, op.mantissa_bits.value.data
+    wide = value
+    if is_byte_float(value.type):
+        wide, layout = s.extend_float(value, f32), _float_layout(f32)
     bits = s(arith.BitcastOp, wide, IntegerType(width_of(wide.type)))
     if mantissa_bits < original[1]:
         bits = _round_mantissa(s, bits, layout[1] - mantissa_bits)
     if exponent_bits < original[0]:
         bits = _clamp_exponent(s, bits, layout, exponent_bits)
     unordered = s.cmpf("uno", wide, wide)
-    nan = wide if mantissa_bits else s(math.CopySignOp, s.like(float("inf"), wide), wide)
+    nan = wide if mantissa_bits or not original[1] else s(math.CopySignOp, s.like(float("inf"), wide), wide)
     result = s.select(unordered, nan, s(arith.BitcastOp, bits, wide.type))
     return result if result.type == value.type else s(arith.TruncFOp, result, value.type)
 
 
-def _float_layout(op: Operation, element: Attribute) -> tuple[int, int]:
+def _float_layout(element: Attribute) -> tuple[int, int]:
     """Exponent and mantissa bits."""
     layouts: dict[type[Attribute], tuple[int, int]] = {
         Float64Type: (11, 52),
@@ -337,10 +370,10 @@ def _float_layout(op: Operation, element: Attribute) -> tuple[int, int]:
         Float16Type: (5, 10),
         BFloat16Type: (8, 7),
     }
-    layout = layouts.get(type(element))
-    if layout is None:
-        raise unsupported(op, f"not lowered on {element}", "convert to f32 first")
-    return layout
+    if type(element) in layouts:
+        return layouts[type(element)]
+    assert isinstance(element, ReducedPrecisionFloatType)
+    return element.SEMANTICS.exponent_bits, element.SEMANTICS.mantissa_bits
 
 
 def _round_mantissa(s: Scalars, bits: SSAValue, dropped: int) -> SSAValue:
