@@ -4,8 +4,8 @@ python tools/spec_labels.py SPEC                # write; `declarative` marks tha
 python tools/spec_labels.py SPEC --check        # exit 1 when the list is not SPEC's
 
 SPEC is docs/spec.md of the StableHLO project. A line `op label` stands for one bullet `* (C1) ...`: of the section of an
-op, or of the types and constants (named after the production of the grammar that the bullets follow). No sentence of the
-specification is copied.
+op, or of the types and constants (named after the production of the grammar that the bullets follow). An op without bullets
+has a line without label. No sentence of the specification is copied.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 
 LABELS = Path(__file__).resolve().parent.parent / "tests/dialects/stablehlo/constraints/labels.txt"
 HEAD = """\
-# Every labelled constraint of the StableHLO specification 1.20, as `op label`: first those of the ops, then those of
-# types and constants. `declarative`: the op's definition (types, counts, syntax) rules a violation out before the
-# verifier runs, so no message can have the label. Written by tools/spec_labels.py; only the marks are by hand.
+# Every labelled constraint of the StableHLO specification 1.20, as `op label`: first those of the ops (an op without
+# constraints stands alone), then those of types and constants. `declarative`: the op's definition (types, counts, syntax)
+# rules a violation out before the verifier runs, so no message can have the label. Written by tools/spec_labels.py; only
+# the marks are by hand.
 """
 CONSTANTS = ("integer_constant", "float_constant", "complex_constant", "tensor_constant", "quantized_tensor_constant")
 
@@ -30,20 +31,25 @@ def snake_case(name: str) -> str:
 
 
 def labels_of(text: str) -> tuple[list[str], list[str]]:
-    """The `op label` lines of ops, and those of types and constants, in the order of the specification."""
+    """The lines of ops, and those of types and constants, in the order of the specification."""
     ops: list[str] = []
+    labelled: set[str] = set()
     others: list[str] = []
     chapter = section = ""
     for line in text.splitlines():
         if found := re.match(r"(##+) (.*)", line):
             chapter = found[2] if len(found[1]) == 2 else chapter
-            section = found[2] if len(found[1]) == 3 else section
+            if len(found[1]) == 3:
+                section = found[2]
+                if chapter == "Ops" and re.fullmatch(r"[a-z_0-9]+", section):
+                    ops.append(section)
         elif chapter == "Programs" and (found := re.match(r"(\w+) *::=", line)):
             name = snake_case(found[1])
             section = name if name in CONSTANTS else "quantized_type" if section == "Types" else section
         elif found := re.match(r" *\* \((C\d+)\)", line):
             (ops if chapter == "Ops" else others).append(f"{section} {found[1]}")
-    return ops, others
+            labelled.add(section)
+    return [line for line in ops if line not in labelled], others
 
 
 def declarative() -> frozenset[str]:
