@@ -33,6 +33,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
+    "split-complex": ("split_complex", "SplitComplexPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

@@ -8,6 +8,7 @@ from stepwell.dialects.interp import (
     stablehlo_data,
     stablehlo_dynamic,
     stablehlo_elementwise,
+    stablehlo_fft,
     stablehlo_random,
     stablehlo_regions,
 )
@@ -19,6 +20,7 @@ RULES: dict[str, Rule] = {
     **stablehlo_data.RULES,
     **stablehlo_dynamic.RULES,
     **stablehlo_elementwise.RULES,
+    **stablehlo_fft.RULES,
     **stablehlo_random.RULES,
     **stablehlo_regions.RULES,
 }

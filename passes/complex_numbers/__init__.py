@@ -1,0 +1,1 @@
+"""Arithmetic and functions of complex numbers, said by real StableHLO ops on their parts (for `split-complex`)."""

@@ -1,0 +1,1 @@
+"""What `expand-fft` is made of: tables of roots of unity, and transforms along one axis."""
