@@ -18,6 +18,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "dce": ("dce", "DCEPass"),
     "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
+    "expand-fft": ("expand_fft", "ExpandFftPass"),
     "expand-linear-algebra": ("expand_linear_algebra", "ExpandLinearAlgebraPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "expand-random": ("expand_random", "ExpandRandomPass"),
@@ -34,6 +35,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "split-complex": ("split_complex", "SplitComplexPass"),
+    "refine-shapes": ("refine_shapes", "RefineShapesPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

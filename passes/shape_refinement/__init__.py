@@ -1,0 +1,1 @@
+"""What `refine-shapes` is made of: which arguments sizes are computed from, arithmetic on sizes, calls, the walk."""
