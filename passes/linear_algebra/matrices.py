@@ -44,6 +44,12 @@ def working_element(element: Any) -> Any:
     return element if isinstance(element, ComplexType | Float64Type) else f32
 
 
+def least_size(element: Any) -> float:
+    """What is nothing beside one: far below the square of `epsilon`, with room for its own digits."""
+    limits = np.finfo(numpy_dtype(real_element(element)))
+    return float(limits.smallest_normal / limits.eps)
+
+
 def epsilon(element: Any) -> float:
     """Distance from one to the next number of the (real part of the) working type."""
     return float(np.finfo(numpy_dtype(real_element(element))).eps)
@@ -164,6 +170,10 @@ class Matrices(Hlo):
         """The larger magnitude of the real and imaginary part of each element; NaN when one of them is."""
         return self.maximum(self.abs(self.real(x)), self.abs(self.imag(x))) if is_complex(x) else self.abs(x)
 
+    def sum_of_parts(self, x: SSAValue) -> SSAValue:
+        """The magnitude of the real part plus that of the imaginary part: a cheap size of each element."""
+        return self.add(self.abs(self.real(x)), self.abs(self.imag(x))) if is_complex(x) else self.abs(x)
+
     def sum(self, x: SSAValue, *dimensions: int) -> SSAValue:
         """Sums along dims (negative: from the last)."""
         return self.reduce("add", x, sorted(d % len(shape_of(x)) for d in dimensions))
@@ -173,13 +183,23 @@ class Matrices(Hlo):
         return self.reduce("maximum", x, sorted(d % len(shape_of(x)) for d in dimensions), 0)
 
     def power_of_two(self, x: SSAValue) -> SSAValue:
-        """The largest power of two up to each (finite) element; 1 for what is less than the least normal number."""
+        """The largest power of two up to each element (not negative), at least the least normal number; infinity for NaN."""
         element = element_of(x)
-        bits, exponent, one = (
-            (i64, 0x7FF0000000000000, 0x3FF0000000000000) if element == f64 else (i32, 0x7F800000, 0x3F800000)
-        )
+        bits, exponent, least = (i64, 0x7FF << 52, 1 << 52) if element == f64 else (i32, 0xFF << 23, 1 << 23)
         masked = self.logical_and(self.bitcast(x, bits), exponent)
-        return self.bitcast(self.select(self.eq(masked, 0), self.like(one, masked), masked), element)
+        return self.bitcast(self.maximum(masked, least), element)
+
+    def largest(self, sizes: SSAValue, mask: SSAValue) -> SSAValue:
+        """Per row of `[batch, n]`, the first place where sizes (not negative) are largest under the mask; NaN is no size.
+
+        Where nothing is, the first place under the mask, which has one.
+        """
+        n = shape_of(sizes)[1]
+        sizes = self.select(self.logical_and(mask, self.ge(sizes, 0.0)), sizes, -1.0)
+        best = self.reduce("maximum", sizes, [1], -1.0)
+        found = self.logical_and(mask, self.eq(sizes, self.spread(best, shape_of(sizes), 0)))
+        places = self.select(found, self.numbers(shape_of(sizes), 1), n - 1)
+        return self.reduce("minimum", places, [1], n - 1)
 
     # Matrices.
 
@@ -200,7 +220,7 @@ class Matrices(Hlo):
 
     def padded(self, x: SSAValue, rows: int, columns: int) -> SSAValue:
         """`x` with zeros after its rows and columns."""
-        batch, m, n = shape_of(x)
+        m, n = shape_of(x)[1:]
         if (m, n) == (rows, columns):
             return x
         return self.pad(x, 0, [0, 0, 0], [0, rows - m, columns - n])
@@ -244,6 +264,7 @@ __all__ = [
     "epsilon",
     "from_batch",
     "is_complex",
+    "least_size",
     "real_element",
     "to_batch",
     "working_element",
