@@ -37,8 +37,10 @@ LEGALIZATIONS = (
     ("legalize-dynamic-ops", "sizes are what the types say"),
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
+    ("expand-fft", "transforms are contractions with small matrices"),
     ("expand-random", "generators are integer arithmetic"),
     ("decompose-batch-norm", "reductions and maps fuse with what is around them"),
+    ("split-complex", "no machine has complex numbers: pairs of real ones"),
 )
 
 LOWERING = (

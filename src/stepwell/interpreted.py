@@ -7,7 +7,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ComplexType, ModuleOp
 
 from stepwell.dialects.registry import interpreter_rules
 from stepwell.ir.diagnostics import Diagnostic, DiagnosticError, UnsupportedDiagnosticError, location_of
@@ -22,6 +23,20 @@ def _signless(array: Array) -> Array:
     if name in ("uint2", "uint4"):
         return array.view(getattr(ml_dtypes, name[1:]))
     return array.view(f"i{array.dtype.itemsize}") if array.dtype.kind == "u" else array
+
+
+def interleaved(array: Array) -> Array:
+    """A complex array as its real type with the parts in a last dim of 2, the same memory; any other array itself."""
+    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
+
+
+def _is_split(module: ModuleOp, entry: str) -> bool:
+    """Whether the entry takes and returns complex arrays as interleaved parts: no type of it is complex."""
+    for op in module.body.block.ops:
+        if isinstance(op, func.FuncOp) and op.sym_name.data == entry:
+            types = (*op.function_type.inputs.data, *op.function_type.outputs.data)
+            return not any(isinstance(getattr(t, "element_type", None), ComplexType) for t in types)
+    return False
 
 
 def _located(error: InterpreterError) -> DiagnosticError:
@@ -42,15 +57,21 @@ def runner(
     `staging` is how much memory of its host a program for a device asks for, None for a program of the host alone.
     """
 
+    split = _is_split(module, entry)
+
+    def fed(array: Array) -> Array:
+        array = interleaved(array) if split else array
+        return array if step == 0 else _signless(array)
+
     def on_tensors(interpreter: Interpreter, inputs: Sequence[Array]) -> Sequence[Any]:
-        return interpreter.call(entry, [a if step == 0 else _signless(a) for a in inputs])
+        return interpreter.call(entry, [fed(a) for a in inputs])
 
     def on_buffers(interpreter: Interpreter, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         arena = np.zeros(max(signature.arena_bytes, 64), np.int8)
         workers = np.zeros((1, max(signature.worker_bytes, 1)), np.int8)
-        arrays = [_signless(a.copy() if i not in signature.donated else a) for i, a in enumerate(inputs)]
+        arrays = [fed(a.copy() if i not in signature.donated else a) for i, a in enumerate(inputs)]
         host = [] if staging is None else [np.zeros(max(staging, 1), np.int8)]
-        interpreter.call(entry, [*arrays, *(_signless(o) for o in outputs), arena, workers, *host])
+        interpreter.call(entry, [*arrays, *(fed(o) for o in outputs), arena, workers, *host])
 
     def run(inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         interpreter = Interpreter(module, interpreter_rules())
@@ -60,8 +81,9 @@ def runner(
                     on_buffers(interpreter, inputs, outputs)
                     return
                 for target, result in zip(outputs, on_tensors(interpreter, inputs), strict=True):
+                    place = fed(target)
                     value = np.asarray(result)
-                    target[...] = value.view(target.dtype) if value.dtype != target.dtype else value
+                    place[...] = value.view(place.dtype) if value.dtype != place.dtype else value
         except InterpreterError as error:
             raise _located(error) from error
         except MemoryError as error:
