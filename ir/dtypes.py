@@ -59,6 +59,16 @@ def is_byte_float(element_type: Attribute) -> bool:
     return isinstance(element_type, builtin.ReducedPrecisionFloatType) and element_type.bitwidth <= 8
 
 
+def float_limits(element_type: Attribute) -> tuple[float, float]:
+    """The smallest and the largest value of a float type: infinities where it has them."""
+    dtype = numpy_dtype(element_type)
+    with np.errstate(all="ignore"):
+        if np.isinf(np.asarray(np.inf, dtype)):
+            return float("-inf"), float("inf")
+    limits = ml_dtypes.finfo(dtype)
+    return float(limits.min), float(limits.max)
+
+
 def byte_width(element_type: Attribute) -> int:
     """Bytes one element takes in memory (i1 takes one)."""
     return numpy_dtype(element_type).itemsize

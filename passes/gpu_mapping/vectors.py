@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import gcd, prod
+from math import gcd, isinf, prod
 
 from xdsl.dialects import arith, memref
 from xdsl.dialects import vector as upstream_vector
@@ -29,7 +29,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 
 from stepwell.dialects import gpu, nvgpu, vector
 from stepwell.ir.diagnostics import unsupported
-from stepwell.ir.dtypes import byte_width
+from stepwell.ir.dtypes import byte_width, float_limits
 from stepwell.passes.gpu_mapping.assignment import Transfer, element_of, is_line, is_vector, shape_of
 from stepwell.passes.gpu_mapping.contractions import multiply
 from stepwell.passes.gpu_mapping.layouts import Layout, LinearLayout, Run
@@ -428,7 +428,10 @@ def neutral_of(kind: str, element: Attribute) -> Attribute:
         return IntegerAttr(_NEUTRAL[kind][1], element)
     if element == INDEX:
         return IntegerAttr(_NEUTRAL[kind][1], INDEX)
-    return number(element, _NEUTRAL[kind][0])
+    value = _NEUTRAL[kind][0]
+    if isinf(value):
+        value = float_limits(element)[0 if value < 0 else 1]
+    return number(element, value)
 
 
 _COMBINE: dict[str, type[Operation]] = {

@@ -14,6 +14,7 @@ from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ComplexType,
+    Float8E8M0FNUType,
     FloatAttr,
     IndexType,
     IntegerAttr,
@@ -31,6 +32,7 @@ from xdsl.ir.affine import (
     AffineExpr,
 )
 
+from stepwell.ir.dtypes import float_limits
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 
@@ -239,7 +241,8 @@ def neutral(combiner: Operation, kind: Attribute) -> Attribute:
         return IntegerAttr(values[text] if text in values else int(text), kind)
     if isinstance(kind, IndexType):
         return IntegerAttr(int(text), kind)
-    return FloatAttr(float(text), kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    value = float_limits(kind)[text == "inf"] if text.endswith("inf") else float(text)
+    return FloatAttr(value, kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def known_combiner(body: Block, accumulator: BlockArgument, result: SSAValue) -> Operation | None:
@@ -249,6 +252,8 @@ def known_combiner(body: Block, accumulator: BlockArgument, result: SSAValue) ->
         return None
     if isinstance(op.results[0].type, ComplexType) or not accumulator.has_one_use():
         return None
+    if isinstance(op, arith.AddfOp) and isinstance(op.result.type, Float8E8M0FNUType):
+        return None  # it has no zero
     return op if accumulator in op._operands else None  # pyright: ignore[reportPrivateUsage]
 
 
