@@ -120,6 +120,10 @@ DECOMPOSITIONS: dict[type[Operation], Decompose] = {
 """What each op becomes, by class."""
 
 
+REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ConvertChloToStablehloPass(Pass):
     """Decompose CHLO ops into StableHLO."""

@@ -30,6 +30,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, Region
 from xdsl.rewriter import InsertPoint
 
+from stepwell.dialects import structured
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
@@ -52,6 +53,14 @@ RULES: dict[type[Operation], Rule] = {
     **control_flow.RULES,
 }
 """The lowering of every op, by class."""
+
+STRUCTURED_FORMS: dict[str, type[Operation]] = {
+    "stablehlo.dynamic_update_slice": structured.UpdateSliceOp,
+    "stablehlo.scatter": structured.ScatterOp,
+    "stablehlo.select_and_scatter": structured.SelectAndScatterOp,
+    "stablehlo.sort": structured.SortOp,
+}
+"""The op of the `structured` dialect that an op becomes, by name; every other one becomes linalg, tensor and scf ops."""
 
 
 def convert_function(function: func.FuncOp) -> func.FuncOp:

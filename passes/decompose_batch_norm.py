@@ -110,6 +110,14 @@ def decompose_grad(op: stablehlo.BatchNormGradOp) -> None:
     f.finish([h.mul(f.spread(factor), inner), grad_scale, grad_offset])
 
 
+REPLACES: tuple[str, ...] = (
+    "stablehlo.batch_norm_grad",
+    "stablehlo.batch_norm_inference",
+    "stablehlo.batch_norm_training",
+)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class DecomposeBatchNormPass(Pass):
     """Decompose batch normalization into reductions and elementwise arithmetic."""

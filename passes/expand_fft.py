@@ -191,6 +191,10 @@ def expand(op: stablehlo.FftOp) -> None:
     replace(op, [_transformed(h, op, tuple(op.fft_length.get_values()))])
 
 
+REPLACES: tuple[str, ...] = ("stablehlo.fft",)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ExpandFftPass(Pass):
     """Expand Fourier transforms into contractions with small matrices."""

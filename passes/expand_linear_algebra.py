@@ -79,6 +79,10 @@ def require_static(op: Operation) -> None:
             raise unsupported(op, f"the dynamic shape of {value.type}", "run refine-shapes first")
 
 
+REPLACES: tuple[str, ...] = tuple(op.name for op in EXPANSIONS)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ExpandLinearAlgebraPass(Pass):
     """Write Cholesky factors and triangular solves as loops over blocks."""

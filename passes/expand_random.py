@@ -263,6 +263,10 @@ def expand_rng(op: stablehlo.RngOp, stream: int) -> None:
     replace(op, [numbers(h, op, low, high)])
 
 
+REPLACES: tuple[str, ...] = ("stablehlo.rng", "stablehlo.rng_bit_generator")
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ExpandRandomPass(Pass):
     """Expand random bits and numbers into integer arithmetic."""

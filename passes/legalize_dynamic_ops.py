@@ -145,6 +145,10 @@ def legalize(op: Operation) -> None:
     replace(op, [h.insert(made)])
 
 
+REPLACES: tuple[str, ...] = tuple(sorted(DYNAMIC_OPS))
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class LegalizeDynamicOpsPass(Pass):
     """Express dynamic ops whose operand and result types are static by static ones."""

@@ -73,6 +73,10 @@ def split_function(splitter: Splitter, function: func.FuncOp) -> None:
     function.properties["function_type"] = splitter.convert_signature(old, interface=interface)
 
 
+REPLACES: tuple[str, ...] = ("stablehlo.complex", "stablehlo.imag", "stablehlo.real")
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class SplitComplexPass(Pass):
     """Replace complex tensors by pairs of real tensors."""

@@ -25,10 +25,13 @@ from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.subgroup_plan import choose_cuts, lane_elements, plan_lanes
 from stepwell.passes.schedules.tasks import emit_task
 
+SUBGROUP_FORMS: tuple[type[Operation], ...] = (UpdateSliceOp,)
+"""Ops of the structured dialect that can be done by subgroups: their points do not depend on each other."""
+
 
 def has_subgroup_form(op: Operation) -> bool:
-    """Whether an op of the structured dialect can be done by subgroups: its points do not depend on each other."""
-    return isinstance(op, UpdateSliceOp)
+    """Whether an op of the structured dialect can be done by subgroups."""
+    return isinstance(op, SUBGROUP_FORMS)
 
 
 @dataclass(frozen=True)
