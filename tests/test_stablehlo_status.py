@@ -16,7 +16,6 @@ from stepwell.ir.verify import verify_module
 from stepwell.passes.convert_stablehlo_to_linalg import RULES, STRUCTURED_FORMS, ConvertStablehloToLinalgPass
 from stepwell.passes.pipelines import LEGALIZATIONS
 from stepwell.passes.registry import PASSES
-from stepwell.passes.schedules.updates import SUBGROUP_FORMS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "tests" / "dialects" / "stablehlo" / "constraints"
