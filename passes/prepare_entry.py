@@ -60,11 +60,11 @@ def find_entry(module: ModuleOp, name: str) -> func.FuncOp:
     raise InvalidProgramDiagnosticError(Diagnostic("error", location_of(module), message, hint=close_name(name, names)))
 
 
-def _refusal(type_: Attribute) -> str | None:
+def _refusal(type_: Attribute, dynamic: bool) -> str | None:
     """Why no array can be passed as a value of `type_`; None when one can."""
     if not isinstance(type_, TensorType):
         return "only ranked tensors are passed to an entry"
-    if any(size < 0 for size in type_.get_shape()):
+    if not dynamic and any(size < 0 for size in type_.get_shape()):
         return "its shape must be known"
     try:
         numpy_dtype(type_.get_element_type())
@@ -73,8 +73,8 @@ def _refusal(type_: Attribute) -> str | None:
     return None
 
 
-def check_signature(entry: func.FuncOp) -> None:
-    """Refuse an entry that cannot be called with arrays.
+def check_signature(entry: func.FuncOp, *, dynamic: bool = False) -> None:
+    """Refuse an entry that cannot be called with arrays; with `dynamic`, extents may be unknown.
 
     Raises:
         UnsupportedError: names the first argument or result that is not a tensor of static shape.
@@ -82,13 +82,15 @@ def check_signature(entry: func.FuncOp) -> None:
     signature = entry.function_type
     for what, types in (("argument", signature.inputs.data), ("result", signature.outputs.data)):
         for i, type_ in enumerate(types):
-            reason = _refusal(type_)
+            reason = _refusal(type_, dynamic)
             if reason is None:
                 continue
             place = source_location(entry.body.block.args[i].location) if what == "argument" else None
             message = f"{op_label(entry)} is not supported as the entry: {what} {i} has type {type_}; {reason}"
             hint = (
-                "give it a static shape, as tensor<4x8xf32>" if "shape" in reason else "write a scalar as tensor<f32>"
+                "run refine-shapes first, with a static type for each argument, as tensor<4x8xf32>"
+                if "shape" in reason
+                else "write a scalar as tensor<f32>"
             )
             raise UnsupportedDiagnosticError(Diagnostic("error", place or location_of(entry), message, hint=hint))
 

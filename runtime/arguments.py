@@ -23,13 +23,17 @@ Remark = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ArrayType:
-    """Shape and dtype of one argument or result."""
+    """Shape and dtype of one argument or result; an extent that differs from call to call is -1."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     def __str__(self) -> str:
-        return f"{self.dtype.name}[{'x'.join(str(d) for d in self.shape)}]"
+        return f"{self.dtype.name}[{'x'.join('?' if d < 0 else str(d) for d in self.shape)}]"
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether a shape is this one, up to extents that differ from call to call."""
+        return len(shape) == len(self.shape) and all(w in (-1, d) for d, w in zip(shape, self.shape, strict=True))
 
     @property
     def nbytes(self) -> int:
@@ -66,6 +70,20 @@ def check_arguments(values: Sequence[Any], types: Sequence[ArrayType]) -> None:
     check_count(len(values), types)
     for i, (value, want) in enumerate(zip(values, types, strict=True)):
         _checked(i, value, want)
+
+
+def fitting(i: int, value: Any, want: ArrayType) -> tuple[int, ...]:
+    """The shape of argument `i`, which its type takes; an array of a device is not copied to look at it.
+
+    Raises:
+        InvalidProgramError: no array, or one of another type.
+    """
+    known = isinstance(getattr(value, "dtype", None), np.dtype) and not isinstance(value, np.ma.MaskedArray)
+    array = value if known else _as_array(i, value, want)
+    shape = tuple(int(d) for d in array.shape)
+    if array.dtype != want.dtype or not want.takes(shape):
+        raise InvalidProgramError(f"argument {i} must be {want}, got {describe(array)}")
+    return shape
 
 
 def prepare(i: int, value: Any, want: ArrayType, donated: bool, remark: Remark) -> Array:
@@ -109,7 +127,7 @@ def unshare(inputs: list[Array], donated: Sequence[int], remark: Remark) -> None
 
 def _checked(i: int, value: Any, want: ArrayType) -> Array:
     array = _as_array(i, value, want)
-    if array.dtype != want.dtype or array.shape != want.shape:
+    if array.dtype != want.dtype or not want.takes(array.shape):
         raise InvalidProgramError(f"argument {i} must be {want}, got {describe(array)}")
     return array
 

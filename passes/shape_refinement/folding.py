@@ -10,10 +10,9 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType, IntegerTy
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from stepwell.dialects import stablehlo
-from stepwell.dialects.interp.stablehlo import RULES
 from stepwell.ir.dense import array_to_dense, dense_to_array
 from stepwell.ir.dtypes import numpy_dtype
-from stepwell.ir.interpreter import Interpreter
+from stepwell.ir.interpreter import Interpreter, Rule
 from stepwell.ir.shapes import count
 
 MAX_ELEMENTS = 256
@@ -28,6 +27,13 @@ FOLDED = frozenset(
     ).split()
 )
 """What sizes are computed with."""
+
+
+def _rules() -> dict[str, Rule]:
+    """The interpreter's; only a program with sizes to compute pays for them."""
+    from stepwell.dialects.interp.stablehlo import RULES
+
+    return RULES
 
 
 def is_small_integer(type_: Attribute) -> bool:
@@ -64,8 +70,9 @@ def fold(op: Operation) -> Sequence[stablehlo.ConstantOp] | None:
     if any(c is None for c in constants):
         return None
     arguments = tuple(dense_to_array(cast(Any, c).value) for c in constants)
+    rules = _rules()
     with np.errstate(all="ignore"):
-        values = RULES[op.name](Interpreter(op, RULES), op, arguments)
+        values = rules[op.name](Interpreter(op, rules), op, arguments)
     return [constant_like(v, r.type) for v, r in zip(values, op.results, strict=True)]
 
 

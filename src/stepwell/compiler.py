@@ -27,6 +27,7 @@ from stepwell.device_targets import (
 )
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import TARGET
+from stepwell.dynamic import DynamicExecutable, is_dynamic_program
 from stepwell.ir.diagnostics import InternalDiagnosticError
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_reproducer
@@ -195,6 +196,17 @@ def compile_accepted(
             raise InvalidProgramError(
                 f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
             )
+        if is_dynamic_program(module):
+            return _dynamic(
+                module,
+                entry,
+                lambda static: compile_accepted(
+                    static, None, entry, target, opt_level, simd, donate, verify_each, step
+                ),
+                accept,
+                donated,
+                verify_each,
+            )
         if name.kind == CPU:
             machine = cpu_machine(name, simd)
             return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
@@ -206,6 +218,23 @@ def compile_accepted(
         if name.kind == SIMULATOR and step is None:
             step = STEP_NAMES[-1]
         return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
+
+
+def _dynamic(
+    module: ModuleOp,
+    entry: str,
+    build: Callable[[ModuleOp], Executable],
+    accept: Callable[[Signature], None] | None,
+    donated: tuple[int, ...],
+    verify_each: bool,
+) -> Executable:
+    """An executable that compiles per shapes; a static one at once where all that is unknown follows from the program."""
+    executable = DynamicExecutable(module, entry, build, donated=donated, verify_each=verify_each)
+    if accept is not None:
+        accept(executable.signature)
+    if executable.size_arguments or any(-1 in t.shape for t in executable.input_types):
+        return executable
+    return executable.specialize(*(t.shape for t in executable.input_types))
 
 
 def _donated(donate: Any) -> tuple[int, ...]:
