@@ -30,6 +30,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "nvgpu": ("stepwell.dialects.nvgpu", "Nvgpu"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),
+    "sdy": ("stepwell.dialects.sdy", "Sdy"),
     "stablehlo": ("stepwell.dialects.stablehlo", "StableHLO"),
     "stepwell": ("stepwell.dialects.stepwell", "Stepwell"),
     "structured": ("stepwell.dialects.structured", "Structured"),

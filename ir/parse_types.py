@@ -9,8 +9,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, BytesAttr, ComplexType, DenseIntOrFPElementsAttr, IntegerType, Signedness
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    BytesAttr,
+    ComplexType,
+    DenseIntOrFPElementsAttr,
+    IntegerType,
+    Signedness,
+    UnregisteredAttr,
+)
 from xdsl.ir import Attribute
+from xdsl.irdl import irdl_attr_definition
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
@@ -28,6 +37,11 @@ _LONG_LITERAL = 4096
 _INT64_MAX = (1 << 63) - 1
 
 
+@irdl_attr_definition(init=False)
+class ForeignAttr(UnregisteredAttr):
+    """An attribute of a dialect that we do not have."""
+
+
 class TypeParser(LocatedParser):
     """Types by name with hints, limits on shapes, and dense literals that cost no more than their text."""
 
@@ -37,15 +51,34 @@ class TypeParser(LocatedParser):
         self, attr_name: str, is_type: bool, is_opaque: bool, starting_opaque_pos: int | None
     ) -> Any:
         known = self.ctx.get_optional_type(attr_name) if is_type else self.ctx.get_optional_attr(attr_name)
+        dialect = attr_name.split(".", 1)[0]
+        if known is None and not is_type and self._is_foreign(dialect):
+            return self._parse_foreign_attribute(attr_name, is_opaque, starting_opaque_pos)
         if known is None and "." in attr_name:
             kind, prefix = ("type", "!") if is_type else ("attribute", "#")
             loaded = self.ctx.loaded_types if is_type else self.ctx.loaded_attrs
-            dialect = attr_name.split(".", 1)[0]
             message = f"unknown {kind} '{prefix}{attr_name}'"
             span = self._previous_span(attr_name if not is_opaque else attr_name.split(".", 1)[1])
             names = (a.name for a in loaded)
             self.fail(message, span, self._dialect_hint(dialect) or close_name(attr_name, names))
         return super()._parse_dialect_type_or_attribute_body(attr_name, is_type, is_opaque, starting_opaque_pos)
+
+    def _is_foreign(self, dialect: str) -> bool:
+        """A dialect that we do not have, unless its name looks like one of ours written wrong."""
+        names = list(self.ctx.registered_dialect_names)
+        return dialect not in names and close_name(dialect, names) is None
+
+    def _parse_foreign_attribute(self, name: str, is_opaque: bool, start: int | None) -> ForeignAttr:
+        """`#dialect.name<...>` or `#dialect<name ...>` of a dialect that we do not have: its text is carried along."""
+        if start is not None:
+            end = self._raw_scan_balanced(start)
+            body = self.lexer.input.content[start:end]
+            self._resume_from(end)
+        elif self._current_token.kind is MLIRTokenKind.LESS:
+            body = self._parse_dialect_symbol_body()
+        else:
+            body = ""
+        return ForeignAttr(name, False, is_opaque, body)
 
     def _dialect_hint(self, dialect: str) -> str | None:
         names = list(self.ctx.registered_dialect_names)

@@ -32,7 +32,7 @@ from stepwell.ir.diagnostics import (
     close_name,
     register_source,
 )
-from stepwell.ir.parse_types import TypeParser
+from stepwell.ir.parse_resources import ResourceParser
 from stepwell.ir.recursion import deep_recursion
 from stepwell.ir.source_text import (
     DEFAULT_LIMITS,
@@ -60,7 +60,7 @@ class _LocatedArgument(Parser.Argument):
             super().__setattr__(name, value)
 
 
-class SourceParser(TypeParser):
+class SourceParser(ResourceParser):
     """The parser; see the module docstring."""
 
     def __init__(self, context: Context, source: Source, limits: ParseLimits = DEFAULT_LIMITS):
