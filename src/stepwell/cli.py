@@ -1,4 +1,4 @@
-"""The `stepwell` command: run, compile, targets, doctor.
+"""The `stepwell` command: run, compile, reduce, targets, doctor.
 
 Errors go to standard error with their location and exit code 1; a wrong command line is exit code 2.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import CompileError, InternalError, InvalidProgramError
+from stepwell.fuzz import command as fuzz
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,12 +29,28 @@ EXAMPLES = """examples:
   stepwell run model.mlir --inputs in.npz --target gpu-sim   # a GPU, simulated
   stepwell compile model.mlir --target cuda:sm_90 --emit=ptx
   stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
+  stepwell compile model.mlir --validate-each          # hold every pass, and the code, against the interpreter
+  stepwell reduce model.mlir --test ./is-interesting -o small.mlir
   stepwell doctor
 """
 
 STEPS = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
 EMIT = (*STEPS, "llvm", "asm", "obj", "ptx", "cubin", "resources")
 SIMD = ("avx512", "avx2", "sse4.2")
+
+
+REDUCE = """Delta debugging: drops functions, ops, results and arguments, bypasses ops, runs regions once, simplifies constants and shrinks
+shapes, as long as COMMAND exits with 0 on what is left. Every candidate is a valid program; the same command gives the same result."""
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+_seconds.__name__ = "number of seconds"
 
 
 def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +66,13 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
+    parser.add_argument(
+        "--validate-each",
+        type=int,
+        metavar="SEED",
+        help="run the program in the interpreter before and after each pass, and natively at the end, on inputs made from "
+        "SEED (default: 0; write --validate-each=SEED); exit code 1 at the first difference, reduced",
+    )
 
 
 def _target(text: str) -> TargetName:
@@ -107,8 +131,27 @@ def build_parser() -> argparse.ArgumentParser:
     compile_.add_argument("--mlir-timing", action="store_true", help="print each pass's time to standard error")
     compile_.set_defaults(handler=compile_command)
 
+    reduce = commands.add_parser(
+        "reduce", help="make a program smaller while a test command goes on succeeding", description=REDUCE
+    )
+    reduce.add_argument("file", metavar="FILE.mlir", help="the program, at any step; '-' reads standard input")
+    reduce.add_argument(
+        "--test",
+        required=True,
+        metavar="COMMAND",
+        help="called with the path of a candidate after its own words; exit code 0 means the candidate is interesting",
+    )
+    reduce.add_argument("--shell", action="store_true", help="run COMMAND by the shell, the path in place of its $1")
+    reduce.add_argument("--timeout", type=_seconds, default=60.0, help="seconds a test may take (default: 60)")
+    reduce.add_argument("--max-tests", type=int, metavar="N", help="end after N tests (default: when nothing helps)")
+    reduce.add_argument("-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)")
+    reduce.add_argument("--quiet", action="store_true", help="do not show progress on standard error")
+    reduce.set_defaults(handler=reduce_command)
+
     targets = commands.add_parser("targets", help="list the targets, one a line")
     targets.set_defaults(handler=targets_command)
+
+    fuzz.add_parser(commands)
 
     doctor = commands.add_parser("doctor", help="show versions, CPU features, LLVM, GPU and CUDA")
     doctor.set_defaults(handler=doctor_command)
@@ -156,6 +199,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         opt_level=arguments.opt_level,
         simd=arguments.simd,
         verify_each=arguments.verify_each,
+        validate=arguments.validate_each,
     )
     results = [np.asarray(result) for result in executable(*inputs)]
     for i, result in enumerate(results):
@@ -241,8 +285,26 @@ def compile_command(arguments: argparse.Namespace) -> int:
         simd=arguments.simd,
         verify_each=arguments.verify_each,
         timing=arguments.mlir_timing,
+        validate=arguments.validate_each,
     )
     _write(arguments.output, content)
+    return 0
+
+
+def reduce_command(arguments: argparse.Namespace) -> int:
+    """`stepwell reduce`."""
+    from stepwell.reduce import CommandTest, reduce_program
+
+    if arguments.output != "-":
+        _check_writable(arguments.output)
+    test = CommandTest(arguments.test, shell=arguments.shell, timeout=arguments.timeout)
+    text = reduce_program(
+        _program(arguments),
+        test,
+        most_tests=arguments.max_tests,
+        progress=None if arguments.quiet else lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    _write(arguments.output, text)
     return 0
 
 
@@ -277,7 +339,9 @@ def _drop_output() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # A bare --validate-each takes none of the words after it.
+    arguments = build_parser().parse_args([f"{w}=0" if w == "--validate-each" else w for w in words])
     try:
         return _run(arguments)
     except CompileError as error:

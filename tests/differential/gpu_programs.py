@@ -6,33 +6,15 @@ normalized rows, products with what follows them, reductions with several result
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from collections.abc import Callable
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
-
-def _base():
-    """`random_programs`, in a copy of its own: there are more types here."""
-    name = "random_programs_for_gpus"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "random_programs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-base = _base()
-base.DTYPES.update(i16=np.dtype(np.int16), ui16=np.dtype(np.uint16), ui64=np.dtype(np.uint64))
-base.WIDTH.update(i16=16, ui16=16, ui64=64)
-Value, Program, mismatch, tensor = base.Value, base.Program, base.mismatch, base.tensor
-EPSILON, FLOATS, ULPS, summed = base.EPSILON, base.FLOATS, base.ULPS, base.summed
+from stepwell.fuzz import generator as base
+from stepwell.fuzz.values import EPSILON, LARGEST, SMALLEST, ULPS, Program, Value, summed, tensor
+from stepwell.fuzz.values import WIDE_FLOATS as FLOATS
 
 EDGES = (0, 1, 2, 3, 7, 8, 17, 31, 32, 33, 61, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1021)
 SMALL = (1, 2, 3, 4, 5, 8, 13)
@@ -155,7 +137,7 @@ class Generator(base.Generator):
             self.scope.append(Value(total.name, total.shape, dtype, bound=float(count), error=relative * count))
         repeated = self.back(total, a.shape, dims)
         made = self.define(
-            f"stablehlo.divide {e}, {repeated} : {a.type}", a.shape, dtype, bound=1.0, relative=2 * relative, error=base.SMALLEST[dtype]
+            f"stablehlo.divide {e}, {repeated} : {a.type}", a.shape, dtype, bound=1.0, relative=2 * relative, error=SMALLEST[dtype]
         )  # fmt: skip
         if narrow != dtype:
             out = tensor(a.shape, narrow)
@@ -217,7 +199,7 @@ class Generator(base.Generator):
             facts = {"bound": bound, "error": 2 * summed(k) * EPSILON[wide] * bound}
             if result in ("f16", "bf16"):
                 facts["error"] += 2 * EPSILON[result] * bound
-            if bound > base.LARGEST[result] / 1e3:
+            if bound > LARGEST[result] / 1e3:
                 return
         ranges = [list(range(nb))] * 2, [nb if flips[0] else nb + 1], [nb + 1 if flips[1] else nb]
         value = self.define(
@@ -246,7 +228,7 @@ class Generator(base.Generator):
             scale = other.bound if op == "multiply" else 1.0
             bound = v.bound * other.bound if op == "multiply" else v.bound + other.bound
             facts = {} if v.integer else {"bound": bound, "error": v.error * scale + 2 * EPSILON[v.dtype] * bound}
-            if not v.integer and bound > base.LARGEST[v.dtype] / 1e3:
+            if not v.integer and bound > LARGEST[v.dtype] / 1e3:
                 return v
             return self.define(f"stablehlo.{op} {v.name}, {other.name} : {v.type}", v.shape, v.dtype, v, **facts)
         if how == "relu":
@@ -260,7 +242,7 @@ class Generator(base.Generator):
         if v.integer:
             return v
         dtype = self.rng.choice(("f32", "f16", "bf16"))
-        if v.bound > base.LARGEST[dtype] / 1e3:
+        if v.bound > LARGEST[dtype] / 1e3:
             return v
         facts = {"bound": v.bound, "error": v.error + 2 * max(EPSILON[dtype], EPSILON[v.dtype]) * v.bound}
         return self.define(

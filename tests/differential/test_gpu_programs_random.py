@@ -23,6 +23,7 @@ from stepwell.device_targets import machine_for, parse_target
 from stepwell.dialects import kernel
 from stepwell.dialects.registry import context
 from stepwell.errors import InvalidProgramError, UnsupportedError
+from stepwell.fuzz.values import mismatch
 from stepwell.ir.diagnostics import DiagnosticError, diagnostic_handler
 from stepwell.ir.printer import print_ir
 from stepwell.native import emit
@@ -57,7 +58,7 @@ def expected(program):
 
 def check(program, executable, want) -> None:
     got = executable(*program.inputs)
-    differences = [gpu_programs.mismatch(g, w, v) for g, w, v in zip(got, want, program.results, strict=True)]
+    differences = [mismatch(g, w, v) for g, w, v in zip(got, want, program.results, strict=True)]
     assert not any(differences), f"{next(filter(None, differences))}\n{program.text()}"
 
 

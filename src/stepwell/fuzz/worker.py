@@ -1,0 +1,73 @@
+"""A process that checks seeds: one JSON job a line in, one outcome a line out. Started by `run.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from stepwell.fuzz.check import Outcome, check_mutant, check_program
+from stepwell.fuzz.generator import generate
+from stepwell.fuzz.mutation import mutant
+
+ADDRESS_SPACE = 6 << 30
+"""Bytes a worker may map; what asks for more fails there instead of on the machine."""
+
+
+def job_text(job: dict[str, Any]) -> str:
+    """The text that a job is about, made again."""
+    if job["what"] == "mutant":
+        return mutant(job["seed"], [Path(name) for name in job["corpus"]]).decode("utf-8", "surrogateescape")
+    return generate(job["seed"]).text()
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # no such limits on this system
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, resource.RLIM_INFINITY))
+
+
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    """What goes back; inputs go by a file."""
+    record: dict[str, Any] = {
+        "seed": outcome.seed,
+        "kind": outcome.kind,
+        "detail": outcome.detail,
+        "text": outcome.text,
+    }
+    if outcome.inputs:
+        from stepwell.arrays import save_arrays
+
+        handle, name = tempfile.mkstemp(suffix=".npz", prefix="stepwell-fuzz-")
+        os.close(handle)
+        save_arrays(name, outcome.inputs)
+        record["inputs"] = name
+    return record
+
+
+def main() -> None:
+    """Answer jobs until standard input ends; what programs and LLVM print goes to standard error."""
+    _limit_memory()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        job = json.loads(line)
+        start = time.process_time()
+        if job["what"] == "mutant":
+            outcome = check_mutant(job["seed"], [Path(name) for name in job["corpus"]])
+        else:
+            outcome = check_program(job["seed"], job["opt_levels"])
+        seconds = time.process_time() - start
+        if outcome.kind == "ok" and seconds > job["cpu_limit"]:
+            outcome = Outcome(outcome.seed, "timeout", f"took {seconds:.1f} s of CPU", job_text(job))
+        print(json.dumps(_answer(outcome)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
