@@ -35,6 +35,7 @@ TENSOR = Step(
 LEGALIZATIONS = (
     # step 1 said by fewer ops of step 1 (docs/decisions/0006-tensor-step.md); in this order.
     ("legalize-dynamic-ops", "sizes are what the types say"),
+    ("expand-custom-calls", "LAPACK's routines and users' own, for every machine"),
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
     ("expand-fft", "transforms are contractions with small matrices"),

@@ -19,6 +19,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
     "expand-fft": ("expand_fft", "ExpandFftPass"),
+    "expand-custom-calls": ("expand_custom_calls", "ExpandCustomCallsPass"),
     "expand-linear-algebra": ("expand_linear_algebra", "ExpandLinearAlgebraPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "expand-random": ("expand_random", "ExpandRandomPass"),

@@ -9,6 +9,7 @@ from stepwell.dialects.interp import (
     stablehlo_dynamic,
     stablehlo_elementwise,
     stablehlo_fft,
+    stablehlo_linear_algebra,
     stablehlo_random,
     stablehlo_regions,
 )
@@ -21,6 +22,7 @@ RULES: dict[str, Rule] = {
     **stablehlo_dynamic.RULES,
     **stablehlo_elementwise.RULES,
     **stablehlo_fft.RULES,
+    **stablehlo_linear_algebra.RULES,
     **stablehlo_random.RULES,
     **stablehlo_regions.RULES,
 }

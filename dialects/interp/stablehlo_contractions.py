@@ -101,49 +101,6 @@ def _convolve(image: Array, kernel: Array, spatial: tuple[int, ...], op: hlo.Con
     return result
 
 
-def _cholesky(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
-    del interp
-    assert isinstance(op, hlo.CholeskyOp)
-    lower = op.lower is not None and bool(op.lower.value.data)
-    a = num.widen(args[0])
-    half = np.tril(a) if lower else np.conj(np.swapaxes(np.triu(a), -1, -2))
-    diagonal = np.real(np.diagonal(a, axis1=-2, axis2=-1))
-    strict = np.tril(half, -1)
-    full = strict + np.conj(np.swapaxes(strict, -1, -2)) + diagonal[..., None, :] * np.eye(a.shape[-1])
-    flat = full.reshape(-1, *a.shape[-2:])
-    factors = np.stack([_cholesky_factor(m) for m in flat]) if len(flat) else flat
-    factors = factors.reshape(a.shape)
-    return (num.round_to(factors if lower else np.conj(np.swapaxes(factors, -1, -2)), args[0].dtype),)
-
-
-def _cholesky_factor(matrix: Array) -> Array:
-    """The lower factor; NaN everywhere when the matrix is not positive definite."""
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return np.tril(np.full_like(matrix, np.nan))
-
-
-def _triangular_solve(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
-    del interp
-    assert isinstance(op, hlo.TriangularSolveOp)
-    a, b = num.widen(args[0]), num.widen(args[1])
-    a = np.tril(a) if op.lower.value.data else np.triu(a)
-    if op.unit_diagonal.value.data:
-        eye = np.eye(a.shape[-1])
-        a = np.where(eye == 1, eye, a)
-    mode = op.transpose_a.data.value
-    if mode != "NO_TRANSPOSE":
-        a = np.swapaxes(a, -1, -2)
-    if mode == "ADJOINT":
-        a = np.conj(a)
-    if op.left_side.value.data:
-        result = np.linalg.solve(a, b)
-    else:
-        result = np.swapaxes(np.linalg.solve(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
-    return (num.round_to(result, args[1].dtype),)
-
-
 def _fft(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     del interp
     assert isinstance(op, hlo.FftOp)
@@ -203,10 +160,8 @@ RULES: dict[str, Rule] = {
     "stablehlo.batch_norm_grad": _batch_norm_grad,
     "stablehlo.batch_norm_inference": _batch_norm_inference,
     "stablehlo.batch_norm_training": _batch_norm_training,
-    "stablehlo.cholesky": _cholesky,
     "stablehlo.convolution": _convolution,
     "stablehlo.dot": _dot,
     "stablehlo.dot_general": _dot,
     "stablehlo.fft": _fft,
-    "stablehlo.triangular_solve": _triangular_solve,
 }

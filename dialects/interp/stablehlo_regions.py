@@ -15,7 +15,6 @@ from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp import regions
 from stepwell.dialects.interp.stablehlo_data import Args, Array, pad_array
 from stepwell.ir.dtypes import numpy_dtype
-from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 
@@ -197,21 +196,11 @@ def _composite(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, .
     return interp.call(op.decomposition.string_value(), args)
 
 
-def _custom_call(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
-    del interp, args
-    assert isinstance(op, hlo.CustomCallOp)
-    raise UnsupportedError(
-        f"stablehlo.custom_call: the target '{op.call_target_name.data}' is not known; "
-        "export the program without it, for instance with another precision or algorithm"
-    )
-
-
 RULES: dict[str, Rule] = {
     "stablehlo.after_all": _token,
     "stablehlo.case": _case,
     "stablehlo.composite": _composite,
     "stablehlo.create_token": _token,
-    "stablehlo.custom_call": _custom_call,
     "stablehlo.get_tuple_element": _get_tuple_element,
     "stablehlo.if": _if,
     "stablehlo.map": _map,

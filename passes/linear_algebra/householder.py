@@ -94,7 +94,7 @@ def reflection(h: Matrices, column: SSAValue, place: Index) -> tuple[SSAValue, S
     Returns: its vector (with its leading one), its scale, and the column as `geqrf` stores it: the new element at
     `place`, the vector after it. The new element is real and of the opposite sign; nothing is done where nothing is to do.
     """
-    batch, rows = shape = shape_of(column)
+    batch, _ = shape = shape_of(column)
     tail = h.select(h.where_place("GT", shape, 1, place), column, 0.0)
     alpha = h.reshape(h.read(column, [0, place], [batch, 1]), [batch])
     # The norm in units of the largest part: no square overflows, none that matters underflows.
@@ -124,23 +124,32 @@ def reflection(h: Matrices, column: SSAValue, place: Index) -> tuple[SSAValue, S
 def product_of_reflections(h: Matrices, factors: SSAValue, scales: SSAValue) -> SSAValue:
     """The first n columns of Q, from `qr`'s `[batch, m, n]` factors and k scales, n <= m and k <= n: LAPACK's `orgqr`."""
     batch, m, n = shape_of(factors)
+    return apply_reflections(h, factors, scales, h.identity(batch, m, n, element_of(factors)))
+
+
+def apply_reflections(
+    h: Matrices, factors: SSAValue, scales: SSAValue, target: SSAValue, *, adjoint: bool = False
+) -> SSAValue:
+    """`Q target`, or `Q^H target`, for the Q of `qr`'s `[batch, m, n]` factors and k <= n scales."""
+    batch, m, n = shape_of(factors)
     count = shape_of(scales)[1]
     blocks = Blocks(count)
-    start = h.identity(batch, m, n, element_of(factors))
     if not blocks.count:
-        return start
-    columns = max(n, blocks.columns)
-    factors = h.padded(factors, m, columns)
-    scales = h.pad(scales, 0.0, [0, 0], [0, blocks.columns - count]) if blocks.columns != count else scales
+        return target
+    factors = h.padded(factors, m, max(n, blocks.columns))
+    if blocks.columns != count:
+        scales = h.pad(scales, 0.0, [0, 0], [0, blocks.columns - count])
 
-    def block(i: Index, product: SSAValue) -> SSAValue:
-        number = blocks.count - 1 - i if isinstance(i, int) else h.sub(h.like(blocks.count - 1, i), i)
+    def block(i: Index, target: SSAValue) -> SSAValue:
+        number = i if adjoint else blocks.count - 1 - i if isinstance(i, int) else h.sub(blocks.count - 1, i)
         first = h.times(number, blocks.width)
         vectors = _vectors(h, h.read(factors, [0, 0, first], [batch, m, blocks.width]), first)
         triangle = _triangle(h, vectors, h.read(scales, [0, first], [batch, blocks.width]))
-        return h.sub(product, h.product(vectors, h.product(triangle, _across(h, vectors, product))))
+        across = _across(h, vectors, target)
+        inner = h.product(h.conj(triangle), across, a_rows=True) if adjoint else h.product(triangle, across)
+        return h.sub(target, h.product(vectors, inner))
 
-    return h.repeat(blocks.count, [start], block)[0]
+    return h.repeat(blocks.count, [target], block)[0]
 
 
 def _triangle(h: Matrices, vectors: SSAValue, scales: SSAValue) -> SSAValue:
@@ -156,4 +165,4 @@ def _triangle(h: Matrices, vectors: SSAValue, scales: SSAValue) -> SSAValue:
     return h.repeat(width, [h.full(0, [batch, width, width], element_of(vectors))], step)[0]
 
 
-__all__ = ["product_of_reflections", "qr", "reflection"]
+__all__ = ["apply_reflections", "product_of_reflections", "qr", "reflection"]

@@ -109,6 +109,21 @@ def _nan_unless(h: Matrices, ok: SSAValue, x: SSAValue) -> SSAValue:
     return h.select(h.spread(ok, shape_of(x), 0), x, h.nan_like(x))
 
 
+def _phases(h: Matrices, rows: SSAValue) -> SSAValue:
+    """What each row of `[batch, n, k]` is multiplied by so that its sum with fixed, irregular weights is positive.
+
+    Vectors are given up to a phase; so every machine (and the interpreter) takes the same one.
+    """
+    shape = shape_of(rows)
+    real = real_element(element_of(rows))
+    places = h.mul(h.iota(2, shape, real), 0.6180339887498949)
+    weights = h.add(h.sub(places, h.unary("floor", places)), 0.5)
+    sums = h.sum(h.times_real(rows, weights), 2)
+    size = h.abs(sums)
+    none = h.eq(size, 0.0)
+    return h.select(none, 1.0, h.divide_by_real(h.conj(sums), h.select(none, 1.0, size)))
+
+
 class Eigen(NamedTuple):
     """Eigenvalues, ascending `[batch, n]`; eigenvectors as columns `[batch, n, n]`; whether all was finite `[batch]`."""
 
@@ -144,8 +159,10 @@ def eigh(h: Matrices, a: SSAValue, lower: bool, vectors: bool = True) -> Eigen:
         values = h.reshape(h.real(scaled), [batch, n])
         bases = [h.cropped(w, n, n) for w in bases]
     values = _nan_unless(h, ok, h.mul(values, h.spread(unit, [batch, n], 0)))
-    made = _nan_unless(h, ok, h.adjoint(bases[0])) if vectors else None
-    return Eigen(values, made, ok)
+    if not vectors:
+        return Eigen(values, None, ok)
+    rows = h.mul(bases[0], h.spread(_phases(h, bases[0]), shape_of(bases[0]), 0, 1))
+    return Eigen(values, _nan_unless(h, ok, h.adjoint(rows)), ok)
 
 
 def _hermitian(h: Matrices, a: SSAValue, lower: bool) -> SSAValue:
@@ -197,8 +214,13 @@ def svd(h: Matrices, a: SSAValue, *, full: bool = False, vectors: bool = True) -
     if not vectors:
         return Singular(values, None, None, ok)
     order = h.reshape(order, [*shape_of(order), 1])
-    u = _left_vectors(h, h.adjoint(h.rows_at(columns, order)), full)
-    return Singular(values, _nan_unless(h, ok, u), _nan_unless(h, ok, h.rows_at(bases[0], order)), ok)
+    vh = h.rows_at(bases[0], order)
+    phases = _phases(h, vh)
+    columns = h.adjoint(h.rows_at(columns, order))
+    # A v = s u: a phase of v is one of u.
+    columns = h.mul(columns, h.spread(h.conj(phases), shape_of(columns), 0, 2))
+    vh = h.mul(vh, h.spread(phases, shape_of(vh), 0, 1))
+    return Singular(values, _nan_unless(h, ok, _left_vectors(h, columns, full)), _nan_unless(h, ok, vh), ok)
 
 
 def _orthogonal_columns(h: Matrices, rows: SSAValue, vectors: bool) -> tuple[SSAValue, list[SSAValue]]:
@@ -241,12 +263,12 @@ def _left_vectors(h: Matrices, columns: SSAValue, full: bool) -> SSAValue:
     """Orthogonal columns, the longest first, as orthonormal ones, however short (or nothing) some of them are; `full`: a basis."""
     batch, m, n = shape_of(columns)
     factors, scales = qr(h, columns)
-    signs = h.select(
-        h.lt(h.real(h.diagonal(factors, 0, n)), 0.0), -1.0, h.full(1, [batch, n], real_element(element_of(columns)))
-    )
-    if full:
+    # R is diagonal, its elements the lengths up to a sign.
+    negative = h.lt(h.real(h.diagonal(factors, 0, n)), 0.0)
+    signs = h.select(negative, -1.0, h.full(1, [batch, n], real_element(element_of(columns))))
+    if full and m != n:
         factors = h.padded(factors, m, m)
-        signs = h.pad(signs, 1.0, [0, 0], [0, m - n]) if m != n else signs
+        signs = h.pad(signs, 1.0, [0, 0], [0, m - n])
     q = product_of_reflections(h, factors, scales)
     return h.times_real(q, h.spread(signs, shape_of(q), 0, 2))
 

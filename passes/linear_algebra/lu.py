@@ -35,7 +35,7 @@ def lu(h: Matrices, a: SSAValue) -> tuple[SSAValue, SSAValue]:
 
 def _update(h: Matrices, matrix: SSAValue, panel: SSAValue, first: Index) -> SSAValue:
     """The matrix (its rows exchanged) with a factored panel, the rows of U beside it, and their product taken from the rest."""
-    batch, rows, columns = shape = shape_of(matrix)
+    batch, _, columns = shape = shape_of(matrix)
     width = shape_of(panel)[2]
     after = h.plus(first, width)
     triangle = h.read(panel, [0, first, 0], [batch, width, width])

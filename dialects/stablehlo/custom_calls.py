@@ -1,0 +1,129 @@
+"""Custom calls: their attributes as Python values, and the meanings that users gave to targets.
+
+The table is filled by the driver (`stepwell.register_custom_call`) and read by whoever meets a call: the pass that expands it, and the
+interpreter. It is one table of the process; reading and writing it is safe from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    UnitAttr,
+)
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute
+
+from stepwell.dialects.stablehlo.control_flow import CustomCallOp
+from stepwell.ir.dense import dense_to_array
+from stepwell.ir.diagnostics import UnsupportedDiagnosticError, close_name, unsupported
+
+Meaning: TypeAlias = "Callable[[CustomCallOp], FuncOp]"
+"""Makes the function that a call stands for: the types of its arguments and results are those of the call."""
+
+CONFIG = "mhlo.backend_config"
+"""Where JAX writes the attributes of a call with a typed interface."""
+
+_lock = threading.Lock()
+_meanings: dict[str, Meaning] = {}
+
+
+def register_meaning(target: str, meaning: Meaning, *, replace: bool = False) -> bool:
+    """Give `target` a meaning; False (and nothing done) when it has one, unless `replace`."""
+    with _lock:
+        if target in _meanings and not replace:
+            return False
+        _meanings[target] = meaning
+        return True
+
+
+def unregister_meaning(target: str) -> bool:
+    """Take a meaning away; False when there is none."""
+    with _lock:
+        return _meanings.pop(target, None) is not None
+
+
+def meaning_of(target: str) -> Meaning | None:
+    """The meaning a user gave to `target`."""
+    with _lock:
+        return _meanings.get(target)
+
+
+def registered_targets() -> list[str]:
+    """The targets with a meaning, sorted."""
+    with _lock:
+        return sorted(_meanings)
+
+
+def attributes_of(op: CustomCallOp) -> dict[str, Attribute]:
+    """The named attributes of a call: those of JAX's form, else of a `backend_config` that is a dictionary."""
+    for config in (op.attributes.get(CONFIG), op.backend_config):
+        if isinstance(config, DictionaryAttr):
+            return dict(config.data)
+    return {}
+
+
+def config_text(op: CustomCallOp) -> str:
+    """A `backend_config` that is text; "" when it is not, or not there."""
+    return op.backend_config.data if isinstance(op.backend_config, StringAttr) else ""
+
+
+def python_value(attribute: Attribute) -> Any:
+    """An attribute as a Python value: numbers, booleans, text, lists, dicts, arrays; what has no such value, as it is."""
+    match attribute:
+        case IntegerAttr():
+            is_bool = isinstance(attribute.type, IntegerType) and attribute.type.width.data == 1
+            return bool(attribute.value.data) if is_bool else attribute.value.data
+        case FloatAttr() | StringAttr():
+            return attribute.value.data if isinstance(attribute, FloatAttr) else attribute.data
+        case UnitAttr():
+            return True
+        case ArrayAttr():
+            return [python_value(a) for a in attribute.data]
+        case DictionaryAttr():
+            return {name: python_value(a) for name, a in attribute.data.items()}
+        case DenseArrayBase():
+            return list(attribute.get_values())
+        case DenseIntOrFPElementsAttr():
+            return dense_to_array(attribute)
+        case _:
+            return attribute
+
+
+_CALLBACKS = ("callback", "py_client", "python")
+
+
+def unknown_target(op: CustomCallOp, known: list[str]) -> UnsupportedDiagnosticError:
+    """The error for a call whose target nobody knows."""
+    target = op.call_target_name.data
+    if any(word in target for word in _CALLBACKS):
+        hint = "it calls back into the Python process that exported the program; export it without callbacks and debug prints"
+    elif target.startswith("lapack_"):
+        hint = "there are Cholesky, LU, QR, symmetric eigenvalues, singular values and triangular solves"
+    else:
+        hint = f'stepwell.register_custom_call("{target}") gives it a meaning'
+        hint = f"{close_name(target, known) or ''} {hint}".strip()
+    return unsupported(op, f"the custom call target '{target}' is not known", hint)
+
+
+__all__ = [
+    "Meaning",
+    "attributes_of",
+    "config_text",
+    "meaning_of",
+    "python_value",
+    "register_meaning",
+    "registered_targets",
+    "unknown_target",
+    "unregister_meaning",
+]

@@ -1,0 +1,109 @@
+"""expand-custom-calls: custom calls with a known target as StableHLO.
+
+Before:
+```mlir
+%x = stablehlo.custom_call @lapack_strsm_ffi(%a, %b) {mhlo.backend_config = {side = 76 : ui8, ...}} : ...
+```
+After:
+```mlir
+%x = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, ...}> : ...
+```
+Known are the LAPACK routines that JAX calls on a CPU (Cholesky, LU and QR factors, eigenvalues of symmetric matrices, singular
+values, triangular solves), annotations, and what `stepwell.register_custom_call` has registered, which wins.
+
+Keeps: `shape_assertion`, which belongs to `refine-shapes`. Fails: with a diagnostic for every other target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import CallSiteLoc, LocationAttr, UnknownLoc
+from xdsl.ir import Operation, SSAValue
+
+from stepwell.dialects.stablehlo import CustomCallOp
+from stepwell.dialects.stablehlo.custom_calls import meaning_of, registered_targets, unknown_target
+from stepwell.dialects.stablehlo.lapack import is_lapack
+from stepwell.ir.diagnostics import invalid
+from stepwell.ir.passes import Pass
+from stepwell.passes.custom_calls import annotations
+from stepwell.passes.custom_calls.lapack import expand_lapack
+from stepwell.passes.hlo import replace
+
+KEPT = ("shape_assertion",)
+"""Targets that other passes take."""
+DEEPEST = 32
+"""How often what was registered may lead to another registered target."""
+
+EXPANSIONS: dict[str, Callable[[CustomCallOp], Sequence[SSAValue]]] = {
+    **dict.fromkeys(annotations.TARGETS, annotations.expand_annotation),
+}
+"""What calls of single targets become."""
+
+
+def _expansion(target: str) -> Callable[[CustomCallOp], Sequence[SSAValue]] | None:
+    return expand_lapack if is_lapack(target) else EXPANSIONS.get(target)
+
+
+def _call_site(callee: LocationAttr, caller: LocationAttr) -> LocationAttr:
+    if isinstance(caller, UnknownLoc):
+        return callee
+    return caller if isinstance(callee, UnknownLoc) else CallSiteLoc(callee, caller)
+
+
+def _inlined(op: CustomCallOp) -> tuple[list[SSAValue], list[CustomCallOp]]:
+    """(what a registered target returns, as values in front of the call; the custom calls in there)."""
+    meaning = meaning_of(op.call_target_name.data)
+    assert meaning is not None
+    block = meaning(op).body.block
+    values: dict[SSAValue, SSAValue] = dict(zip(block.args, op.operands, strict=True))
+    parent, end = op.parent, block.last_op
+    assert parent is not None
+    assert end is not None
+    calls: list[CustomCallOp] = []
+    for inner in block.ops:
+        if inner is end:
+            break
+        copy = inner.clone(values)
+        for part in copy.walk():
+            part.location = _call_site(part.location, op.location)
+            if isinstance(part, CustomCallOp):
+                calls.append(part)
+        parent.insert_op_before(copy, op)
+    return [values.get(v, v) for v in end.operands], calls
+
+
+def expand(root: Operation) -> None:
+    """Expand all custom calls in `root`."""
+    pending = [(op, 0) for op in root.walk() if isinstance(op, CustomCallOp)]
+    pending.reverse()
+    while pending:
+        op, depth = pending.pop()
+        target = op.call_target_name.data
+        if depth > DEEPEST:
+            raise invalid(op, f"of '{target}' never ends: what is registered for it calls it again")
+        if meaning_of(target) is not None:
+            results, calls = _inlined(op)
+            replace(op, results)
+            pending.extend((call, depth + 1) for call in reversed(calls))
+        elif (expansion := _expansion(target)) is not None:
+            replace(op, expansion(op))
+        elif target not in KEPT:
+            raise unknown_target(op, [*registered_targets(), *EXPANSIONS])
+
+
+@dataclass(frozen=True)
+class ExpandCustomCallsPass(Pass):
+    """Write custom calls with a known target as StableHLO."""
+
+    name = "expand-custom-calls"
+    numerics = "rounding"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Expand every custom call, wherever it is."""
+        expand(op)
+
+
+__all__ = ["DEEPEST", "EXPANSIONS", "KEPT", "ExpandCustomCallsPass", "expand"]
