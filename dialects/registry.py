@@ -28,6 +28,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "math": ("stepwell.dialects.math", "Math"),
     "memref": ("stepwell.dialects.memref", "MemRef"),
     "nvgpu": ("stepwell.dialects.nvgpu", "Nvgpu"),
+    "quant": ("stepwell.dialects.quant", "Quant"),
     "rt": ("stepwell.dialects.rt", "Rt"),
     "scf": ("stepwell.dialects.scf", "Scf"),
     "sdy": ("stepwell.dialects.sdy", "Sdy"),

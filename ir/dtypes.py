@@ -46,6 +46,8 @@ def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
             )
         case _:
             name = getattr(element_type, "name", "")
+            if name == "quant.uniform":  # an array of its integers
+                return numpy_dtype(element_type.storage)  # pyright: ignore[reportAttributeAccessIssue]
             if name in _FLOATS:
                 return np.dtype(_FLOATS[name])
             small = f"float{name[1:2]}_{name[2:].lower()}"  # f8E4M3FN -> float8_e4m3fn

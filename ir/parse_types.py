@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 from xdsl.irdl import irdl_attr_definition
+from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
@@ -98,8 +99,14 @@ class TypeParser(LocatedParser):
         sizes = self.parse_dimension_list()
         if sizes:
             self.parse_shape_delimiter()
+        span = self._current_token.span
         if (found := self.parse_optional_type()) is None:
             self._unknown_type("expected an element type")
+        if (verify_shape := getattr(found, "verify_shape", None)) is not None:  # an element type may ask for a shape
+            try:
+                verify_shape(sizes)
+            except VerifyException as error:
+                self.fail(str(error), span)
         return sizes, found
 
     def _unknown_type(self, expected: str) -> NoReturn:
