@@ -35,7 +35,7 @@ from stepwell.ir.diagnostics import (
 from stepwell.ir.shapes import DYNAMIC, ShapeError
 from stepwell.passes.shape_refinement.arguments import is_dynamic
 from stepwell.passes.shape_refinement.custom_calls import check_assertion, static_call
-from stepwell.passes.shape_refinement.folding import cause, constant_like, fold, size_constant
+from stepwell.passes.shape_refinement.folding import cause, constant_like, fold, is_small_integer, size_constant
 
 _RETURNS = ("func.return", "stablehlo.return")
 
@@ -78,6 +78,13 @@ class _Specialized:
 
     function: func.FuncOp
     constants: list[stablehlo.ConstantOp | None]
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether all it does is to return sizes that are known."""
+        return None not in self.constants and all(
+            isinstance(op, stablehlo.ConstantOp | func.ReturnOp) for op in self.function.body.block.ops
+        )
 
 
 class Refiner:
@@ -157,6 +164,8 @@ class Refiner:
             function = self._functions.get(current)
             if function is None or current in self._kept:
                 continue
+            if current in self._dynamic:
+                raise unsupported(function, "it is not called but referred to, so its shapes cannot be known")
             self._kept.add(current)
             self._named.add(current)
             self._module.body.block.add_op(function)
@@ -212,13 +221,17 @@ class Refiner:
         values = {i: _array(c) for i, c in enumerate(constants) if c is not None}
         self._active.append(original.sym_name.data)
         try:
-            return _Specialized(function, self._function(function, values))
+            made = _Specialized(function, self._function(function, values))
         finally:
             self._active.pop()
+        if made.is_computed:
+            function.detach()
+        return made
 
     def _fresh_name(self, name: str) -> str:
-        """The name itself for the first copy, then with a number."""
-        made, number = name, 0
+        """The name itself for the first copy (a static function may be needed as it is), then with a number."""
+        number = 0 if name in self._dynamic else 1
+        made = f"{name}_{number}" if number else name
         while made in self._named or (number and made in self._taken):
             number += 1
             made = f"{name}_{number}"
@@ -336,19 +349,33 @@ class Refiner:
 
     def _call(self, op: func.CallOp) -> None:
         name = op.callee.string_value()
-        if name in self._functions and name not in self._dynamic:
+        if name in self._functions and name not in self._dynamic and not self._computes_sizes(op, name):
             self._check_static_call(op, self._functions[name])
             self._keep(name)
             return
         made = self._specialize(op, name, op.operands)
-        op.properties["callee"] = SymbolRefAttr(made.function.sym_name)
         self._set_results(op, made)
         for result, constant in zip(op.results, made.constants, strict=True):
-            if constant is not None and result.first_use is not None:
+            if constant is not None and (result.first_use is not None or made.is_computed):
                 copy = stablehlo.ConstantOp(cast(Any, constant.value))
                 copy.location = op.location
                 Rewriter.insert_op(copy, InsertPoint.after(op))
                 result.replace_all_uses_with(copy.output)
+        if made.is_computed:
+            op.detach()
+            op.erase()
+        else:
+            op.properties["callee"] = SymbolRefAttr(made.function.sym_name)
+
+    def _computes_sizes(self, op: func.CallOp, name: str) -> bool:
+        """Whether a call of a static function may be arithmetic on known sizes."""
+        return (
+            name not in self._active
+            and not self._functions[name].is_declaration
+            and all(is_small_integer(r.type) for r in op.results)
+            and all(size_constant(o) is not None for o in op.operands)
+            and bool(op.operands)
+        )
 
     def _check_static_call(self, op: func.CallOp, callee: func.FuncOp) -> None:
         for index, (operand, type_) in enumerate(zip(op.operands, callee.function_type.inputs.data, strict=True)):
