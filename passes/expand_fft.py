@@ -6,16 +6,18 @@ Before:
 ```
 After, for 256 = 16 * 16:
 ```mlir
-%planes = stablehlo.concatenate (real and imaginary parts)                 // 2x8x256
-%a = stablehlo.dot_general %dft16, (%planes as 2x8x16x16)                  // 2x16x8x16
-%b = stablehlo.add (stablehlo.multiply %a, %twiddles...), ...              // 2x8x16x16
-%c = stablehlo.dot_general %dft16, %b
-%r = stablehlo.complex (the planes of %c)
+%planes = stablehlo.select ... (real parts, then imaginary parts; the axis in front)    // 2x256x8
+%a = stablehlo.dot_general %dft16, (%planes as 32x128)                                  // 2x16x128
+%b = stablehlo.add (stablehlo.multiply %a, %twiddles...), ...                           // 2x16x16x8
+%c = stablehlo.dot_general %dft16, (%b as 32x128)
+%r = stablehlo.complex (the planes of %c, the axis behind)
 ```
 The flops are contractions, the rest is elementwise; the number of ops grows with the logarithm of the length. How one axis is
 transformed is in `fft/axis.py`, where the constants come from in `fft/tables.py`. Several axes are transformed one after the
 other. A real transform of even length n is a complex one of length n / 2 on pairs of neighbours; the imaginary parts of the
 first and the middle coefficient of an inverse real transform are not read.
+
+Fails: dynamic shapes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ComplexType, Float32Type, Float64Type, TensorType
+from xdsl.dialects.builtin import ComplexType, Float32Type, Float64Type, TensorType, i1, i32
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import stablehlo
@@ -41,7 +43,17 @@ Shape = tuple[int, ...]
 
 def _planes(h: Hlo, x: SSAValue) -> SSAValue:
     """Real and imaginary parts along a new first dim (real numbers alone: of extent 1)."""
-    return h.stack([h.real(x), h.imag(x)] if isinstance(element_of(x), ComplexType) else [x], 0)
+    if not isinstance(element_of(x), ComplexType):
+        return h.reshape(x, [1, *shape_of(x)])
+    return _joined(h, h.real(x), h.imag(x))
+
+
+def _joined(h: Hlo, real: SSAValue, imag: SSAValue) -> SSAValue:
+    """Two tensors along a new first dim, as one expression: nothing is written twice."""
+    shape = [2, *shape_of(real)]
+    dims = list(range(1, len(shape)))
+    first = h.broadcast(h.constant(np.array([True, False]), i1), shape, [0])
+    return h.select(first, h.broadcast(real, shape, dims), h.broadcast(imag, shape, dims))
 
 
 def _plane(h: Hlo, planes: SSAValue, index: int) -> SSAValue:
@@ -52,46 +64,56 @@ def _complex(h: Hlo, planes: SSAValue) -> SSAValue:
     return h.complex(_plane(h, planes, 0), _plane(h, planes, 1))
 
 
-def _along(h: Hlo, planes: SSAValue, axis: int) -> tuple[SSAValue, Shape, Shape]:
-    """Planes as `[P, L, n, R]` around an axis of the tensor, and the extents before and after it."""
+def _in_front(h: Hlo, planes: SSAValue, axis: int) -> tuple[SSAValue, Shape]:
+    """Planes `[P, ...]` as `[P, n, T]` with an axis of the tensor in front, and the extents of the others."""
     shape = shape_of(planes)
-    before, after = shape[1 : axis + 1], shape[axis + 2 :]
-    return h.reshape(planes, [shape[0], math.prod(before), shape[axis + 1], math.prod(after)]), before, after
+    others = [d for d in range(1, len(shape)) if d != axis + 1]
+    moved = h.transpose(planes, [0, axis + 1, *others])
+    extents = tuple(shape[d] for d in others)
+    return h.reshape(moved, [shape[0], shape[axis + 1], math.prod(extents)]), extents
 
 
-def _back(h: Hlo, planes: SSAValue, before: Shape, after: Shape) -> SSAValue:
-    shape = shape_of(planes)
-    return h.reshape(planes, [shape[0], *before, shape[2], *after])
+def _back(h: Hlo, flat: SSAValue, axis: int, others: Shape) -> SSAValue:
+    """The inverse of `_in_front`."""
+    planes, n, _ = shape_of(flat)
+    order = [*range(2, axis + 2), 1, *range(axis + 2, len(others) + 2)]
+    return h.transpose(h.reshape(flat, [planes, n, *others]), [0, *order])
 
 
 def complex_axis(h: Hlo, planes: SSAValue, axis: int, sign: int) -> SSAValue:
     """The unscaled complex transform of planes along an axis of the tensor."""
-    whole, before, after = _along(h, planes, axis)
-    return _back(h, transform_axis(h, whole, sign), before, after)
+    flat, others = _in_front(h, planes, axis)
+    return _back(h, transform_axis(h, flat, sign), axis, others)
 
 
 def real_axis(h: Hlo, x: SSAValue) -> SSAValue:
     """The first half of the transform of real numbers `[1, ..., n]` along the last axis, as planes."""
+    axis = len(shape_of(x)) - 2
     n = shape_of(x)[-1]
-    flat, before, after = _along(h, x, len(shape_of(x)) - 2)
     if n % 2:
-        half = h.slice_in_dim(transform_axis(h, flat, -1), 0, n // 2 + 1, 2)
-        return _back(h, half, before, after)
-    middle, outer = n // 2, shape_of(flat)[1]
-    pairs = h.transpose(h.reshape(flat, [outer, middle, 2]), [2, 0, 1])
-    z = transform_axis(h, h.reshape(pairs, [2, outer, middle, 1]), -1)
-    z = h.concatenate([z, h.slice_in_dim(z, 0, 1, 2)], 2)
-    mirrored = h.reverse(z, [2])
+        flat, others = _in_front(h, x, axis)
+        half = h.slice_in_dim(transform_axis(h, flat, -1), 0, n // 2 + 1, 1)
+        return _back(h, half, axis, others)
+    others, middle = shape_of(x)[1:-1], n // 2
+    pairs = h.transpose(h.reshape(x, [math.prod(others), middle, 2]), [2, 1, 0])
+    z = transform_axis(h, pairs, -1)
+    z = h.concatenate([z, h.slice_in_dim(z, 0, 1, 1)], 1)
     # The transforms of the even and of the odd elements: what is symmetric in z, and what is not, over i.
-    even, odd = _halves(h, z, mirrored)
-    return _back(h, h.add(even, _turned(h, odd, middle, -1)), before, after)
+    even, odd = _halves(h, z, h.reverse(z, [1]))
+    return _back(h, h.add(even, _turned(h, odd, middle, -1)), axis, others)
 
 
 def _halves(h: Hlo, z: SSAValue, mirrored: SSAValue) -> tuple[SSAValue, SSAValue]:
     """`(z + conj(m)) / 2` and `(z - conj(m)) / 2i`."""
     conjugate = h.mul(mirrored, _signs(h, z))
     difference = h.mul(h.sub(z, conjugate), 0.5)
-    return h.mul(h.add(z, conjugate), 0.5), rotated(h, difference, np.array(-1j), [])
+    return h.mul(h.add(z, conjugate), 0.5), _times_i(h, difference, -1)
+
+
+def _times_i(h: Hlo, z: SSAValue, sign: int) -> SSAValue:
+    """Planes times i, or -i: exchanged, one of them negated."""
+    factors = h.constant(np.array([-1.0, 1.0]) * sign, element_of(z))
+    return h.mul(h.reverse(z, [0]), h.broadcast(factors, shape_of(z), [0]))
 
 
 def _signs(h: Hlo, z: SSAValue) -> SSAValue:
@@ -100,46 +122,48 @@ def _signs(h: Hlo, z: SSAValue) -> SSAValue:
 
 
 def _turned(h: Hlo, z: SSAValue, middle: int, sign: int) -> SSAValue:
-    """Planes `[2, L, count, 1]` times `exp(pi i sign k / middle)` for k along dim 2."""
-    count = shape_of(z)[2]
+    """Planes `[2, count, T]` times `exp(pi i sign k / middle)` for k along dim 1."""
+    _, count, columns = shape_of(z)
     if count <= LARGEST_TABLE:
-        return rotated(h, z, tables.roots(sign * np.arange(count), 2 * middle), [2])
-    # The even part of the road: k = a q + b by two smaller tables, on a padded length.
+        return rotated(h, z, tables.roots(sign * np.arange(count), 2 * middle), [1])
+    # For k = a q + b by two smaller tables, on a padded length.
     q = 1 << (count.bit_length() // 2)
     rows = -(-count // q)
-    padded = h.pad(z, 0.0, [0] * 4, [0, 0, rows * q - count, 0])
-    square = h.reshape(padded, [2, shape_of(z)[1], rows, q])
-    square = rotated(h, square, tables.roots(sign * q * np.arange(rows), 2 * middle), [2])
-    square = rotated(h, square, tables.roots(sign * np.arange(q), 2 * middle), [3])
-    return h.slice_in_dim(h.reshape(square, shape_of(padded)), 0, count, 2)
+    square = h.reshape(h.pad(z, 0.0, [0] * 3, [0, rows * q - count, 0]), [2, rows, q, columns])
+    square = rotated(h, square, tables.roots(sign * q * np.arange(rows), 2 * middle), [1])
+    square = rotated(h, square, tables.roots(sign * np.arange(q), 2 * middle), [2])
+    return h.slice_in_dim(h.reshape(square, [2, rows * q, columns]), 0, count, 1)
 
 
 def inverse_real_axis(h: Hlo, planes: SSAValue, n: int) -> SSAValue:
-    """The unscaled inverse transform along the last axis of the first half of a spectrum, real numbers `[1, ..., n]`."""
-    flat, before, after = _along(h, planes, len(shape_of(planes)) - 2)
+    """The unscaled inverse transform along the last axis of the first half of a spectrum: real numbers `[1, ..., n]`."""
+    axis = len(shape_of(planes)) - 2
+    flat, others = _in_front(h, planes, axis)
     flat = _without_ends(h, flat, n)
-    outer, middle = shape_of(flat)[1], n // 2
+    middle = n // 2
     if n % 2:
-        rest = h.reverse(h.slice_in_dim(flat, 1, middle + 1, 2), [2]) if middle else None
-        whole = h.concatenate([flat, h.mul(rest, _signs(h, rest))], 2) if rest is not None else flat
-        return _back(h, transform_axis(h, whole, 1, only_real=True), before, after)
-    # The transforms of the even and of the odd elements, the latter as imaginary parts.
-    even, odd = _halves(h, flat, h.reverse(flat, [2]))
-    turned = rotated(h, _turned(h, rotated(h, odd, np.array(1j), []), middle, 1), np.array(1j), [])
-    z = h.slice_in_dim(h.add(even, turned), 0, middle, 2)
-    z = transform_axis(h, h.mul(z, 2.0), 1)
-    pairs = h.transpose(h.reshape(z, [2, outer, middle]), [1, 2, 0])
-    return _back(h, h.reshape(pairs, [1, outer, n, 1]), before, after)
+        if middle:
+            rest = h.reverse(h.slice_in_dim(flat, 1, middle + 1, 1), [1])
+            flat = h.concatenate([flat, h.mul(rest, _signs(h, rest))], 1)
+        return _back(h, transform_axis(h, flat, 1, only_real=True), axis, others)
+    # The transforms of the even elements and of the odd ones, which become imaginary parts.
+    even, odd = _halves(h, flat, h.reverse(flat, [1]))
+    odd = _turned(h, _times_i(h, odd, 1), middle, 1)
+    z = h.slice_in_dim(h.mul(h.add(even, _times_i(h, odd, 1)), 2.0), 0, middle, 1)
+    pairs = h.transpose(transform_axis(h, z, 1), [2, 1, 0])
+    return h.reshape(pairs, [1, *others, n])
 
 
 def _without_ends(h: Hlo, planes: SSAValue, n: int) -> SSAValue:
     """Without the imaginary parts of the first and, for even n, of the middle coefficient."""
-    count, last = shape_of(planes)[2], int(n % 2 == 0)
-    real, imag = (h.slice_in_dim(planes, i, i + 1, 0) for i in range(2))
-    kept = h.slice_in_dim(imag, 1, count - last, 2) if count - last > 1 else None
-    if kept is None:
-        return h.pad(real, 0.0, [0] * 4, [1, 0, 0, 0])
-    return h.concatenate([real, h.pad(kept, 0.0, [0, 0, 1, 0], [0, 0, last, 0])], 0)
+    _, count, columns = shape_of(planes)
+    k = h.iota(0, [count], i32)
+    ends = h.eq(k, 0)
+    if n % 2 == 0:
+        ends = h.logical_or(ends, h.eq(k, count - 1))
+    imaginary = h.constant(np.array([False, True]), i1)
+    dropped = h.logical_and(h.broadcast(imaginary, [2, count], [0]), h.broadcast(ends, [2, count], [1]))
+    return h.select(h.broadcast(dropped, [2, count, columns], [0, 1]), 0.0, planes)
 
 
 def _scaled(h: Hlo, x: SSAValue, count: int) -> SSAValue:
@@ -178,7 +202,7 @@ def expand(op: stablehlo.FftOp) -> None:
     result = op.result.type
     assert isinstance(result, TensorType)
     shape = shape_of(op.operand) + result.get_shape()
-    if any(n < 0 for n in shape):
+    if any(extent < 0 for extent in shape):
         raise unsupported(op, f"dynamic shape {op.operand.type}", "refine the program to static shapes first")
     element = result.element_type
     part = element.element_type if isinstance(element, ComplexType) else element

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PER_OP = 1
+SUITES = ("testdata", "interpret", "math")
+"""The JAX programs have a test of their own."""
 
 OP_GAPS = {
     "chlo.bessel_i1e",
@@ -22,7 +24,6 @@ OP_GAPS = {
     "stablehlo.dynamic_iota",
     "stablehlo.dynamic_pad",
     "stablehlo.dynamic_reshape",
-    "stablehlo.fft",
     "stablehlo.get_dimension_size",
     "stablehlo.get_tuple_element",
     "stablehlo.triangular_solve",
@@ -33,10 +34,16 @@ OP_GAPS = {
 TYPE_GAPS = re.compile(r"complex<|x?[us]?i[24]>|f8E|f4E|f6E")
 """Types that may be refused."""
 
+_CANCELLING = "asks for 3 ulp of sums that cancel: the expected values and ours are equally far from the exact ones, half an ulp of the whole"
+
 SHARP = {
     "sinh_float32_20_20_chlo": "the expected values are 7 ulp off the exact ones, ours 1",
     "cosh_float32_20_20_chlo": "the expected values are 4 ulp off the exact ones, ours 1",
     "tanh_float32_20_20": "the expected values are 3 ulp off the exact ones, ours 2",
+    "fft_complex64_14_15_16_17": _CANCELLING,
+    "fft_complex128_14_15_16_17": _CANCELLING,
+    "fft_float32_14_15_16_17": _CANCELLING,
+    "fft_float64_14_15_16_17": _CANCELLING,
     "cumsum_bfloat16_8_9": "the expected values accumulate in bf16, ours in f32",
     "power.2.power_op_test_f64": "asks for the last bit of 1e40",
 }
@@ -60,7 +67,7 @@ def sample():
     if FOLDER is None:
         return []
     by_op: dict[str, list] = {}
-    for case in conformance.load_cases(FOLDER):
+    for case in conformance.load_cases(FOLDER, SUITES):
         for op in conformance.ops_of(case):
             by_op.setdefault(op, []).append(case)
     chosen = {}

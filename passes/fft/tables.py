@@ -63,7 +63,8 @@ def dft_matrix(n: int, sign: int, *, is_real: bool = False, only_real: bool = Fa
     """
     index = np.arange(n)
     w = roots(sign * np.outer(index, index), n)
-    whole = np.stack([np.stack([w.real, -w.imag], 1), np.stack([w.imag, w.real], 1)])
+    real, imag = np.real(w), np.imag(w)
+    whole = np.stack([np.stack([real, -imag], 1), np.stack([imag, real], 1)])
     whole = whole[:, :, :1] if is_real else whole
     return whole[:1] if only_real else whole
 
