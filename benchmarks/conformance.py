@@ -1,4 +1,4 @@
-"""The StableHLO project's own tests, as a score: conformance.py [--suite S] [--only RE] [--simd LEVEL] [-O N] [--out FILE] ...
+"""The score: StableHLO's own tests, JAX programs, random programs, constraints. conformance.py [--suite S] [--only RE] ...
 
 Every case is compiled, run and compared with the expected results, in a worker process that is replaced when a case kills
 it. Per suite and per op it prints how many pass, and why the others do not:
@@ -10,18 +10,23 @@ it. Per suite and per op it prints how many pass, and why the others do not:
     crash      the process died: a signal, LLVM aborting (a bug)
     timeout    no answer in --timeout seconds (a bug)
 
-The cases are found by STEPWELL_CONFORMANCE or in ../shared/conformance beside the checkout: `stablehlo.tar.xz`, or the
-folder it unpacks to. `--out FILE` keeps one JSON line a case: a run that is stopped goes on where it was, `--redo wrong,crash`
+The suites: `testdata`, `interpret`, `math` (StableHLO's), `jax` (programs as JAX prints them), `constraints` (each labelled constraint of
+the specification is broken once, and must be rejected with its label), `fuzz` (`--fuzz-count` random programs, at -O0 and -O2).
+The cases are found by STEPWELL_CONFORMANCE or in ../shared/conformance beside the checkout (`stablehlo.tar.xz`, or the
+folder it unpacks to), JAX's by STEPWELL_CASES or in ../shared/cases. Native programs run with guarded memory (`--guard`).
+`--out FILE` keeps one JSON line a case: a run that is stopped goes on where it was, `--redo wrong,crash`
 takes those again. The process exits with 1 when anything is wrong, crashed or in error.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import re
 import select
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -36,7 +41,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITES = ("testdata", "interpret", "math")
+SUITES = ("testdata", "interpret", "math", "jax")
+"""Suites of files."""
+OWN_SUITES = ("constraints", "fuzz")
+"""Suites that this project makes."""
 BUGS = ("wrong", "error", "crash", "timeout")
 Case = dict[str, Any]
 Record = dict[str, Any]
@@ -74,9 +82,24 @@ def find_cases() -> Path | None:
     return cache
 
 
+def jax_folder() -> Path:
+    """The folder of the JAX programs; they may not be there."""
+    return Path(os.environ.get("STEPWELL_CASES") or ROOT.parent / "shared" / "cases") / "jax"
+
+
 def load_cases(folder: Path, suites: Iterable[str] = SUITES) -> list[Case]:
-    """The cases of some suites, in file order."""
-    return [case for suite in suites for case in caselib().cases(folder / f"{suite}.jsonl")]
+    """The cases of some suites, in file order, with absolute paths."""
+    found: list[Case] = []
+    for suite in suites:
+        place = folder / f"{suite}.jsonl"
+        if suite == "jax":
+            place = jax_folder() / "cases.jsonl"
+        if suite in OWN_SUITES or not place.exists():
+            continue
+        for case in caselib().cases(place):
+            files = {key: str(place.parent / case[key]) for key in ("mlir", "inputs", "expected")}
+            found.append({**case, "suite": suite, **files})
+    return found
 
 
 def ops_of(case: Case) -> list[str]:
@@ -112,7 +135,7 @@ def run_case(case: Case, folder: Path, how: Configuration) -> Record:
     import stepwell
 
     lib = caselib()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         exe = stepwell.compile(
             folder / case["mlir"],
@@ -137,7 +160,8 @@ def run_case(case: Case, folder: Path, how: Configuration) -> Record:
         outcome, why = "refused", _headline(error)
     except Exception as error:
         outcome, why = "error", f"{type(error).__name__} at {_place(error)}: {_headline(error)}"
-    return {"name": case["name"], "outcome": outcome, "why": why, "seconds": round(time.perf_counter() - start, 3)}
+    seconds = round(time.process_time() - start, 3)
+    return {"name": case["name"], "outcome": outcome, "why": why, "seconds": seconds}
 
 
 def _headline(error: BaseException) -> str:
@@ -285,7 +309,9 @@ def report(cases: list[Case], records: dict[str, Record], per_op: bool) -> None:
         mine = Counter(records[c["name"]]["outcome"] for c in ran if c["suite"] == suite)
         if mine:
             others = ", ".join(f"{n} {kind}" for kind, n in sorted(mine.items()) if kind != "pass")
-            print(f"{suite:10} {mine['pass']}/{mine.total()}  {others}")
+            seconds = [records[c["name"]]["seconds"] for c in ran if c["suite"] == suite]
+            cost = f"{statistics.median(seconds):.2f} s of CPU each, the worst {max(seconds):.1f}"
+            print(f"{suite:12} {mine['pass']}/{mine.total()}  {others}{'; ' if others else ''}{cost}")
     if per_op:
         _report_ops(ran, records)
     reasons: dict[str, list[str]] = {}
@@ -307,9 +333,45 @@ def _report_ops(ran: list[Case], records: dict[str, Record]) -> None:
         print(f"  {op:40} {counts['pass']}/{counts.total()}  {others}")
 
 
+# The suites of our own.
+
+
+def run_constraints() -> int:
+    """Print how many labelled constraints have a case that is rejected with its label; the number of misses."""
+    place = ROOT / "tests" / "dialects" / "stablehlo" / "constraints" / "test_constraints.py"
+    spec = importlib.util.spec_from_file_location("test_constraints", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    misses: list[str] = []
+    total = 0
+    for op, labels in module.labels().items():
+        found = {e: module.problem(op, e, text) for e, text in module.cases(op) if e != "ok"}
+        total += len(labels)
+        misses += [f"{op} {label}" for label in labels if found.get(label, "no case") is not None]
+    print(f"{'constraints':12} {total - len(misses)}/{total}")
+    for miss in misses:
+        print(f"         {miss}")
+    return len(misses)
+
+
+def run_fuzz(options: argparse.Namespace) -> int:
+    """Run random programs at -O0 and -O2, print the tally; 1 when one failed."""
+    from stepwell.fuzz.run import Plan, run
+
+    os.environ["STEPWELL_GUARD"] = options.guard
+    plan = Plan(options.fuzz_seed, options.fuzz_count, options.jobs, options.budget)
+    return run(plan, ROOT / "fuzz-failures", lambda text: print(f"{'fuzz':12} {text}", flush=True))
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run the StableHLO conformance cases.")
-    parser.add_argument("--suite", action="append", choices=SUITES, help="only this suite (may be repeated)")
+    parser.add_argument(
+        "--suite", action="append", choices=(*SUITES, *OWN_SUITES), help="only this suite (may be repeated)"
+    )
+    parser.add_argument("--fuzz-count", type=int, default=200, metavar="N", help="random programs (default: 200)")
+    parser.add_argument("--fuzz-seed", type=int, default=0, metavar="S", help="the first random program (default: 0)")
     parser.add_argument("--only", default="", metavar="RE", help="only cases whose name or ops match")
     parser.add_argument("--target", default="cpu", choices=("cpu", "interpreter", "gpu-sim"))
     parser.add_argument("--step", help="with the interpreter: lower to this step first")
@@ -354,9 +416,10 @@ def main(argv: list[str]) -> int:
         print("no conformance cases: set STEPWELL_CONFORMANCE to the folder of stablehlo.tar.xz", file=sys.stderr)
         return 2
     guard = options.guard if options.target == "cpu" else "0"
+    suites = options.suite or (SUITES if options.only or options.target != "cpu" else (*SUITES, *OWN_SUITES))
     how = Configuration(options.target, options.simd, options.opt_level, options.step, options.verify_each, guard)
     wanted = re.compile(options.only)
-    cases = load_cases(folder, options.suite or SUITES)
+    cases = load_cases(folder, suites)
     cases = [c for c in cases if wanted.search(c["name"]) or any(wanted.search(op) for op in ops_of(c))][
         :: options.every
     ]
@@ -376,6 +439,8 @@ def main(argv: list[str]) -> int:
     bugs = sum(records[c["name"]]["outcome"] in BUGS for c in cases if c["name"] in records)
     ran = sum(c["name"] in records for c in cases)
     print(f"{how}: {ran} of {len(cases)} cases, {bugs} bugs, {time.monotonic() - start:.0f} s")
+    bugs += run_constraints() if "constraints" in suites else 0
+    bugs += run_fuzz(options) if "fuzz" in suites else 0
     return 1 if bugs else 0
 
 
