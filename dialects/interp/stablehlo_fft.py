@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from xdsl.ir import Operation
 
@@ -17,7 +15,7 @@ from stepwell.ir.interpreter import Interpreter, Rule, Value
 def _fft(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     del interp
     assert isinstance(op, hlo.FftOp)
-    lengths, shape, dtype = cast("tuple[int, ...]", op.fft_length.get_values()), shape_of(op.result), result_dtype(op)
+    lengths, shape, dtype = op.fft_length.get_values(), shape_of(op.result), result_dtype(op)
     if 0 in shape:
         return (np.zeros(shape, dtype),)
     axes = tuple(range(len(shape) - len(lengths), len(shape)))
