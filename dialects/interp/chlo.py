@@ -12,6 +12,7 @@ from xdsl.ir import Operation
 from stepwell.dialects import chlo
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp import special
+from stepwell.dialects.interp.complex_numbers import by_kind
 from stepwell.dialects.interp.stablehlo_data import RULES as DATA_RULES
 from stepwell.dialects.interp.stablehlo_data import Args, Array
 from stepwell.dialects.interp.stablehlo_elementwise import elementwise, result_dtype
@@ -36,14 +37,8 @@ def _each_pair(function: Callable[[float, float], float]) -> Callable[[Array, Ar
     return apply
 
 
-def _square(z: Array) -> Array:
-    if not num.is_complex(z.dtype):
-        return z * z
-    x, y = np.real(z), np.imag(z)
-    result = np.empty(z.shape, z.dtype)
-    result.real = np.where((np.abs(x) == np.abs(y)) & np.isfinite(x), 0.0, (x - y) * (x + y))
-    result.imag = 2 * (x * y)
-    return result
+def _square(x: Array) -> Array:
+    return x * x
 
 
 def _next_after(x: Array, y: Array) -> Array:
@@ -96,7 +91,7 @@ _WIDE: dict[type[Operation], Callable[..., Any]] = {
 }
 
 RULES: dict[str, Rule] = {
-    **{cls.name: elementwise(num.via_wide(f)) for cls, f in _WIDE.items()},
+    **{cls.name: elementwise(by_kind(cls.name, num.via_wide(f))) for cls, f in _WIDE.items()},
     "chlo.constant": DATA_RULES["stablehlo.constant"],
     "chlo.constant_like": _constant_like,
     "chlo.is_inf": elementwise(np.isinf),

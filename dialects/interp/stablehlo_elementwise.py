@@ -12,7 +12,9 @@ import numpy as np
 from xdsl.ir import Operation
 
 from stepwell.dialects import stablehlo as hlo
+from stepwell.dialects.interp import complex_numbers
 from stepwell.dialects.interp import numerics as num
+from stepwell.dialects.interp.complex_numbers import by_kind
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
@@ -36,39 +38,7 @@ def elementwise(function: Callable[..., Any]) -> Rule:
 
 
 def _absolute(x: Array) -> Array:
-    if num.is_complex(x.dtype):
-        return np.abs(num.widen(x)).astype(np.real(x).dtype)
     return num.wrap(np.abs(x.astype(np.int64)), x.dtype) if num.is_integer(x.dtype) else np.abs(x)
-
-
-def _cbrt(x: Array) -> Array:
-    return np.power(x, 1.0 / 3.0) if num.is_complex(x.dtype) else np.cbrt(x)
-
-
-def _atan2(y: Array, x: Array) -> Array:
-    if not num.is_complex(y.dtype):
-        return np.arctan2(y, x)
-    return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
-
-
-def _exp(x: Array) -> Array:
-    if not num.is_complex(x.dtype):
-        return np.exp(x)
-    # An infinite angle has no direction, however small the radius.
-    return np.where(np.isinf(np.real(x)) & np.isinf(np.imag(x)), complex(np.nan, np.nan), np.exp(x))
-
-
-def _log1p(z: Array) -> Array:
-    if not num.is_complex(z.dtype):
-        return np.log1p(z)
-    x, y = np.real(z), np.imag(z)
-    small = 0.5 * np.log1p(2 * x + (x * x + y * y))
-    huge = np.log(np.hypot(0.5 + x / 2, y / 2)) + np.log(2.0)
-    size = np.maximum(np.abs(x), np.abs(y))
-    result = np.empty(z.shape, z.dtype)
-    result.real = np.where(size < 0.5, small, np.where(size > 1e300, huge, np.log(np.hypot(1 + x, y))))
-    result.imag = np.arctan2(y, 1 + x)
-    return result
 
 
 def _rsqrt(x: Array) -> Array:
@@ -93,12 +63,15 @@ def _compare(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tup
     del interp
     assert isinstance(op, hlo.CompareOp)
     lhs, rhs = args
+    direction = op.comparison_direction.data
+    if num.is_complex(lhs.dtype):
+        return (complex_numbers.compare(direction.value, lhs, rhs),)
     if op.effective_type() == hlo.ComparisonType.TOTALORDER:
         lhs, rhs = num.total_order_key(lhs), num.total_order_key(rhs)
     elif lhs.dtype.kind == "V" and num.is_integer(lhs.dtype):
         lhs, rhs = lhs.astype(np.int64), rhs.astype(np.int64)
     with np.errstate(all="ignore"):
-        return (np.asarray(_COMPARISONS[op.comparison_direction.data](lhs, rhs), np.bool_),)
+        return (np.asarray(_COMPARISONS[direction](lhs, rhs), np.bool_),)
 
 
 _COMPARISONS: dict[hlo.ComparisonDirection, Callable[[Array, Array], Array]] = {
@@ -142,15 +115,15 @@ def _reduce_precision(interp: Interpreter, op: Operation, args: tuple[Value, ...
 
 
 _WIDE: dict[type[Operation], Callable[..., Any]] = {
-    hlo.Atan2Op: _atan2,
-    hlo.CbrtOp: _cbrt,
+    hlo.Atan2Op: np.arctan2,
+    hlo.CbrtOp: np.cbrt,
     hlo.CeilOp: np.ceil,
     hlo.CosineOp: np.cos,
-    hlo.ExponentialOp: _exp,
+    hlo.ExponentialOp: np.exp,
     hlo.ExponentialMinusOneOp: np.expm1,
     hlo.FloorOp: np.floor,
     hlo.LogOp: np.log,
-    hlo.LogPlusOneOp: _log1p,
+    hlo.LogPlusOneOp: np.log1p,
     hlo.LogisticOp: _logistic,
     hlo.RoundNearestAfzOp: num.round_half_away,
     hlo.RoundNearestEvenOp: np.rint,
@@ -190,8 +163,8 @@ _DIRECT: dict[type[Operation], Callable[..., Any]] = {
 }
 
 RULES: dict[str, Rule] = {
-    **{cls.name: elementwise(num.via_wide(f)) for cls, f in _WIDE.items()},
-    **{cls.name: elementwise(f) for cls, f in _DIRECT.items()},
+    **{cls.name: elementwise(by_kind(cls.name, num.via_wide(f))) for cls, f in _WIDE.items()},
+    **{cls.name: elementwise(by_kind(cls.name, f)) for cls, f in _DIRECT.items()},
     "stablehlo.compare": _compare,
     "stablehlo.complex": _complex,
     "stablehlo.convert": _convert,

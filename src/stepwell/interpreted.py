@@ -27,7 +27,7 @@ def _signless(array: Array) -> Array:
 
 def interleaved(array: Array) -> Array:
     """A complex array as its real type with the parts in a last dim of 2, the same memory; any other array itself."""
-    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
+    return array[..., None].view(np.real(array).dtype) if array.dtype.kind == "c" else array
 
 
 def _is_split(module: ModuleOp, entry: str) -> bool:
@@ -56,7 +56,6 @@ def runner(
 
     `staging` is how much memory of its host a program for a device asks for, None for a program of the host alone.
     """
-
     split = _is_split(module, entry)
 
     def fed(array: Array) -> Array:
