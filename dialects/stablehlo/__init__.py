@@ -18,6 +18,7 @@ from stepwell.dialects.stablehlo import (
     mesh,
     missing,
     other,
+    quantization,
     reductions,
     selection,
 )
@@ -180,6 +181,7 @@ from stepwell.dialects.stablehlo.other import (
     RngOp,
     TriangularSolveOp,
 )
+from stepwell.dialects.stablehlo.quantization import UniformDequantizeOp, UniformQuantizeOp
 from stepwell.dialects.stablehlo.reductions import (
     ReduceOp,
     ReduceWindowOp,
@@ -210,6 +212,7 @@ StableHLO = PartialDialect(
         *elementwise.OPS,
         *indexing.OPS,
         *other.OPS,
+        *quantization.OPS,
         *reductions.OPS,
         *selection.OPS,
     ],
@@ -366,6 +369,8 @@ __all__ = [
     "TupleOp",
     "TypeExtensionsAttr",
     "UnaryElementwiseOp",
+    "UniformDequantizeOp",
+    "UniformQuantizeOp",
     "WhileOp",
     "XorOp",
     "combiner_region",

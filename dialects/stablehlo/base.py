@@ -28,6 +28,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
+from stepwell.dialects.quant import quantized
 from stepwell.ir.shapes import DYNAMIC, ShapeError, compatible
 
 AnyTensor = TensorType[Any]
@@ -38,6 +39,8 @@ PRED_OR_INTEGER = (PRED, SINT, UINT)
 FLOAT_OR_COMPLEX = (FLOAT, COMPLEX)
 NUMBER = (SINT, UINT, FLOAT, COMPLEX)
 ANY_KIND = (PRED, SINT, UINT, FLOAT, COMPLEX)
+
+NOT_QUANTIZED, PER_TENSOR, PER_AXIS = "not quantized", "per tensor", "per tensor or per axis"
 
 
 def element_kind(element_type: Attribute) -> str:
@@ -52,7 +55,9 @@ def element_kind(element_type: Attribute) -> str:
 
 
 def bit_width(element_type: Attribute) -> int:
-    """Bits of an integer, float or complex type."""
+    """Bits of an integer, float or complex type, or of a quantized type's integers."""
+    if (of := quantized(element_type)) is not None:
+        return of.storage.width.data
     if isinstance(element_type, ComplexType):
         return 2 * bit_width(cast(Attribute, element_type.element_type))
     return cast(Any, element_type).bitwidth
@@ -79,6 +84,9 @@ class StableHLOOp(IRDLOperation, ABC):
     ELIDED: ClassVar[Collection[str]] = ()
     """Properties that the custom format writes somewhere else than in the attribute dictionary."""
 
+    QUANTIZED: ClassVar[str] = PER_TENSOR
+    """How operands and results may be quantized that may be floats."""
+
     def require(self, label: str, condition: bool, message: Callable[[], str]) -> None:
         """Raise a verification error that names the op and the constraint when `condition` does not hold."""
         if not condition:
@@ -91,8 +99,34 @@ class StableHLOOp(IRDLOperation, ABC):
         except ShapeError as error:
             raise VerifyException(f"{self.name}: {error.label}: {error}") from error
 
+    def require_quantization(self, label: str, value: SSAValue, what: str) -> None:
+        """`value` is not quantized, or as the op allows."""
+        of = quantized(value.type)
+        ok = of is None or self.QUANTIZED == PER_AXIS or (self.QUANTIZED == PER_TENSOR and of.axis is None)
+        self.require(label, ok, lambda: f"{what} has type {value.type}, which must be {self.QUANTIZED}")
+
+    def require_baseline(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
+        """As `require_type`, but scales and zero points of quantized types may differ."""
+        self.require_quantization("I1", value, what)
+        self.require(
+            label,
+            value.type == expected or baselines_compatible(value.type, expected),
+            lambda: f"{what} has type {value.type}, expected {expected} but for scales and zero points",
+        )
+
+    def require_baseline_element(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
+        """As `require_element`, but scales and zero points of quantized types may differ."""
+        self.require_quantization("I1", value, what)
+        element = cast(AnyTensor, value.type).element_type
+        self.require(
+            label,
+            element == expected or same_baseline(element, expected),
+            lambda: f"{what} has type {value.type}, expected element type {expected} but for scales and zero points",
+        )
+
     def require_type(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
         """The type of `value` agrees with `expected` (a `?` agrees with every extent)."""
+        self.require_quantization("I1", value, what)
         self.require(
             label,
             value.type == expected or types_compatible(value.type, expected),
@@ -109,6 +143,7 @@ class StableHLOOp(IRDLOperation, ABC):
 
     def require_element(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
         """The element type of `value` is `expected`."""
+        self.require_quantization("I1", value, what)
         self.require(
             label,
             cast(AnyTensor, value.type).element_type == expected,
@@ -118,18 +153,24 @@ class StableHLOOp(IRDLOperation, ABC):
     def require_kind(self, label: str, value: SSAValue, kinds: Sequence[str], what: str) -> None:
         """The element type of `value` is of one of `kinds`."""
         element = cast(AnyTensor, value.type).element_type
+        if quantized(element) is not None and FLOAT in kinds:
+            self.require_quantization(label, value, what)
+            return
         self.require(
             label,
-            element_kind(element) in kinds or element_kind(element).startswith("quant."),
+            element_kind(element) in kinds,
             lambda: f"{what} has element type {element}, expected {' or '.join(kinds)}",
         )
 
     def require_promotable(self, label: str, source: SSAValue, target: Attribute, what: str) -> None:
         """The element type of `source` is that of `target` or a narrower one of the same kind."""
         narrow, wide = cast(AnyTensor, source.type).element_type, cast(AnyTensor, target).element_type
+        self.require_quantization("I1", source, what)
+        of, to = quantized(narrow), quantized(wide)
+        same = element_kind(narrow) == element_kind(wide) and (of is None or to is None or of.expressed == to.expressed)
         self.require(
             label,
-            narrow == wide or (element_kind(narrow) == element_kind(wide) and bit_width(narrow) <= bit_width(wide)),
+            narrow == wide or (same and bit_width(narrow) <= bit_width(wide)),
             lambda: f"{what} has type {source.type}, which does not fit the accumulator's {target}",
         )
 
@@ -183,6 +224,24 @@ def types_compatible(a: Attribute, b: Attribute) -> bool:
         isinstance(a, TensorType)
         and isinstance(b, TensorType)
         and a.element_type == b.element_type
+        and compatible(a.get_shape(), b.get_shape())
+    )
+
+
+def same_baseline(a: Attribute, b: Attribute) -> bool:
+    """Quantized element types that differ only in scales and zero points."""
+    of, to = quantized(a), quantized(b)
+    return of is not None and to is not None and of.baseline == to.baseline
+
+
+def baselines_compatible(a: Attribute, b: Attribute) -> bool:
+    """Equal up to `?` extents, encodings, and the scales and zero points of quantized types."""
+    if types_compatible(a, b):
+        return True
+    return (
+        isinstance(a, TensorType)
+        and isinstance(b, TensorType)
+        and same_baseline(cast(Attribute, a.element_type), cast(Attribute, b.element_type))
         and compatible(a.get_shape(), b.get_shape())
     )
 

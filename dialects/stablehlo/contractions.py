@@ -35,6 +35,8 @@ from stepwell.dialects.stablehlo.attrs import (
 from stepwell.dialects.stablehlo.base import (
     FLOAT,
     INTEGER,
+    NOT_QUANTIZED,
+    PER_AXIS,
     AnyTensor,
     StableHLOOp,
     bit_width,
@@ -52,6 +54,7 @@ from stepwell.dialects.stablehlo.base import (
     print_operands,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.quantized import is_quantized, verify_convolution, verify_dot
 from stepwell.dialects.stablehlo.reductions import Pads, padding_attr, padding_rows
 from stepwell.ir import shapes
 
@@ -102,6 +105,7 @@ class DotGeneralOp(StableHLOOp):
     """
 
     name = "stablehlo.dot_general"
+    QUANTIZED: ClassVar = PER_AXIS
     ELIDED: ClassVar = ("dot_dimension_numbers", "precision_config", "algorithm")
 
     lhs = operand_def(TensorType)
@@ -140,15 +144,18 @@ class DotGeneralOp(StableHLOOp):
         return self.dot_dimension_numbers.data
 
     def verify_(self) -> None:
-        """C1 to C12."""
+        """C1 to C24."""
         shape = self.shape_of(shapes.dot_general, _shape(self.lhs), _shape(self.rhs), *self.numbers)
         _verify_precision(self, "C11", self.precision_config)
         if self.algorithm is not None:
             self._verify_algorithm(self.algorithm)
+        self.require_shape("C12", self.result, shape, "result")
+        if any(is_quantized(v) for v in (self.lhs, self.rhs, self.result)):
+            verify_dot(self, self.numbers.rhs_contracting_dimensions)
+            return
         left, right = (cast(AnyTensor, v.type).element_type for v in self._operands)
         same = left == right or (_is_float8(left) and _is_float8(right))
         self.require("C13", same, lambda: f"operands have element types {left} and {right}")
-        self.require_shape("C12", self.result, shape, "result")
 
     def _verify_algorithm(self, algorithm: DotAlgorithmAttr) -> None:
         """C21 to C24."""
@@ -215,6 +222,7 @@ class DotOp(StableHLOOp):
     """
 
     name = "stablehlo.dot"
+    QUANTIZED: ClassVar = NOT_QUANTIZED
     ELIDED: ClassVar = ("precision_config",)
 
     lhs = operand_def(TensorType)
@@ -231,6 +239,8 @@ class DotOp(StableHLOOp):
 
     def verify_(self) -> None:
         """Ranks one or two, shapes that fit."""
+        for value in (self.lhs, self.rhs, self.result):
+            self.require_quantization("I1", value, "operand or result")
         ranks = (len(_shape(self.lhs)), len(_shape(self.rhs)))
         self.require("I1", all(r in (1, 2) for r in ranks), lambda: f"operands have ranks {ranks}, expected 1 or 2")
         shape = self.shape_of(shapes.dot_general, _shape(self.lhs), _shape(self.rhs), *self.numbers)
@@ -275,6 +285,7 @@ class ConvolutionOp(StableHLOOp):
     """
 
     name = "stablehlo.convolution"
+    QUANTIZED: ClassVar = PER_AXIS
     ELIDED: ClassVar = ("dimension_numbers", *_WINDOW.values())
 
     lhs = operand_def(TensorType)
@@ -375,7 +386,7 @@ class ConvolutionOp(StableHLOOp):
         return self.batch_group_count.value.data
 
     def verify_(self) -> None:
-        """C1 to C26."""
+        """C1 to C34."""
         rank = self.spatial_rank
         ranks = len(_shape(self.lhs)), len(_shape(self.rhs))
         self.require("C1", ranks[0] == ranks[1] >= 2, lambda: f"operands have ranks {ranks[0]} and {ranks[1]}")
@@ -395,7 +406,11 @@ class ConvolutionOp(StableHLOOp):
         self._verify_elements()
 
     def _verify_elements(self) -> None:
-        """C27; the result may be wider, which is how JAX asks for wider sums."""
+        """C27, C28 to C34; the result may be wider, which is how JAX asks for wider sums."""
+        if any(is_quantized(v) for v in (self.lhs, self.rhs, self.result)):
+            numbers = self.numbers
+            verify_convolution(self, (numbers.kernel_output_feature_dimension, numbers.output_feature_dimension))
+            return
         left, right, result = (cast(AnyTensor, v.type).element_type for v in (self.lhs, self.rhs, self.result))
         self.require("C27", left == right, lambda: f"operands have element types {left} and {right}")
         fits = left == result or _accumulates(left, result)

@@ -6,7 +6,15 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ComplexType, DenseArrayBase, DenseIntOrFPElementsAttr, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    ComplexType,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    i64,
+)
 from xdsl.interfaces import HasFolderInterface
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
@@ -14,7 +22,9 @@ from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.traits import ConstantLike, Pure
 
+from stepwell.dialects.quant import quantized
 from stepwell.dialects.stablehlo.base import (
+    PER_AXIS,
     AnyTensor,
     FunctionFormOp,
     StableHLOOp,
@@ -35,6 +45,12 @@ from stepwell.dialects.stablehlo.base import (
     print_operands,
     print_short_type,
     tensor_of,
+)
+from stepwell.dialects.stablehlo.quantized import (
+    verify_broadcast_axis,
+    verify_moved,
+    verify_reshape_axis,
+    verify_transpose_axis,
 )
 from stepwell.ir import shapes
 
@@ -66,8 +82,15 @@ class DenseConstantOp(StableHLOOp, HasFolderInterface, ABC):
         super().__init__(result_types=[value.type], properties={"value": value})
 
     def verify_(self) -> None:
-        """C1."""
+        """C1; of a quantized output the value is the stored integers. C1: their type. C2: their shape."""
         type_ = getattr(self.value, "type", None)
+        if (of := quantized(self.output.type)) is not None and isinstance(type_, TensorType):
+            element = cast(Attribute, type_.element_type)
+            ok = element in (of.storage, IntegerType(of.storage.width.data))
+            self.require("C1", ok, lambda: f"value has type {type_}, output {self.output.type}")
+            same = type_.get_shape() == _shape(self.output)
+            self.require("C2", same, lambda: f"value has type {type_}, output {self.output.type}")
+            return
         self.require("C1", type_ == self.output.type, lambda: f"value has type {type_}, output {self.output.type}")
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
@@ -76,8 +99,16 @@ class DenseConstantOp(StableHLOOp, HasFolderInterface, ABC):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        """`dense<...> : type`."""
+        """`dense<...> : type`, or the generic form `() <{value = ...}> : () -> type`."""
         properties: dict[str, Attribute] = {}
+        start = parser.pos
+        if parser.parse_optional_punctuation("(") is not None:
+            parser.parse_punctuation(")")
+            properties.update(parser.parse_optional_properties_dict())
+            attributes = parse_attr_dict(parser, cls, properties)
+            if "value" not in properties:
+                parser.raise_error("expected a constant with a value", start, parser.pos)
+            return build(cls, parser, start, [], parse_function_type(parser), properties, attributes)
         attributes = parse_attr_dict(parser, cls, properties)
         start = parser.pos
         value = parser.parse_attribute()
@@ -87,7 +118,14 @@ class DenseConstantOp(StableHLOOp, HasFolderInterface, ABC):
         return build(cls, parser, start, [], ([], [type_]), {"value": value, **properties}, attributes)
 
     def print(self, printer: Printer) -> None:
-        """`dense<...> : type`."""
+        """`dense<...> : type`, or the generic form where the output has another type than the value."""
+        if quantized(self.output.type) is not None:
+            printer.print_string("() <{value = ")
+            printer.print_attribute(self.value)
+            printer.print_string("}>")
+            print_attr_dict(printer, self)
+            print_function_type(printer, self)
+            return
         print_attr_dict(printer, self)
         printer.print_string(" ")
         printer.print_attribute(self.value)
@@ -173,12 +211,13 @@ class NamedIntsOp(StableHLOOp):
 
 @irdl_op_definition
 class BroadcastInDimOp(NamedIntsOp):
-    """Operand dim i becomes result dim `dims[i]`; extents of one and new dims are repeated. C1 to C5: types, dims, extents.
+    """Operand dim i becomes result dim `dims[i]`; extents of one and new dims are repeated. C1 to C6: types, dims, extents.
 
     Example: `%r = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<4xf32>) -> tensor<3x4xf32>`.
     """
 
     name = "stablehlo.broadcast_in_dim"
+    QUANTIZED: ClassVar = PER_AXIS
     ELIDED: ClassVar = ("broadcast_dimensions",)
 
     operand = operand_def(TensorType)
@@ -196,11 +235,11 @@ class BroadcastInDimOp(NamedIntsOp):
         )
 
     def verify_(self) -> None:
-        """C1 to C5."""
-        same = _element(self.operand) == _element(self.result)
-        self.require("C1", same, lambda: f"operand has type {self.operand.type}, result {self.result.type}")
+        """C1 to C6."""
+        verify_moved(self, self.operand, self.result, rescaled=True)
         dims = self.broadcast_dimensions.get_values()
         self.shape_of(shapes.broadcast_in_dim, _shape(self.operand), dims, _shape(self.result))
+        verify_broadcast_axis(self, self.operand, self.result, dims)
 
 
 @irdl_op_definition
@@ -237,12 +276,13 @@ class BroadcastOp(NamedIntsOp):
 
 @irdl_op_definition
 class ReshapeOp(FunctionFormOp):
-    """The same elements in row-major order in another shape. C1: element types. C2: equal numbers of elements.
+    """The same elements in row-major order in another shape. C1: element types. C2: equal numbers of elements. C3: quantized dims.
 
     Example: `%r = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>`.
     """
 
     name = "stablehlo.reshape"
+    QUANTIZED: ClassVar = PER_AXIS
 
     operand = operand_def(TensorType)
     result = result_def(TensorType)
@@ -255,20 +295,21 @@ class ReshapeOp(FunctionFormOp):
         super().__init__(operands=[value], result_types=[_result(value, shape)])
 
     def verify_(self) -> None:
-        """C1, C2."""
-        same = _element(self.operand) == _element(self.result)
-        self.require("C1", same, lambda: f"operand has type {self.operand.type}, result {self.result.type}")
+        """C1 to C3."""
+        verify_moved(self, self.operand, self.result)
         self.shape_of(shapes.reshape, _shape(self.operand), _shape(self.result))
+        verify_reshape_axis(self, self.operand, self.result)
 
 
 @irdl_op_definition
 class TransposeOp(NamedIntsOp):
-    """Result dim i is operand dim `permutation[i]`. C1: element types. C2: a permutation. C3: the shape.
+    """Result dim i is operand dim `permutation[i]`. C1: element types. C2: a permutation. C3: the shape. C4: quantized dims.
 
     Example: `%r = stablehlo.transpose %x, dims = [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>`.
     """
 
     name = "stablehlo.transpose"
+    QUANTIZED: ClassVar = PER_AXIS
     ELIDED: ClassVar = ("permutation",)
 
     operand = operand_def(TensorType)
@@ -287,10 +328,11 @@ class TransposeOp(NamedIntsOp):
         )
 
     def verify_(self) -> None:
-        """C1 to C3."""
-        self.require_element("C1", self.result, _element(self.operand), "result")
+        """C1 to C4."""
+        verify_moved(self, self.operand, self.result)
         shape = self.shape_of(shapes.transpose, _shape(self.operand), self.permutation.get_values())
-        self.require_type("C3", self.result, _result(self.operand, shape), "result")
+        self.require_shape("C3", self.result, shape, "result")
+        verify_transpose_axis(self, self.operand, self.result, self.permutation.get_values())
 
 
 @irdl_op_definition
@@ -622,6 +664,7 @@ class BitcastConvertOp(FunctionFormOp):
     """
 
     name = "stablehlo.bitcast_convert"
+    QUANTIZED: ClassVar = PER_AXIS
 
     operand = operand_def(TensorType)
     result = result_def(TensorType)

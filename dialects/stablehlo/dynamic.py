@@ -33,6 +33,7 @@ from stepwell.dialects.stablehlo.attrs import (
     GatherDimensionNumbersAttr,
 )
 from stepwell.dialects.stablehlo.base import (
+    PER_AXIS,
     AnyTensor,
     FunctionFormOp,
     StableHLOOp,
@@ -52,6 +53,13 @@ from stepwell.dialects.stablehlo.base import (
     tensor_of,
 )
 from stepwell.dialects.stablehlo.data_movement import ConstantOp
+from stepwell.dialects.stablehlo.quantized import (
+    is_quantized,
+    verify_broadcast_axis,
+    verify_convolution,
+    verify_moved,
+    verify_reshape_axis,
+)
 from stepwell.ir import shapes
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.shapes import DYNAMIC, Shape, ShapeError
@@ -111,6 +119,7 @@ class DynamicBroadcastInDimOp(StableHLOOp):
     """
 
     name = "stablehlo.dynamic_broadcast_in_dim"
+    QUANTIZED: ClassVar = PER_AXIS
     ELIDED: ClassVar = ("broadcast_dimensions",)
 
     operand = operand_def(TensorType)
@@ -138,10 +147,10 @@ class DynamicBroadcastInDimOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1 to C10."""
-        same = _element(self.operand) == _element(self.result)
-        self.require("C1", same, lambda: f"operand has type {self.operand.type}, result {self.result.type}")
+        verify_moved(self, self.operand, self.result, rescaled=True)
         dims, rank = self.broadcast_dimensions.get_values(), len(_shape(self.operand))
         self.shape_of(shapes.broadcast_in_dim, _shape(self.operand), dims, _shape(self.result))
+        verify_broadcast_axis(self, self.operand, self.result, dims)
         _require_sizes(self, "C7", self.output_dimensions, len(_shape(self.result)), "output_dimensions")
         _require_extents(self, "C7", self.output_dimensions, "output_dimensions")
         expanding, keeping = ints(self.known_expanding_dimensions), ints(self.known_nonexpanding_dimensions)
@@ -177,6 +186,7 @@ class DynamicReshapeOp(FunctionFormOp):
     """
 
     name = "stablehlo.dynamic_reshape"
+    QUANTIZED: ClassVar = PER_AXIS
 
     operand = operand_def(TensorType)
     output_shape = operand_def(TensorType)
@@ -189,10 +199,10 @@ class DynamicReshapeOp(FunctionFormOp):
         super().__init__(operands=[operand, output_shape], result_types=[result_type])
 
     def verify_(self) -> None:
-        """C1, C2, C4."""
-        same = _element(self.operand) == _element(self.result)
-        self.require("C1", same, lambda: f"operand has type {self.operand.type}, result {self.result.type}")
+        """C1 to C4."""
+        verify_moved(self, self.operand, self.result)
         self.shape_of(shapes.reshape, _shape(self.operand), _shape(self.result))
+        verify_reshape_axis(self, self.operand, self.result)
         _require_sizes(self, "C4", self.output_shape, len(_shape(self.result)), "output_shape")
         _require_extents(self, "C4", self.output_shape, "output_shape")
         self.shape_of(
@@ -443,10 +453,15 @@ class DynamicConvOp(StableHLOOp):
         return ints(cast("DenseArrayBase[Any] | None", self.properties.get(name)), [1] * self.spatial_rank)
 
     def verify_(self) -> None:
-        """C1 to C27."""
+        """C1 to C34."""
         rank = self.spatial_rank
-        same = _element(self.lhs) == _element(self.rhs) == _element(self.result)
-        self.require("C27", same, lambda: f"operands {self.lhs.type}, {self.rhs.type} and result {self.result.type}")
+        if any(is_quantized(v) for v in (self.lhs, self.rhs, self.result)):
+            numbers = self.numbers
+            verify_convolution(self, (numbers.kernel_output_feature_dimension, numbers.output_feature_dimension))
+        else:
+            same = _element(self.lhs) == _element(self.rhs) == _element(self.result)
+            text = f"operands {self.lhs.type}, {self.rhs.type} and result {self.result.type}"
+            self.require("C27", same, lambda: text)
         shape, element = _shape(self.padding), _element(self.padding)
         ok = isinstance(element, IntegerType | IndexType) and element != i1
         self.require("I3", ok and len(shape) == 2, lambda: f"padding has type {self.padding.type}")

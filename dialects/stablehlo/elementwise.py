@@ -19,6 +19,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Commutative, Pure
 
+from stepwell.dialects.quant import quantized
 from stepwell.dialects.stablehlo.attrs import (
     ResultAccuracyAttr,
 )
@@ -28,7 +29,9 @@ from stepwell.dialects.stablehlo.base import (
     FLOAT,
     FLOAT_OR_COMPLEX,
     INTEGER,
+    NOT_QUANTIZED,
     NUMBER,
+    PER_AXIS,
     PRED_OR_INTEGER,
     SINT,
     AnyTensor,
@@ -42,6 +45,7 @@ from stepwell.dialects.stablehlo.base import (
     print_function_type,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.quantized import verify_quantized_sum
 from stepwell.ir.shapes import compatible
 
 
@@ -77,7 +81,7 @@ class UnaryElementwiseOp(ShortFormOp, ABC):
         """I1: the element kind. C1: the result type."""
         operand, result = self._operands[0], self.results[0]
         self.require_kind("I1", operand, self.KINDS, "operand")
-        self.require_type("C1", result, self.infer(operand.type), "result")
+        self.require_baseline("C1", result, self.infer(operand.type), "result")
 
 
 class TranscendentalOp(UnaryElementwiseOp, ABC):
@@ -109,8 +113,8 @@ class BinaryElementwiseOp(ShortFormOp, ABC):
         """I1: the element kind. C1: one type."""
         lhs, rhs = self._operands
         self.require_kind("I1", lhs, self.KINDS, "lhs")
-        self.require_type("C1", rhs, lhs.type, "rhs")
-        self.require_type("C1", self.results[0], lhs.type, "result")
+        self.require_baseline("C1", rhs, lhs.type, "rhs")
+        self.require_baseline("C1", self.results[0], lhs.type, "result")
 
 
 class PartOp(UnaryElementwiseOp, ABC):
@@ -127,7 +131,7 @@ class PartOp(UnaryElementwiseOp, ABC):
         self.require_kind("I1", operand, self.KINDS, "operand")
         expected = real_type(operand.type)
         self.require_shape("C1", result, expected.get_shape(), "result")
-        self.require_type("C2", result, expected, "result")
+        self.require_baseline("C2", result, expected, "result")
 
 
 @irdl_op_definition
@@ -158,9 +162,12 @@ class ConvertOp(UnaryElementwiseOp):
     """Conversion between element types; to boolean: whether it is not zero; float to integer truncates."""
 
     name = "stablehlo.convert"
+    QUANTIZED: ClassVar = NOT_QUANTIZED
 
     def verify_(self) -> None:
-        """C1: the shapes agree."""
+        """I1: not quantized (`uniform_quantize` and `uniform_dequantize` are). C1: the shapes agree."""
+        self.require_quantization("I1", self._operands[0], "operand")
+        self.require_quantization("I1", self.results[0], "result")
         operand, result = self._operands[0].type, self.results[0].type
         shapes = cast(AnyTensor, operand).get_shape(), cast(AnyTensor, result).get_shape()
         self.require("C1", compatible(*shapes), lambda: f"cannot convert {operand} to {result}: the shapes differ")
@@ -209,6 +216,7 @@ class ImagOp(PartOp):
 
     name = "stablehlo.imag"
     KINDS: ClassVar = FLOAT_OR_COMPLEX
+    QUANTIZED: ClassVar = NOT_QUANTIZED
 
 
 @irdl_op_definition
@@ -300,6 +308,7 @@ class RealOp(PartOp):
 
     name = "stablehlo.real"
     KINDS: ClassVar = FLOAT_OR_COMPLEX
+    QUANTIZED: ClassVar = NOT_QUANTIZED
 
 
 @irdl_op_definition
@@ -363,11 +372,19 @@ class TanhOp(TranscendentalOp):
 
 @irdl_op_definition
 class AddOp(BinaryElementwiseOp):
-    """Sum; logical or of booleans; integers wrap."""
+    """Sum; logical or of booleans; integers wrap. C2 to C7: quantized operands may have parameters per axis."""
 
     name = "stablehlo.add"
+    QUANTIZED: ClassVar = PER_AXIS
 
     traits = traits_def(Commutative())
+
+    def verify_(self) -> None:
+        """C1 to C7."""
+        if any(quantized(v.type) is not None for v in (*self._operands, *self.results)):
+            verify_quantized_sum(self)
+        else:
+            super().verify_()
 
 
 @irdl_op_definition

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _SIZES = "sizes known only at run time; export the program with static shapes"
-_QUANTIZED = "quantized types; dequantize before exporting"
 
 
 def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tuple[str, str]]:
@@ -14,7 +13,6 @@ def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tupl
 
 STABLEHLO = dict(
     [
-        *_table("uniform_dequantize uniform_quantize", _QUANTIZED),
         *_table("einsum torch_index_select unary_einsum", "deprecated; use dot_general or gather"),
     ]
 )

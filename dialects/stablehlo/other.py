@@ -25,6 +25,7 @@ from stepwell.dialects.stablehlo.base import (
     COMPLEX,
     FLOAT,
     FLOAT_OR_COMPLEX,
+    NOT_QUANTIZED,
     AnyTensor,
     StableHLOOp,
     build,
@@ -107,6 +108,7 @@ class RngOp(StableHLOOp):
     """Random numbers between `a` and `b`, or of mean `a` and deviation `b`. Not pure: each run may differ. C1 to C3: types."""
 
     name = "stablehlo.rng"
+    QUANTIZED: ClassVar = NOT_QUANTIZED
     ELIDED: ClassVar = ("rng_distribution",)
 
     a = operand_def(TensorType)
@@ -164,6 +166,7 @@ class FftOp(StableHLOOp):
     """
 
     name = "stablehlo.fft"
+    QUANTIZED: ClassVar = NOT_QUANTIZED
     ELIDED: ClassVar = ("fft_type", "fft_length")
 
     operand = operand_def(TensorType)
@@ -243,7 +246,7 @@ class CholeskyOp(StableHLOOp):
         """C1 to C3."""
         self.require_kind("I1", self.a, FLOAT_OR_COMPLEX, "a")
         _square(self, "C2", "C3", self.a)
-        self.require_type("C1", self.result, self.a.type, "result")
+        self.require_baseline("C1", self.result, self.a.type, "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -287,13 +290,13 @@ class TriangularSolveOp(StableHLOOp):
         """C1 to C5."""
         self.require_kind("I1", self.a, FLOAT_OR_COMPLEX, "a")
         a, b = _tensor(self.a).get_shape(), _tensor(self.b).get_shape()
-        self.require_element("C1", self.b, _tensor(self.a).element_type, "b")
+        self.require_baseline_element("C1", self.b, _tensor(self.a).element_type, "b")
         self.require("C2", len(a) == len(b), lambda: f"a has type {self.a.type}, b {self.b.type}")
         _square(self, "C2", "C3", self.a)
         side = -2 if self.left_side.value.data else -1
         ok = shapes.compatible(a[:-2], b[:-2]) and shapes.same_extent(a[-1], b[side])
         self.require("C3", ok, lambda: f"a has type {self.a.type}, b {self.b.type}")
-        self.require_type("C4", self.result, self.b.type, "result")
+        self.require_baseline("C4", self.result, self.b.type, "result")
 
 
 def _feature_vectors(
@@ -303,7 +306,7 @@ def _feature_vectors(
     op.require_kind("I1", operand, (FLOAT,), "operand")
     tensor = _tensor(operand)
     for value, label, what in vectors:
-        op.require_element("C2", value, tensor.element_type, what)
+        op.require_baseline_element("C2", value, tensor.element_type, what)
         op.require_shape(label, value, [tensor.get_shape()[index]], what)
 
 
@@ -336,8 +339,8 @@ class BatchNormTrainingOp(StableHLOOp):
         vectors = [(self.scale, "C3", "scale"), (self.offset, "C4", "offset")]
         vectors += [(self.batch_mean, "C5", "batch_mean"), (self.batch_var, "C6", "batch_var")]
         _feature_vectors(self, self.operand, index, vectors)
-        self.require_element("C2", self.output, _tensor(self.operand).element_type, "output")
-        self.require_type("C7", self.output, self.operand.type, "output")
+        self.require_baseline_element("C2", self.output, _tensor(self.operand).element_type, "output")
+        self.require_baseline("C7", self.output, self.operand.type, "output")
 
 
 @irdl_op_definition
@@ -363,8 +366,8 @@ class BatchNormInferenceOp(StableHLOOp):
         vectors = [(self.scale, "C3", "scale"), (self.offset, "C4", "offset")]
         vectors += [(self.mean, "C5", "mean"), (self.variance, "C6", "variance")]
         _feature_vectors(self, self.operand, index, vectors)
-        self.require_element("C2", self.result, _tensor(self.operand).element_type, "result")
-        self.require_type("C7", self.result, self.operand.type, "result")
+        self.require_baseline_element("C2", self.result, _tensor(self.operand).element_type, "result")
+        self.require_baseline("C7", self.result, self.operand.type, "result")
 
 
 @irdl_op_definition
@@ -394,10 +397,10 @@ class BatchNormGradOp(StableHLOOp):
         others = ((self.mean, "mean"), (self.variance, "variance"))
         others += ((self.grad_scale, "grad_scale"), (self.grad_offset, "grad_offset"))
         for value, what in others:
-            self.require_element("C2", value, operand.element_type, what)
+            self.require_baseline_element("C2", value, operand.element_type, what)
             self.require_shape("C4", value, _tensor(self.scale).get_shape(), what)
         for value, what in ((self.grad_output, "grad_output"), (self.grad_operand, "grad_operand")):
-            self.require_element("C2", value, operand.element_type, what)
+            self.require_baseline_element("C2", value, operand.element_type, what)
             self.require_shape("C3", value, operand.get_shape(), what)
 
 

@@ -156,7 +156,8 @@ class CompareOp(StableHLOOp):
     def verify_(self) -> None:
         """C1, C2, C3."""
         lhs = cast(AnyTensor, self.lhs.type)
-        self.require_element("C1", self.rhs, lhs.element_type, "rhs")
+        self.require_quantization("I1", self.lhs, "lhs")
+        self.require_baseline_element("C1", self.rhs, lhs.element_type, "rhs")
         self.require_shape("C2", self.rhs, lhs.get_shape(), "rhs")
         self.require_type("C2", self.result, tensor_of(i1, cast(AnyTensor, self.lhs.type).get_shape()), "result")
         kind = element_kind(cast(AnyTensor, self.lhs.type).element_type)
@@ -221,8 +222,9 @@ class SelectOp(StableHLOOp):
         shape = cast(AnyTensor, self.pred.type).get_shape()
         ok = not shape or compatible(shape, cast(AnyTensor, self.on_true.type).get_shape())
         self.require("C1", ok, lambda: f"pred has type {self.pred.type}, on_true {self.on_true.type}")
-        self.require_type("C2", self.on_false, self.on_true.type, "on_false")
-        self.require_type("C2", self.result, self.on_true.type, "result")
+        self.require_quantization("I2", self.on_true, "on_true")
+        self.require_baseline("C2", self.on_false, self.on_true.type, "on_false")
+        self.require_baseline("C2", self.result, self.on_true.type, "result")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -279,9 +281,8 @@ class ClampOp(ShortFormOp):
             type_ = cast(AnyTensor, bound.type)
             ok = not type_.get_shape() or compatible(type_.get_shape(), tensor.get_shape())
             self.require(label, ok, lambda t=type_, w=what: f"{w} has type {t}, operand {tensor}")
-            same = type_.element_type == tensor.element_type
-            self.require("C3", same, lambda t=type_, w=what: f"{w} has type {t}, operand {tensor}")
-        self.require_type("C4", self.result, tensor, "result")
+            self.require_baseline_element("C3", bound, tensor.element_type, what)
+        self.require_baseline("C4", self.result, tensor, "result")
 
 
 @irdl_op_definition
@@ -316,7 +317,7 @@ class ReducePrecisionOp(StableHLOOp):
     def verify_(self) -> None:
         """C1, C2, C3."""
         self.require_kind("I1", self.operand, (FLOAT,), "operand")
-        self.require_type("C1", self.output, self.operand.type, "output")
+        self.require_baseline("C1", self.output, self.operand.type, "output")
         exponent, mantissa = self.exponent_bits.value.data, self.mantissa_bits.value.data
         self.require("C2", exponent >= 1, lambda: f"exponent_bits = {exponent} must be at least 1")
         self.require("C3", mantissa >= 0, lambda: f"mantissa_bits = {mantissa} must not be negative")
