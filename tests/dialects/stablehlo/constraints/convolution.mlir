@@ -391,3 +391,115 @@ func.func @f(%x: tensor<2x8x8x4xf32>, %w: tensor<3x3x2x6xf32>) {
         output_batch_dimension = 0, output_feature_dimension = 3, output_spatial_dimensions = [1, 2]>, feature_group_count = 2 : i64, batch_group_count = 1 : i64, precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>]}> : (tensor<2x8x8x4xf32>, tensor<3x3x2x6xf32>) -> tensor<2x4x5x6xf16>
   func.return
 }
+
+// -----
+
+// expect: ok
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C28
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2xf32>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2xf32>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C28
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x3x2xf32>
+  func.return
+}
+
+// -----
+
+// expect: C28
+func.func @f(%x: tensor<1x5x2xf32>, %w: tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2xf32>, tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C31
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i16:f32, 0.5>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i16:f32, 0.5>>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C32
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f16, 0.5>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f16, 0.5>>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C32
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x3x2x!quant.uniform<i8:f16, 0.5>>
+  func.return
+}
+
+// -----
+
+// expect: C33
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x3x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: ok
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) -> tensor<1x3x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C29
+func.func @f(%x: tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) -> tensor<1x3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C30
+func.func @f(%x: tensor<1x4x2x!quant.uniform<i8:f32, 0.5:4>>, %w: tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x4x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) -> tensor<1x2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: ok
+func.func @f(%x: tensor<1x5x2xf32>, %w: tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2xf32>, tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) -> tensor<1x3x2xf32>
+  func.return
+}
+
+// -----
+
+// expect: C34
+func.func @f(%x: tensor<1x5x2xf64>, %w: tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2xf64>, tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) -> tensor<1x3x2xf64>
+  func.return
+}
+
+// -----
+
+// expect: C34
+func.func @f(%x: tensor<1x5x2xf32>, %w: tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) {
+  %r = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 1>, padding = dense<0> : tensor<1x2xi64>, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<1x5x2xf32>, tensor<3x2x2x!quant.uniform<i8:f32:2, {0.5, 0.25}>>) -> tensor<1x3x2xf64>
+  func.return
+}

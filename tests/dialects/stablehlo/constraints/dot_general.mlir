@@ -179,3 +179,123 @@ func.func @f(%a: tensor<2x3x4xf32>, %b: tensor<2x4x5xf32>) {
   %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_batching_dimensions = [0], rhs_batching_dimensions = [0], lhs_contracting_dimensions = [2], rhs_contracting_dimensions = [1]>, precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>], algorithm = #stablehlo.dot_algorithm<lhs_precision_type = tf32, rhs_precision_type = tf32, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = -1, allow_imprecise_accumulation = false>}> : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
   func.return
 }
+
+// -----
+
+// expect: ok
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C14
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2xf32>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2xf32>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C14
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<3x2xf32>
+  func.return
+}
+
+// -----
+
+// expect: C14
+func.func @f(%a: tensor<3x2xf32>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2xf32>, tensor<2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C15
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25:1>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32, 0.25:1>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C17
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i16:f32, 0.5>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i16:f32, 0.5>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C18
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f16, 0.5>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f16, 0.5>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: C18
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<3x2x!quant.uniform<i8:f16, 0.5>>
+  func.return
+}
+
+// -----
+
+// expect: C19
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32, 0.25>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32, 0.25>>) -> tensor<3x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: ok
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) -> tensor<3x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C15
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25:1}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25:1}>>) -> tensor<3x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C16
+func.func @f(%a: tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, %b: tensor<2x2x!quant.uniform<i8:f32:0, {0.5, 0.25}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2x!quant.uniform<i8:f32, 0.5:4>>, tensor<2x2x!quant.uniform<i8:f32:0, {0.5, 0.25}>>) -> tensor<3x2x!quant.uniform<i8:f32, 1.0:-7>>
+  func.return
+}
+
+// -----
+
+// expect: ok
+func.func @f(%a: tensor<3x2xf32>, %b: tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2xf32>, tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) -> tensor<3x2xf32>
+  func.return
+}
+
+// -----
+
+// expect: C20
+func.func @f(%a: tensor<3x2xf64>, %b: tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2xf64>, tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) -> tensor<3x2xf64>
+  func.return
+}
+
+// -----
+
+// expect: C20
+func.func @f(%a: tensor<3x2xf32>, %b: tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %r = "stablehlo.dot_general"(%a, %b) <{dot_dimension_numbers = #stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>}> : (tensor<3x2xf32>, tensor<2x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) -> tensor<3x2xf64>
+  func.return
+}

@@ -139,3 +139,66 @@ func.func @f(%x: tensor<1x3xi64>) {
   %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 2, 1>, known_expanding_dimensions = array<i64: 0>, known_nonexpanding_dimensions = array<i64: 1>}> : (tensor<1x3xi64>, tensor<3xf32>) -> tensor<2x3x2xi64>
   func.return
 }
+
+// -----
+
+// expect: ok
+func.func @f(%x: tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %s = stablehlo.constant dense<[3, 2]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>, tensor<2xi64>) -> tensor<3x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<1x3x!quant.uniform<i8:f32, 0.5>>) {
+  %s = stablehlo.constant dense<[2, 3]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<2xi64>) -> tensor<2x3x!quant.uniform<i8:f32, 0.25>>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<1x3x!quant.uniform<i8:f32, 0.5>>) {
+  %s = stablehlo.constant dense<[2, 3]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<2xi64>) -> tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C1
+func.func @f(%x: tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %s = stablehlo.constant dense<[3, 2]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>, tensor<2xi64>) -> tensor<3x2x!quant.uniform<u8:f32:1, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C6
+func.func @f(%x: tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>) {
+  %s = stablehlo.constant dense<[2, 2]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25}>>, tensor<2xi64>) -> tensor<2x2x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C6
+func.func @f(%x: tensor<1x3x!quant.uniform<i8:f32:0, {0.5}>>) {
+  %s = stablehlo.constant dense<[2, 3]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x3x!quant.uniform<i8:f32:0, {0.5}>>, tensor<2xi64>) -> tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  func.return
+}
+
+// -----
+
+// expect: C6
+func.func @f(%x: tensor<1x3x!quant.uniform<i8:f32:0, {0.5}>>) {
+  %s = stablehlo.constant dense<[2, 3]> : tensor<2xi64>
+  %r = "stablehlo.dynamic_broadcast_in_dim"(%x, %s) <{broadcast_dimensions = array<i64: 0, 1>}> : (tensor<1x3x!quant.uniform<i8:f32:0, {0.5}>>, tensor<2xi64>) -> tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.5:1}>>
+  func.return
+}
