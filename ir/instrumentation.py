@@ -314,16 +314,25 @@ class CrashReproducer(Instrumentation):
         print(f"note: a reproducer was written to '{self.path}'", file=sys.stderr)
 
 
-def reproducer(module: str, pipeline: str, verify_each: bool = True) -> str:
-    """A module's text with the pipeline that fails on it, as `stepwell-opt --run-reproducer` reads it."""
-    escaped = pipeline.replace("\\", "\\\\").replace('"', '\\"')
-    flag = "true" if verify_each else "false"
-    return (
-        module
-        + "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
-        + f'      pipeline: "{escaped}",\n      disable_threading: true,\n      verify_each: {flag}\n'
-        + "    }\n  }\n#-}\n"
-    )
+def reproducer(
+    module: str, pipeline: str, verify_each: bool = True, *, validate: int | None = None, native: str | None = None
+) -> str:
+    """A module's text with the pipeline that fails on it, as `stepwell-opt --run-reproducer` reads it.
+
+    `validate`: the seed of the inputs on which a pass changes results. `native`: the options of native code that differs.
+    """
+    lines = [f"pipeline: {_quoted(pipeline)}", "disable_threading: true", f"verify_each: {str(verify_each).lower()}"]
+    if validate is not None:
+        lines.append(f"validate_each: {validate}")
+    if native is not None:
+        lines.append(f"native: {_quoted(native)}")
+    entries = ",\n".join(f"      {line}" for line in lines)
+    return f"{module}\n{{-#\n  external_resources: {{\n    mlir_reproducer: {{\n{entries}\n    }}\n  }}\n#-}}\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def write_reproducer(module: Operation, pipeline: str) -> str | None:

@@ -143,6 +143,8 @@ def compile(
     donate: Sequence[int] = (),
     verify_each: bool = False,
     step: str | None = None,
+    validate: bool = False,
+    seed: int = 0,
 ) -> Executable:
     """Compile a program for this machine, or for a GPU.
 
@@ -158,6 +160,9 @@ def compile(
         verify_each: run the verifier after every pass.
         step: with the interpreter and gpu-sim, the step to lower to first (default: none, the program as it is; on gpu-sim
             the last).
+        validate: run the program before and after each pass in the interpreter, on inputs made up from `seed`, and at the
+            end natively (docs/validation.md).
+        seed: what `validate` makes inputs from.
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -165,8 +170,10 @@ def compile(
     Raises:
         InvalidProgramError: the program or an option is wrong.
         UnsupportedError: the program needs something Stepwell does not do, or the machine has no GPU.
+        MiscompileError: `validate` found a pass, or native code, that changes a result.
     """
-    return compile_accepted(program, None, entry, target, opt_level, simd, donate, verify_each, step)
+    wanted = seed if validate else None
+    return compile_accepted(program, None, entry, target, opt_level, simd, donate, verify_each, step, wanted)
 
 
 def compile_accepted(
@@ -179,8 +186,12 @@ def compile_accepted(
     donate: Sequence[int] = (),
     verify_each: bool = False,
     step: str | None = None,
+    validate: int | None = None,
 ) -> Executable:
-    """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered."""
+    """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered.
+
+    `validate` is the seed to validate with, None not to.
+    """
     from stepwell.native import build_executable, build_interpreted
 
     asked = None if target is None else parse_target(target)
@@ -189,6 +200,7 @@ def compile_accepted(
     if type(entry) is not str:
         raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
     donated = _donated(donate)
+    watchers = _validation(validate)
     with no_garbage_collection():
         module = parse(program)
         name = choose(asked, module)
@@ -201,7 +213,7 @@ def compile_accepted(
                 module,
                 entry,
                 lambda static: compile_accepted(
-                    static, None, entry, target, opt_level, simd, donate, verify_each, step
+                    static, None, entry, target, opt_level, simd, donate, verify_each, step, validate
                 ),
                 accept,
                 donated,
@@ -209,15 +221,46 @@ def compile_accepted(
             )
         if name.kind == CPU:
             machine = cpu_machine(name, simd)
-            return build_executable(module, entry, machine, opt_level, donated, verify_each, accept=accept)
+            executable = build_executable(
+                module, entry, machine, opt_level, donated, verify_each, watchers, accept=accept
+            )
+            return _checked(executable, watchers, module, entry, opt_level, machine)
         machine = machine_for(name, simd)
         if isinstance(machine, GpuMachine) and name.kind == CUDA:
             from stepwell.gpu_executable import build_on_gpu
 
-            return build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept)
+            executable = build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept, watchers)
+            return _checked(executable, watchers, module, entry, opt_level, machine)
         if name.kind == SIMULATOR and step is None:
             step = STEP_NAMES[-1]
-        return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept)
+        return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept, watchers)
+
+
+def _validation(seed: int | None) -> tuple[Instrumentation, ...]:
+    if seed is None:
+        return ()
+    from stepwell.validate import Validation
+
+    return (Validation(seed),)
+
+
+def _checked(
+    executable: Executable,
+    watchers: tuple[Instrumentation, ...],
+    module: ModuleOp,
+    entry: str,
+    opt_level: int,
+    machine: Machine,
+) -> Executable:
+    """The executable, once it gave what the last step gives, where a validation watched."""
+    from stepwell.validate import Validation
+
+    for watcher in watchers:
+        if isinstance(watcher, Validation):
+            from stepwell.validation.native import check_native
+
+            check_native(watcher, executable, module, entry, opt_level, machine)
+    return executable
 
 
 def _dynamic(

@@ -10,6 +10,7 @@ from stepwell.compiler import leaves_reproducer, lower
 from stepwell.device_targets import GpuMachine
 from stepwell.gpu_code import host_kernels, host_objects, host_symbol, images
 from stepwell.gpu_program import cuda_executable, program_of
+from stepwell.ir.instrumentation import Instrumentation
 from stepwell.limits import check_device_plan
 from stepwell.native import Accept, Texts, parallel_for, signature_of
 from stepwell.passes.prepare_entry import find_entry
@@ -25,6 +26,7 @@ def build_on_gpu(
     donate: tuple[int, ...] = (),
     verify_each: bool = False,
     accept: Accept | None = None,
+    instrumentations: tuple[Instrumentation, ...] = (),
 ) -> Executable:
     """An executable that the CUDA driver runs, made without one; `accept` as in `stepwell.native.build_executable`."""
     options: dict[str, Any] = {"entry": entry, "target": machine, "opt_level": opt_level, "donate": donate}
@@ -32,7 +34,7 @@ def build_on_gpu(
     if accept is not None:
         accept(signature_of(lowered)[1])
     with leaves_reproducer(module.clone, machine):
-        lower(lowered, "device", verify_each=verify_each, **options)
+        lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
     if machine.memory_bytes is not None:
         check_device_plan(find_entry(lowered, name), signature, machine.memory_bytes)

@@ -188,6 +188,7 @@ def build_interpreted(
     donate: tuple[int, ...] = (),
     verify_each: bool = False,
     accept: Accept | None = None,
+    instrumentations: tuple[Instrumentation, ...] = (),
 ) -> Executable:
     """An executable that the interpreter runs, at the program's own step or a later one; `accept` as above."""
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
@@ -199,7 +200,7 @@ def build_interpreted(
     check_tensors(module, fused=step in STEP_NAMES[STEP_NAMES.index("kernels") :])
     if step is not None:
         with leaves_reproducer(source.clone, target):
-            lower(module, step, verify_each=verify_each, **options)
+            lower(module, step, verify_each=verify_each, instrumentations=instrumentations, **options)
         index = STEP_NAMES.index(step)
     name, signature = signature_of(module)
     if index >= STEP_NAMES.index("buffers"):
@@ -246,14 +247,17 @@ def emit(
     verify_each: bool = False,
     timing: bool = False,
     reproducible: bool = False,
+    validate: int | None = None,
 ) -> str | bytes:
     """The program at a step, or as code for its target (see `emit_code`).
 
+    `validate` is the seed of a validation (`stepwell.validate`), which on a CPU runs the code too.
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere.
     """
     asked = None if target is None else parse_target(target)
     timer = TimingInstrumentation() if timing else None
-    watchers = (timer,) if timer is not None else ()
+    validation = _validation(validate)
+    watchers: list[Instrumentation] = [watcher for watcher in (validation, timer) if watcher is not None]
     with no_garbage_collection():
         module = parse(program)
         machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
@@ -271,9 +275,27 @@ def emit(
                 verify_each=verify_each,
                 instrumentations=watchers,
             )
+        if validation is not None and step == STEP_NAMES[-1] and isinstance(machine, Target):
+            _check_code(validation, program, module, entry, opt_level, machine)
         if what in STEP_NAMES:
             return print_ir(module) + "\n"
         return emit_code(module, what, machine, opt_level)
+
+
+def _validation(seed: int | None) -> Any:
+    if seed is None:
+        return None
+    from stepwell.validate import Validation
+
+    return Validation(seed)
+
+
+def _check_code(validation: Any, program: Any, lowered: ModuleOp, entry: str, opt_level: int, machine: Target) -> None:
+    """Run a program on its last step natively and hold it against that step."""
+    from stepwell.validation.native import check_native
+
+    executable = build_executable(lowered, entry, machine, opt_level)
+    check_native(validation, executable, parse(program), entry, opt_level, machine)
 
 
 def check_code(what: str, machine: Machine) -> None:

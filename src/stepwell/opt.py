@@ -33,6 +33,18 @@ Every pass of --list-passes is also a flag: --my-pass or --my-pass="option=value
 """
 
 
+VALIDATE = "--validate-each"
+VALIDATE_HELP = (
+    "run the program in the interpreter before and after each pass, on inputs made from SEED (default: 0; write "
+    "--validate-each=SEED), and stop at the first pass that changes a result"
+)
+
+
+def with_default_seed(arguments: Sequence[str]) -> list[str]:
+    """The command line with a seed for a bare `--validate-each`, which takes none of the words after it."""
+    return [f"{VALIDATE}=0" if argument == VALIDATE else argument for argument in arguments]
+
+
 def build_argument_parser() -> argparse.ArgumentParser:
     """The options (pass flags are taken off the command line before)."""
     parser = argparse.ArgumentParser(
@@ -49,6 +61,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
     add("--split-input-file", action="store_true", help=f"process each part between '{SPLIT_MARKER}' lines on its own")
     add("--verify-diagnostics", action="store_true", help="check diagnostics against expected-error comments")
     add("--verify-each", **_boolean(True), help="verify after each pass (default: true)")
+    add(VALIDATE, metavar="SEED", type=int, help=VALIDATE_HELP)
     add("--verify-roundtrip", action="store_true", help="check that printing and parsing again gives the same IR")
     add("--allow-unregistered-dialect", action="store_true", help="accept ops of unknown dialects in generic form")
     add("--mlir-print-op-generic", action="store_true", help="print ops in the generic form")
@@ -106,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if callable(reconfigure := getattr(sys.stdout, "reconfigure", None)):
         reconfigure(errors="backslashreplace")
     gc.set_threshold(200_000, 20, 100)  # IR is cyclic and lives as long as the process.
-    pass_flags, rest = split_pass_flags(sys.argv[1:] if arguments is None else arguments)
+    pass_flags, rest = split_pass_flags(with_default_seed(sys.argv[1:] if arguments is None else arguments))
     parser = build_argument_parser()
     options, unknown = parser.parse_known_args(rest)
     if unknown:
@@ -293,10 +306,18 @@ def _instrumentations(options: argparse.Namespace) -> list[Instrumentation]:
         found.append(tools.StatisticsInstrumentation())
     if options.verify_each:
         found.append(tools.VerifyEach())
+    if options.validate_each is not None:
+        found.append(_validation(options.validate_each))
     if options.mlir_timing:
         # Last, so that its clock holds the passes only.
         found.append(tools.TimingInstrumentation())
     return found
+
+
+def _validation(seed: int) -> Instrumentation:
+    from stepwell.validate import Validation
+
+    return Validation(seed)
 
 
 def _names(values: Sequence[str]) -> tuple[str, ...]:
@@ -375,9 +396,13 @@ def _process(job: _Job, chunk: str, line_offset: int) -> str:
         verify_module(module)
         verified = time.perf_counter()
         text = job.pipeline_text
+        watchers = job.instrumentations
         if options.run_reproducer:
             text = _reproducer_pipeline(resources, job.filename)
-        pipeline = _pipeline(text, context, job.instrumentations)
+            watchers = [*watchers, *_reproducer_watchers(resources, options)]
+        pipeline = _pipeline(text, context, watchers)
+        if options.run_reproducer:
+            _replay_native(resources, module)
         if pipeline is not None:
             _run_pipeline(job, pipeline, module, chunk, line_offset, context)
             if not options.verify_each:
@@ -440,6 +465,23 @@ def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) ->
             hint="--mlir-pass-pipeline-crash-reproducer=FILE writes one when a pass fails",
         )
     )
+
+
+def _reproducer_watchers(resources: dict[str, dict[str, Any]], options: argparse.Namespace) -> list[Instrumentation]:
+    """The validation that a reproducer asks for, unless the command line asks for one."""
+    seed = resources["mlir_reproducer"].get("validate_each")
+    asked = isinstance(seed, int) and not isinstance(seed, bool) and options.validate_each is None
+    return [_validation(seed)] if asked else []  # pyright: ignore[reportArgumentType]
+
+
+def _replay_native(resources: dict[str, dict[str, Any]], module: ModuleOp) -> None:
+    """Compile and run the module as a reproducer of native code that differs says."""
+    entries = resources["mlir_reproducer"]
+    how = entries.get("native")
+    if isinstance(how, str):
+        from stepwell.validation.native import replay
+
+        replay(module, how, entries.get("validate_each", 0))
 
 
 def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:
