@@ -53,6 +53,7 @@ INTERPRETER_RULES: tuple[str, ...] = (
     "memref",
     "rt",
     "scf",
+    "sdy",
     "stablehlo",
     "structured",
     "tensor",

@@ -34,9 +34,11 @@ TENSOR = Step(
 
 LEGALIZATIONS = (
     # step 1 said by fewer ops of step 1 (docs/decisions/0006-tensor-step.md); in this order.
+    ("drop-distribution", "shardings, and collectives of one process"),
     ("legalize-dynamic-ops", "sizes are what the types say"),
     ("expand-custom-calls", "LAPACK's routines and users' own, for every machine"),
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
+    ("flatten-tuples", "tuples become their members, tokens nothing"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
     ("expand-fft", "transforms are contractions with small matrices"),
     ("expand-random", "generators are integer arithmetic"),

@@ -11,8 +11,9 @@ func.func public @main(%x: tensor<2xui32>) -> tensor<2xui32>
 ```
 Every other function becomes private. An argument with `tf.aliasing_output` or `jax.buffer_donor` is donated, beside those
 of the option `donate`. Attributes of `jax`, `mhlo` and `tf` mean nothing below and are dropped. A signature already
-recorded stays; `donate` still adds to it while the values are tensors. Fails: `InvalidProgramError` when there is no
-such function; `UnsupportedError` for a signature that arrays cannot have (scalars, tuples, tokens, dynamic shapes).
+recorded stays; `donate` still adds to it while the values are tensors. A tuple in the signature is passed as its members, in order,
+and a token, which carries nothing, not at all. How many processes the module is for stays on it. Fails: `InvalidProgramError`
+when there is no such function; `UnsupportedError` for a signature that arrays cannot have (scalars, dynamic shapes).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, ModuleOp, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, Operation
 
+from stepwell.dialects.stablehlo.process_groups import PARTITIONS, REPLICAS
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.ir.diagnostics import (
     Diagnostic,
@@ -37,8 +39,10 @@ from stepwell.ir.diagnostics import (
 )
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.passes import Pass
+from stepwell.passes.flatten_tuples import flatten_entry
 
 _FOREIGN = ("jax.", "mhlo.", "tf.", "sdy.")
+_KEPT = (REPLICAS, PARTITIONS)
 _DONATIONS = ("tf.aliasing_output", "jax.buffer_donor")
 
 
@@ -96,7 +100,7 @@ def check_signature(entry: func.FuncOp, *, dynamic: bool = False) -> None:
 
 
 def _without_foreign(attributes: dict[str, Attribute]) -> dict[str, Attribute]:
-    return {k: v for k, v in attributes.items() if not k.startswith(_FOREIGN)}
+    return {k: v for k, v in attributes.items() if k in _KEPT or not k.startswith(_FOREIGN)}
 
 
 def _donated(function: func.FuncOp) -> list[int]:
@@ -134,6 +138,8 @@ class PrepareEntryPass(Pass):
         assert isinstance(op, ModuleOp)
         entry = find_entry(op, self.entry)
         recorded = entry.attributes.get(ABI)
+        if not isinstance(recorded, AbiAttr):
+            flatten_entry(entry)
         count = len(recorded.inputs if isinstance(recorded, AbiAttr) else entry.function_type.inputs.data)
         if any(not 0 <= i < count for i in self.donate):
             raise invalid(entry, f"donate={list(self.donate)}: @{self.entry} has {count} inputs")
