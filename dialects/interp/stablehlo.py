@@ -13,16 +13,19 @@ from stepwell.dialects.interp import (
     stablehlo_random,
     stablehlo_regions,
 )
+from stepwell.dialects.interp.quantization import with_quantization
 from stepwell.ir.interpreter import Rule
 
-RULES: dict[str, Rule] = {
-    **stablehlo_batch_norm.RULES,
-    **stablehlo_contractions.RULES,
-    **stablehlo_data.RULES,
-    **stablehlo_dynamic.RULES,
-    **stablehlo_elementwise.RULES,
-    **stablehlo_fft.RULES,
-    **stablehlo_linear_algebra.RULES,
-    **stablehlo_random.RULES,
-    **stablehlo_regions.RULES,
-}
+RULES: dict[str, Rule] = with_quantization(
+    {
+        **stablehlo_batch_norm.RULES,
+        **stablehlo_contractions.RULES,
+        **stablehlo_data.RULES,
+        **stablehlo_dynamic.RULES,
+        **stablehlo_elementwise.RULES,
+        **stablehlo_fft.RULES,
+        **stablehlo_linear_algebra.RULES,
+        **stablehlo_random.RULES,
+        **stablehlo_regions.RULES,
+    }
+)
