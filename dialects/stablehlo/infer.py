@@ -567,12 +567,19 @@ RULES: dict[str, Rule] = {
     "stablehlo.tuple": _tuple,
     **_chlo(
         "acos acosh asin asinh atan atanh bessel_i1e conj cosh digamma erf erf_inv erfc lgamma sinh square tan"
-        " constant_like",
+        " constant_like _asin_acos_kernel",
         _same,
     ),
     **_chlo("mulhi next_after polygamma zeta", _elementwise),
     **_chlo("is_inf is_neg_inf is_pos_inf", _predicate),
     "chlo.constant": _constant,
     "chlo.top_k": _top_k,
+    **_chlo(
+        "broadcast_add broadcast_and broadcast_atan2 broadcast_compare broadcast_complex broadcast_divide broadcast_maximum"
+        " broadcast_minimum broadcast_multiply broadcast_next_after broadcast_or broadcast_polygamma broadcast_power"
+        " broadcast_remainder broadcast_select broadcast_shift_left broadcast_shift_right_arithmetic"
+        " broadcast_shift_right_logical broadcast_subtract broadcast_xor broadcast_zeta ragged_dot scan",
+        lambda op, view: op.inferred_types(view),
+    ),
 }
 """The rule of each op."""
