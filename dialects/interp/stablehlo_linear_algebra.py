@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,11 +29,11 @@ def _adjoint(x: Array) -> Array:
 
 def _stacked(function: Callable[..., Sequence[Array]], batch: tuple[int, ...], *arrays: Array) -> list[Array] | None:
     """The results of `function` for each member of the batch, stacked; None when there is none."""
-    flat = [a.reshape(-1, *a.shape[len(batch) :]) for a in arrays] if 0 not in batch else []
+    flat = [a.reshape((math.prod(batch), *a.shape[len(batch) :])) for a in arrays]
     results = [function(*members) for members in zip(*flat, strict=True)]
     if not results:
         return None
-    return [np.stack(r).reshape(*batch, *np.shape(r[0])) for r in zip(*results, strict=True)]
+    return [np.stack(r).reshape((*batch, *np.shape(r[0]))) for r in zip(*results, strict=True)]
 
 
 # Cholesky and triangular solves.
@@ -140,7 +141,7 @@ def _getrf(call: LapackCall, a: Array) -> tuple[Array, ...]:
     count = min(a.shape)
     pivots = np.zeros(count, np.int32)
     for j in range(count):
-        sizes = np.abs(a[j:, j].real) + np.abs(a[j:, j].imag)
+        sizes = np.abs(np.real(a[j:, j])) + np.abs(np.imag(a[j:, j]))
         chosen = j + int(np.argmax(np.where(sizes >= 0, sizes, -1)))
         pivots[j] = chosen + 1
         a[[j, chosen]] = a[[chosen, j]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -93,7 +93,7 @@ def python_value(attribute: Attribute) -> Any:
         case DictionaryAttr():
             return {name: python_value(a) for name, a in attribute.data.items()}
         case DenseArrayBase():
-            return list(attribute.get_values())
+            return list(cast("DenseArrayBase[Any]", attribute).get_values())
         case DenseIntOrFPElementsAttr():
             return dense_to_array(attribute)
         case _:

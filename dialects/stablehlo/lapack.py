@@ -92,7 +92,9 @@ def _trsm(call: LapackCall) -> list[Attribute]:
     shape = call.shape(1)
     side = -2 if call.letter("side", "LR") == "L" else -1
     if len(shape) != len(call.shape(0)) or shape[:-2] != call.batch or shape[side] != n:
-        raise invalid(call.op, f"has operands {call.op.operands[0].type} and {call.op.operands[1].type} that do not match")
+        raise invalid(
+            call.op, f"has operands {call.op.operands[0].type} and {call.op.operands[1].type} that do not match"
+        )
     return [call.op.operands[1].type]
 
 
@@ -108,7 +110,9 @@ def _scales(call: LapackCall) -> int:
     shape = call.shape(1)
     k = shape[-1] if shape else -1
     if shape[:-1] != call.batch or not 0 <= k <= min(call.shape(0)[-2:]):
-        raise invalid(call.op, f"has factors {call.op.operands[0].type} and scales {call.op.operands[1].type} that do not match")
+        raise invalid(
+            call.op, f"has factors {call.op.operands[0].type} and scales {call.op.operands[1].type} that do not match"
+        )
     return k
 
 
@@ -125,7 +129,9 @@ def _ormqr(call: LapackCall) -> list[Attribute]:
     shape = call.shape(2)
     side = -2 if call.flag("left") else -1
     if len(shape) != len(call.shape(0)) or shape[:-2] != call.batch or shape[side] != call.shape(0)[-2]:
-        raise invalid(call.op, f"has operands {call.op.operands[0].type} and {call.op.operands[2].type} that do not match")
+        raise invalid(
+            call.op, f"has operands {call.op.operands[0].type} and {call.op.operands[2].type} that do not match"
+        )
     return [call.op.operands[2].type]
 
 
@@ -182,7 +188,10 @@ def lapack_call(op: CustomCallOp) -> LapackCall:
             raise unsupported(op, f"the dynamic shape of {value.type}", "run refine-shapes first")
     for value in op.operands:
         if not isinstance(value.type, TensorType) or value.type.element_type != call.element:
-            raise invalid(op, f"of '{op.call_target_name.data}' has an operand of type {value.type}, its elements must be {call.element}")
+            raise invalid(
+                op,
+                f"of '{op.call_target_name.data}' has an operand of type {value.type}, its elements must be {call.element}",
+            )
     if len(call.shape(0)) < 2:
         raise invalid(op, f"takes matrices, not {op.operands[0].type}")
     wanted, found = results(call), [r.type for r in op.results]

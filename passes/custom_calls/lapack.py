@@ -129,7 +129,7 @@ def _of_nothing(h: Matrices, call: LapackCall) -> Sequence[SSAValue] | None:
     for i, result in enumerate(call.op.results):
         shape, element = shape_of(result), element_of(result)
         if i in identities and 0 not in shape:
-            results.append(h.identity(math.prod(shape[:-2]), *shape[-2:], element))
+            results.append(h.identity(math.prod(shape[:-2]), shape[-2], shape[-1], element))
         else:
             results.append(h.full(0, shape, element))
     return results

@@ -21,12 +21,14 @@ def qr(h: Matrices, a: SSAValue) -> tuple[SSAValue, SSAValue]:
     scales = h.full(0, [batch, blocks.columns], element_of(a))
     matrix = h.padded(a, m, columns)
     if blocks.count == 1:
-        return _panel(h, matrix, scales, 0, steps)[:2]
+        matrix, scales = _panel(h, matrix, scales, 0, steps, [])
+        return matrix, scales
 
     def block(i: SSAValue, matrix: SSAValue, scales: SSAValue) -> list[SSAValue]:
         first = h.times(i, blocks.width)
         panel = h.read(matrix, [0, 0, first], [batch, m, blocks.width])
-        panel, scales, triangle = _panel(h, panel, scales, first, blocks.width)
+        triangle = h.full(0, [batch, blocks.width, blocks.width], element_of(a))
+        panel, scales, triangle = _panel(h, panel, scales, first, blocks.width, [triangle])
         vectors = _vectors(h, panel, first)
         # (I - V T V^H)^H = I - V T^H V^H
         taken = h.product(vectors, h.product(h.conj(triangle), _across(h, vectors, matrix), a_rows=True))
@@ -55,26 +57,29 @@ def _vectors(h: Matrices, panel: SSAValue, first: Index) -> SSAValue:
 
 
 def _panel(
-    h: Matrices, panel: SSAValue, scales: SSAValue, first: Index, count: int
-) -> tuple[SSAValue, SSAValue, SSAValue]:
-    """`count` reflections, the first at row `first`, applied to the panel: (the panel, all scales, T of `I - V T V^H`)."""
+    h: Matrices, panel: SSAValue, scales: SSAValue, first: Index, count: int, triangle: list[SSAValue]
+) -> tuple[SSAValue, ...]:
+    """`count` reflections, the first at row `first`, applied to the panel: the panel, all scales, T of `I - V T V^H` if given."""
     batch, rows, width = shape = shape_of(panel)
 
-    def step(j: Index, panel: SSAValue, scales: SSAValue, triangle: SSAValue) -> list[SSAValue]:
+    def step(j: Index, panel: SSAValue, scales: SSAValue, *triangle: SSAValue) -> list[SSAValue]:
         place = h.plus(first, j)
         column = h.reshape(h.read(panel, [0, 0, j], [batch, rows, 1]), [batch, rows])
         vector, scale, reflected = reflection(h, column, place)
-        across = h.dot_general(h.conj(vector), panel, ([0], [0]), ([1], [1]))
-        triangle = _grow(h, triangle, h.conj(across), scale, j)
+        across = _along(h, vector, panel)
+        grown = [_grow(h, t, h.conj(across), scale, j) for t in triangle]
         factor = h.mul(h.spread(h.conj(scale), [batch, width], 0), across)
         rest = h.sub(panel, h.mul(h.spread(vector, shape, 0, 1), h.spread(factor, shape, 0, 2)))
         rest = h.select(h.where_place("GT", shape, 2, j), rest, panel)
         panel = h.select(h.where_place("EQ", shape, 2, j), h.spread(reflected, shape, 0, 1), rest)
-        return [panel, h.write(scales, h.reshape(scale, [batch, 1]), [0, place]), triangle]
+        return [panel, h.write(scales, h.reshape(scale, [batch, 1]), [0, place]), *grown]
 
-    square = h.full(0, [batch, width, width], element_of(panel))
-    panel, scales, triangle = h.repeat(count, [panel, scales, square], step)
-    return panel, scales, triangle
+    return h.repeat(count, [panel, scales, *triangle], step)
+
+
+def _along(h: Matrices, vector: SSAValue, matrix: SSAValue) -> SSAValue:
+    """`v^H A`."""
+    return h.dot_general(h.conj(vector), matrix, ([0], [0]), ([1], [1]))
 
 
 def _grow(h: Matrices, triangle: SSAValue, across: SSAValue, scale: SSAValue, j: Index) -> SSAValue:
@@ -136,12 +141,14 @@ def apply_reflections(
     blocks = Blocks(count)
     if not blocks.count:
         return target
+    if blocks.count == 1:
+        return _apply_one_by_one(h, factors, scales, target, adjoint)
     factors = h.padded(factors, m, max(n, blocks.columns))
     if blocks.columns != count:
         scales = h.pad(scales, 0.0, [0, 0], [0, blocks.columns - count])
 
     def block(i: Index, target: SSAValue) -> SSAValue:
-        number = i if adjoint else blocks.count - 1 - i if isinstance(i, int) else h.sub(blocks.count - 1, i)
+        number = i if adjoint else h.sub(blocks.count - 1, h.index(i))
         first = h.times(number, blocks.width)
         vectors = _vectors(h, h.read(factors, [0, 0, first], [batch, m, blocks.width]), first)
         triangle = _triangle(h, vectors, h.read(scales, [0, first], [batch, blocks.width]))
@@ -150,6 +157,23 @@ def apply_reflections(
         return h.sub(target, h.product(vectors, inner))
 
     return h.repeat(blocks.count, [target], block)[0]
+
+
+def _apply_one_by_one(h: Matrices, factors: SSAValue, scales: SSAValue, target: SSAValue, adjoint: bool) -> SSAValue:
+    batch, rows, _ = shape_of(factors)
+    count = shape_of(scales)[1]
+    scales = h.conj(scales) if adjoint else scales
+
+    def step(i: Index, target: SSAValue) -> SSAValue:
+        j = i if adjoint else h.sub(count - 1, h.index(i))
+        column = h.read(factors, [0, 0, j], [batch, rows, 1])
+        vector = h.reshape(_vectors(h, column, j), [batch, rows])
+        across = _along(h, vector, target)
+        factor = h.mul(h.spread(h.read(scales, [0, j], [batch, 1]), shape_of(across), 0, 1), across)
+        shape = shape_of(target)
+        return h.sub(target, h.mul(h.spread(vector, shape, 0, 1), h.spread(factor, shape, 0, 2)))
+
+    return h.repeat(count, [target], step)[0]
 
 
 def _triangle(h: Matrices, vectors: SSAValue, scales: SSAValue) -> SSAValue:
