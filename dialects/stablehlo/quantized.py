@@ -73,11 +73,10 @@ def verify_broadcast_axis(op: StableHLOOp, operand: SSAValue, result: SSAValue, 
         return
     moved = dimensions[source.axis]
     op.require("C6", moved == target.axis, lambda: f"operand has type {operand.type}, result {result.type}")
-    repeated = _tensor(operand).get_shape()[source.axis] == 1
-    count = len(target.scales)
-    scales = source.scales * count if repeated else source.scales
-    zeros = source.zero_points * count if repeated else source.zero_points
-    same = (target.scales, target.zero_points) == (scales, zeros)
+    # One scale stands for an extent of one, which the type may leave unknown.
+    repeated, count = len(source.scales) == 1, len(target.scales)
+    wanted = (source.scales * count, source.zero_points * count)
+    same = not repeated or (target.scales, target.zero_points) == wanted
     op.require("C6", same, lambda: f"operand has type {operand.type}, result {result.type}: the parameters differ")
 
 
