@@ -150,6 +150,14 @@ def _exp(z: Array) -> Array:
     return np.where(unknown, join(*[np.full(z.shape, np.nan, real(z).dtype)] * 2), np.exp(z))
 
 
+def _expm1(z: Array) -> Array:
+    x, y = real(z), imag(z)
+    wave = np.sin(y / 2)
+    far = real(_exp(z)) - 1
+    near = np.expm1(x) * np.cos(y) - 2 * wave * wave
+    return join(np.where(np.abs(x) < 40, near, far), imag(_exp(z)))
+
+
 def _logistic(z: Array) -> Array:
     """By the exponential that does not overflow."""
     t = np.exp(-np.abs(real(z)))
@@ -168,26 +176,34 @@ def _logistic(z: Array) -> Array:
 
 def _log1p(z: Array) -> Array:
     x, y = real(z), imag(z)
-    size = np.maximum(np.abs(x), np.abs(y))
-    small = np.log1p(2 * x + (x * x + y * y)) / 2
+    difference = x * (2 + x) + y * y
     huge = np.log(np.hypot(0.5 + x / 2, y / 2)) + np.log(x.dtype.type(2))
-    near = np.log(np.hypot(1 + x, y))
-    re = np.where(size < 0.5, small, np.where(size > np.finfo(x.dtype).max / 4, huge, near))
+    re = np.where(np.abs(difference) < 0.5, np.log1p(difference) / 2, huge)
     return join(re, np.arctan2(y, 1 + x))
 
 
 def _power(z: Array, w: Array) -> Array:
     nowhere = np.where(real(w) > 0, 0, np.nan)
     one = (w == 0).astype(real(z).dtype)
-    result = np.exp(_multiply(w, np.log(z)))
+    result = _exp(_multiply(w, np.log(z)))
     re = np.where(w == 0, one, np.where(z == 0, nowhere, real(result)))
     return join(re, np.where(w == 0, 0, np.where(z == 0, nowhere, imag(result))))
 
 
 def _atan2(y: Array, x: Array) -> Array:
-    turned = join(real(x) - imag(y), imag(x) + real(y))
-    log = np.log(_divide(turned, np.sqrt(_multiply(x, x) + _multiply(y, y))))
-    return join(imag(log), -real(log))
+    """`-i log((x + i y) / sqrt(x^2 + y^2))`: the arctangent of `y / x` or what `x / y` leaves of a right angle.
+
+    It lies in the half plane of `x / sqrt(x^2 + y^2)`, or of `y / sqrt(x^2 + y^2)`.
+    """
+    steep = np.maximum(np.abs(real(y)), np.abs(imag(y))) > np.maximum(np.abs(real(x)), np.abs(imag(x)))
+    below = np.where(steep, y, x)
+    quotient = _divide(np.where(steep, x, y), below)
+    root = _multiply(below, np.sqrt(1 + _square(quotient)))
+    side = np.where((real(root) > 0) | ((real(root) == 0) & (imag(root) >= 0)), 1, -1)
+    angle, pi = np.arctan(quotient), 4 * np.arctan(np.ones((), real(x).dtype))
+    turned = np.where(side > 0, real(angle), real(angle) + np.where(real(angle) > 0, -pi, pi))
+    re = np.where(steep, side * pi / 2 - real(angle), turned)
+    return join(re, np.where(steep, -imag(angle), imag(angle)))
 
 
 ON_COMPLEX: dict[str, Function] = {
@@ -209,7 +225,7 @@ ON_COMPLEX: dict[str, Function] = {
     "stablehlo.cosine": _rounded(np.cos),
     "stablehlo.divide": _rounded(_divide),
     "stablehlo.exponential": _rounded(_exp),
-    "stablehlo.exponential_minus_one": _rounded(np.expm1),
+    "stablehlo.exponential_minus_one": _rounded(_expm1),
     "stablehlo.log": _rounded(np.log),
     "stablehlo.log_plus_one": _rounded(_log1p),
     "stablehlo.logistic": _rounded(_logistic),

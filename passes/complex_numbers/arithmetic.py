@@ -143,17 +143,19 @@ def divide(a: Complex, b: Complex) -> Complex:
     An infinity over something finite is an infinity, something finite over an infinity is a zero, and over zero the
     parts are divided by that zero.
     """
-    above, below = is_infinite(a), is_infinite(b)
     finite_a, finite_b = a.re.is_finite() & a.im.is_finite(), b.re.is_finite() & b.im.is_finite()
-    infinite, vanishing = above & finite_b, below & finite_a
-    p, q = scaled(_boxed(a, infinite)), scaled(_boxed(b, vanishing))
+    growing, vanishing = is_infinite(a) & finite_b, is_infinite(b) & finite_a
+    p, q = scaled(a), scaled(b)
     norm = q.norm()
     # Two factors of half the exponent: their product may leave the range where the result does not.
     back = p.undo(2) / q.undo(2)
-    special = select(infinite, a.re.like(math.inf), select(vanishing, a.re.like(0.0), 1.0))
-    re = (p.re * q.re + p.im * q.im) / norm * back * back * special
-    im = (p.im * q.re - p.re * q.im) / norm * back * back * special
-    return both(is_zero(b), Complex(a.re / b.re, a.im / b.re), Complex(re, im))
+    above = multiply(Complex(p.re, p.im), Complex(q.re, -q.im))
+    finite = Complex(*(part / norm * back * back for part in above))
+    # Only the directions of infinite operands count.
+    direction = multiply(_boxed(a, growing), conj(_boxed(b, vanishing)))
+    factor = select(growing, a.re.like(math.inf), 0.0)
+    special = Complex(direction.re * factor, direction.im * factor)
+    return both(is_zero(b), Complex(a.re / b.re, a.im / b.re), both(growing | vanishing, special, finite))
 
 
 def absolute(z: Complex) -> Real:

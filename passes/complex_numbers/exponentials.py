@@ -40,7 +40,8 @@ def expm1(z: Complex) -> Complex:
     half_sine = reals.sin(y * 0.5)
     near = reals.expm1(x) * reals.cos(y) - (half_sine * half_sine) * 2.0
     far = exp(z)
-    return Complex(select(x > _exponent_limit(x), far.re - 1.0, near), far.im)
+    re = select(x > _exponent_limit(x), far.re - 1.0, near)
+    return Complex(select(x.equals(-math.inf), -1.0, re), far.im)
 
 
 def _hyperbolic(z: Complex) -> tuple[Complex, Complex]:
@@ -66,7 +67,8 @@ def sinh(z: Complex) -> Complex:
     """Hyperbolic sine."""
     (re, im), (x, y) = _hyperbolic(z)[0], z
     unknown = x.is_infinite() & ~y.is_finite()
-    return Complex(select(x.equals(0.0) | unknown, x, re), select(y.equals(0.0), y, im))
+    re = select(unknown, math.inf, select(x.equals(0.0), x, re))
+    return Complex(re, select(y.equals(0.0), y, im))
 
 
 def cosh(z: Complex) -> Complex:
@@ -79,8 +81,8 @@ def cosh(z: Complex) -> Complex:
 
 
 def sin(z: Complex) -> Complex:
-    """`-i sinh(i z)`."""
-    return times_minus_i(sinh(times_i(z)))
+    """`i sinh(-i z)`."""
+    return times_i(sinh(times_minus_i(z)))
 
 
 def cos(z: Complex) -> Complex:

@@ -19,10 +19,10 @@ from stepwell.passes.complex_numbers.arithmetic import (
     larger_part,
     multiply,
     scaled,
-    scaling,
-    times_i,
-    times_minus_i,
+    square,
 )
+from stepwell.passes.complex_numbers.exponentials import exp
+from stepwell.passes.complex_numbers.inverses import atan
 from stepwell.passes.complex_numbers.reals import Flag, Real, exact_sum, select, two_square
 from stepwell.passes.complex_numbers.roots import sqrt
 
@@ -71,15 +71,10 @@ def log1p(z: Complex) -> Complex:
 
 
 def _power(z: Complex, w: Complex) -> Complex:
-    size, angle = log_absolute(z), reals.atan2(z.im, z.re)
-    exponent, turn = w.re * size - w.im * angle, w.im * size + w.re * angle
-    radius = reals.exp(exponent * 0.5)
-    one, zero = z.re.like(1.0), z.re.like(0.0)
-    flat = turn.equals(0.0)
-    result = Complex(radius * reals.cos(turn) * radius, select(flat, turn, radius * reals.sin(turn) * radius))
-    nowhere = Complex(z.re.like(math.nan), z.re.like(math.nan))
-    of_zero = both(w.re > 0.0, Complex(zero, zero), nowhere)
-    return both(is_zero(w), Complex(one, zero), both(is_zero(z), of_zero, result))
+    result = exp(multiply(w, log(z)))
+    one, zero, nan = (z.re.like(number) for number in (1.0, 0.0, math.nan))
+    of_zero = select(w.re > 0.0, zero, nan)
+    return both(is_zero(w), Complex(one, zero), both(is_zero(z), Complex(of_zero, of_zero), result))
 
 
 def power(z: Complex, w: Complex) -> Complex:
@@ -94,11 +89,19 @@ def power(z: Complex, w: Complex) -> Complex:
 
 
 def atan2(y: Complex, x: Complex) -> Complex:
-    """`-i log((x + i y) / sqrt(x^2 + y^2))`, both operands scaled by one power of two."""
-    factor, _, _ = scaling(reals.maximum(larger_part(x), larger_part(y)))
-    x, y = (Complex(v.re * factor, v.im * factor) for v in (x, y))
-    turned = times_i(y)
-    point = Complex(x.re + turned.re, x.im + turned.im)
-    a, b = multiply(x, x), multiply(y, y)
-    radius = sqrt(Complex(a.re + b.re, a.im + b.im))
-    return times_minus_i(log(divide(point, radius)))
+    """`-i log((x + i y) / sqrt(x^2 + y^2))`, as the arctangent t of the quotient of the smaller by the larger operand.
+
+    With s = 1 where `larger * sqrt(1 + quotient^2)` is the root (s = -1 where it is the other one), the result is t, moved by a
+    half turn for s = -1, or `s pi / 2 - t` where y is the larger one.
+    """
+    steep = larger_part(y) > larger_part(x)
+    above, below = both(steep, x, y), both(steep, y, x)
+    quotient = divide(above, below)
+    squared = square(quotient)
+    root = multiply(below, sqrt(Complex(squared.re + 1.0, squared.im)))
+    positive = (root.re > 0.0) | (root.re.equals(0.0) & (root.im >= 0.0))
+    angle = atan(quotient)
+    half_turn = select(angle.re > 0.0, angle.re.like(-math.pi), math.pi)
+    flat = select(positive, angle.re, angle.re + half_turn)
+    upright = select(positive, angle.re.like(math.pi / 2), -math.pi / 2) - angle.re
+    return Complex(select(steep, upright, flat), select(steep, -angle.im, angle.im))

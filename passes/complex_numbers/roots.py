@@ -33,7 +33,9 @@ def rsqrt(z: Complex) -> Complex:
     near = scaled(z)
     size, root, back = _larger_root(z)
     larger = root / size / back
-    smaller = near.im / (root * 2.0) / size / back
+    # The larger factor first, and lifted: a denormal quotient on the way would lose digits of a normal result.
+    lift = 2.0**z.re.format.digits
+    smaller = near.im * lift / size / (root * 2.0) / back / lift
     left = z.re < 0.0
     re = select(left, abs(smaller), larger)
     im = -select(left, larger.with_sign_of(z.im), smaller)
@@ -47,5 +49,9 @@ def cbrt(z: Complex) -> Complex:
     near = scaled(z)
     root = select(is_infinite(z), math.inf, real_sqrt(near.norm()).unary("cbrt") * near.undo(3))
     third = atan2(z.im, z.re) / 3.0
-    flat = z.im.equals(0.0) & (z.re >= 0.0)
-    return Complex(root * cos(third), select(flat, z.im, root * sin(third)))
+    # A small angle may be denormal where its product with the root is not.
+    small = (z.re > 0.0) & (abs(z.im) < z.re * 2.0 ** -(z.re.format.digits // 2 + 3))
+    slight = select(z.im.equals(0.0), z.im, z.im * (root / z.re) / 3.0)
+    zero = is_zero(z)
+    im = select(small, slight, root * sin(third))
+    return Complex(select(zero, z.re, root * cos(third)), select(zero, z.im, im))
