@@ -39,6 +39,7 @@ LEGALIZATIONS = (
     ("expand-custom-calls", "LAPACK's routines and users' own, for every machine"),
     ("convert-chlo-to-stablehlo", "CHLO is sugar"),
     ("flatten-tuples", "tuples become their members, tokens nothing"),
+    ("legalize-quantization", "quantized numbers are integers, arithmetic on them floats and integers"),
     ("expand-linear-algebra", "factors and triangular solves are loops over blocks"),
     ("expand-fft", "transforms are contractions with small matrices"),
     ("expand-random", "generators are integer arithmetic"),

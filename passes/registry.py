@@ -29,6 +29,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "gpu-outline-kernels": ("gpu_outline_kernels", "GpuOutlineKernelsPass"),
     "inline": ("inline", "InlinePass"),
     "legalize-dynamic-ops": ("legalize_dynamic_ops", "LegalizeDynamicOpsPass"),
+    "legalize-quantization": ("legalize_quantization", "LegalizeQuantizationPass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
     "outline-kernels": ("outline_kernels", "OutlineKernelsPass"),

@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
+from stepwell.dialects.quant import quantized
 from stepwell.ir.dense import array_to_dense, splat_value
 from stepwell.ir.dtypes import numpy_dtype
 
@@ -33,8 +34,8 @@ MAX_SPLAT_ELEMENTS = 1 << 16
 
 
 def constant_of(value: SSAValue) -> Attribute | None:
-    """The attribute of a constant's result; None for any other value."""
-    if isinstance(value, OpResult) and value.op.name in CONSTANT_OPS:
+    """The attribute of a constant's result; None for any other value (a quantized one's attribute is not what it means)."""
+    if isinstance(value, OpResult) and value.op.name in CONSTANT_OPS and quantized(value.type) is None:
         return value.op.properties.get("value")
     return None
 

@@ -31,6 +31,7 @@ from stepwell.dialects.canonicalize.constants import (
 )
 from stepwell.dialects.canonicalize.scf import replace_by_region, simplify_branch_results
 from stepwell.dialects.canonicalize.tensor import static_shape
+from stepwell.dialects.quant import quantized
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.rewriting import Folder, Pattern, Rewriter
 
@@ -315,9 +316,9 @@ def _fold_scalars(op: Operation, a: Attribute, b: Attribute, constants: Constant
 def _fold_twice(op: Operation, constants: Constants) -> Folded:
     """`negate(negate(x))` and `not(not(x))` are x; either of a splat is a splat."""
     inner = _producer(op.operands[0], op.name)
-    if inner is not None:
-        return (inner.operands[0],)
     result = op.results[0].type
+    if inner is not None and quantized(result) is None:
+        return (inner.operands[0],)
     if (number := numpy_scalar(constants[0])) is not None:
         folded = float_like(result, -number)
     elif (value := int_of(constants[0])) is not None:
@@ -362,6 +363,8 @@ def _fold_compare(op: Operation, constants: Constants) -> Folded:
 
 def _fold_select(op: Operation, constants: Constants) -> Folded:
     _, on_true, on_false = op.operands
+    if quantized(op.results[0].type) is not None and not on_true.type == on_false.type == op.results[0].type:
+        return None
     if on_true is on_false:
         return (on_true,)
     predicate = splat_of(op.operands[0])

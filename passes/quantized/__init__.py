@@ -1,0 +1,1 @@
+"""Quantized arithmetic said by floats and integers, for `legalize-quantization`."""

@@ -1,0 +1,90 @@
+"""Quantized dot products and convolutions in integers.
+
+    sum (a - za) * (b - zb)         of i8, exact in i32 (i64 where i32 could wrap)
+    * (scale_a * scale_b)           per tensor, or per output channel
+    quantized as the result
+
+The sum is exact where the specification's sum of products of floats rounds, so a result may be the neighbour of what that gives
+where the two fall on different sides of a tie. Padding adds zeros, which is what `a - za` is for 0.0.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects.builtin import Float32Type, Float64Type, IntegerType, TensorType, f32, i32, i64
+from xdsl.ir import Attribute, SSAValue
+
+from stepwell.dialects import stablehlo
+from stepwell.dialects.quant import UniformType, storage_range
+from stepwell.passes.hlo import shape_of
+from stepwell.passes.quantized.conversions import Quantizer, is_signed
+
+Product = stablehlo.DotGeneralOp | stablehlo.ConvolutionOp
+
+
+def integer_product(
+    q: Quantizer, op: Product, lhs: UniformType, rhs: UniformType, result: UniformType
+) -> SSAValue | None:
+    """The stored integers of the result; None when no integer type holds the sums."""
+    accumulator = _accumulator(op, lhs, rhs)
+    if accumulator is None:
+        return None
+    factor = _factor_type(lhs, rhs)
+    operands = [q.shifted(v, of, factor) for v, of in zip(op.operands, (lhs, rhs), strict=True)]
+    type_ = TensorType(accumulator, shape_of(op.results[0]))
+    properties = {k: v for k, v in op.properties.items() if k not in ("precision_config", "algorithm")}
+    total = q.h.insert(type(op).create(operands=operands, result_types=[type_], properties=properties))
+    # Floats of 16 bits would round a sum before it is scaled.
+    wide = result.expressed if isinstance(result.expressed, Float32Type | Float64Type) else f32
+    scales = [lhs.scales[0] * s for s in rhs.scales]
+    value = q.h.convert(total, wide)
+    if rhs.axis is None:
+        value = q.h.mul(value, scales[0])
+    else:
+        channels = q.h.constant(scales, wide)
+        value = q.h.mul(value, q.h.broadcast(channels, shape_of(value), [_result_axis(op, rhs.axis)]))
+    return q.quantize(q.h.convert(value, result.expressed), result)
+
+
+def _accumulator(op: Product, lhs: UniformType, rhs: UniformType) -> IntegerType | None:
+    """The narrowest of i32 and i64 that holds every sum of products."""
+    largest = _terms(op) * _largest(lhs) * _largest(rhs)
+    if largest < 1 << 31:
+        return i32
+    return i64 if largest < 1 << 63 else None
+
+
+def _largest(of: UniformType) -> int:
+    low, high = storage_range(of.storage)
+    return max(max(high - z, z - low) for z in of.zero_points)
+
+
+def _terms(op: Product) -> int:
+    """How many products a sum has."""
+    shape = shape_of(op.rhs)
+    if isinstance(op, stablehlo.DotGeneralOp):
+        return prod(shape[d] for d in op.numbers.rhs_contracting_dimensions)
+    return prod(n for d, n in enumerate(shape) if d != op.numbers.kernel_output_feature_dimension)
+
+
+def _factor_type(lhs: UniformType, rhs: UniformType) -> Attribute:
+    """A signed type for both factors: that of the storage when nothing is subtracted from it."""
+    plain = is_signed(lhs.storage) and not any((*lhs.zero_points, *rhs.zero_points))
+    width = lhs.storage.width.data
+    return IntegerType(max(width if plain else min(2 * width, 64), 8))
+
+
+def _result_axis(op: Product, axis: int) -> int:
+    """The result's dim that comes from a dim of rhs."""
+    if isinstance(op, stablehlo.ConvolutionOp):
+        return op.numbers.output_feature_dimension
+    numbers = op.numbers
+    if axis in numbers.rhs_batching_dimensions:
+        return numbers.rhs_batching_dimensions.index(axis)
+    taken = {*numbers.rhs_batching_dimensions, *numbers.rhs_contracting_dimensions}
+    free = [d for d in range(len(shape_of(op.rhs))) if d not in taken]
+    return len(shape_of(op.results[0])) - len(free) + free.index(axis)
+
+
+__all__ = ["Product", "integer_product"]
