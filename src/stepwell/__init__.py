@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stepwell import numpy as numpy
     from stepwell.compiler import compile as compile
     from stepwell.compiler import parse as parse
+    from stepwell.custom_calls import register_custom_call as register_custom_call
+    from stepwell.custom_calls import unregister_custom_call as unregister_custom_call
     from stepwell.devices import available_devices as available_devices
     from stepwell.devices import device_properties as device_properties
     from stepwell.devices import device_put as device_put
@@ -43,6 +45,8 @@ _LAZY = {
     "jit": "stepwell.dispatch",
     "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiler",
+    "register_custom_call": "stepwell.custom_calls",
+    "unregister_custom_call": "stepwell.custom_calls",
     "parse": "stepwell.compiler",
     "CompileError": "stepwell.errors",
     "InvalidProgramError": "stepwell.errors",
@@ -68,8 +72,10 @@ __all__ = [
     "memory_statistics",
     "numpy",
     "parse",
+    "register_custom_call",
     "synchronize",
     "tree_map",
+    "unregister_custom_call",
 ]
 
 
