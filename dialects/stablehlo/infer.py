@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 from stepwell.dialects.stablehlo import attrs, contractions, dynamic, indexing, reductions
 from stepwell.dialects.stablehlo.attrs import TypeExtensionsAttr
 from stepwell.dialects.stablehlo.base import AnyTensor, bit_width, returned_types
+from stepwell.dialects.stablehlo.distributed import CollectiveOp
 from stepwell.ir import shapes
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.shapes import DYNAMIC, Shape, ShapeError
@@ -446,16 +447,19 @@ def _token(op: Operation, view: View) -> Types:
 # Several processes -------------------------------------------------------------------------------------------------
 
 
-def group_size(op: Operation) -> int:
-    """How many processes exchange data; `?` where the groups do not say."""
-    groups = cast("DenseIntOrFPElementsAttr[Any]", op.properties["replica_groups"]).get_shape()
-    channel = op.properties.get("channel_handle")
-    across_partitions = channel is not None and cast(Any, channel).data.handle > 0
-    flattened = "use_global_device_ids" in op.properties
-    return DYNAMIC if not groups[-1] or (across_partitions and not flattened) else groups[-1]
+def group_size(op: CollectiveOp) -> int:
+    """How many processes exchange data; `?` where the module does not say."""
+    rows = op.group_rows()
+    size, several = (0, False) if rows is None else op.group_size(rows)
+    return DYNAMIC if several or not size else size
 
 
-def _scaled(op: Operation, view: View, dimension: str, by: Callable[[int, int], int]) -> Types:
+def _data(op: CollectiveOp, view: View) -> Types:
+    """The types of the operands that are sent."""
+    return [_type(o, view) for o in op.data_operands()]
+
+
+def _scaled(op: CollectiveOp, view: View, dimension: str, by: Callable[[int, int], int]) -> Types:
     """Operand types with one extent times or divided by the number of processes in a group."""
     size, d = group_size(op), _int(op, dimension)
     types: list[Attribute] = []
@@ -467,18 +471,18 @@ def _scaled(op: Operation, view: View, dimension: str, by: Callable[[int, int], 
     return types
 
 
-def _all_gather(op: Operation, view: View) -> Types:
+def _all_gather(op: CollectiveOp, view: View) -> Types:
     return _scaled(op, view, "all_gather_dim", lambda extent, size: extent * size)
 
 
-def _reduce_scatter(op: Operation, view: View) -> Types:
+def _reduce_scatter(op: CollectiveOp, view: View) -> Types:
     (type_,) = _scaled(op, view, "scatter_dimension", lambda extent, size: extent // size)
     return [TensorType(_region_elements(op.regions[0])[0], cast(AnyTensor, type_).get_shape())]
 
 
-def _all_reduce(op: Operation, view: View) -> Types:
+def _collective_reduction(op: CollectiveOp, view: View) -> Types:
     element = _region_elements(op.regions[0])[0]
-    return [TensorType(element, view.shape(o)) for o in op.operands]
+    return [TensorType(element, view.shape(o)) for o in op.data_operands()]
 
 
 def _all_to_all(op: Operation, view: View) -> Types:
@@ -509,7 +513,7 @@ RULES: dict[str, Rule] = {
     **_stablehlo(
         "cbrt ceil cosine count_leading_zeros exponential exponential_minus_one floor log log_plus_one logistic negate not"
         " popcnt round_nearest_afz round_nearest_even rsqrt sign sine sqrt tan tanh cholesky reverse reduce_precision"
-        " dynamic_update_slice collective_broadcast collective_permute",
+        " dynamic_update_slice collective_permute",
         _same,
     ),
     **_stablehlo(
@@ -520,8 +524,9 @@ RULES: dict[str, Rule] = {
     **_stablehlo("compare is_finite", _predicate),
     **_stablehlo("abs real imag", _part),
     **_stablehlo("convert uniform_quantize uniform_dequantize", _convert),
+    **_stablehlo("all_reduce collective_reduce", _collective_reduction),
     **_stablehlo("constant", _constant),
-    **_stablehlo("iota composite infeed recv async_start async_done", _written),
+    **_stablehlo("iota composite infeed recv async_start", _written),
     **_stablehlo("optimization_barrier while", _all_same),
     **_stablehlo("if case", _branches),
     **_stablehlo("create_token after_all outfeed send", _token),
@@ -531,12 +536,13 @@ RULES: dict[str, Rule] = {
     **_stablehlo("dot dot_general", _dot),
     **_stablehlo("batch_norm_grad batch_norm_inference batch_norm_training", _batch_norm),
     "stablehlo.all_gather": _all_gather,
-    "stablehlo.all_reduce": _all_reduce,
+    "stablehlo.async_done": lambda op, view: list(op.operands[0].type.types.data),
     "stablehlo.all_to_all": _all_to_all,
     "stablehlo.bitcast_convert": _bitcast_convert,
     "stablehlo.broadcast": _broadcast,
     "stablehlo.broadcast_in_dim": _broadcast_in_dim,
     "stablehlo.clamp": _clamp,
+    "stablehlo.collective_broadcast": _data,
     "stablehlo.complex": _complex,
     "stablehlo.concatenate": _concatenate,
     "stablehlo.convolution": _convolution,
