@@ -213,6 +213,10 @@ def _erase(op: Operation) -> None:
     op.erase()
 
 
+REPLACES: tuple[str, ...] = (*_RULES, "sdy.mesh", "stablehlo.async_done")
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class DropDistributionPass(Pass):
     """Drop shardings, and collectives of one process; refuse what needs several."""

@@ -94,6 +94,10 @@ def expand(root: Operation) -> None:
             raise unknown_target(op, [*registered_targets(), *EXPANSIONS])
 
 
+REPLACES: tuple[str, ...] = ("stablehlo.custom_call",)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ExpandCustomCallsPass(Pass):
     """Write custom calls with a known target as StableHLO."""

@@ -305,6 +305,15 @@ def _unpack(builder: LocatedBuilder, value: SSAValue) -> list[SSAValue]:
     return found
 
 
+REPLACES: tuple[str, ...] = (
+    "stablehlo.after_all",
+    "stablehlo.create_token",
+    "stablehlo.get_tuple_element",
+    "stablehlo.tuple",
+)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class FlattenTuplesPass(Pass):
     """Replace tuples by their members everywhere, and drop tokens."""

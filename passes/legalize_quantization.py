@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FunctionType, ModuleOp, TensorType, i1
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FunctionType, TensorType, i1
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects import stablehlo
@@ -174,7 +174,7 @@ def _accumulators(op: Operation) -> list[UniformType | None] | None:
 class _Legalization:
     """One module: what is quantized is written down first, since types change at once."""
 
-    def __init__(self, module: ModuleOp):
+    def __init__(self, module: Operation):
         self.module = module
         self.works: list[_Work] = []
         self.accumulators: dict[Operation, list[UniformType | None]] = {}
@@ -232,12 +232,16 @@ class _Legalization:
                 work.op.operands[index] = q.requantize(work.op.operands[index], of, to)
 
 
+REPLACES: tuple[str, ...] = ("stablehlo.uniform_dequantize", "stablehlo.uniform_quantize")
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class LegalizeQuantizationPass(Pass):
     """Quantized tensors become stored integers, arithmetic on them floats and integers."""
 
     name = "legalize-quantization"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def apply(self, ctx: Context, op: Operation) -> None:
         """Legalize the whole module."""
         _Legalization(op).run()
