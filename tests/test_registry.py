@@ -19,11 +19,11 @@ from stepwell.passes.registry import PASSES, get_pass
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = tuple(n for n in DIALECTS if DIALECTS[n][0].startswith("stepwell."))
-NEW = tuple(n for n in ("chlo", "gpu", "kernel", "nvgpu", "rt", "stablehlo", "structured") if n in DIALECTS)
+NEW = tuple(n for n in ("chlo", "gpu", "kernel", "nvgpu", "rt", "sdy", "stablehlo", "structured") if n in DIALECTS)
 """Dialects of our own; the others extend upstream's."""
 
-STRUCTURAL = frozenset({"kernel.func"})
-"""Ops without an interpreter rule: what they hold is run, not they themselves."""
+STRUCTURAL = frozenset({"kernel.func", "sdy.mesh"})
+"""Ops without an interpreter rule: what they hold is run, or read, not they themselves."""
 
 SIMULATED = frozenset({"gpu", "nvgpu"})
 """Dialects whose ops mean something to a whole block of threads only: `gpu-sim` runs them, and tests that it does."""
