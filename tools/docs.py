@@ -252,8 +252,8 @@ One row per op. What the columns say, and where it is written:
 - **infer**: its result types follow from its operands, attributes and regions (`dialects/stablehlo/infer.py`).
 - **interpret**: it has a meaning of its own in the reference interpreter (`dialects/interp`).
 - **fold**: canonicalization folds or simplifies it (`dialects/canonicalize`).
-- **lower cpu**: it becomes native code: *yes* by a rule of `convert-stablehlo-to-linalg`, or the pass that says it by other ops, as far as it goes
-  (`drop-distribution`: with one process; `expand-custom-calls`: the targets that are registered).
+- **lower cpu**: it becomes native code: *yes* by a rule of `convert-stablehlo-to-linalg`, or the pass that says it by other ops, as far as
+  that goes (`drop-distribution`: with one process; `expand-custom-calls`: the targets that are registered).
 - **differentiate**: *no*: there is no automatic differentiation yet.
 - **lower gpu**: as on the CPU, or *host*: its kernel has no device form, so that it runs on the host of the GPU.
 """

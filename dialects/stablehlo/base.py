@@ -111,7 +111,7 @@ class StableHLOOp(IRDLOperation, ABC):
         self.require(
             label,
             value.type == expected or baselines_compatible(value.type, expected),
-            lambda: f"{what} has type {value.type}, expected {expected} but for scales and zero points",
+            lambda: f"{what} has type {value.type}, expected {expected}{_but_parameters(expected)}",
         )
 
     def require_baseline_element(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
@@ -121,7 +121,7 @@ class StableHLOOp(IRDLOperation, ABC):
         self.require(
             label,
             element == expected or same_baseline(element, expected),
-            lambda: f"{what} has type {value.type}, expected element type {expected} but for scales and zero points",
+            lambda: f"{what} has type {value.type}, expected element type {expected}{_but_parameters(expected)}",
         )
 
     def require_type(self, label: str, value: SSAValue, expected: Attribute, what: str) -> None:
@@ -226,6 +226,10 @@ def types_compatible(a: Attribute, b: Attribute) -> bool:
         and a.element_type == b.element_type
         and compatible(a.get_shape(), b.get_shape())
     )
+
+
+def _but_parameters(expected: Attribute) -> str:
+    return " but for scales and zero points" if quantized(expected) is not None else ""
 
 
 def same_baseline(a: Attribute, b: Attribute) -> bool:
