@@ -98,7 +98,10 @@ def _print_precision(printer: Printer, config: ArrayAttr[Any] | None) -> None:
 
 @irdl_op_definition
 class DotGeneralOp(StableHLOOp):
-    """Sums of products over the contracting dims, for each index of the batching dims. C1 to C12: dimensions and shape.
+    """Sums of products over the contracting dims, for each index of the batching dims.
+
+    C1 to C12: dimensions and shape. C13: element types (of 8-bit floats the two may differ). C14 to C20: quantized operands.
+    C21 to C24: the algorithm.
 
     Example: `%r = stablehlo.dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1],
     precision = [DEFAULT, DEFAULT] : (tensor<4x2x3xf32>, tensor<4x3x5xf32>) -> tensor<4x2x5xf32>`.
@@ -278,7 +281,9 @@ _WINDOW = {
 
 @irdl_op_definition
 class ConvolutionOp(StableHLOOp):
-    """Dot products of windows of `lhs` with slices of `rhs`. C1 to C26: dimensions, windows, groups and shape.
+    """Dot products of windows of `lhs` with slices of `rhs`.
+
+    C1 to C26: dimensions, windows, groups and shape. C27: element types (the result may be wider). C28 to C34: quantized operands.
 
     Example: `%r = stablehlo.convolution(%x, %w) dim_numbers = [b, f, 0]x[o, i, 0]->[b, f, 0], window = {stride = [1]}
     {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x2x9xf32>, tensor<4x2x3xf32>) -> tensor<1x4x7xf32>`.

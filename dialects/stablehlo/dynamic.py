@@ -411,7 +411,7 @@ _GATHER_LABELS = {
 
 @irdl_op_definition
 class DynamicConvOp(StableHLOOp):
-    """`convolution` with a padding that is an operand. C1 to C27: dimensions, windows, groups and shape.
+    """`convolution` with a padding that is an operand. C1 to C34: as there.
 
     Example::
 

@@ -56,7 +56,7 @@ _STATE_SIZES = {RngAlgorithm.THREE_FRY: (2,), RngAlgorithm.PHILOX: (2, 3)}
 
 @irdl_op_definition
 class RngBitGeneratorOp(StableHLOOp):
-    """Random bits and the generator's next state. C1: the state keeps its type.
+    """Random bits and the generator's next state. C1: the state keeps its type. C2: the algorithm's size of it.
 
     Example: `%s, %r = stablehlo.rng_bit_generator %state, algorithm = THREE_FRY : (tensor<2xui64>) -> (tensor<2xui64>,
     tensor<4xui64>)`.
@@ -272,7 +272,7 @@ class CholeskyOp(StableHLOOp):
 
 @irdl_op_definition
 class TriangularSolveOp(StableHLOOp):
-    """Solves `op(a) x = b` or `x op(a) = b` for triangular a. C1 to C5: types and shapes."""
+    """Solves `op(a) x = b` or `x op(a) = b` for triangular a. C1 to C4: types and shapes."""
 
     name = "stablehlo.triangular_solve"
 
