@@ -155,7 +155,8 @@ def _expm1(z: Array) -> Array:
     wave = np.sin(y / 2)
     far = real(_exp(z)) - 1
     near = np.expm1(x) * np.cos(y) - 2 * wave * wave
-    return join(np.where(np.abs(x) < 40, near, far), imag(_exp(z)))
+    re = np.where(np.abs(x) < 40, near, np.where(x == -np.inf, -1, far))
+    return join(re, imag(_exp(z)))
 
 
 def _logistic(z: Array) -> Array:
@@ -175,11 +176,10 @@ def _logistic(z: Array) -> Array:
 
 
 def _log1p(z: Array) -> Array:
+    """Where `1 + x` is exact in the wider format, the logarithm of `1 + z`."""
     x, y = real(z), imag(z)
-    difference = x * (2 + x) + y * y
-    huge = np.log(np.hypot(0.5 + x / 2, y / 2)) + np.log(x.dtype.type(2))
-    re = np.where(np.abs(difference) < 0.5, np.log1p(difference) / 2, huge)
-    return join(re, np.arctan2(y, 1 + x))
+    small = np.log1p(x * (2 + x) + y * y) / 2
+    return join(np.where(np.abs(x) < 1e-3, small, real(np.log(1 + z))), np.arctan2(y, 1 + x))
 
 
 def _power(z: Array, w: Array) -> Array:

@@ -42,12 +42,12 @@ def _side(x: Real, y: Real, a: Real, parts: tuple[Real, Real, Real]) -> Real:
 
 
 def _logarithm(x: Real, y: Real, a: Real, parts: tuple[Real, Real, Real]) -> Real:
-    """`log1p(b + sqrt(b (a + 1)))` with b = a - 1; below the range of y^2, its limit."""
+    """`log1p(b + sqrt(b (a + 1)))` with b = a - 1, made twice as large (halved it may vanish); below the range of y^2, its limit."""
     r_above, s, below = parts
     squares = y * y
     rest = select(x < 1.0, squares / (s - below), s + below)
-    b = (squares / r_above + rest) * 0.5
-    normal = log1p(b + sqrt(b * (a + 1.0)))
+    double = squares / r_above + rest
+    normal = log1p(double * 0.5 + sqrt(double * ((a + 1.0) * 0.5)))
     tiny = (y < 2.0**x.format.tiny) & (x < 1.0)
     return select(tiny, y / sqrt((1.0 - x) * (1.0 + x)), normal)
 
