@@ -1,0 +1,18 @@
+#loc1 = loc("x")
+module @jit_sin attributes {jax.uses_shape_polymorphism = false, mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
+  func.func public @main(%arg0: tensor<8x16xf32> loc("x")) -> (tensor<8x16xf32> {jax.result_info = "result"}) {
+    %0 = stablehlo.sine %arg0 : tensor<8x16xf32> loc(#loc10)
+    return %0 : tensor<8x16xf32> loc(#loc11)
+  } loc(#loc)
+} loc(#loc)
+#loc = loc(unknown)
+#loc2 = loc("program.py":148:25 to :59)
+#loc3 = loc("program.py":157:8 to :14)
+#loc4 = loc("program.py":164:4 to :10)
+#loc5 = loc("exports"(#loc2))
+#loc6 = loc("main"(#loc3))
+#loc7 = loc("<module>"(#loc4))
+#loc8 = loc(callsite(#loc6 at #loc7))
+#loc9 = loc(callsite(#loc5 at #loc8))
+#loc10 = loc("jit(sin)/sin"(#loc9))
+#loc11 = loc("jit(sin)"(#loc9))

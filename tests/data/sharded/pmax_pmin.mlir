@@ -1,0 +1,19 @@
+module @jit__lambda attributes {mhlo.num_partitions = 8 : i32, mhlo.num_replicas = 1 : i32} {
+  sdy.mesh @mesh = <["a"=2, "b"=4]> {stablehlo.mesh = {axes = [{name = "a", size = 2 : i64}, {name = "b", size = 4 : i64}]}}
+  func.func public @main(%arg0: tensor<8x8xi32>) -> (tensor<4x8xi32> {jax.result_info = "result[0]"}, tensor<8x2xi32> {jax.result_info = "result[1]"}) {
+    %0:2 = sdy.manual_computation(%arg0) in_shardings=[<@mesh, [{"a"}, {"b"}]>] out_shardings=[<@mesh, [{}, {"b"}]>, <@mesh, [{"a"}, {}]>] manual_axes={"a", "b"} (%arg1: tensor<4x2xi32>) {
+      %1 = "stablehlo.all_reduce"(%arg1) <{channel_handle = #stablehlo.channel_handle<handle = 1, type = 1>, replica_groups = dense<[[0, 4], [1, 5], [2, 6], [3, 7]]> : tensor<4x2xi64>, use_global_device_ids}> ({
+      ^bb0(%arg2: tensor<i32>, %arg3: tensor<i32>):
+        %3 = stablehlo.maximum %arg2, %arg3 : tensor<i32>
+        stablehlo.return %3 : tensor<i32>
+      }) : (tensor<4x2xi32>) -> tensor<4x2xi32>
+      %2 = "stablehlo.all_reduce"(%arg1) <{channel_handle = #stablehlo.channel_handle<handle = 1, type = 1>, replica_groups = dense<[[0, 1, 2, 3], [4, 5, 6, 7]]> : tensor<2x4xi64>, use_global_device_ids}> ({
+      ^bb0(%arg2: tensor<i32>, %arg3: tensor<i32>):
+        %3 = stablehlo.minimum %arg2, %arg3 : tensor<i32>
+        stablehlo.return %3 : tensor<i32>
+      }) : (tensor<4x2xi32>) -> tensor<4x2xi32>
+      sdy.return %1, %2 : tensor<4x2xi32>, tensor<4x2xi32>
+    } : (tensor<8x8xi32>) -> (tensor<4x8xi32>, tensor<8x2xi32>)
+    return %0#0, %0#1 : tensor<4x8xi32>, tensor<8x2xi32>
+  }
+}
