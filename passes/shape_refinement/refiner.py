@@ -40,11 +40,6 @@ from stepwell.passes.shape_refinement.folding import cause, constant_like, fold,
 _RETURNS = ("func.return", "stablehlo.return")
 
 
-def _set_type(value: SSAValue, type_: Attribute) -> None:
-    """Give a value another type in place; its users look at it again, since they follow."""
-    value._type = type_  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-
-
 def is_static(type_: Attribute) -> bool:
     """Not a tensor with a `?`."""
     return not isinstance(type_, TensorType) or type_.has_static_shape()
@@ -104,6 +99,7 @@ class Refiner:
         self._specialized: dict[tuple[Any, ...], _Specialized] = {}
         self._named: set[str] = set()
         self._active: list[str] = [entry.sym_name.data]
+        self._refined: set[SSAValue] = set()
 
     def run(self, types: Sequence[Attribute | None], values: dict[int, Any]) -> None:
         """Refine the entry for these argument types (None: as declared) and values of arguments.
@@ -115,7 +111,7 @@ class Refiner:
         for index, (argument, type_) in enumerate(zip(self._entry.body.block.args, types, strict=True)):
             if type_ is not None:
                 self._check_argument(index, argument, type_)
-                _set_type(argument, type_)
+                self._set_type(argument, type_)
         self._function(self._entry, values)
         signature = self._entry.function_type
         for what, kinds in (("argument", signature.inputs.data), ("result", signature.outputs.data)):
@@ -132,6 +128,12 @@ class Refiner:
         message = f"{op_label(self._entry)} argument {index}: {type_} {what} {declared}"
         place = value_location(argument) or location_of(self._entry)
         raise InvalidProgramDiagnosticError(Diagnostic("error", place, message))
+
+    def _set_type(self, value: SSAValue, type_: Attribute) -> None:
+        """Give a value another type in place; its users look at it again, since they follow."""
+        if value.type != type_:
+            value._type = type_  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+            self._refined.add(value)
 
     # Functions.
 
@@ -217,7 +219,7 @@ class Refiner:
         function.properties["sym_name"] = StringAttr(self._fresh_name(original.sym_name.data))
         self._module.body.block.add_op(function)
         for argument, operand in zip(function.body.block.args, operands, strict=True):
-            _set_type(argument, operand.type)
+            self._set_type(argument, operand.type)
         values = {i: _array(c) for i, c in enumerate(constants) if c is not None}
         self._active.append(original.sym_name.data)
         try:
@@ -269,12 +271,19 @@ class Refiner:
 
     def _plain(self, op: Operation) -> None:
         """An op that means the same with other types."""
-        if op.name in DYNAMIC_OPS:
-            op = self._resolved(op)
-        self._infer(op)
         constants = fold(op)
+        if constants is None:
+            if op.name in DYNAMIC_OPS:
+                op = self._resolved(op)
+            if not self._is_settled(op):
+                self._infer(op)
+            constants = fold(op)
         if constants is not None:
             self._replace(op, constants)
+
+    def _is_settled(self, op: Operation) -> bool:
+        """Nothing of it is new or unknown."""
+        return self._refined.isdisjoint(op.operands) and all(is_static(r.type) for r in op.results)
 
     def _resolved(self, op: Operation) -> Operation:
         """The static form of a dynamic op, in its place; the op itself where values are not known but sizes are."""
@@ -299,7 +308,18 @@ class Refiner:
         for new in made:
             new.location = op.location
             block.insert_op_before(new, op)
-        _take_over(op, [new.results[0] for new in made])
+        self._take_over(op, [new.results[0] for new in made])
+
+    def _take_over(self, op: Operation, values: Sequence[SSAValue]) -> None:
+        """Make users of the results of `op` use `values`, and erase it."""
+        for result, value in zip(op.results, values, strict=True):
+            if value.name_hint is None:
+                value.name_hint = result.name_hint
+            if value.type != result.type:
+                self._refined.add(value)
+            result.replace_all_uses_with(value)
+        op.detach()
+        op.erase()
 
     def _infer(self, op: Operation) -> None:
         """Give the results of `op` their types, which have to be static.
@@ -329,13 +349,13 @@ class Refiner:
         if not types_compatible(inferred, written):
             raise invalid(op, f"for these operands its result has type {inferred}, not {written}")
         if not isinstance(inferred, TensorType):
-            _set_type(result, inferred)
+            self._set_type(result, inferred)
             return
         shape = shapes.join([inferred.get_shape(), cast(AnyTensor, written).get_shape()])
         refined = TensorType(cast(AnyTensor, written).element_type, shape, cast(AnyTensor, written).encoding)
         if not within_bounds(refined, written):
             raise invalid(op, f"its result has type {inferred}, beyond the bounds of {written}")
-        _set_type(result, _static(refined))
+        self._set_type(result, _static(refined))
 
     def _unknown(self, op: Operation, type_: Attribute) -> Exception:
         for index in SHAPE_OPERANDS.get(op.name, ()):
@@ -386,7 +406,7 @@ class Refiner:
         for result, type_ in zip(op.results, made.function.function_type.outputs.data, strict=True):
             if not types_compatible(type_, result.type):
                 raise invalid(op, f"@{made.function.sym_name.data} returns {type_}, not {result.type}")
-            _set_type(result, type_)
+            self._set_type(result, type_)
 
     def _composite(self, op: stablehlo.CompositeOp) -> None:
         name = op.decomposition.string_value()
@@ -412,7 +432,7 @@ class Refiner:
             for old, new in zip(op.results, made.results, strict=True):
                 if not types_compatible(old.type, new.type):
                     raise invalid(op, f"its sizes make a result of type {new.type}, not {old.type}")
-            _take_over(op, made.results)
+            self._take_over(op, made.results)
             current = made
         for name in _symbols(current):
             self._keep(name)
@@ -430,8 +450,8 @@ class Refiner:
         assert end is not None
         for index, operand in enumerate(op.operands):
             for block in (cond, body):
-                _set_type(block.args[index], operand.type)
-            _set_type(op.results[index], operand.type)
+                self._set_type(block.args[index], operand.type)
+            self._set_type(op.results[index], operand.type)
             constant = size_constant(operand)
             if constant is not None and end.operands[index] is body.args[index]:
                 for value in (cond.args[index], body.args[index], op.results[index]):
@@ -460,17 +480,7 @@ class Refiner:
         for result, value in zip(op.results, values, strict=True):
             if not types_compatible(result.type, value.type):
                 raise invalid(op, f"the branch returns {value.type}, not {result.type}")
-        _take_over(op, values)
-
-
-def _take_over(op: Operation, values: Sequence[SSAValue]) -> None:
-    """Make users of the results of `op` use `values`, and erase it."""
-    for result, value in zip(op.results, values, strict=True):
-        if value.name_hint is None:
-            value.name_hint = result.name_hint
-        result.replace_all_uses_with(value)
-    op.detach()
-    op.erase()
+        self._take_over(op, values)
 
 
 def _array(constant: stablehlo.ConstantOp) -> Any:
