@@ -10,124 +10,81 @@ After:
 %s:2 = "stablehlo.sort"(%x, %iota) <{dimension = 1 : i64, is_stable = true}> ({ compare GT, TOTALORDER }) : ...
 %values = stablehlo.slice %s#0 [0:5, 0:3] : ...
 ```
+Implicit broadcasting becomes `broadcast_in_dim`, `scan` and `ragged_dot` become loops (`chlo_decompositions/`).
+
 Keeps: elementwise CHLO ops that have scalar code of their own (`erf`, `erf_inv`, `asinh`, ...): `convert-stablehlo-to-linalg`
 writes that code into one body, where a decomposition here would be dozens of tensors.
+
+Fails: dynamic shapes; the kernel that the complex arcsine and arccosine share, which is for decompositions only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import BoolAttr, ComplexType, IntegerAttr, IntegerType, Signedness, TensorType, i1, i64
-from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.rewriter import InsertPoint
+from xdsl.dialects.builtin import ComplexType
+from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import chlo, stablehlo
-from stepwell.dialects.stablehlo import ComparisonDirection, ComparisonDirectionAttr, ComparisonType, ComparisonTypeAttr
-from stepwell.dialects.structured import i64_array
-from stepwell.ir.builder import LocatedBuilder
-from stepwell.ir.dense import array_to_dense
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
-from stepwell.passes.hlo import element_of
+from stepwell.passes.chlo_decompositions.broadcasting import broadcast
+from stepwell.passes.chlo_decompositions.ragged import ragged_dot
+from stepwell.passes.chlo_decompositions.scan import scan
+from stepwell.passes.chlo_decompositions.top_k import top_k
+from stepwell.passes.hlo import Hlo, element_of, replace, shape_of
 
-Decompose = Callable[[LocatedBuilder, Any], Sequence[SSAValue]]
-
-
-def _insert(builder: LocatedBuilder, cls: Any, operands: Sequence[SSAValue], types: Sequence[Any], **rest: Any) -> Any:
-    return builder.insert(cls.create(operands=operands, result_types=types, **rest))
-
-
-def _square(builder: LocatedBuilder, op: Any) -> Sequence[SSAValue]:
-    return _insert(builder, stablehlo.MultiplyOp, [op.operand, op.operand], [op.result.type]).results
+Decompose = Callable[[Hlo, Any], Sequence[SSAValue]]
 
 
-def _constant(builder: LocatedBuilder, op: Any) -> Sequence[SSAValue]:
-    return _insert(builder, stablehlo.ConstantOp, [], [op.value.type], properties={"value": op.value}).results
+def _square(h: Hlo, op: chlo.SquareOp) -> Sequence[SSAValue]:
+    """A complex number of equal parts has no real part in its square, also where the parts' squares overflow."""
+    x = op.operand
+    if not isinstance(element_of(x), ComplexType):
+        return [h.mul(x, x)]
+    a, b = h.real(x), h.imag(x)
+    real, product = h.mul(h.sub(a, b), h.add(a, b)), h.mul(a, b)
+    equal = h.logical_and(h.eq(h.abs(a), h.abs(b)), h.unary("is_finite", a))
+    return [h.complex(h.select(equal, 0.0, real), h.add(product, product))]
 
 
-def _constant_like(builder: LocatedBuilder, op: Any) -> Sequence[SSAValue]:
-    result = op.results[0].type
-    value = op.value.value.data
-    dense = array_to_dense(dense_of_scalar(value, result), result.get_element_type())
-    return _insert(builder, stablehlo.ConstantOp, [], [result], properties={"value": dense}).results
+def _constant(h: Hlo, op: chlo.ConstantOp) -> Sequence[SSAValue]:
+    return [h.insert(stablehlo.ConstantOp(cast(Any, op.value)))]
 
 
-def dense_of_scalar(value: float, a_type: TensorType[Any]) -> Any:
-    """An array of `a_type` full of `value`."""
-    import numpy as np
-
-    from stepwell.ir.dtypes import numpy_dtype
-
-    return np.full(a_type.get_shape(), value).astype(numpy_dtype(a_type.get_element_type()))
-
-
-def _top_k(builder: LocatedBuilder, op: Any) -> Sequence[SSAValue]:
-    """Sort (value, position) descending and stably, in the total order (NaN above infinity), then slice."""
-    source = op.operand.type
-    shape, element = source.get_shape(), source.get_element_type()
-    index = op.results[1].type.get_element_type()
-    axis = len(shape) - 1
-    iota_type = TensorType(index, shape)
-    properties: dict[str, Any] = {"iota_dimension": IntegerAttr(axis, i64)}
-    iota = _insert(builder, stablehlo.IotaOp, [], [iota_type], properties=properties).results[0]
-    comparator = _descending(builder, element, index)
-    properties = {"dimension": IntegerAttr(axis, i64), "is_stable": BoolAttr.from_bool(True)}
-    ordered = _insert(
-        builder,
-        stablehlo.SortOp,
-        [op.operand, iota],
-        [source, iota_type],
-        properties=properties,
-        regions=[comparator],
-    )
-    limits = [*shape[:-1], op.results[0].type.get_shape()[-1]]
-    window = {
-        "start_indices": i64_array([0] * len(shape)),
-        "limit_indices": i64_array(limits),
-        "strides": i64_array([1] * len(shape)),
-    }
-    return [
-        _insert(builder, stablehlo.SliceOp, [new], [old.type], properties=dict(window)).results[0]
-        for new, old in zip(ordered.results, op.results, strict=True)
-    ]
+def _constant_like(h: Hlo, op: chlo.ConstantLikeOp) -> Sequence[SSAValue]:
+    shape = shape_of(op.result)
+    if any(n < 0 for n in shape):
+        raise unsupported(
+            op, f"a constant of dynamic shape {op.result.type}", "refine the program to static shapes first"
+        )
+    value = cast(Any, op.value)
+    return [h.full(value.value.data, shape, element_of(op.result))]
 
 
-def _descending(builder: LocatedBuilder, element: Any, index: Any) -> Region:
-    scalar, position = TensorType(element, ()), TensorType(index, ())
-    block = Block(arg_types=[scalar, scalar, position, position])
-    kind = ComparisonType.TOTALORDER
-    if isinstance(element, IntegerType):
-        is_unsigned = element.signedness.data == Signedness.UNSIGNED or element.width.data == 1
-        kind = ComparisonType.UNSIGNED if is_unsigned else ComparisonType.SIGNED
-    inner = LocatedBuilder(InsertPoint.at_end(block), builder.location)
-    properties = {
-        "comparison_direction": ComparisonDirectionAttr(ComparisonDirection.GT),
-        "compare_type": ComparisonTypeAttr(kind),
-    }
-    first = _insert(inner, stablehlo.CompareOp, block.args[:2], [TensorType(i1, ())], properties=properties)
-    _insert(inner, stablehlo.ReturnOp, first.results, [])
-    return Region(block)
+def _conj(h: Hlo, op: chlo.ConjOp) -> Sequence[SSAValue]:
+    return [h.conj(op.operand)]
+
+
+def _kernel(h: Hlo, op: chlo.AsinAcosKernelOp) -> Sequence[SSAValue]:
+    raise unsupported(op, "an intermediate value of decompositions", "write chlo.asin or chlo.acos")
 
 
 DECOMPOSITIONS: dict[type[Operation], Decompose] = {
+    **{cls: broadcast for cls in chlo.Chlo.operations if issubclass(cls, chlo.BroadcastingOp)},
+    chlo.AsinAcosKernelOp: _kernel,
+    chlo.ConjOp: _conj,
     chlo.ConstantLikeOp: _constant_like,
     chlo.ConstantOp: _constant,
+    chlo.RaggedDotOp: ragged_dot,
+    chlo.ScanOp: scan,
     chlo.SquareOp: _square,
-    chlo.TopKOp: _top_k,
+    chlo.TopKOp: top_k,
 }
 """What each op becomes, by class."""
-
-
-REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS)
-"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
-
-
-def _is_complex_square(op: Operation) -> bool:
-    """A product of complex numbers cancels where a square need not: `split-complex` knows it."""
-    return isinstance(op, chlo.SquareOp) and isinstance(element_of(op.operand), ComplexType)
 
 
 @dataclass(frozen=True)
@@ -135,21 +92,13 @@ class ConvertChloToStablehloPass(Pass):
     """Decompose CHLO ops into StableHLO."""
 
     name = "convert-chlo-to-stablehlo"
-    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
-        """Decompose every op of the table, wherever it is."""
-        for old in list(op.walk()):
+        """Decompose every op of the table, wherever it is; the body of a scan before the scan."""
+        for old in reversed(list(op.walk())):
             decompose = DECOMPOSITIONS.get(type(old))
-            if decompose is None or _is_complex_square(old):
-                continue
-            builder = LocatedBuilder(InsertPoint.before(old), old.location)
-            for result, new in zip(old.results, decompose(builder, old), strict=True):
-                if result.name_hint and not new.name_hint:
-                    new.name_hint = result.name_hint
-                result.replace_all_uses_with(new)
-            old.detach()
-            old.erase()
+            if decompose is not None:
+                replace(old, decompose(Hlo.before(old), old))
 
 
 __all__ = ["DECOMPOSITIONS", "ConvertChloToStablehloPass"]

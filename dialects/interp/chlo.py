@@ -10,8 +10,8 @@ import numpy as np
 from xdsl.ir import Operation
 
 from stepwell.dialects import chlo
+from stepwell.dialects.interp import chlo_structural, special
 from stepwell.dialects.interp import numerics as num
-from stepwell.dialects.interp import special
 from stepwell.dialects.interp.complex_numbers import by_kind
 from stepwell.dialects.interp.stablehlo_data import RULES as DATA_RULES
 from stepwell.dialects.interp.stablehlo_data import Args, Array
@@ -68,9 +68,16 @@ def _constant_like(interp: Interpreter, op: Operation, args: Args) -> tuple[Valu
     return (np.full(args[0].shape, value.value.data, result_dtype(op)),)
 
 
+def _asin_acos_kernel(z: Array) -> Array:
+    arcsine = np.arcsin(z)
+    angle, size = np.real(arcsine), np.imag(arcsine)
+    return np.cos(angle) * np.cosh(size) + 1j * np.abs(size)
+
+
 _WIDE: dict[type[Operation], Callable[..., Any]] = {
     chlo.AcosOp: np.arccos,
     chlo.AcoshOp: np.arccosh,
+    chlo.AsinAcosKernelOp: _asin_acos_kernel,
     chlo.AsinOp: np.arcsin,
     chlo.AsinhOp: np.arcsinh,
     chlo.AtanOp: np.arctan,
@@ -90,7 +97,7 @@ _WIDE: dict[type[Operation], Callable[..., Any]] = {
     chlo.ZetaOp: _each_pair(special.zeta),
 }
 
-RULES: dict[str, Rule] = {
+_FUNCTIONS: dict[str, Rule] = {
     **{cls.name: elementwise(by_kind(cls.name, num.via_wide(f))) for cls, f in _WIDE.items()},
     "chlo.constant": DATA_RULES["stablehlo.constant"],
     "chlo.constant_like": _constant_like,
@@ -100,4 +107,10 @@ RULES: dict[str, Rule] = {
     "chlo.mulhi": elementwise(_mulhi),
     "chlo.next_after": elementwise(_next_after),
     "chlo.top_k": _top_k,
+}
+
+RULES: dict[str, Rule] = {
+    **_FUNCTIONS,
+    **chlo_structural.RULES,
+    **chlo_structural.broadcasting(_FUNCTIONS),
 }
