@@ -68,7 +68,7 @@ def _is_float8(element: Attribute) -> bool:
     return element_kind(element) == FLOAT and bit_width(element) == 8
 
 
-def _accumulates(element: Attribute, result: Attribute) -> bool:
+def accumulates(element: Attribute, result: Attribute) -> bool:
     """Whether sums of products of `element` may have the type `result`: a wider one of its kind, or floats of integers."""
     kind, result_kind = element_kind(element), element_kind(result)
     if kind in INTEGER:
@@ -418,7 +418,7 @@ class ConvolutionOp(StableHLOOp):
             return
         left, right, result = (cast(AnyTensor, v.type).element_type for v in (self.lhs, self.rhs, self.result))
         self.require("C27", left == right, lambda: f"operands have element types {left} and {right}")
-        fits = left == result or _accumulates(left, result)
+        fits = left == result or accumulates(left, result)
         self.require("C27", fits, lambda: f"operands have element type {left}, result {result}")
 
     @classmethod

@@ -24,6 +24,7 @@ from xdsl.traits import ConstantLike, Pure
 
 from stepwell.dialects.quant import quantized
 from stepwell.dialects.stablehlo.base import (
+    NUMBER,
     PER_AXIS,
     AnyTensor,
     FunctionFormOp,
@@ -162,6 +163,7 @@ class IotaOp(StableHLOOp):
 
     def verify_(self) -> None:
         """C1."""
+        self.require_kind("O1", self.output, NUMBER, "output")
         self.shape_of(shapes.iota, _shape(self.output), self.iota_dimension.value.data)
 
     @classmethod

@@ -52,6 +52,7 @@ from stepwell.dialects.stablehlo.base import (
     print_operands,
     tensor_of,
 )
+from stepwell.dialects.stablehlo.contractions import accumulates
 from stepwell.dialects.stablehlo.data_movement import ConstantOp
 from stepwell.dialects.stablehlo.quantized import (
     is_quantized,
@@ -459,9 +460,9 @@ class DynamicConvOp(StableHLOOp):
             numbers = self.numbers
             verify_convolution(self, (numbers.kernel_output_feature_dimension, numbers.output_feature_dimension))
         else:
-            same = _element(self.lhs) == _element(self.rhs) == _element(self.result)
-            text = f"operands {self.lhs.type}, {self.rhs.type} and result {self.result.type}"
-            self.require("C27", same, lambda: text)
+            left, right, result = _element(self.lhs), _element(self.rhs), _element(self.result)
+            fits = left == right and (left == result or accumulates(left, result))
+            self.require("C27", fits, lambda: f"operands are {left} and {right}, the result {result}")
         shape, element = _shape(self.padding), _element(self.padding)
         ok = isinstance(element, IntegerType | IndexType) and element != i1
         self.require("I3", ok and len(shape) == 2, lambda: f"padding has type {self.padding.type}")

@@ -26,6 +26,9 @@ from stepwell.dialects.stablehlo.base import (
     FLOAT,
     FLOAT_OR_COMPLEX,
     NOT_QUANTIZED,
+    PRED,
+    SINT,
+    UINT,
     AnyTensor,
     StableHLOOp,
     build,
@@ -122,6 +125,7 @@ class RngOp(StableHLOOp):
     def verify_(self) -> None:
         """C1 to C3, as far as the values of `shape` are known."""
         element = _tensor(self.a).element_type
+        self.require_kind("I1", self.a, (PRED, SINT, UINT, FLOAT), "a")
         for label, value, what in (("I1", self.a, "a"), ("I2", self.b, "b")):
             self.require_shape(label, value, [], what)
         self.require_element("C1", self.b, element, "b")
