@@ -91,7 +91,7 @@ def _any_quantized(op: Operation) -> bool:
 def _by_floats(rule: Rule) -> Rule:
     """Dequantize, run the op on floats, quantize."""
 
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         if not _any_quantized(op):
             return rule(interp, op, args)
         results = rule(interp, _float_twin(op), _expressed(op, args))
@@ -105,7 +105,7 @@ def _select(rule: Rule) -> Rule:
     """Where all have one type the integers themselves are selected."""
     by_floats = _by_floats(rule)
 
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         assert isinstance(op, hlo.SelectOp)
         types = {quantized(v.type) for v in (op.on_true, op.on_false, op.result)}
         return (rule if len(types) == 1 else by_floats)(interp, op, args)
@@ -116,7 +116,7 @@ def _select(rule: Rule) -> Rule:
 def _compare(rule: Rule) -> Rule:
     """The floats are compared as floats."""
 
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         if not _any_quantized(op):
             return rule(interp, op, args)
         twin = _float_twin(op)
@@ -127,7 +127,7 @@ def _compare(rule: Rule) -> Rule:
 
 
 def _is_finite(rule: Rule) -> Rule:
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         return (np.ones(args[0].shape, np.bool_),) if _any_quantized(op) else rule(interp, op, args)
 
     return run
@@ -136,7 +136,7 @@ def _is_finite(rule: Rule) -> Rule:
 def _constant(rule: Rule) -> Rule:
     """The value's bits are the stored integers, whatever sign its type gives them."""
 
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         (value,) = rule(interp, op, args)
         of = quantized(op.results[0].type)
         return (value if of is None else num.wrap(value, numpy_dtype(of.storage)),)
@@ -147,7 +147,7 @@ def _constant(rule: Rule) -> Rule:
 def _accumulating(rule: Rule) -> Rule:
     """Reductions: inputs and inits become numbers of the region's own quantization first."""
 
-    def run(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+    def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
         if not _any_quantized(op):
             return rule(interp, op, args)
         return rule(interp, op, tuple(_accumulators(op, args)))
@@ -168,14 +168,14 @@ def _accumulators(op: Operation, args: Args) -> Sequence[Value]:
     ]
 
 
-def _uniform_quantize(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+def _uniform_quantize(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
     del interp
     of, to = quantized(op.operands[0].type), quantized(op.results[0].type)
     assert to is not None
     return (quantize(args[0] if of is None else dequantize(args[0], of), to),)
 
 
-def _uniform_dequantize(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
+def _uniform_dequantize(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
     del interp
     of = quantized(op.operands[0].type)
     assert of is not None
