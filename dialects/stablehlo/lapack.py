@@ -144,8 +144,8 @@ def _gesdd(call: LapackCall) -> list[Attribute]:
     k = min(m, n)
     mode = call.letter("mode", "ASN")
     full = mode == "A"
-    if mode == "N":  # nothing is written there; both sizes are seen
-        full = _tensor(call.op.results[2]).get_shape()[-2:] == (m, m) if len(call.op.results) > 2 else full
+    if mode == "N" and len(call.op.results) > 3:  # nothing is written there; both sizes are seen
+        full = [_tensor(r).get_shape()[-2:] for r in call.op.results[2:4]] == [(m, m), (n, n)]
     u, vh = ((m, m), (n, n)) if full else ((m, k), (k, n))
     return _matrix_types(call, _first(call), (_real(call), [k]), (call.element, u), (call.element, vh), (i32, []))
 
