@@ -21,7 +21,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
     "builtin": ("xdsl.dialects.builtin", "Builtin"),
     "chlo": ("stepwell.dialects.chlo", "Chlo"),
     "complex": ("xdsl.dialects.complex", "Complex"),
-    "func": ("xdsl.dialects.func", "Func"),
+    "func": ("stepwell.dialects.func", "Func"),
     "gpu": ("stepwell.dialects.gpu", "Gpu"),
     "kernel": ("stepwell.dialects.kernel", "Kernel"),
     "linalg": ("stepwell.dialects.linalg", "Linalg"),
