@@ -14,6 +14,7 @@ def _table(names: str, reason: str, dialect: str = "stablehlo") -> Iterable[tupl
 STABLEHLO = dict(
     [
         *_table("einsum torch_index_select unary_einsum", "deprecated; use dot_general or gather"),
+        *_table("cross-replica-sum", "deprecated; use all_reduce"),
     ]
 )
 

@@ -257,8 +257,8 @@ def test_mutated_programs_never_raise_anything_but_compile_errors():
 
 
 def test_a_known_op_that_is_not_there_is_refused_and_not_unknown():
-    text = "func.func @f(%x: tensor<?xf32>) -> tensor<i32> {\n  %n = stablehlo.get_dimension_size %x, dim = 0 : (tensor<?xf32>) -> tensor<i32>\n  return %n : tensor<i32>\n}"
+    text = 'func.func @f(%x: tensor<2xf32>) {\n  %n = stablehlo.unary_einsum %x, config = "i->" : (tensor<2xf32>) -> tensor<f32>\n}'
     with pytest.raises(
-        UnsupportedError, match=r"t.mlir:2:8: error: 'stablehlo.get_dimension_size' op is not supported: sizes known"
+        UnsupportedError, match=r"t.mlir:2:8: error: 'stablehlo.unary_einsum' op is not supported: deprecated"
     ):
         parse(text)
