@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
-from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType, i32
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, LocationAttr, ModuleOp, StringAttr, TensorType, i32
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.func import ReturnOp as FuncReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -437,6 +437,27 @@ class Function:
         types = function.function_type
         _require_types(f"the call of '{callee.name}'", [v.type for v in operands], list(types.inputs.data))
         return tuple(self.emit(CallOp, callee.name, list(operands), list(types.outputs.data)).results)
+
+    def custom_call(
+        self,
+        target: str,
+        operands: Values,
+        results: Sequence[Attribute],
+        config: dict[str, Attribute] | None = None,
+        has_side_effect: bool = False,
+    ) -> tuple[SSAValue, ...]:
+        """A call of what `expand-custom-calls` knows by a name; `config` holds its attributes."""
+        properties: dict[str, Attribute] = {
+            "call_target_name": StringAttr(target),
+            "api_version": IntegerAttr(4, i32),
+            "backend_config": DictionaryAttr(config or {}),
+        }
+        if has_side_effect:
+            properties["has_side_effect"] = IntegerAttr.from_bool(True)
+        made = self.emit(
+            stablehlo.CustomCallOp.create, operands=list(operands), result_types=list(results), properties=properties
+        )
+        return tuple(made.results)
 
     # The end -------------------------------------------------------------------------------------------------------
 

@@ -24,9 +24,14 @@ from xdsl.dialects.builtin import CallSiteLoc, LocationAttr, UnknownLoc
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects.stablehlo import CustomCallOp
-from stepwell.dialects.stablehlo.custom_calls import meaning_of, registered_targets, unknown_target
+from stepwell.dialects.stablehlo.custom_calls import (
+    DEEPEST,
+    meaning_of,
+    never_ends,
+    registered_targets,
+    unknown_target,
+)
 from stepwell.dialects.stablehlo.lapack import is_lapack
-from stepwell.ir.diagnostics import invalid
 from stepwell.ir.passes import Pass
 from stepwell.passes.custom_calls import annotations
 from stepwell.passes.custom_calls.lapack import expand_lapack
@@ -34,9 +39,6 @@ from stepwell.passes.hlo import replace
 
 KEPT = ("shape_assertion",)
 """Targets that other passes take."""
-DEEPEST = 32
-"""How often what was registered may lead to another registered target."""
-
 EXPANSIONS: dict[str, Callable[[CustomCallOp], Sequence[SSAValue]]] = {
     **dict.fromkeys(annotations.TARGETS, annotations.expand_annotation),
 }
@@ -83,7 +85,7 @@ def expand(root: Operation) -> None:
         op, depth = pending.pop()
         target = op.call_target_name.data
         if depth > DEEPEST:
-            raise invalid(op, f"of '{target}' never ends: what is registered for it calls it again")
+            raise never_ends(op)
         if meaning_of(target) is not None:
             results, calls = _inlined(op)
             replace(op, results)
@@ -110,4 +112,4 @@ class ExpandCustomCallsPass(Pass):
         expand(op)
 
 
-__all__ = ["DEEPEST", "EXPANSIONS", "KEPT", "ExpandCustomCallsPass", "expand"]
+__all__ = ["EXPANSIONS", "KEPT", "ExpandCustomCallsPass", "expand"]

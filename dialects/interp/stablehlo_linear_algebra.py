@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,13 @@ from xdsl.ir import Operation
 from stepwell.dialects import stablehlo as hlo
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.numerics import Array
-from stepwell.dialects.stablehlo.custom_calls import meaning_of, registered_targets, unknown_target
+from stepwell.dialects.stablehlo.custom_calls import (
+    DEEPEST,
+    meaning_of,
+    never_ends,
+    registered_targets,
+    unknown_target,
+)
 from stepwell.dialects.stablehlo.lapack import LapackCall, is_lapack, lapack_call
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.interpreter import Interpreter, Rule, Value
@@ -253,12 +260,31 @@ def _lapack(op: hlo.CustomCallOp, args: Args) -> tuple[Value, ...]:
     return tuple(num.round_to(v, numpy_dtype(t.element_type)) for v, t in zip(made, types, strict=True))
 
 
+class _Depth(threading.local):
+    calls = 0
+
+
+_depth = _Depth()
+
+
+def _registered(interp: Interpreter, op: hlo.CustomCallOp, args: Args) -> tuple[Value, ...]:
+    """What a user's function gives."""
+    meaning = meaning_of(op.call_target_name.data)
+    assert meaning is not None
+    if _depth.calls > DEEPEST:
+        raise never_ends(op)
+    _depth.calls += 1
+    try:
+        return interp.call_op(meaning(op), args)
+    finally:
+        _depth.calls -= 1
+
+
 def _custom_call(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     assert isinstance(op, hlo.CustomCallOp)
     target = op.call_target_name.data
-    meaning = meaning_of(target)
-    if meaning is not None:
-        return interp.call_op(meaning(op), args)
+    if meaning_of(target) is not None:
+        return _registered(interp, op, args)
     if is_lapack(target):
         with np.errstate(all="ignore"):
             return _lapack(op, args)

@@ -26,13 +26,22 @@ from xdsl.ir import Attribute
 
 from stepwell.dialects.stablehlo.control_flow import CustomCallOp
 from stepwell.ir.dense import dense_to_array
-from stepwell.ir.diagnostics import UnsupportedDiagnosticError, close_name, unsupported
+from stepwell.ir.diagnostics import (
+    InvalidProgramDiagnosticError,
+    UnsupportedDiagnosticError,
+    close_name,
+    invalid,
+    unsupported,
+)
 
 Meaning: TypeAlias = "Callable[[CustomCallOp], FuncOp]"
 """Makes the function that a call stands for: the types of its arguments and results are those of the call."""
 
 CONFIG = "mhlo.backend_config"
 """Where JAX writes the attributes of a call with a typed interface."""
+
+DEEPEST = 32
+"""How often what was registered may lead to another registered target."""
 
 _lock = threading.Lock()
 _meanings: dict[str, Meaning] = {}
@@ -100,6 +109,11 @@ def python_value(attribute: Attribute) -> Any:
             return attribute
 
 
+def never_ends(op: CustomCallOp) -> InvalidProgramDiagnosticError:
+    """The error for a call whose meaning leads to itself."""
+    return invalid(op, f"of '{op.call_target_name.data}' never ends: what is registered for it calls it again")
+
+
 _CALLBACKS = ("callback", "py_client", "python")
 
 
@@ -117,10 +131,12 @@ def unknown_target(op: CustomCallOp, known: list[str]) -> UnsupportedDiagnosticE
 
 
 __all__ = [
+    "DEEPEST",
     "Meaning",
     "attributes_of",
     "config_text",
     "meaning_of",
+    "never_ends",
     "python_value",
     "register_meaning",
     "registered_targets",

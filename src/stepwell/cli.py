@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import CompileError, InternalError, InvalidProgramError
 from stepwell.fuzz import command as fuzz
+from stepwell.imports import IMPORT, IMPORT_HELP, import_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,7 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         "default: STEPWELL_TARGET, else what the program is compiled for, else cpu)",
     )
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
+    parser.add_argument(IMPORT, metavar="MODULE", action="append", default=[], dest="imports", help=IMPORT_HELP)
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
@@ -326,6 +328,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     """The command, and what it printed on its way: a full disk must not pass for success."""
+    import_modules(getattr(arguments, "imports", []))
     code = arguments.handler(arguments)
     if not _output_is_closed():
         sys.stdout.flush()

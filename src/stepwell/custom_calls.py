@@ -6,7 +6,8 @@
 
 The function gets a call's operands as arrays and its attributes (`backend_config`, or `mhlo.backend_config`, when it is a
 dictionary) as keyword arguments; a `backend_config` that is text comes as `backend_config`. It is traced for each call, and what it
-computes takes the call's place. So it is compiled, fused and run like the rest of the program.
+computes takes the call's place. So it is compiled, fused and run like the rest of the program. On the command line, `--import FILE.py`
+(or `--import MODULE`) runs a module that registers.
 """
 
 from __future__ import annotations

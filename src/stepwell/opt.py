@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepwell.imports import IMPORT, IMPORT_HELP, import_modules
+
 if TYPE_CHECKING:
     from xdsl.context import Context
     from xdsl.dialects.builtin import ModuleOp
@@ -60,6 +62,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
     add("-p", "--pass-pipeline", metavar="TEXT", help="pipeline, e.g. builtin.module(func.func(cse))")
     add("--split-input-file", action="store_true", help=f"process each part between '{SPLIT_MARKER}' lines on its own")
     add("--verify-diagnostics", action="store_true", help="check diagnostics against expected-error comments")
+    add(IMPORT, metavar="MODULE", action="append", default=[], dest="imports", help=IMPORT_HELP)
     add("--verify-each", **_boolean(True), help="verify after each pass (default: true)")
     add(VALIDATE, metavar="SEED", type=int, help=VALIDATE_HELP)
     add("--verify-roundtrip", action="store_true", help="check that printing and parsing again gives the same IR")
@@ -233,6 +236,7 @@ def _run(options: argparse.Namespace, pipeline: str) -> int:
     from stepwell.ir.errors import CompileError
 
     try:
+        import_modules(options.imports)
         text, filename = _read(options.input)
         job = _Job(options, pipeline, filename, [], _instrumentations(options))
         code = _run_chunks(job, text)
