@@ -87,6 +87,10 @@ DECOMPOSITIONS: dict[type[Operation], Decompose] = {
 """What each op becomes, by class."""
 
 
+REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS if op is not chlo.AsinAcosKernelOp)
+"""The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
 @dataclass(frozen=True)
 class ConvertChloToStablehloPass(Pass):
     """Decompose CHLO ops into StableHLO."""
@@ -101,4 +105,4 @@ class ConvertChloToStablehloPass(Pass):
                 replace(old, decompose(Hlo.before(old), old))
 
 
-__all__ = ["DECOMPOSITIONS", "ConvertChloToStablehloPass"]
+__all__ = ["DECOMPOSITIONS", "REPLACES", "ConvertChloToStablehloPass"]
