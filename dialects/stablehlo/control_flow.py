@@ -548,18 +548,24 @@ class CompositeOp(StableHLOOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        """`"name" %a, %b {attributes} : types`."""
+        """`"name" %a, %b ({...}, {...}) {attributes} : types`; regions are rare."""
         position = parser.pos
         properties: dict[str, Attribute] = {"name": StringAttr(parser.parse_str_literal())}
         operands = parse_operand_list(parser)
+        regions = parser.parse_optional_comma_separated_list(parser.Delimiter.PAREN, parser.parse_region)
         attributes = parse_attr_dict(parser, cls, properties)
-        return build(cls, parser, position, operands, parse_function_type(parser), properties, attributes)
+        types = parse_function_type(parser)
+        return build(cls, parser, position, operands, types, properties, attributes, regions or [])
 
     def print(self, printer: Printer) -> None:
-        """`"name" %a, %b {attributes} : types`."""
+        """`"name" %a, %b ({...}, {...}) {attributes} : types`."""
         printer.print_string(" ")
         printer.print_string_literal(self.composite_name.data)
         print_operands(printer, self)
+        if self.regions:
+            printer.print_string(" ")
+            with printer.in_parens():
+                printer.print_list(self.regions, printer.print_region)
         print_attr_dict(printer, self)
         print_function_type(printer, self)
 
