@@ -109,6 +109,17 @@ class TypeParser(LocatedParser):
                 self.fail(str(error), span)
         return sizes, found
 
+    def _parse_tensor_attrs(self) -> Any:
+        """A tensor type; what is written after its element type may ask for a shape."""
+        span = self._current_token.span
+        found: Any = super()._parse_tensor_attrs()
+        if (verify_shape := getattr(getattr(found, "encoding", None), "verify_shape", None)) is not None:
+            try:
+                verify_shape(found.get_shape())
+            except VerifyException as error:
+                self.fail(str(error), span)
+        return found
+
     def _unknown_type(self, expected: str) -> NoReturn:
         token = self._current_token
         if token.kind is MLIRTokenKind.BARE_IDENT:

@@ -6,6 +6,7 @@ default (an empty list, zero) is not printed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, cast, get_type_hints
 
 from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, TensorType, f64, i1, i64
@@ -514,9 +515,17 @@ class TypeExtensionsAttr(Data[Ints]):
         """Sizes or `?` inside angle brackets."""
         bounds = parser.parse_comma_separated_list(
             parser.Delimiter.ANGLE,
-            lambda: -1 if parser.parse_optional_punctuation("?") else parser.parse_integer(),
+            lambda: -1 if parser.parse_optional_punctuation("?") else parser.parse_integer(allow_negative=False),
         )
         return tuple(bounds)
+
+    def verify_shape(self, shape: Sequence[int]) -> None:
+        """One bound per dim, and `?` for those whose extent is known."""
+        if len(self.data) != len(shape):
+            raise VerifyException(f"{len(self.data)} bounds for a shape of rank {len(shape)}")
+        for d, (bound, extent) in enumerate(zip(self.data, shape, strict=True)):
+            if bound >= 0 and extent >= 0:
+                raise VerifyException(f"dim {d} has extent {extent}, so it cannot have a bound, got {bound}")
 
     def print_parameter(self, printer: Printer) -> None:
         """Sizes or `?` inside angle brackets."""

@@ -29,6 +29,7 @@ from xdsl.traits import Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.quant import quantized
+from stepwell.dialects.stablehlo.attrs import TypeExtensionsAttr
 from stepwell.ir.shapes import DYNAMIC, ShapeError, compatible
 
 AnyTensor = TensorType[Any]
@@ -217,7 +218,7 @@ def type_list(types: Iterable[Attribute]) -> str:
 
 
 def types_compatible(a: Attribute, b: Attribute) -> bool:
-    """Equal up to `?` extents and encodings."""
+    """Equal up to `?` extents (within the other's bounds) and encodings."""
     if a == b:
         return True
     return (
@@ -225,7 +226,27 @@ def types_compatible(a: Attribute, b: Attribute) -> bool:
         and isinstance(b, TensorType)
         and a.element_type == b.element_type
         and compatible(a.get_shape(), b.get_shape())
+        and within_bounds(a, b)
+        and within_bounds(b, a)
     )
+
+
+def bounds_of(type_: AnyTensor) -> tuple[int, ...]:
+    """The upper bound of each extent of a type, `?` where it has none."""
+    encoding = type_.encoding
+    if not isinstance(encoding, TypeExtensionsAttr):
+        return (DYNAMIC,) * type_.get_num_dims()
+    return tuple(DYNAMIC if b < 0 else b for b in encoding.data)
+
+
+def within_bounds(type_: Attribute, declared: Attribute) -> bool:
+    """No extent of `type_` is beyond the bounds of `declared` (of the same rank: else that is what is wrong)."""
+    if not isinstance(type_, TensorType) or not isinstance(declared, TensorType):
+        return True
+    if not isinstance(declared.encoding, TypeExtensionsAttr):
+        return True
+    pairs = zip(type_.get_shape(), bounds_of(declared), strict=False)
+    return all(DYNAMIC in (extent, bound) or extent <= bound for extent, bound in pairs)
 
 
 def _but_parameters(expected: Attribute) -> str:

@@ -27,7 +27,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.stablehlo import attrs, contractions, dynamic, indexing, reductions
 from stepwell.dialects.stablehlo.attrs import TypeExtensionsAttr
-from stepwell.dialects.stablehlo.base import AnyTensor, bit_width, returned_types
+from stepwell.dialects.stablehlo.base import AnyTensor, bit_width, bounds_of, returned_types
 from stepwell.dialects.stablehlo.distributed import CollectiveOp
 from stepwell.ir import shapes
 from stepwell.ir.dense import dense_to_array
@@ -63,14 +63,6 @@ class BoundsView(View):
 
 
 Rule: TypeAlias = Callable[[Any, View], Types]
-
-
-def bounds_of(type_: AnyTensor) -> Shape:
-    """The upper bound of each extent of a type, `?` where it has none."""
-    encoding = type_.encoding
-    if not isinstance(encoding, TypeExtensionsAttr):
-        return (DYNAMIC,) * type_.get_num_dims()
-    return tuple(DYNAMIC if b < 0 else b for b in encoding.data)
 
 
 def bounded(type_: AnyTensor, bounds: Sequence[int]) -> AnyTensor:

@@ -18,8 +18,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects import stablehlo
-from stepwell.dialects.stablehlo.base import AnyTensor, types_compatible
-from stepwell.dialects.stablehlo.infer import RULES, bounds_of, infer_types
+from stepwell.dialects.stablehlo.base import AnyTensor, bounds_of, types_compatible, within_bounds
+from stepwell.dialects.stablehlo.infer import RULES, infer_types
 from stepwell.dialects.stablehlo.static_forms import DYNAMIC_OPS, SHAPE_OPERANDS, static_form
 from stepwell.ir import shapes
 from stepwell.ir.dense import dense_to_array
@@ -52,12 +52,15 @@ def _static(type_: Attribute) -> Attribute:
     return type_
 
 
-def within_bounds(type_: Attribute, declared: Attribute) -> bool:
-    """No extent of `type_` is beyond the bounds of the type it refines."""
-    if not isinstance(type_, TensorType) or not isinstance(declared, TensorType):
-        return True
-    pairs = zip(type_.get_shape(), bounds_of(declared), strict=True)
-    return all(DYNAMIC in (extent, bound) or extent <= bound for extent, bound in pairs)
+def _fits_but_bounds(type_: Attribute, declared: Attribute) -> bool:
+    """Whether only a bound is in the way of `type_` being one that refines another."""
+    return not within_bounds(type_, declared) and types_compatible(_plain(type_), _plain(declared))
+
+
+def _plain(type_: Attribute) -> Attribute:
+    """Without bounds."""
+    tensor = cast("AnyTensor", type_)
+    return TensorType(tensor.element_type, tensor.get_shape()) if isinstance(type_, TensorType) else type_
 
 
 def _place(value: SSAValue) -> str:
@@ -122,9 +125,10 @@ class Refiner:
 
     def _check_argument(self, index: int, argument: SSAValue, type_: Attribute) -> None:
         declared = argument.type
-        if types_compatible(type_, declared) and within_bounds(type_, declared):
+        if types_compatible(type_, declared):
             return
-        what = "does not refine" if not types_compatible(type_, declared) else "is beyond the bounds of"
+        beyond = _fits_but_bounds(type_, declared)
+        what = "is beyond the bounds of" if beyond else "does not refine"
         message = f"{op_label(self._entry)} argument {index}: {type_} {what} {declared}"
         place = value_location(argument) or location_of(self._entry)
         raise InvalidProgramDiagnosticError(Diagnostic("error", place, message))
@@ -203,7 +207,7 @@ class Refiner:
         if len(declared) != len(operands):
             raise invalid(call, f"@{name} takes {len(declared)} arguments, not {len(operands)}")
         for index, (operand, type_) in enumerate(zip(operands, declared, strict=True)):
-            if not types_compatible(operand.type, type_) or not within_bounds(operand.type, type_):
+            if not types_compatible(operand.type, type_):
                 raise invalid(call, f"operand {index} has type {operand.type}, @{name} takes {type_}")
         constants = [size_constant(o) for o in operands]
         key = (name, tuple(o.type for o in operands), tuple(c and c.value for c in constants))
@@ -295,9 +299,9 @@ class Refiner:
             return op
         written = op.results[0].type
         if not types_compatible(made.results[0].type, written):
-            raise invalid(op, f"its sizes make a result of type {made.results[0].type}, not {written}")
-        if not within_bounds(made.results[0].type, written):
-            raise invalid(op, f"its sizes make a result of type {made.results[0].type}, beyond the bounds of {written}")
+            beyond = _fits_but_bounds(made.results[0].type, written)
+            what = "beyond the bounds of" if beyond else "not"
+            raise invalid(op, f"its sizes make a result of type {made.results[0].type}, {what} {written}")
         self._replace(op, [made])
         return made
 
@@ -347,14 +351,13 @@ class Refiner:
     def _refine(self, op: Operation, result: SSAValue, inferred: Attribute) -> None:
         written = result.type
         if not types_compatible(inferred, written):
-            raise invalid(op, f"for these operands its result has type {inferred}, not {written}")
+            what = "beyond the bounds of" if _fits_but_bounds(inferred, written) else "not"
+            raise invalid(op, f"for these operands its result has type {inferred}, {what} {written}")
         if not isinstance(inferred, TensorType):
             self._set_type(result, inferred)
             return
         shape = shapes.join([inferred.get_shape(), cast(AnyTensor, written).get_shape()])
         refined = TensorType(cast(AnyTensor, written).element_type, shape, cast(AnyTensor, written).encoding)
-        if not within_bounds(refined, written):
-            raise invalid(op, f"its result has type {inferred}, beyond the bounds of {written}")
         self._set_type(result, _static(refined))
 
     def _unknown(self, op: Operation, type_: Attribute) -> Exception:
@@ -510,4 +513,4 @@ def _symbols(op: Operation) -> list[str]:
     return found
 
 
-__all__ = ["Refiner", "is_static", "within_bounds"]
+__all__ = ["Refiner", "is_static"]

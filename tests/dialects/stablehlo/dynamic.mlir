@@ -36,3 +36,14 @@ func.func @attributes(%x: tensor<6xf32>, %s: tensor<2xindex>) -> tensor<?x?xf32>
   %0 = "stablehlo.dynamic_reshape"(%x, %s) {a = 1 : i32} : (tensor<6xf32>, tensor<2xindex>) -> tensor<?x?xf32>
   return %0 : tensor<?x?xf32>
 }
+
+// -----
+
+// Bounds of `?` are part of a type.
+
+// CHECK-LABEL: func.func @bounds(%x: tensor<?x3x?xf32, #stablehlo.bounds<4, ?, ?>>, %y: tensor<3xf32, #stablehlo.bounds<?>>)
+func.func @bounds(%x: tensor<?x3x?xf32, #stablehlo.bounds<4, ?, ?>>, %y: tensor<3xf32, #stablehlo.bounds<?>>) {
+  // CHECK: stablehlo.negate %x : tensor<?x3x?xf32, #stablehlo.bounds<4, ?, ?>>
+  %0 = stablehlo.negate %x : tensor<?x3x?xf32, #stablehlo.bounds<4, ?, ?>>
+  return
+}

@@ -129,3 +129,32 @@ func.func @f(%x: tensor<4x2xf32>, %n: tensor<i32>) {
   %r = stablehlo.set_dimension_size %x, %n, dim = 0 : (tensor<4x2xf32>, tensor<i32>) -> tensor<?x3xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<?xf32, #stablehlo.bounds<4>>) {
+  // expected-error @+1 {{stablehlo.negate: C1: result has type tensor<5xf32>, expected tensor<?xf32, #stablehlo.bounds<4>>}}
+  %r = stablehlo.negate %x : (tensor<?xf32, #stablehlo.bounds<4>>) -> tensor<5xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{2 bounds for a shape of rank 1}}
+func.func @f(%x: tensor<?xf32, #stablehlo.bounds<4, 4>>) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{dim 0 has extent 3, so it cannot have a bound, got 4}}
+func.func @f(%x: tensor<3x?xf32, #stablehlo.bounds<4, 4>>) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected}}
+func.func @f(%x: tensor<?xf32, #stablehlo.bounds<-1>>) {
+  return
+}
