@@ -35,6 +35,7 @@ from stepwell.passes.chlo_decompositions.broadcasting import broadcast
 from stepwell.passes.chlo_decompositions.ragged import ragged_dot
 from stepwell.passes.chlo_decompositions.scan import scan
 from stepwell.passes.chlo_decompositions.top_k import top_k
+from stepwell.passes.chlo_decompositions.zeta import polygamma, zeta
 from stepwell.passes.hlo import Hlo, element_of, replace, shape_of
 
 Decompose = Callable[[Hlo, Any], Sequence[SSAValue]]
@@ -79,16 +80,29 @@ DECOMPOSITIONS: dict[type[Operation], Decompose] = {
     chlo.ConjOp: _conj,
     chlo.ConstantLikeOp: _constant_like,
     chlo.ConstantOp: _constant,
+    chlo.PolygammaOp: polygamma,
     chlo.RaggedDotOp: ragged_dot,
     chlo.ScanOp: scan,
     chlo.SquareOp: _square,
     chlo.TopKOp: top_k,
+    chlo.ZetaOp: zeta,
 }
 """What each op becomes, by class."""
 
 
 REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS if op is not chlo.AsinAcosKernelOp)
 """The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
+
+
+def _decompose(old: Operation) -> None:
+    """Replace an op of the table, and what it is replaced by: broadcasting may leave another one."""
+    decompose = DECOMPOSITIONS.get(type(old))
+    if decompose is None:
+        return
+    values = decompose(Hlo.before(old), old)
+    replace(old, values)
+    if isinstance(old, chlo.BroadcastingOp) and isinstance(values[0].owner, Operation):
+        _decompose(values[0].owner)
 
 
 @dataclass(frozen=True)
@@ -100,9 +114,7 @@ class ConvertChloToStablehloPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Decompose every op of the table, wherever it is; the body of a scan before the scan."""
         for old in reversed(list(op.walk())):
-            decompose = DECOMPOSITIONS.get(type(old))
-            if decompose is not None:
-                replace(old, decompose(Hlo.before(old), old))
+            _decompose(old)
 
 
 __all__ = ["DECOMPOSITIONS", "REPLACES", "ConvertChloToStablehloPass"]

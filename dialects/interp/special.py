@@ -24,35 +24,47 @@ def erf_inv(x: float) -> float:
     return math.copysign(y, x)
 
 
+_EULER = 0.57721566490153286061
+
+
 def lgamma(x: float) -> float:
-    """`log |gamma(x)|`; infinity at the poles."""
-    if math.isinf(x):
+    """`log |gamma(x)|`; infinity at the poles. Taylor's series around the zeros at 1 and 2, where the library loses digits."""
+    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
         return math.inf
-    if x <= 0 and x == math.floor(x):
-        return math.inf
-    return math.lgamma(x)
+    center = 1 if abs(x - 1) < 0.3 else 2
+    if abs(x - center) >= 0.3:
+        return math.lgamma(x)
+    u = x - center
+    terms = [(center - 1 - _EULER) * u]
+    terms += [zeta(k, center) * (-u) ** k / k for k in range(2, 40)]
+    return math.fsum(terms)
+
+
+_DIGAMMA_ROOT = (1.4616321449683622, 9.549995429965697e-17)
+"""The positive root, as the sum of two doubles."""
 
 
 def digamma(x: float) -> float:
-    """Reflection, recurrence up to 10, then the asymptotic series; NaN at the poles."""
-    if math.isnan(x) or x == -math.inf:
+    """Reflection, recurrence up to 10, then the asymptotic series; Taylor's series near the root; NaN at the poles."""
+    if math.isnan(x) or x == -math.inf or (x <= 0 and x == math.floor(x)):
         return math.nan
     if x == math.inf:
         return math.inf
-    if x <= 0:
-        if x == math.floor(x):
-            return math.nan
-        return digamma(1 - x) - math.pi / math.tan(math.pi * (x - math.floor(x)))
-    shift = 0.0
+    if x < 0:
+        return digamma(-x) - 1 / x + math.pi / math.tan(math.pi * math.remainder(-x, 1))
+    near = x - _DIGAMMA_ROOT[0] - _DIGAMMA_ROOT[1]
+    if abs(near) < 0.2:
+        return -math.fsum(zeta(k + 1, _DIGAMMA_ROOT[0]) * (-near) ** k for k in range(1, 30))
+    parts: list[float] = []
     while x < 10:
-        shift -= 1 / x
+        parts.append(-1 / x)
         x += 1
     inverse = 1 / (x * x)
     coefficients = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
     series = 0.0
     for c in reversed(coefficients):
         series = (series + c) * inverse
-    return shift + math.log(x) - 0.5 / x - series
+    return math.fsum([*parts, math.log(x), -0.5 / x, -series])
 
 
 _ZETA_TERMS = 12
