@@ -155,8 +155,8 @@ class Comparison:
 
     def _advance(self, subject: _Subject, kind: Kind, module: ModuleOp, exact: bool) -> Difference | None:
         before = subject.last[kind]
-        if before.results is None and before.fault is not None:
-            return None  # the program is wrong on these inputs, and may do anything
+        if before.fault is not None or before.too_long:
+            return None  # the program is wrong on these inputs, and may do anything; or will not end
         after = call(module, subject.name, subject.interface, subject.inputs[kind])
         if before.results is None or after.unknown is not None:
             if after.unknown is None:
@@ -202,10 +202,19 @@ class Validation(Instrumentation):
     A pass that runs on many ops, one after the other, is judged once, when it is done with all of them.
     """
 
-    def __init__(self, seed: int = 0, *, reduce: bool = True, folder: str | Path | None = None):
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        reduce: bool = True,
+        most_tests: int = REDUCTION_TESTS,
+        folder: str | Path | None = None,
+    ):
+        """Inputs are made from `seed`; a wrong function is reduced, if at all, by so many tests; files go to `folder`."""
         self.seed = seed
         self.comparison: Comparison | None = None
         self._reduce = reduce
+        self._most_tests = most_tests
         self._folder = folder
         self._module: ModuleOp | None = None
         self._running: Pass | None = None
@@ -251,7 +260,7 @@ class Validation(Instrumentation):
         self._before, self._digest = module.clone(), digest
 
     def _report(self, found: Difference, item: Pass, before: ModuleOp) -> MiscompileDiagnosticError:
-        suspect = PassSuspect(item, self._nested, self.seed)
+        suspect = PassSuspect(item, self._nested, self.seed, self._most_tests)
         return report(found, suspect, before, self._reduce, self._folder)
 
 
@@ -299,8 +308,8 @@ class PassSuspect:
     item: Pass
     nested: str | None
     seed: int
+    most_tests: int = REDUCTION_TESTS
 
-    most_tests = REDUCTION_TESTS
     native = None
 
     @property

@@ -22,7 +22,7 @@ from stepwell.generated_inputs import Array, NoInputError, array_form
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
 from stepwell.ir.recursion import deep_recursion
 
-STEP_LIMIT = 3_000_000
+STEP_LIMIT = 200_000
 """Ops one call may run in the interpreter; beyond that the function is not validated."""
 
 _SHAPED = (TensorType, MemRefType, VectorType)
@@ -38,6 +38,8 @@ class Outcome:
     """What the program did wrong, as an access out of bounds."""
     unknown: str | None = None
     """Why nothing can be said, as an op without a rule."""
+    too_long: bool = False
+    """The call did not end within `STEP_LIMIT`, and will not on later steps."""
 
 
 class _TooLongError(Exception):
@@ -109,7 +111,7 @@ def call(
         with np.errstate(all="ignore"), deep_recursion():
             return _call(interpreter, function, interface, inputs)
     except _TooLongError:
-        return Outcome(unknown=f"it takes more than {STEP_LIMIT:,} steps in the interpreter")
+        return Outcome(unknown=f"it takes more than {STEP_LIMIT:,} steps in the interpreter", too_long=True)
     except InterpreterError as error:
         if "no interpreter rule" in str(error):
             return Outcome(unknown=f"the interpreter has no rule for {error.op.name}")
