@@ -36,6 +36,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.dialects import sdy, stablehlo
+from stepwell.dialects.quant import quantized
 from stepwell.dialects.stablehlo.mesh import MeshError
 from stepwell.dialects.stablehlo.process_groups import PARTITIONS, REPLICAS, ProcessGrid, ProcessId, declared_grid
 from stepwell.ir.dense import dense_to_array
@@ -87,6 +88,8 @@ def _members(op: stablehlo.CollectiveOp) -> bool:
 
 
 def _zeros(h: Hlo, op: Operation) -> list[SSAValue]:
+    if any(quantized(r.type) is not None for r in op.results):
+        raise unsupported(op, "the only process is in none of its groups, and gets zeros of a quantized type", _HINT)
     return [h.full(0, shape_of(r), element_of(r)) for r in op.results]
 
 
@@ -94,6 +97,8 @@ def _same(op: Operation) -> list[SSAValue]:
     """The operands, in the results' element types."""
     h = Hlo.before(op)
     values = op.operands[: len(op.results)]
+    if any(quantized(r.type) is not None and v.type != r.type for v, r in zip(values, op.results, strict=True)):
+        raise unsupported(op, "it converts one quantized type to another", _HINT)
     return [h.convert(v, element_of(r)) for v, r in zip(values, op.results, strict=True)]
 
 

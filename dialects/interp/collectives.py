@@ -12,6 +12,8 @@ from stepwell.dialects import stablehlo as hlo
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp import regions
 from stepwell.dialects.interp.processes import Process, Values, process_of
+from stepwell.dialects.interp.quantization import dequantize, quantize
+from stepwell.dialects.quant import expressed_of, quantized
 from stepwell.dialects.stablehlo.mesh import MeshError
 from stepwell.dialects.stablehlo.process_groups import ProcessId
 from stepwell.ir.dense import dense_to_array
@@ -23,8 +25,19 @@ Args = Sequence[Array]
 
 
 def _zeros(type_: Attribute) -> Array:
-    """What a process in no group gets."""
-    return np.zeros(cast(Any, type_).get_shape(), numpy_dtype(cast(Any, type_).element_type))
+    """What a process in no group gets; of a quantized type, the integers that stand for zero."""
+    element, shape = cast(Any, type_).element_type, cast(Any, type_).get_shape()
+    zeros = np.zeros(shape, numpy_dtype(expressed_of(element)))
+    of = quantized(element)
+    return zeros if of is None else quantize(zeros, of)
+
+
+def _converted(value: Any, source: Attribute, target: Attribute) -> Array:
+    """`to_destination_type` of the specification."""
+    given, wanted = quantized(source), quantized(target)
+    if given is not None and wanted is not None and given != wanted:
+        return quantize(dequantize(np.asarray(value), given), wanted)
+    return num.convert(np.asarray(value), numpy_dtype(target))
 
 
 def _group(process: Process, op: hlo.CollectiveOp) -> list[ProcessId] | None:
@@ -74,13 +87,14 @@ def _all_gather(interp: Interpreter, op: Operation, args: Args) -> Values:
     return tuple(np.concatenate([each[i] for each in brought], axis) for i in range(len(args)))
 
 
-def _combined(interp: Interpreter, computation: Region, brought: Sequence[Values]) -> list[Array]:
+def _combined(interp: Interpreter, op: hlo.CollectiveOp, computation: Region, brought: Sequence[Values]) -> list[Array]:
     """Each operand of all processes, combined in their order."""
     element = cast(Any, computation.block.args[0].type).element_type
     combine = regions.combiner(interp, computation)
     results: list[Array] = []
-    for operand in zip(*brought, strict=True):
-        items = [[num.convert(np.asarray(each), numpy_dtype(element))] for each in operand]
+    for value, operand in zip(op.data_operands(), zip(*brought, strict=True), strict=True):
+        source = cast(Any, value.type).element_type
+        items = [[_converted(each, source, element)] for each in operand]
         folded = regions.fold(combine, items)
         assert folded is not None
         results.append(folded[0])
@@ -92,7 +106,7 @@ def _all_reduce(interp: Interpreter, op: Operation, args: Args) -> Values:
     process = process_of(interp, op)
     group = _group(process, op)
     assert group is not None  # every process is in a group
-    return tuple(_combined(interp, op.computation, _meet(process, op, group, args)))
+    return tuple(_combined(interp, op, op.computation, _meet(process, op, group, args)))
 
 
 def _reduce_scatter(interp: Interpreter, op: Operation, args: Args) -> Values:
@@ -100,7 +114,7 @@ def _reduce_scatter(interp: Interpreter, op: Operation, args: Args) -> Values:
     process = process_of(interp, op)
     group = _group(process, op)
     assert group is not None  # every process is in a group
-    (reduced,) = _combined(interp, op.computation, _meet(process, op, group, args))
+    (reduced,) = _combined(interp, op, op.computation, _meet(process, op, group, args))
     axis = op.scatter_dimension.value.data
     if reduced.shape[axis] % len(group):
         raise InterpreterError(op, f"{reduced.shape[axis]} does not split into {len(group)} parts")
@@ -149,7 +163,7 @@ def _collective_reduce(interp: Interpreter, op: Operation, args: Args) -> Values
     group = _group(process, op)
     if group is None:
         return tuple(_zeros(r.type) for r in op.results)
-    combined = _combined(interp, op.computation, _meet(process, op, group, args[: len(op.results)]))
+    combined = _combined(interp, op, op.computation, _meet(process, op, group, args[: len(op.results)]))
     roots = _roots(op, group, args)
     return tuple(
         value if root == process.id else _zeros(result.type)

@@ -300,6 +300,23 @@ def test_a_future_is_what_its_body_gives():
     assert values(run(text, vectors(2), num_replicas=2)) == [[0, 1, 10, 11]] * 2
 
 
+def test_quantized_values_are_summed_as_what_they_mean():
+    narrow, wide = "!quant.uniform<i8:f32, 2.0:15>", "!quant.uniform<i32:f32, 0.5>"
+    text = f"""func.func @main(%x: tensor<2x{narrow}>) -> (tensor<2x{wide}>, tensor<2x{narrow}>) {{
+      %r = "stablehlo.all_reduce"(%x) <{{replica_groups = dense<[[0, 1]]> : tensor<1x2xi64>}}> ({{
+      ^bb0(%a: tensor<{wide}>, %b: tensor<{wide}>):
+        %s = stablehlo.add %a, %b : tensor<{wide}>
+        stablehlo.return %s : tensor<{wide}>
+      }}) : (tensor<2x{narrow}>) -> tensor<2x{wide}>
+      %p = "stablehlo.collective_permute"(%x) <{{source_target_pairs = dense<[[0, 1]]> : tensor<1x2xi64>}}>
+          : (tensor<2x{narrow}>) -> tensor<2x{narrow}>
+      return %r, %p : tensor<2x{wide}>, tensor<2x{narrow}>
+    }}"""
+    found = run(text, [[np.array([17, 16], np.int8)], [np.array([14, 15], np.int8)]], num_replicas=2)
+    # (17 - 15) * 2 and (14 - 15) * 2 are 4 and -2: their sum is 4 halves.
+    assert [[r.tolist() for r in results] for results in found.results] == [[[4, 4], [15, 15]], [[4, 4], [17, 16]]]
+
+
 # What cannot go on.
 
 
