@@ -75,6 +75,8 @@ class NestedSpec:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
 _BLANK = re.compile(r"\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'')
+_PIECE = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\'[^\']*\'|[^,])+')
+"""Of a list: up to a comma outside of quotes."""
 
 
 class _PipelineReader:
@@ -315,7 +317,7 @@ def _unquote(raw: str) -> str:
 def _split_list(raw: str) -> list[str]:
     if raw[:1] in "[{(" and raw[-1:] in "]})":
         raw = raw[1:-1]
-    return [piece for piece in (p.strip() for p in raw.split(",")) if piece]
+    return [piece for piece in (p.strip() for p in _PIECE.findall(raw)) if piece]
 
 
 def type_text(kind: Any) -> str:

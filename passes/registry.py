@@ -18,9 +18,9 @@ PASSES: dict[str, tuple[str, str]] = {
     "dce": ("dce", "DCEPass"),
     "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
-    "expand-fft": ("expand_fft", "ExpandFftPass"),
     "drop-distribution": ("drop_distribution", "DropDistributionPass"),
     "expand-custom-calls": ("expand_custom_calls", "ExpandCustomCallsPass"),
+    "expand-fft": ("expand_fft", "ExpandFftPass"),
     "expand-linear-algebra": ("expand_linear_algebra", "ExpandLinearAlgebraPass"),
     "expand-math": ("expand_math", "ExpandMathPass"),
     "expand-random": ("expand_random", "ExpandRandomPass"),
@@ -38,8 +38,8 @@ PASSES: dict[str, tuple[str, str]] = {
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
-    "split-complex": ("split_complex", "SplitComplexPass"),
     "refine-shapes": ("refine_shapes", "RefineShapesPass"),
+    "split-complex": ("split_complex", "SplitComplexPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

@@ -370,3 +370,18 @@ def test_a_refined_program_is_refined_already():
         twice = refined(once, RefineShapesPass(types), verify_each=True)
         assert "?" not in print_ir(once).replace("error_message", "")
         assert print_ir(once) == print_ir(twice)
+
+
+def test_a_refinement_is_replayed_from_its_text():
+    from stepwell.ir.pass_manager import Pipeline, build_pipeline
+    from stepwell.passes.refine_shapes import RefineShapesPass, value_text
+    from stepwell.passes.registry import PASSES, get_pass
+
+    refinement = RefineShapesPass(("tensor<?x2xf32, #stablehlo.bounds<3, ?>>", ""), (value_text(1, [3, -4]),), "f")
+    text = str(Pipeline((refinement,)))
+    assert build_pipeline(text, get_pass, tuple(PASSES)).items == (refinement,)
+
+
+def test_validation_covers_the_programs_of_each_shape():
+    executable = stepwell.compile(DATA / "concatenate.mlir", validate=True)
+    check(executable, "concatenate")

@@ -19,7 +19,7 @@ from stepwell.passes.shape_refinement.folding import is_small_integer
 
 
 def is_dynamic(op: Operation) -> bool:
-    """Has a value of unknown shape."""
+    """Has a tensor of unknown shape."""
     return any(isinstance(v.type, TensorType) and not v.type.has_static_shape() for v in (*op.operands, *op.results))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, SymbolRefAttr, TensorType, TupleType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import VerifyException
@@ -41,8 +41,18 @@ _RETURNS = ("func.return", "stablehlo.return")
 
 
 def is_static(type_: Attribute) -> bool:
-    """Not a tensor with a `?`."""
+    """Not a tensor with a `?`, nor a tuple of one."""
+    if isinstance(type_, TupleType):
+        return all(map(is_static, type_.types.data))
     return not isinstance(type_, TensorType) or type_.has_static_shape()
+
+
+def _compatible(a: Attribute, b: Attribute) -> bool:
+    """Equal up to extents that are unknown in one, in tuples too."""
+    if isinstance(a, TupleType) and isinstance(b, TupleType):
+        pairs = a.types.data, b.types.data
+        return len(pairs[0]) == len(pairs[1]) and all(map(_compatible, *pairs))
+    return types_compatible(a, b)
 
 
 def _static(type_: Attribute) -> Attribute:
@@ -125,7 +135,7 @@ class Refiner:
 
     def _check_argument(self, index: int, argument: SSAValue, type_: Attribute) -> None:
         declared = argument.type
-        if types_compatible(type_, declared):
+        if _compatible(type_, declared):
             return
         beyond = _fits_but_bounds(type_, declared)
         what = "is beyond the bounds of" if beyond else "does not refine"
@@ -207,7 +217,7 @@ class Refiner:
         if len(declared) != len(operands):
             raise invalid(call, f"@{name} takes {len(declared)} arguments, not {len(operands)}")
         for index, (operand, type_) in enumerate(zip(operands, declared, strict=True)):
-            if not types_compatible(operand.type, type_):
+            if not _compatible(operand.type, type_):
                 raise invalid(call, f"operand {index} has type {operand.type}, @{name} takes {type_}")
         constants = [size_constant(o) for o in operands]
         key = (name, tuple(o.type for o in operands), tuple(c and c.value for c in constants))
@@ -298,7 +308,7 @@ class Refiner:
         if made is None:
             return op
         written = op.results[0].type
-        if not types_compatible(made.results[0].type, written):
+        if not _compatible(made.results[0].type, written):
             beyond = _fits_but_bounds(made.results[0].type, written)
             what = "beyond the bounds of" if beyond else "not"
             raise invalid(op, f"its sizes make a result of type {made.results[0].type}, {what} {written}")
@@ -350,7 +360,7 @@ class Refiner:
 
     def _refine(self, op: Operation, result: SSAValue, inferred: Attribute) -> None:
         written = result.type
-        if not types_compatible(inferred, written):
+        if not _compatible(inferred, written):
             what = "beyond the bounds of" if _fits_but_bounds(inferred, written) else "not"
             raise invalid(op, f"for these operands its result has type {inferred}, {what} {written}")
         if not isinstance(inferred, TensorType):
@@ -407,7 +417,7 @@ class Refiner:
 
     def _set_results(self, op: Operation, made: _Specialized) -> None:
         for result, type_ in zip(op.results, made.function.function_type.outputs.data, strict=True):
-            if not types_compatible(type_, result.type):
+            if not _compatible(type_, result.type):
                 raise invalid(op, f"@{made.function.sym_name.data} returns {type_}, not {result.type}")
             self._set_type(result, type_)
 
@@ -433,7 +443,7 @@ class Refiner:
             block.insert_op_before(made, op)
             self._infer(made)
             for old, new in zip(op.results, made.results, strict=True):
-                if not types_compatible(old.type, new.type):
+                if not _compatible(old.type, new.type):
                     raise invalid(op, f"its sizes make a result of type {new.type}, not {old.type}")
             self._take_over(op, made.results)
             current = made
@@ -462,7 +472,7 @@ class Refiner:
         self._block(cond)
         self._block(body)
         for index, (yielded, operand) in enumerate(zip(end.operands, op.operands, strict=True)):
-            if not types_compatible(yielded.type, operand.type):
+            if not _compatible(yielded.type, operand.type):
                 reason = f"carry {index} goes in as {operand.type} and comes out of its body as {yielded.type}"
                 raise unsupported(op, reason, "a carry has one shape")
 
@@ -481,7 +491,7 @@ class Refiner:
         end.erase()
         Rewriter.inline_block(block, InsertPoint.before(op))
         for result, value in zip(op.results, values, strict=True):
-            if not types_compatible(result.type, value.type):
+            if not _compatible(result.type, value.type):
                 raise invalid(op, f"the branch returns {value.type}, not {result.type}")
         self._take_over(op, values)
 

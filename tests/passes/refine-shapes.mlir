@@ -192,3 +192,17 @@ func.func private @impl(%x: tensor<?x4xf32, #stablehlo.bounds<5, ?>>) -> tensor<
   %0 = stablehlo.tanh %x : tensor<?x4xf32, #stablehlo.bounds<5, ?>>
   return %0 : tensor<?x4xf32, #stablehlo.bounds<5, ?>>
 }
+
+// -----
+
+// Members of tuples are refined with what they are made of.
+
+// CHECK-LABEL: func.func @main(
+// CHECK: stablehlo.tuple {{.*}} : tuple<tensor<3x4xf32>, !stablehlo.token>
+// CHECK: stablehlo.get_tuple_element {{.*}} : (tuple<tensor<3x4xf32>, !stablehlo.token>) -> tensor<3x4xf32>
+func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %t = stablehlo.create_token : !stablehlo.token
+  %p = stablehlo.tuple %x, %t : tuple<tensor<?x4xf32>, !stablehlo.token>
+  %g = stablehlo.get_tuple_element %p[0] : (tuple<tensor<?x4xf32>, !stablehlo.token>) -> tensor<?x4xf32>
+  return %g : tensor<?x4xf32>
+}
