@@ -45,7 +45,8 @@ from stepwell.ir.passes import Pass
 from stepwell.passes.hlo import Hlo, element_of, replace, shape_of
 
 _ONLY = ProcessId(0, 0)
-_HINT = "run it in the interpreter with stepwell.dialects.interp.processes.run_parallel, or export the program for one device"
+_HINT = "stepwell.dialects.interp.processes.run_parallel runs several processes, or export the program for one device"
+_MANUAL = "stepwell run --target interpreter runs the devices as processes, or export the program for one device"
 _PLACEMENT = ("sdy.", "mhlo.sharding", "mhlo.frontend_attributes", "mhlo.layout_mode", "mhlo.memory_kind")
 _HOST = {
     "stablehlo.infeed": "takes data from the host while it runs",
@@ -151,10 +152,10 @@ def _manual_computation(op: Operation) -> Sequence[SSAValue]:
     assert isinstance(op, sdy.ManualComputationOp)
     mesh = op.mesh()
     if mesh is None:
-        raise unsupported(op, "it does not say on which devices its body runs", _HINT)
+        raise unsupported(op, "it does not say on which devices its body runs", _MANUAL)
     count = math.prod(axis.size for axis in mesh.axes)
     if count != 1:
-        raise unsupported(op, f"its body runs on each of {count} devices", _HINT)
+        raise unsupported(op, f"its body runs on each of {count} devices", _MANUAL)
     return inline_block(op.body.block, op.operands, op)
 
 

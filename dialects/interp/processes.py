@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Operation
 
+from stepwell.dialects.registry import interpreter_rules
 from stepwell.dialects.stablehlo.process_groups import ProcessGrid, ProcessId, declared_grid
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
@@ -191,8 +192,8 @@ def process_of(interp: Interpreter, op: Operation) -> Process:
     if process is None:
         replicas, partitions = (n or 1 for n in declared_grid(op))
         if replicas * partitions != 1:
-            text = f"a program of {replicas} replicas and {partitions} partitions; only run_parallel runs several processes"
-            raise InterpreterError(op, text)
+            grid = f"{replicas} replicas and {partitions} partitions"
+            raise InterpreterError(op, f"a program of {grid}; run it with {__name__}.run_parallel")
         process = interp.state[_STATE] = Process(World(ProcessGrid()), ProcessId(0, 0))
     return process
 
@@ -214,11 +215,11 @@ def run_parallel(
     programs: str | Sequence[Sequence[str]],
     inputs: Sequence[Sequence[Value]],
     *,
-    rules: dict[str, Rule],
     num_replicas: int | None = None,
     num_partitions: int | None = None,
     infeed: Sequence[Sequence[Values]] = (),
     received: Mapping[int, Sequence[Values]] | None = None,
+    rules: dict[str, Rule] | None = None,
 ) -> ParallelResults:
     """Run a module in a grid of processes.
 
@@ -226,11 +227,11 @@ def run_parallel(
         module: holds the functions that are run.
         programs: the entry of all processes, or that of each: a list of partitions for every replica.
         inputs: the arguments of each process, in the order of the flattened process ids (replica by replica).
-        rules: what ops mean (`stepwell.dialects.registry.interpreter_rules()`).
         num_replicas: rows of the grid; as `programs` or the module says when left out, else 1.
         num_partitions: columns of the grid, likewise.
         infeed: for each process, what the host feeds it: tuples of arrays.
         received: for channels from the host, by id, what the host sends.
+        rules: what ops mean; by default all there are.
 
     Raises:
         InterpreterError: an op failed, or no process can go on.
@@ -244,7 +245,7 @@ def run_parallel(
     channels = {(channel, None): deque(values) for channel, values in (received or {}).items()}
     world = World(grid, [deque(queue) for queue in infeed], channels=channels)
     bodies = [_calling(entry, tuple(values)) for entry, values in zip(entries, inputs, strict=True)]
-    results = run_processes(world, module, rules, bodies)
+    results = run_processes(world, module, interpreter_rules() if rules is None else rules, bodies)
     sent = {key[0]: list(queue) for key, queue in world.channels.items() if key[1] is None and queue}
     return ParallelResults(results, world.outfeed, sent)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def function(types: str, body: str, results: str, name: str = "main") -> str:
 
 
 def run(text: str, inputs: Sequence[Sequence[Any]], programs: Any = "main", **options: Any) -> ParallelResults:
-    return run_parallel(module_of(text), programs, inputs, rules=interpreter_rules(), **options)
+    return run_parallel(module_of(text), programs, inputs, **options)
 
 
 def values(found: ParallelResults) -> list[Any]:
@@ -387,7 +389,7 @@ def test_a_program_alone_is_the_only_process_of_its_grid():
     several = module_of(
         f"module attributes {{mhlo.num_replicas = 2 : i32, mhlo.num_partitions = 1 : i32}} {{\n{text}}}"
     )
-    with pytest.raises(InterpreterError, match="a program of 2 replicas and 1 partitions; only run_parallel"):
+    with pytest.raises(InterpreterError, match="a program of 2 replicas and 1 partitions; run it with"):
         Interpreter(several, interpreter_rules()).call("main", [np.arange(2)])
 
 
@@ -400,3 +402,9 @@ def test_every_run_is_the_same():
     for _ in range(20):
         found = run(text, [[*x, None] for x in vectors(5)], [["send"] * 5])
         assert [sent[0].tolist() for sent in found.sent[7]] == [[10 * p, 10 * p + 1] for p in range(5)]
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "several-processes.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "several-processes.md", "exec"), {})
