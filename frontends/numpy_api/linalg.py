@@ -1,4 +1,4 @@
-"""`stepwell.numpy.linalg`: norms, and the contractions under the Array API's names."""
+"""`stepwell.numpy.linalg`: norms, factors, solutions, and the contractions under the Array API's names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,34 @@ from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api import reductions
 from stepwell.frontends.numpy_api.core import axes, lifted
 from stepwell.frontends.numpy_api.elementwise import abs, astype, inexact, power, sqrt, square
+from stepwell.frontends.numpy_api.factors import (
+    EighResult,
+    QRResult,
+    SVDResult,
+    cholesky,
+    eigh,
+    eigvalsh,
+    qr,
+    svd,
+    svdvals,
+)
 from stepwell.frontends.numpy_api.indexing import diagonal
 from stepwell.frontends.numpy_api.linear import matmul, outer, tensordot, trace, vecdot
-from stepwell.frontends.numpy_api.manipulation import matrix_transpose
+from stepwell.frontends.numpy_api.manipulation import matrix_transpose, moveaxis, reshape
+from stepwell.frontends.numpy_api.solving import (
+    LstsqResult,
+    SlogdetResult,
+    det,
+    inv,
+    lstsq,
+    matrix_power,
+    matrix_rank,
+    multi_dot,
+    pinv,
+    slogdet,
+    solve,
+    tensorinv,
+)
 from stepwell.frontends.tracer import Tracer, converted
 
 
@@ -47,17 +72,42 @@ def vector_norm(x: Any, ord: Any = 2, /, *, axis: Any = None, keepdims: bool = F
 
 @api()
 def matrix_norm(x: Any, ord: Any = "fro", /, *, axis: Any = (-2, -1), keepdims: bool = False) -> Any:
-    """The Frobenius norm ("fro"), or the largest or smallest sum of sizes of a column (1, -1) or row (inf, -inf)."""
-    _, size = _sizes(x)
+    """The norm of matrices.
+
+    "fro" is the root of the sum of squares, 1 and inf the largest sum of sizes of a column or row (-1, -inf: the smallest), 2 the
+    largest singular value (-2: the smallest), "nuc" the sum of singular values.
+    """
+    a, size = _sizes(x)
     rows, columns = _two_axes(axis, len(size.shape))
+    if ord in (2, -2, "nuc"):
+        return _spectral(a, ord, rows, columns, keepdims)
     if ord == "fro":
         return sqrt(reductions.sum(square(size), (rows, columns), keepdims=keepdims))
     if ord not in (1, -1, math.inf, -math.inf):
-        raise refuse(f"a matrix norm has no order {ord!r} yet", "there are 'fro', 1, -1, inf and -inf")
+        raise refuse(f"a matrix norm has no order {ord!r}", "there are 'fro', 'nuc', 1, -1, 2, -2, inf and -inf")
     summed, picked = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = reductions.sum(size, summed, keepdims=True)
     extreme = (reductions.max if ord > 0 else reductions.min)(sums, picked, keepdims=True)
     return extreme if keepdims else reductions.sum(extreme, (rows, columns))
+
+
+def _spectral(a: Tracer, ord: Any, rows: int, columns: int, keepdims: bool) -> Tracer:
+    values = svdvals(moveaxis(a, (rows, columns), (-2, -1)))
+    norm = reductions.sum(values, -1) if ord == "nuc" else (reductions.max if ord > 0 else reductions.min)(values, -1)
+    if not keepdims:
+        return norm
+    return reshape(norm, tuple(1 if d in (rows, columns) else e for d, e in enumerate(a.shape)))
+
+
+@api()
+def cond(x: Any, /, p: Any = None) -> Any:
+    """How much errors of `x` grow in solutions: the norm of order `p` (2 by default) times that of the inverse."""
+    a = lifted(x)
+    if p is None or p in (2, -2):
+        values = svdvals(a)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return matrix_norm(a, p) * matrix_norm(inv(a), p)
 
 
 def _two_axes(axis: Any, rank: int) -> tuple[int, int]:
@@ -75,13 +125,35 @@ def _sizes(x: Any) -> tuple[Tracer, Tracer]:
 
 
 __all__ = [
+    "EighResult",
+    "LstsqResult",
+    "QRResult",
+    "SVDResult",
+    "SlogdetResult",
+    "cholesky",
+    "cond",
+    "det",
     "diagonal",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "lstsq",
     "matmul",
     "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
     "matrix_transpose",
+    "multi_dot",
     "norm",
     "outer",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
     "tensordot",
+    "tensorinv",
     "trace",
     "vecdot",
     "vector_norm",
