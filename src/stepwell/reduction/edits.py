@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, SymbolRefAttr, TensorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import IsolatedFromAbove, SymbolTable
 
@@ -251,8 +251,27 @@ def _run_once(module: ModuleOp, chosen: Sequence[tuple[Operation, int]]) -> None
 # Constants and attributes
 
 
-def _constants(module: ModuleOp) -> list[Operation]:
-    return [op for op in _ops(module) if values.dense_of(op) is not None]
+def _constants(*settled: int) -> Callable[[ModuleOp], list[Operation]]:
+    """Dense constants that are not a splat of one of the numbers `settled` already."""
+
+    def targets(module: ModuleOp) -> list[Operation]:
+        return [op for op in _ops(module) if (dense := values.dense_of(op)) is not None and is_open(dense)]
+
+    def is_open(dense: DenseIntOrFPElementsAttr) -> bool:
+        array = dense_to_array(dense)
+        return bool(array.size) and not any(bool(np.all(array == np.asarray(n).astype(array.dtype))) for n in settled)
+
+    return targets
+
+
+def _mixed_constants(module: ModuleOp) -> list[Operation]:
+    """Dense constants with several numbers."""
+    return [op for op in _ops(module) if (dense := values.dense_of(op)) is not None and _is_mixed(dense)]
+
+
+def _is_mixed(dense: DenseIntOrFPElementsAttr) -> bool:
+    array = dense_to_array(dense)
+    return bool(array.size) and not bool(np.all(array == array.reshape(-1)[0]))
 
 
 def _splat(pick: Callable[[Any], Any]) -> Callable[[Operation], None]:
@@ -295,9 +314,9 @@ EDITS: tuple[Edit, ...] = (
     Edit("drop unused arguments", _arguments, _drop_arguments),
     Edit("merge arguments", _twice_used_types, _merge_arguments),
     Edit("shrink shapes", shapes.shrinkable, shapes.shrink, in_chunks=False),
-    Edit("constants to zero", _constants, _each(_splat(lambda v: 0))),
-    Edit("constants to one", _constants, _each(_splat(lambda v: 1))),
-    Edit("constants to splats", _constants, _each(_splat(lambda v: v))),
+    Edit("constants to zero", _constants(0), _each(_splat(lambda v: 0))),
+    Edit("constants to one", _constants(0, 1), _each(_splat(lambda v: 1))),
+    Edit("constants to splats", _mixed_constants, _each(_splat(lambda v: v))),
     Edit("drop attributes", _attributes, _drop_attributes),
 )
 """Every edit: what removes much comes first."""

@@ -90,21 +90,28 @@ class _Search:
 
     def run(self, edit: Edit) -> None:
         """Carry out `edit` on as many of its targets as stay interesting."""
+        ops, tests, done = count_ops(self.best), self.tests, 0
+        size = len(edit.targets(self.best)) if edit.in_chunks else 1
+        while size > 0 and not self.is_over:
+            # What larger chunks took away is gone from here on, so that later candidates are small.
+            done += self._run_level(edit, size)
+            size = min(size // 2, len(edit.targets(self.best)))
+        if done:
+            self.progress(
+                f"{edit.name}: {done} times, {ops} -> {count_ops(self.best)} ops ({self.tests - tests} tests)"
+            )
+
+    def _run_level(self, edit: Edit, size: int) -> int:
+        """Try chunks of one size on the best module so far; how many targets the edit was carried out on."""
         base = self.best
         count = len(edit.targets(base))
         done: list[int] = []
-        size = count if edit.in_chunks else min(count, 1)
-        before = count_ops(base), self.tests
-        while size > 0 and not self.is_over:
-            # From the end: who uses goes before who is used.
-            for end in range(count, 0, -size):
-                chunk = [i for i in range(max(0, end - size), end) if i not in done]
-                if chunk and self._try(edit, base, sorted([*done, *chunk])):
-                    done = sorted([*done, *chunk])
-            size //= 2
-        if done:
-            ops, tests = count_ops(self.best), self.tests - before[1]
-            self.progress(f"{edit.name}: {len(done)} of {count}, {before[0]} -> {ops} ops ({tests} tests)")
+        # From the end: who uses goes before who is used.
+        for end in range(count, 0, -size):
+            chunk = range(max(0, end - size), end)
+            if self._try(edit, base, [*chunk, *done]):
+                done = [*chunk, *done]
+        return len(done)
 
     def _try(self, edit: Edit, base: ModuleOp, chosen: Sequence[int]) -> bool:
         if self.is_over:
