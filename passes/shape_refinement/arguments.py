@@ -23,6 +23,13 @@ def is_dynamic(op: Operation) -> bool:
     return any(isinstance(v.type, TensorType) and not v.type.has_static_shape() for v in (*op.operands, *op.results))
 
 
+def callee_of(op: Operation) -> str | None:
+    """The function whose types, and results, are those of a call or a composite."""
+    if isinstance(op, func.CallOp):
+        return op.callee.string_value()
+    return op.decomposition.string_value() if isinstance(op, stablehlo.CompositeOp) else None
+
+
 def shape_values(op: Operation) -> list[SSAValue]:
     """The operands whose values say what shape the op's results have, or whether shapes are as they must be."""
     if isinstance(op, stablehlo.CustomCallOp):
@@ -48,10 +55,11 @@ class _Sources:
 
     def __init__(self, module: ModuleOp):
         self._functions = {f.sym_name.data: f for f in module.body.block.ops if isinstance(f, func.FuncOp)}
-        self._calls: dict[str, list[func.CallOp]] = {}
+        self._calls: dict[str, list[Operation]] = {}
         for op in module.walk():
-            if isinstance(op, func.CallOp):
-                self._calls.setdefault(op.callee.string_value(), []).append(op)
+            callee = callee_of(op)
+            if callee is not None:
+                self._calls.setdefault(callee, []).append(op)
 
     def of(self, value: SSAValue) -> Iterator[SSAValue]:
         """The values that `value` is computed from."""
@@ -64,8 +72,9 @@ class _Sources:
         op = value.op
         if isinstance(op, stablehlo.GetDimensionSizeOp):
             return
-        if isinstance(op, func.CallOp):
-            callee = self._functions.get(op.callee.string_value())
+        name = callee_of(op)
+        if name is not None:
+            callee = self._functions.get(name)
             if callee is not None and not callee.is_declaration:
                 yield from _yielded(callee.body.block, value.index)
             return
@@ -115,4 +124,4 @@ def shape_arguments(module: ModuleOp, entry: func.FuncOp) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-__all__ = ["is_dynamic", "shape_arguments", "shape_values"]
+__all__ = ["callee_of", "is_dynamic", "shape_arguments", "shape_values"]

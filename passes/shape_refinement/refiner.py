@@ -33,7 +33,7 @@ from stepwell.ir.diagnostics import (
     value_location,
 )
 from stepwell.ir.shapes import DYNAMIC, ShapeError
-from stepwell.passes.shape_refinement.arguments import is_dynamic
+from stepwell.passes.shape_refinement.arguments import callee_of, is_dynamic
 from stepwell.passes.shape_refinement.custom_calls import check_assertion, static_call
 from stepwell.passes.shape_refinement.folding import cause, constant_like, fold, is_small_integer, size_constant
 
@@ -158,7 +158,7 @@ class Refiner:
         for name, function in self._functions.items():
             dynamic = not all(map(is_static, function.function_type.inputs.data))
             for op in function.walk():
-                callee = _callee(op)
+                callee = callee_of(op)
                 if callee is not None:
                     callers.setdefault(callee, []).append(name)
                 dynamic = dynamic or op.name in DYNAMIC_OPS or is_dynamic(op) or _is_about_shapes(op)
@@ -505,13 +505,6 @@ def _is_about_shapes(op: Operation) -> bool:
         return False
     target = op.call_target_name.data
     return target == "shape_assertion" or target.startswith("stablehlo.dynamic_")
-
-
-def _callee(op: Operation) -> str | None:
-    """The function an op calls by its types."""
-    if isinstance(op, func.CallOp):
-        return op.callee.string_value()
-    return op.decomposition.string_value() if isinstance(op, stablehlo.CompositeOp) else None
 
 
 def _symbols(op: Operation) -> list[str]:

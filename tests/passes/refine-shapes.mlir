@@ -206,3 +206,22 @@ func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %g = stablehlo.get_tuple_element %p[0] : (tuple<tensor<?x4xf32>, !stablehlo.token>) -> tensor<?x4xf32>
   return %g : tensor<?x4xf32>
 }
+
+// -----
+
+// Random numbers of a shape that is computed.
+
+// CHECK-LABEL: func.func @main(
+// CHECK: %{{.*}}, %{{.*}} = stablehlo.rng_bit_generator %{{.*}}, algorithm = {{.*}} : (tensor<2xui64>) -> (tensor<2xui64>, tensor<3xui32>)
+// CHECK: stablehlo.rng %{{.*}}, %{{.*}}, %{{.*}}, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<3xf32>
+func.func @main(%x: tensor<?x4xf32>) -> (tensor<?xui32>, tensor<?xf32>) {
+  %state = stablehlo.constant dense<[1, 2]> : tensor<2xui64>
+  %low = stablehlo.constant dense<0.0> : tensor<f32>
+  %high = stablehlo.constant dense<1.0> : tensor<f32>
+  %n = stablehlo.get_dimension_size %x, dim = 0 : (tensor<?x4xf32>) -> tensor<i32>
+  %m = stablehlo.convert %n : (tensor<i32>) -> tensor<i64>
+  %s = stablehlo.reshape %m : (tensor<i64>) -> tensor<1xi64>
+  %0:2 = stablehlo.custom_call @stablehlo.dynamic_rng_bit_generator(%state, %s) {rng_algorithm = #stablehlo<rng_algorithm THREE_FRY>} : (tensor<2xui64>, tensor<1xi64>) -> (tensor<2xui64>, tensor<?xui32>)
+  %1 = stablehlo.rng %low, %high, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  return %0#1, %1 : tensor<?xui32>, tensor<?xf32>
+}

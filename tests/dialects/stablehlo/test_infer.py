@@ -47,7 +47,9 @@ def modules(path: Path):
 
 def is_static(op) -> bool:
     types = [v.type for v in (*op.operands, *op.results)]
-    return op.name not in (*DYNAMIC_OPS, "stablehlo.rng") and all(not isinstance(t, TensorType) or t.has_static_shape() for t in types)
+    return op.name not in (*DYNAMIC_OPS, "stablehlo.rng") and all(
+        not isinstance(t, TensorType) or t.has_static_shape() for t in types
+    )
 
 
 def plain(type_):
