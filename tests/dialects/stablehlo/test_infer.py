@@ -19,7 +19,7 @@ from stepwell.ir.parser import parse_module
 TESTS = Path(__file__).parent.parent.parent
 OPS = [op.name for name in ("stablehlo", "chlo") for op in get_dialect(name).operations]
 PROGRAMS = [
-    *sorted((TESTS / "data" / "jax").glob("*.mlir"))[::3],
+    *sorted((TESTS / "data" / "jax").glob("*.mlir"))[::6],
     *sorted((TESTS / "data" / "dynamic").glob("*.mlir")),
     *sorted((TESTS / "dialects" / "stablehlo").glob("*.mlir")),
     *sorted((TESTS / "dialects" / "stablehlo" / "constraints").glob("*.mlir")),

@@ -84,7 +84,7 @@ def random_conv():
 
 @pytest.mark.parametrize("make", [random_pad, random_slice, random_conv])
 def test_sizes_as_values_and_as_constants_mean_the_same(make):
-    for _ in range(12):
+    for _ in range(8):
         text, arguments = make()
         expected = run(text, arguments, target="interpreter")
         lowered = run(text, arguments, target="interpreter", step="structured")
