@@ -108,6 +108,8 @@ def _pass_section(name: str) -> list[str]:
     lines = [f"## `{name}`", "", *_pass_text(text[:1].upper() + text[1:]), ""]
     if cls.anchor != "builtin.module":
         lines += [f"Runs on each `{cls.anchor}`.", ""]
+    if cls.numerics == "rounding":
+        lines += ["Results may round differently ([validation](validation.md)).", ""]
     docs = field_docs(cls)
     rows = [
         (

@@ -95,7 +95,7 @@ def reduce_program(
     def is_interesting(candidate: ModuleOp) -> bool:
         nonlocal tests
         tests += 1
-        return test(print_ir(candidate) + "\n")
+        return test(print_ir(candidate))
 
     tell(f"from {count_ops(module)} ops")
     try:
@@ -103,7 +103,7 @@ def reduce_program(
     except NotInterestingError as error:
         raise InvalidProgramError(str(error)) from None
     tell(f"to {count_ops(reduced)} ops in {tests} tests")
-    return print_ir(reduced) + "\n"
+    return print_ir(reduced)
 
 
 def _say_nothing(line: str) -> None:

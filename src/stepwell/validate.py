@@ -384,7 +384,7 @@ def _notes(found: Difference, suspect: Suspect, module: ModuleOp) -> Iterator[st
             yield f"{what}, result {i}: {_preview(array)}"
     shown = print_ir(module)
     if len(shown) <= _MOST_SHOWN:
-        yield f"it takes {count_ops(module)} ops:\n{shown}"
+        yield f"it takes {count_ops(module)} ops:\n{shown.rstrip()}"
 
 
 def _preview(array: Array) -> str:
