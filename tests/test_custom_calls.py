@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,3 +283,18 @@ def test_what_cannot_be_imported_is_an_error(text, message, tmp_path, monkeypatc
     (tmp_path / "program.mlir").write_text(program("any"))
     assert main(["compile", "program.mlir", "--import", "wrong.py"]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_the_page_runs():
+    page = (Path(__file__).parent.parent / "docs" / "linear-algebra.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (call,) = re.findall(r"`(stablehlo.custom_call @my_softcap.*?)`", page)
+    text = f"func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {{\n%r = {call}\nreturn %r : tensor<8xf32>\n}}"
+    names: dict[str, object] = {}
+    try:
+        exec(compile(block, "linear-algebra.md", "exec"), names)
+        x = np.linspace(-90, 90, 8, dtype=np.float32)
+        (got,) = stepwell.compile(text, target="interpreter")(x)
+    finally:
+        stepwell.unregister_custom_call("my_softcap")
+    assert np.allclose(got, 30 * np.tanh(x / 30), atol=1e-4)
