@@ -167,12 +167,15 @@ def absolute(z: Complex) -> Real:
 def sign(z: Complex) -> Complex:
     """`z / |z|`; zero stays, NaN and infinities have no direction here."""
     near = scaled(z)
-    size = sqrt(near.norm())
+    # Of a large number only halves are divided: scaled down, its smaller part might vanish.
+    size = sqrt(near.norm()) * select(near.large, z.re.like(2.0 ** (-z.re.format.shrink - 1)), 1.0)
     unknown = is_nan(z) | is_infinite(z)
-    parts = (
-        select(unknown, math.nan, select(is_zero(z), x, y / size)) for x, y in zip(z, (near.re, near.im), strict=True)
-    )
-    return Complex(*parts)
+
+    def part(x: Real, scaled_x: Real) -> Real:
+        quotient = select(near.large, x * 0.5, scaled_x) / size
+        return select(unknown, math.nan, select(is_zero(z), x, quotient))
+
+    return Complex(part(z.re, near.re), part(z.im, near.im))
 
 
 def equal(a: Complex, b: Complex) -> Flag:
