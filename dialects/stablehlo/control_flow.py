@@ -53,6 +53,7 @@ from stepwell.dialects.stablehlo.base import (
     type_list,
     types_compatible,
 )
+from stepwell.dialects.stablehlo.custom_call_checks import verify_custom_call
 from stepwell.ir.effects import Effects
 
 
@@ -465,6 +466,10 @@ class CustomCallOp(StableHLOOp):
     output_operand_aliases = opt_prop_def(ArrayAttr)
     result_tilings = opt_prop_def(ArrayAttr)
     results_ = var_result_def()
+
+    def verify_(self) -> None:
+        """Layouts, aliases and the configuration."""
+        verify_custom_call(self)
 
     def memory_effects(self) -> Effects:
         """None unless `has_side_effect`."""

@@ -42,10 +42,11 @@ from stepwell.dialects.stablehlo.process_groups import (
     ProcessGrid,
     ProcessGroups,
     declared_grid,
-    find_mesh,
     group_rows,
+    names_something,
 )
 from stepwell.ir.dense import dense_to_array
+from stepwell.ir.shapes import DYNAMIC
 
 _I64 = IntegerAttr.constr(IntegerType(64))
 
@@ -128,7 +129,7 @@ class CollectiveOp(StableHLOOp, ABC):
                 labels.global_ids, ok, lambda: f"use_global_device_ids needs a positive channel, got {self.channel}"
             )
         if isinstance(attribute, ReplicaGroupMeshAxesAttr):
-            known = find_mesh(self, attribute.mesh) is not None
+            known = names_something(self, attribute.mesh)
             self.require(labels.range, known, lambda: f"there is no mesh {attribute.mesh} in this module")
         else:
             self._verify_dense_groups(attribute)
@@ -258,9 +259,9 @@ class AllGatherOp(CollectiveOp):
     def _verify_result(self, operand: AnyTensor, result: AnyTensor, dimension: int, rows: Groups | None) -> None:
         shape, actual = list(operand.get_shape()), result.get_shape()
         self.require("C1", 0 <= dimension < len(shape), lambda: f"all_gather_dim {dimension} of rank {len(shape)}")
-        extent = actual[dimension] if len(actual) == len(shape) else -1
+        extent = actual[dimension] if len(actual) == len(shape) else DYNAMIC
         if rows is None:
-            shape[dimension] = -1
+            shape[dimension] = DYNAMIC
         else:
             count, several = self.group_size(rows)
             least = _scaled(shape[dimension], count)
@@ -356,7 +357,7 @@ class ReduceScatterOp(CollectiveOp):
             divides = several and actual >= 0 and most >= 0 and (most % actual == 0 if actual else most == 0)
             shape[dimension] = actual if divides else most
         else:
-            shape[dimension] = -1
+            shape[dimension] = DYNAMIC
         self.require_type("C8", self.result, tensor_of(element, shape), "result")
 
 

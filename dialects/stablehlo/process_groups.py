@@ -81,17 +81,25 @@ def declared_grid(op: Operation) -> tuple[int | None, int | None]:
     return replicas, partitions
 
 
+def _symbol(op: Operation, name: SymbolRefAttr) -> Operation | None:
+    """What a name stands for around `op`."""
+    top: Operation | None = op
+    while top is not None and not top.has_trait(SymbolTable):
+        top = top.parent_op()
+    return None if top is None else SymbolTable.lookup_symbol(top, name)
+
+
 def find_mesh(op: Operation, mesh: Attribute) -> HasMesh | None:
     """The mesh an attribute of `op` is or names; None when there is none of that name."""
     if isinstance(mesh, MeshAttr):
         return mesh
-    top: Operation | None = op
-    while top is not None and not top.has_trait(SymbolTable):
-        top = top.parent_op()
-    if top is None or not isinstance(mesh, SymbolRefAttr):
-        return None
-    found = SymbolTable.lookup_symbol(top, mesh)
+    found = _symbol(op, mesh) if isinstance(mesh, SymbolRefAttr) else None
     return found if isinstance(found, HasMesh) else None
+
+
+def names_something(op: Operation, mesh: Attribute) -> bool:
+    """Whether an attribute is a mesh or names an op; other dialects may have meshes that we do not know."""
+    return not isinstance(mesh, SymbolRefAttr) or _symbol(op, mesh) is not None
 
 
 def group_rows(op: Operation, attribute: Attribute) -> Groups | None:

@@ -124,6 +124,6 @@ func.func @custom(%x: tensor<2xf32>, %y: tensor<i32>) {
   %token = stablehlo.create_token : !stablehlo.token
   %r = stablehlo.custom_call @f(%token, %x, %y) {operand_layouts = [dense<> : tensor<0xindex>, dense<0> : tensor<1xindex>, dense<> : tensor<0xindex>], result_layouts = [dense<0> : tensor<1xindex>, dense<> : tensor<0xindex>, dense<> : tensor<0xindex>], output_operand_aliases = [#stablehlo.output_operand_alias<output_tuple_indices = [1], operand_index = 2, operand_tuple_indices = []>]} : (!stablehlo.token, tensor<2xf32>, tensor<i32>) -> tuple<tensor<2xf32>, tensor<i32>, !stablehlo.token>
   %t = stablehlo.tuple %x, %y : tuple<tensor<2xf32>, tensor<i32>>
-  %s = stablehlo.custom_call @g(%t) {operand_layouts = [dense<> : tensor<0xindex>], output_operand_aliases = [#stablehlo.output_operand_alias<output_tuple_indices = [], operand_index = 0, operand_tuple_indices = [1]>, #stablehlo.output_operand_alias<output_tuple_indices = [], operand_index = 0, operand_tuple_indices = []>]} : (tuple<tensor<2xf32>, tensor<i32>>) -> tensor<i32>
+  %s = stablehlo.custom_call @g(%t) {output_operand_aliases = [#stablehlo.output_operand_alias<output_tuple_indices = [], operand_index = 0, operand_tuple_indices = [1]>]} : (tuple<tensor<2xf32>, tensor<i32>>) -> tensor<i32>
   return
 }
