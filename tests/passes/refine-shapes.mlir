@@ -154,7 +154,7 @@ func.func @main(%x: tensor<?x4xf32>) -> tensor<2x4xf32> {
 // CHECK: stablehlo.maximum
 // CHECK: : (tensor<3x4xf32>, tensor<f32>) -> tensor<2x4xf32>
 // CHECK: %{{.*}}, %{{.*}} = chlo.top_k(%x, k = 2) : tensor<3x4xf32> -> (tensor<3x2xf32>, tensor<3x2xi32>)
-// CHECK: stablehlo.custom_call @mine(%x) {operand_layouts = [dense<[1, 0]> : tensor<2xindex>]} : (tensor<3x4xf32>) -> tensor<3x3xf32>
+// CHECK: stablehlo.custom_call @mine(%x) {operand_layouts = [dense<[1, 0]> : tensor<2xindex>], result_layouts = [dense<[1, 0]> : tensor<2xindex>]} : (tensor<3x4xf32>) -> tensor<3x3xf32>
 func.func @main(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xf32>) {
   %one = stablehlo.constant dense<1> : tensor<i32>
   %two = stablehlo.constant dense<2> : tensor<i32>
@@ -169,7 +169,7 @@ func.func @main(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x?xf32>, tenso
   %1:2 = stablehlo.custom_call @stablehlo.dynamic_top_k(%x, %two) : (tensor<?x4xf32>, tensor<i32>) -> (tensor<?x?xf32>, tensor<?x?xi32>)
   %s = stablehlo.reshape %n : (tensor<i32>) -> tensor<1xi32>
   %t = stablehlo.concatenate %s, %s, dim = 0 : (tensor<1xi32>, tensor<1xi32>) -> tensor<2xi32>
-  %2 = stablehlo.custom_call @mine(%x, %t) {indices_of_shape_operands = dense<1> : tensor<1xi64>, operand_layouts = [dense<[1, 0]> : tensor<2xindex>, dense<0> : tensor<1xindex>]} : (tensor<?x4xf32>, tensor<2xi32>) -> tensor<?x?xf32>
+  %2 = stablehlo.custom_call @mine(%x, %t) {indices_of_shape_operands = dense<1> : tensor<1xi64>, operand_layouts = [dense<[1, 0]> : tensor<2xindex>, dense<0> : tensor<1xindex>], result_layouts = [dense<[1, 0]> : tensor<2xindex>]} : (tensor<?x4xf32>, tensor<2xi32>) -> tensor<?x?xf32>
   return %0, %1#0, %1#1, %2 : tensor<?x4xf32>, tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xf32>
 }
 func.func private @larger(%a: tensor<f32>, %b: tensor<f32>) -> tensor<f32> {
