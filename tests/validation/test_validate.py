@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -111,14 +112,19 @@ DEEP_MUTANTS = {
 }
 
 
+@functools.cache
+def deep_program(step: str):
+    return lower(parse(DEEP_PROGRAM), step, target=target_for("avx512", generic=True))
+
+
 @pytest.mark.parametrize("name", DEEP_MUTANTS)
 def test_a_wrong_pass_is_named_on_the_steps_below(name, tmp_path):
     change, step, rounding = DEEP_MUTANTS[name]
-    module = lower(parse(DEEP_PROGRAM), step, target=target_for("avx512", generic=True))
+    module = deep_program(step).clone()
     before = count_ops(module)
     item = (wrong.WrongRoundingPass if rounding else wrong.WrongPass)(change)
     with pytest.raises(MiscompileError) as caught:
-        Pipeline((item,), [Validation(folder=tmp_path, most_tests=30)]).run(context(), module)
+        Pipeline((item,), [Validation(folder=tmp_path, most_tests=10)]).run(context(), module)
     assert f"error: pass '{item.name}' changes what @main computes" in str(caught.value)
     assert count_ops(parse(caught.value.files[0])) < before
 
@@ -126,8 +132,8 @@ def test_a_wrong_pass_is_named_on_the_steps_below(name, tmp_path):
 EXP = "func.func @main(%a: tensor<99xf32>) -> tensor<99xf32> { %0 = stablehlo.exponential %a : tensor<99xf32> return %0 : tensor<99xf32> }"
 
 SUM = """
-func.func @main(%a: tensor<4x300xf32>, %b: tensor<300x4xf32>) -> (tensor<4x4xf32>, tensor<4xi32>) {
-  %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : (tensor<4x300xf32>, tensor<300x4xf32>) -> tensor<4x4xf32>
+func.func @main(%a: tensor<4x50xf32>, %b: tensor<50x4xf32>) -> (tensor<4x4xf32>, tensor<4xi32>) {
+  %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : (tensor<4x50xf32>, tensor<50x4xf32>) -> tensor<4x4xf32>
   %1 = stablehlo.exponential %0 : tensor<4x4xf32>
   %2 = stablehlo.subtract %1, %1 : tensor<4x4xf32>
   %3 = stablehlo.slice %1 [0:4, 0:1] : (tensor<4x4xf32>) -> tensor<4x1xf32>
@@ -312,11 +318,8 @@ SAMPLE = (
     "cond_flip",
     "contractions",
     "scatter_forms",
-    "embedding_grad",
-    "shape_forms",
     "math",
     "matmul_bf16",
-    "integers",
 )
 
 
