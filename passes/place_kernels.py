@@ -6,7 +6,7 @@ Before: kernel.func @k0(%x: tensor<8xf32>, ...) {        After: kernel.func @k0(
           structured.sort ...                                     kernel.place_reason = "structured.sort has no device form"} {
 
 A kernel goes to the host when something in it has no device form: an op of the `structured` dialect (its tasks depend on each
-other; not so those of `update_slice`), complex numbers (no pair of registers stands for one), floats below 16 bits (converted
+other; not so those of `update_slice`), complex numbers (a program's are pairs of reals since step 1), floats below 16 bits (converted
 bit by bit, on the host only), extents that are not known (the grid and the memory of a block are fixed before the program runs).
 Each is reported once, as a remark at what stands in the way.
 

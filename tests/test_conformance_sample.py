@@ -30,7 +30,9 @@ TYPE_GAPS = re.compile(r"x?[us]?i[24]>|f8E|f4E|f6E")
 _CANCELLING = "asks for 3 ulp of sums that cancel: the expected values and ours are equally far from the exact ones, half an ulp of the whole"
 
 _COMPLEX_DOT = "asks for 3 ulp of parts that cancel, which the exact results, rounded once, do not have either"
-_LAST_BIT = "asks for 1e-4 of f32 numbers beyond 1000, less than their last bit; the exact results, rounded once, fail too"
+_LAST_BIT = (
+    "asks for 1e-4 of f32 numbers beyond 1000, less than their last bit; the exact results, rounded once, fail too"
+)
 
 SHARP = {
     "sinh_float32_20_20_chlo": "the expected values are 7 ulp off the exact ones, ours 1",

@@ -125,7 +125,7 @@ class Lowering:
         if rule is None:
             raise unsupported(op, "no lowering to the structured step", "write it with ops that are lowered")
         if any(_is_complex(v.type) for v in (*op.operands, *op.results)):
-            raise unsupported(op, "complex numbers are not lowered", "split them into real and imaginary tensors")
+            raise unsupported(op, "complex numbers are not lowered", "run split-complex first")
         self.builder.location = op.location
         for old, new in zip(op.results, rule(self, op), strict=True):
             self.values[old] = new

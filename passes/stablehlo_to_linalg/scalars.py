@@ -48,7 +48,7 @@ def kind_of(element: Attribute, op: Operation) -> str:
             return BOOL
         return UNSIGNED if element.signedness.data == Signedness.UNSIGNED else SIGNED
     if isinstance(element, ComplexType):
-        raise unsupported(op, "complex numbers are not lowered", "split them into real and imaginary tensors")
+        raise unsupported(op, "complex numbers are not lowered", "run split-complex first")
     if hasattr(element, "bitwidth"):
         return FLOAT
     raise unsupported(op, f"element type {element} has no scalar arithmetic")
