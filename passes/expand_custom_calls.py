@@ -25,6 +25,7 @@ from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects.stablehlo import CustomCallOp
 from stepwell.dialects.stablehlo.custom_calls import (
+    ANNOTATIONS,
     DEEPEST,
     meaning_of,
     never_ends,
@@ -33,14 +34,14 @@ from stepwell.dialects.stablehlo.custom_calls import (
 )
 from stepwell.dialects.stablehlo.lapack import is_lapack
 from stepwell.ir.passes import Pass
-from stepwell.passes.custom_calls import annotations
+from stepwell.passes.custom_calls.annotations import expand_annotation
 from stepwell.passes.custom_calls.lapack import expand_lapack
 from stepwell.passes.hlo import replace
 
 KEPT = ("shape_assertion",)
 """Targets that other passes take."""
 EXPANSIONS: dict[str, Callable[[CustomCallOp], Sequence[SSAValue]]] = {
-    **dict.fromkeys(annotations.TARGETS, annotations.expand_annotation),
+    **dict.fromkeys(ANNOTATIONS, expand_annotation),
 }
 """What calls of single targets become."""
 

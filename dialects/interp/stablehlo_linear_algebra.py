@@ -14,7 +14,9 @@ from stepwell.dialects import stablehlo as hlo
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.numerics import Array
 from stepwell.dialects.stablehlo.custom_calls import (
+    ANNOTATIONS,
     DEEPEST,
+    check_annotation,
     meaning_of,
     never_ends,
     registered_targets,
@@ -25,9 +27,6 @@ from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 Args = tuple[Value, ...]
-
-ANNOTATIONS = ("LayoutConstraint", "MoveToDevice", "MoveToHost", "Sharding", "annotate_device_placement")
-"""Custom calls that give their operands back."""
 
 
 def _adjoint(x: Array) -> Array:
@@ -289,6 +288,7 @@ def _custom_call(interp: Interpreter, op: Operation, args: Args) -> tuple[Value,
         with np.errstate(all="ignore"):
             return _lapack(op, args)
     if target in ANNOTATIONS:
+        check_annotation(op)
         return args
     raise unknown_target(op, [*registered_targets(), *ANNOTATIONS])
 

@@ -40,6 +40,8 @@ Meaning: TypeAlias = "Callable[[CustomCallOp], FuncOp]"
 CONFIG = "mhlo.backend_config"
 """Where JAX writes the attributes of a call with a typed interface."""
 
+ANNOTATIONS = ("LayoutConstraint", "MoveToDevice", "MoveToHost", "Sharding", "annotate_device_placement")
+"""Targets that only say something about their operands to who places and partitions a program, and give them back."""
 DEEPEST = 32
 """How often what was registered may lead to another registered target."""
 
@@ -109,6 +111,12 @@ def python_value(attribute: Attribute) -> Any:
             return attribute
 
 
+def check_annotation(op: CustomCallOp) -> None:
+    """Refuse a call of one of `ANNOTATIONS` that does not give back what it takes."""
+    if list(op.operand_types) != list(op.result_types):
+        raise invalid(op, f"of '{op.call_target_name.data}' has results of other types than its operands")
+
+
 def never_ends(op: CustomCallOp) -> InvalidProgramDiagnosticError:
     """The error for a call whose meaning leads to itself."""
     return invalid(op, f"of '{op.call_target_name.data}' never ends: what is registered for it calls it again")
@@ -131,9 +139,11 @@ def unknown_target(op: CustomCallOp, known: list[str]) -> UnsupportedDiagnosticE
 
 
 __all__ = [
+    "ANNOTATIONS",
     "DEEPEST",
     "Meaning",
     "attributes_of",
+    "check_annotation",
     "config_text",
     "meaning_of",
     "never_ends",

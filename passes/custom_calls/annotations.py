@@ -1,4 +1,4 @@
-"""Calls that only say something about their operand to who places and partitions a program: the operand itself."""
+"""Calls that only say something about their operands to who places and partitions a program: the operands themselves."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from stepwell.dialects.stablehlo import CustomCallOp
-from stepwell.ir.diagnostics import invalid
-
-TARGETS = ("LayoutConstraint", "MoveToDevice", "MoveToHost", "Sharding", "annotate_device_placement")
+from stepwell.dialects.stablehlo.custom_calls import check_annotation
 
 
 def expand_annotation(op: CustomCallOp) -> Sequence[SSAValue]:
     """The operands, as results of the same types."""
-    if list(op.operand_types) != list(op.result_types):
-        raise invalid(op, f"of '{op.call_target_name.data}' has results of other types than its operands")
+    check_annotation(op)
     return tuple(op.operands)
 
 
-__all__ = ["TARGETS", "expand_annotation"]
+__all__ = ["expand_annotation"]
