@@ -16,7 +16,18 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, LocationAttr, ModuleOp, StringAttr, TensorType, i32
+from xdsl.dialects.builtin import (
+    ComplexType,
+    DenseArrayBase,
+    DictionaryAttr,
+    IntegerAttr,
+    LocationAttr,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    i32,
+    i64,
+)
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.func import ReturnOp as FuncReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -65,6 +76,21 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
 def element_of(value: SSAValue) -> Attribute:
     """Element type of a tensor value."""
     return cast("TensorType[Any]", value.type).element_type
+
+
+def _fft(operand: SSAValue, kind: stablehlo.FftType, lengths: tuple[int, ...]) -> stablehlo.FftOp:
+    """The op with the result type that its kind implies."""
+    shape, element = shape_of(operand), element_of(operand)
+    last = lengths[-1]
+    if kind == stablehlo.FftType.RFFT:
+        shape, element = (*shape[:-1], last // 2 + 1 if last else 0), ComplexType(cast(Any, element))
+    elif kind == stablehlo.FftType.IRFFT:
+        shape, element = (*shape[:-1], last), cast("ComplexType[Any]", element).element_type
+    return stablehlo.FftOp.build(
+        operands=[operand],
+        result_types=[TensorType(element, shape)],
+        properties={"fft_type": stablehlo.FftTypeAttr(kind), "fft_length": DenseArrayBase.from_list(i64, list(lengths))},
+    )
 
 
 class Function:
@@ -186,6 +212,10 @@ class Function:
             shape = shape[:-1]
         return self.one(stablehlo.BitcastConvertOp, operand, tensor(dtype, *shape))
 
+    def next_after(self, operand: SSAValue, towards: SSAValue) -> SSAValue:
+        """The next representable number in the direction of another one."""
+        return self.one(chlo.NextAfterOp, operand, towards)
+
     def complex(self, real: SSAValue, imag: SSAValue) -> SSAValue:
         """Complex numbers from their parts."""
         return self.one(stablehlo.ComplexOp, real, imag)
@@ -296,6 +326,10 @@ class Function:
         numbers = stablehlo.DotDimensionNumbers(*map(tuple, (*batching, *contracting)))
         result = None if dtype is None else element_type(as_dtype(dtype))
         return self.one(stablehlo.DotGeneralOp, lhs, rhs, numbers, result)
+
+    def fft(self, operand: SSAValue, kind: str, lengths: Sequence[int]) -> SSAValue:
+        """A Fourier transform over the last dims: "FFT", "IFFT", "RFFT" or "IRFFT"."""
+        return self.one(_fft, operand, stablehlo.FftType(kind), tuple(lengths))
 
     def convolution(
         self,

@@ -107,6 +107,11 @@ class ChloBinaryOp(ArrowFormOp, ABC):
 
     traits = traits_def(Pure())
 
+    def __init__(self, first: SSAValue | Operation, second: SSAValue | Operation):
+        """The result has the first operand's type."""
+        value = SSAValue.get(first)
+        super().__init__(operands=[value, second], result_types=[value.type])
+
     def verify_(self) -> None:
         """I1: the element kind. C1: one type."""
         first, second = self._operands

@@ -11,7 +11,7 @@ import numpy as np
 from stepwell.frontends.array import Array
 from stepwell.frontends.dtypes import as_dtype, scalar_dtype
 from stepwell.frontends.dtypes import result_type as _result_type
-from stepwell.frontends.numpy_api import linalg
+from stepwell.frontends.numpy_api import fft, linalg
 from stepwell.frontends.numpy_api.creation import (
     arange,
     array,
@@ -313,6 +313,7 @@ __all__ = [
     "expm1",
     "extract",
     "eye",
+    "fft",
     "finfo",
     "flatnonzero",
     "flip",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stepwell import build as build
     from stepwell import lax as lax
     from stepwell import numpy as numpy
+    from stepwell import random as random
     from stepwell.compiler import compile as compile
     from stepwell.compiler import parse as parse
     from stepwell.custom_calls import register_custom_call as register_custom_call
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("build", "lax", "numpy")
+_MODULES = ("build", "lax", "numpy", "random")
 
 _LAZY = {
     "Array": "stepwell.dispatch",
@@ -72,6 +73,7 @@ __all__ = [
     "memory_statistics",
     "numpy",
     "parse",
+    "random",
     "register_custom_call",
     "synchronize",
     "tree_map",
