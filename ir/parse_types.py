@@ -10,16 +10,19 @@ from typing import Any, NoReturn
 
 import numpy as np
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     AnyFloat,
     BytesAttr,
     ComplexType,
     DenseIntOrFPElementsAttr,
+    IndexType,
     IntegerType,
+    RankedStructure,
     Signedness,
     UnregisteredAttr,
 )
 from xdsl.ir import Attribute
-from xdsl.irdl import irdl_attr_definition
+from xdsl.irdl import base, irdl_attr_definition
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
@@ -36,6 +39,7 @@ _HEX_HINT = 'write the data as one hexadecimal string: dense<"0x...">'
 _NUMBERS = re.compile(r"\[[\[\]0-9eE+., \t\r\n-]*+")
 _LONG_LITERAL = 4096
 _INT64_MAX = (1 << 63) - 1
+_LITERAL_TYPE = base(RankedStructure[IntegerType | IndexType | AnyFloat | ComplexType])
 
 
 @irdl_attr_definition(init=False)
@@ -174,6 +178,16 @@ class TypeParser(LocatedParser):
         if text is not None:
             return self._dense_from_hex(text, type, start)
         return self._dense_from_elements(elements, shape, type, start)
+
+    def _parse_dense_literal_type(self) -> Any:
+        """The type of a literal. xDSL makes the constraint anew for each, which costs more than all else of a small literal."""
+        span = self._current_token.span
+        literal_type: Any = self.expect(self.parse_optional_type, "Dense attribute must be typed!")
+        if not _LITERAL_TYPE.verifies(literal_type):
+            self.fail("a dense literal is a tensor, vector or memref of numbers", span)
+        if DYNAMIC_INDEX in literal_type.get_shape():
+            self.fail("a dense literal has a static shape", span)
+        return literal_type
 
     def _read_numbers(self) -> Any | None:
         """The nested lists of a long literal of decimal numbers, read in one go; None when it is short or otherwise."""
