@@ -16,6 +16,7 @@ from xdsl.traits import Pure
 from stepwell.dialects.stablehlo.base import (
     FLOAT,
     FLOAT_OR_COMPLEX,
+    NOT_QUANTIZED,
     AnyTensor,
     StableHLOOp,
     build,
@@ -42,6 +43,7 @@ class ArrowFormOp(StableHLOOp, ABC):
     """Format `%a, %b attr-dict : type, type -> type`."""
 
     OPERAND_COUNT: ClassVar[int] = 1
+    QUANTIZED: ClassVar[str] = NOT_QUANTIZED
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:

@@ -24,6 +24,7 @@ from stepwell.dialects.stablehlo.base import (
     FLOAT,
     FLOAT_OR_COMPLEX,
     INTEGER,
+    NOT_QUANTIZED,
     NUMBER,
     PRED,
     PRED_OR_INTEGER,
@@ -76,6 +77,7 @@ def broadcast_maps(shapes: Sequence[Sequence[int]], dimensions: Sequence[int] | 
 class BroadcastingOp(FunctionFormOp, ABC):
     """An elementwise op with implicit broadcasting. C1: `broadcast_dimensions`. C2: extents fit. C3: types agree."""
 
+    QUANTIZED: ClassVar[str] = NOT_QUANTIZED
     COUNTERPART: ClassVar[type[Any]]
     """The op without broadcasting."""
 

@@ -13,6 +13,7 @@ from stepwell.dialects import chlo
 from stepwell.dialects.interp import chlo_structural, special
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.complex_numbers import by_kind
+from stepwell.dialects.interp.quantization import without_quantization
 from stepwell.dialects.interp.stablehlo_data import RULES as DATA_RULES
 from stepwell.dialects.interp.stablehlo_data import Args, Array
 from stepwell.dialects.interp.stablehlo_elementwise import elementwise, result_dtype
@@ -64,8 +65,7 @@ def _top_k(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
 def _constant_like(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     del interp
     assert isinstance(op, chlo.ConstantLikeOp)
-    value: Any = op.value
-    return (np.full(args[0].shape, value.value.data, result_dtype(op)),)
+    return (np.full(args[0].shape, op.number, result_dtype(op)),)
 
 
 def _asin_acos_kernel(z: Array) -> Array:
@@ -109,8 +109,10 @@ _FUNCTIONS: dict[str, Rule] = {
     "chlo.top_k": _top_k,
 }
 
-RULES: dict[str, Rule] = {
-    **_FUNCTIONS,
-    **chlo_structural.RULES,
-    **chlo_structural.broadcasting(_FUNCTIONS),
-}
+RULES: dict[str, Rule] = without_quantization(
+    {
+        **_FUNCTIONS,
+        **chlo_structural.RULES,
+        **chlo_structural.broadcasting(_FUNCTIONS),
+    }
+)

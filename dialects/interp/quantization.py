@@ -209,4 +209,18 @@ def with_quantization(rules: dict[str, Rule]) -> dict[str, Rule]:
     return result
 
 
-__all__ = ["dequantize", "quantize", "requantize", "with_quantization"]
+def without_quantization(rules: dict[str, Rule]) -> dict[str, Rule]:
+    """The rules of ops that have no meaning on quantized operands, which refuse them."""
+
+    def refusing(rule: Rule) -> Rule:
+        def run(interp: Interpreter, op: Operation, args: Args) -> Sequence[Value]:
+            if _any_quantized(op):
+                raise UnsupportedError(f"{op.name}: no meaning on quantized operands; dequantize them first")
+            return rule(interp, op, args)
+
+        return run
+
+    return {name: refusing(rule) for name, rule in rules.items()}
+
+
+__all__ = ["dequantize", "quantize", "requantize", "with_quantization", "without_quantization"]

@@ -79,3 +79,11 @@ func.func @f(%a: tensor<2x!quant.uniform<i8:f32, 1.0>>, %b: tensor<2x!quant.unif
   %r = "stablehlo.multiply"(%a, %b) : (tensor<2x!quant.uniform<i8:f32, 1.0>>, tensor<2x!quant.uniform<i8<-100:100>:f32, 1.0>>) -> tensor<2x!quant.uniform<i8:f32, 1.0>>
   return
 }
+
+// -----
+
+func.func @f(%a: tensor<2x!quant.uniform<i8:f32, 1.0>>) {
+  // expected-error @below {{I1: operand has type tensor<2x!quant.uniform<i8:f32, 1.0>>, which must be not quantized}}
+  %r = chlo.tan %a : tensor<2x!quant.uniform<i8:f32, 1.0>> -> tensor<2x!quant.uniform<i8:f32, 1.0>>
+  return
+}
