@@ -15,7 +15,7 @@ Implicit broadcasting becomes `broadcast_in_dim`, `scan` and `ragged_dot` become
 Keeps: elementwise CHLO ops that have scalar code of their own (`erf`, `erf_inv`, `asinh`, ...): `convert-stablehlo-to-linalg`
 writes that code into one body, where a decomposition here would be dozens of tensors.
 
-Fails: dynamic shapes; the kernel that the complex arcsine and arccosine share, which is for decompositions only.
+Fails: dynamic shapes.
 """
 
 from __future__ import annotations
@@ -62,21 +62,15 @@ def _constant_like(h: Hlo, op: chlo.ConstantLikeOp) -> Sequence[SSAValue]:
         raise unsupported(
             op, f"a constant of dynamic shape {op.result.type}", "refine the program to static shapes first"
         )
-    value = cast(Any, op.value)
-    return [h.full(value.value.data, shape, element_of(op.result))]
+    return [h.full(op.number, shape, element_of(op.result))]
 
 
 def _conj(h: Hlo, op: chlo.ConjOp) -> Sequence[SSAValue]:
     return [h.conj(op.operand)]
 
 
-def _kernel(h: Hlo, op: chlo.AsinAcosKernelOp) -> Sequence[SSAValue]:
-    raise unsupported(op, "an intermediate value of decompositions", "write chlo.asin or chlo.acos")
-
-
 DECOMPOSITIONS: dict[type[Operation], Decompose] = {
     **{cls: broadcast for cls in chlo.Chlo.operations if issubclass(cls, chlo.BroadcastingOp)},
-    chlo.AsinAcosKernelOp: _kernel,
     chlo.ConjOp: _conj,
     chlo.ConstantLikeOp: _constant_like,
     chlo.ConstantOp: _constant,
@@ -90,7 +84,7 @@ DECOMPOSITIONS: dict[type[Operation], Decompose] = {
 """What each op becomes, by class."""
 
 
-REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS if op is not chlo.AsinAcosKernelOp)
+REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS)
 """The ops it takes away, by name (`docs/stablehlo-status.md` reads this)."""
 
 
@@ -110,6 +104,7 @@ class ConvertChloToStablehloPass(Pass):
     """Decompose CHLO ops into StableHLO."""
 
     name = "convert-chlo-to-stablehlo"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Decompose every op of the table, wherever it is; the body of a scan before the scan."""

@@ -123,6 +123,7 @@ class DecomposeBatchNormPass(Pass):
     """Decompose batch normalization into reductions and elementwise arithmetic."""
 
     name = "decompose-batch-norm"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Decompose every op, wherever it is."""

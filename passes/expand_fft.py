@@ -224,6 +224,7 @@ class ExpandFftPass(Pass):
     """Expand Fourier transforms into contractions with small matrices."""
 
     name = "expand-fft"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Expand every op, wherever it is."""

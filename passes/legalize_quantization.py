@@ -241,6 +241,7 @@ class LegalizeQuantizationPass(Pass):
     """Quantized tensors become stored integers, arithmetic on them floats and integers."""
 
     name = "legalize-quantization"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Legalize the whole module."""

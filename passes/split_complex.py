@@ -27,7 +27,7 @@ docs/floating-point.md. Sums and assignments (`reduce`, `reduce_window`, `scatte
 convolutions are four real ones.
 
 Needs: no tuples, no `fft`, `cholesky` or `triangular_solve` on complex numbers. Keeps: everything real, attributes, locations.
-Fails: `UnsupportedError` naming an op that has no meaning on pairs.
+Fails: `UnsupportedError` naming an op that has no meaning on pairs, or a complex tensor of unknown extents.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from xdsl.ir import Attribute, Operation
 
 from stepwell.ir.passes import Pass
 from stepwell.passes.complex_numbers.rules import RULES
-from stepwell.passes.complex_numbers.splitter import Splitter, is_complex
+from stepwell.passes.complex_numbers.splitter import Splitter, check_static, is_complex
 
 
 def _is_interface(function: func.FuncOp) -> bool:
@@ -62,6 +62,7 @@ def split_function(splitter: Splitter, function: func.FuncOp) -> None:
     """Convert a function's body and signature."""
     interface = function.sym_name.data in splitter.interfaces
     old = function.function_type
+    check_static(function, [*old.inputs.data, *old.outputs.data])
     if not interface:
         _expand_attributes(function, "arg_attrs", old.inputs)
         _expand_attributes(function, "res_attrs", old.outputs)
@@ -82,6 +83,7 @@ class SplitComplexPass(Pass):
     """Replace complex tensors by pairs of real tensors."""
 
     name = "split-complex"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Convert every function of the module."""

@@ -123,7 +123,7 @@ class _Noise:
 
     def _function(self, base: Rule) -> Rule:
         def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
-            return _floats(tuple(base(interp, op, args)), self._relative)
+            return _floats(tuple(base(interp, op, args)), self._complex_noise)
 
         return rule
 
@@ -131,7 +131,7 @@ class _Noise:
         def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
             results = tuple(base(interp, op, args))
             on_complex = any(np.asarray(v).dtype.kind == "c" for v in (*args, *results))
-            return _floats(results, self._relative) if on_complex else results
+            return _floats(results, self._complex_noise) if on_complex else results
 
         return rule
 
@@ -190,6 +190,11 @@ class _Noise:
         amount = self._scale * _ULPS.get(_part(array.dtype).name, 1.0) * eps_of(array.dtype)
         return self._moved(array, amount * np.abs(_wide(array)))
 
+    def _complex_noise(self, array: Array) -> Array:
+        """As `_relative`; of an infinity of the complex plane nobody promises the parts."""
+        moved = self._relative(array)
+        return self._lost(moved, ~np.isfinite(moved)) if moved.dtype.kind == "c" else moved
+
     def _summed(self, result: Value, sizes: Value, terms: int) -> Value:
         array = np.asarray(result)
         if not is_float(array.dtype):
@@ -204,14 +209,23 @@ class _Noise:
         moved = np.where(moved == 0, np.copysign(np.real(moved), self._draw(array.shape)).astype(moved.dtype), moved)
         # Sums whose parts may overflow depend on the order altogether.
         limit = 0.5 * float(ml_dtypes.finfo(_part(array.dtype)).max)
-        return self._lost(moved, ~np.isfinite(size) | (size >= limit))
+        infinite = ~np.isfinite(array) if array.dtype.kind == "c" else False
+        return self._lost(moved, ~np.isfinite(size) | (size >= limit) | infinite)
 
     def _lost(self, array: Array, lost: Array) -> Array:
         """`array` with anything at all where `lost`, another each time."""
         if not np.any(lost):
             return array
-        anything = np.array([np.nan, np.inf, -np.inf, 0.0])[self._rng.integers(0, 4, array.shape)]
-        return np.asarray(np.where(lost, anything, _wide(array))).astype(array.dtype)
+        if array.dtype.kind != "c":
+            return np.asarray(np.where(lost, self._anything(array.shape), _wide(array))).astype(array.dtype)
+        result = np.array(array)
+        result.real, result.imag = (
+            np.where(lost, self._anything(array.shape), part) for part in (np.real(array), np.imag(array))
+        )
+        return result
+
+    def _anything(self, shape: tuple[int, ...]) -> Array:
+        return np.asarray(np.array([np.nan, np.inf, -np.inf, 0.0])[self._rng.integers(0, 4, shape)])
 
     def _moved(self, array: Array, by: Array) -> Array:
         """`array` plus or minus between half and all of `by`, and of the least normal number's last place."""
