@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import BoolAttr, IntegerAttr, TensorType, i32
+from xdsl.dialects.complex import ComplexNumberAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
@@ -117,6 +118,14 @@ class ConstantLikeOp(StableHLOOp):
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
+
+    @property
+    def number(self) -> int | float | complex:
+        """The constant as a Python number."""
+        value: Any = self.value
+        if isinstance(value, ComplexNumberAttr):
+            return complex(value.real.data, value.imag.data)
+        return value.value.data
 
     def verify_(self) -> None:
         """C1."""

@@ -13,6 +13,7 @@ from stepwell.passes.complex_numbers.arithmetic import Complex
 FUNCTIONS: dict[type[Operation], Callable[..., Complex]] = {
     chlo.AcosOp: inverses.acos,
     chlo.AcoshOp: inverses.acosh,
+    chlo.AsinAcosKernelOp: inverses.asin_acos_kernel,
     chlo.AsinOp: inverses.asin,
     chlo.AsinhOp: inverses.asinh,
     chlo.AtanOp: inverses.atan,

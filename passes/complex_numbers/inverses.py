@@ -52,6 +52,11 @@ def _logarithm(x: Real, y: Real, a: Real, parts: tuple[Real, Real, Real]) -> Rea
     return select(tiny, y / sqrt((1.0 - x) * (1.0 + x)), normal)
 
 
+def asin_acos_kernel(z: Complex) -> Complex:
+    """With `asin(z) = u + i v`, `cos(u) cosh(v) + i |v|`."""
+    return Complex(*_angle_and_logarithm(abs(z.re), abs(z.im)))
+
+
 def asin(z: Complex) -> Complex:
     """Inverse sine."""
     x = abs(z.re)

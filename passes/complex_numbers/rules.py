@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ComplexType, TensorType
+from xdsl.dialects.builtin import ComplexType, DenseIntOrFPElementsAttr, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.dialects.stablehlo.reductions import combiner_region
 from stepwell.ir.dense import array_to_dense, dense_to_array
+from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.complex_numbers import arithmetic
 from stepwell.passes.complex_numbers.functions import FUNCTIONS
 from stepwell.passes.complex_numbers.reals import Reals
@@ -139,7 +140,9 @@ def _convert(splitter: Splitter, h: Hlo, op: Operation) -> Results:
 
 def _constant(splitter: Splitter, h: Hlo, op: stablehlo.ConstantOp) -> Results:
     del splitter
-    value = dense_to_array(cast(Any, op.value))
+    if not isinstance(op.value, DenseIntOrFPElementsAttr):
+        raise unsupported(op, f"complex constant of kind {type(op.value).__name__}", "write it as dense<...>")
+    value = dense_to_array(op.value)
     element = _part(element_of(op.output))
     splat = value.size > 1 and value.strides == (0,) * value.ndim
     re, im = (

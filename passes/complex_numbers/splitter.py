@@ -47,6 +47,17 @@ def expanded(types: Sequence[Attribute]) -> list[Attribute]:
     return [t for a_type in types for t in ([part_type(a_type)] * 2 if is_complex(a_type) else [a_type])]
 
 
+def check_static(op: Operation, types: Sequence[Attribute]) -> None:
+    """Refuse complex tensors of unknown extents.
+
+    Raises:
+        UnsupportedError: there is one.
+    """
+    for a_type in types:
+        if is_complex(a_type) and any(n < 0 for n in cast("TensorType[Any]", a_type).get_shape()):
+            raise unsupported(op, f"dynamic shape {a_type}", "specialize the program to static shapes")
+
+
 class Splitter:
     """Replaces complex values by pairs, block by block in the order of the ops."""
 
@@ -176,6 +187,7 @@ class Splitter:
                 for block in region.blocks:
                     self.convert_block(block)
             return False
+        check_static(op, [v.type for v in (*op.operands, *op.results)])
         rule = self._rules.get(type(op))
         if rule is None:
             raise unsupported(op, "not lowered on complex numbers", "compute on the real and imaginary parts")
@@ -204,4 +216,4 @@ class Splitter:
         return FunctionType.from_lists(expanded(types.inputs.data), expanded(types.outputs.data))
 
 
-__all__ = ["Pair", "Rule", "Splitter", "expanded", "interleaved_type", "is_complex", "part_type"]
+__all__ = ["Pair", "Rule", "Splitter", "check_static", "expanded", "interleaved_type", "is_complex", "part_type"]

@@ -26,3 +26,19 @@ func.func @in_a_region(%x: tensor<4xcomplex<f32>>, %p: tensor<i1>) -> tensor<4xc
   }) : (tensor<i1>) -> tensor<4xcomplex<f32>>
   return %0 : tensor<4xcomplex<f32>>
 }
+
+// -----
+
+// expected-error @below {{'func.func' op @dynamic_argument is not supported: dynamic shape tensor<?xcomplex<f32>>}}
+func.func @dynamic_argument(%x: tensor<?xcomplex<f32>>) -> tensor<?xcomplex<f32>> {
+  return %x : tensor<?xcomplex<f32>>
+}
+
+// -----
+
+func.func @dynamic_result(%x: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @below {{'stablehlo.convert' op is not supported: dynamic shape tensor<?xcomplex<f32>>}}
+  %0 = stablehlo.convert %x : (tensor<?xf32>) -> tensor<?xcomplex<f32>>
+  %1 = stablehlo.abs %0 : (tensor<?xcomplex<f32>>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}

@@ -230,3 +230,14 @@ func.func public @main(%x: tensor<0x3xcomplex<f32>>, %y: tensor<complex<f32>>) -
  %r = stablehlo.reduce(%a init: %y) applies stablehlo.multiply across dimensions = [0] : (tensor<0x3xcomplex<f32>>, tensor<complex<f32>>) -> tensor<3xcomplex<f32>>
  return %a, %r, %y : tensor<0x3xcomplex<f32>>, tensor<3xcomplex<f32>>, tensor<complex<f32>>
 }
+
+// -----
+
+// chlo
+
+func.func public @main(%x: tensor<4xcomplex<f32>>, %y: tensor<complex<f32>>) -> (tensor<4xcomplex<f32>>, tensor<4xcomplex<f32>>) {
+  %0 = "chlo.constant_like"(%x) {value = #complex.number<:f32 1.0, 2.0> : complex<f32>} : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  %1 = chlo.broadcast_multiply %0, %y : (tensor<4xcomplex<f32>>, tensor<complex<f32>>) -> tensor<4xcomplex<f32>>
+  %2 = chlo._asin_acos_kernel %x : tensor<4xcomplex<f32>> -> tensor<4xcomplex<f32>>
+  return %1, %2 : tensor<4xcomplex<f32>>, tensor<4xcomplex<f32>>
+}
