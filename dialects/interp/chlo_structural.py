@@ -101,44 +101,58 @@ def _product(lhs: Array, rhs: Array, dims: Sequence[Sequence[int]]) -> Array:
 
 
 def _ragged_dot(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
-    """Group by group: what lies outside of the group is zero in lhs."""
+    """Group by group; what lies outside of all groups is zero."""
     del interp
     assert isinstance(op, chlo.RaggedDotOp)
-    numbers, dtype = op.numbers, result_dtype(op)
+    numbers, dtype, shape = op.numbers, result_dtype(op), shape_of(op.result)
     lhs, rhs = (_wide(x, dtype) for x in args[:2])
-    sizes = args[2].astype(np.int64)
-    prefix = chlo.prefix_dimensions(numbers)
-    sizes = np.broadcast_to(sizes, (*(lhs.shape[d] for d in prefix), sizes.shape[-1]))
     mode, dims = chlo.ragged_mode(numbers), numbers[:4]
     if mode == chlo.RaggedMode.BATCH:
-        return (_narrow(_product(lhs, rhs, dims), dtype).reshape(shape_of(op.result)),)
-    parts: list[Array] = []
+        return (_narrow(_product(lhs, rhs, dims), dtype).reshape(shape),)
+    prefix = chlo.prefix_dimensions(numbers)
+    sizes = args[2].astype(np.int64)
+    sizes = np.broadcast_to(sizes, (*(lhs.shape[d] for d in prefix), sizes.shape[-1]))
+    result = np.zeros(shape, _wide(np.zeros(0, dtype), dtype).dtype)
     for group in range(sizes.shape[-1]):
-        masked = _only_group(lhs, sizes, group, prefix, numbers.lhs_ragged_dimensions[0])
-        if mode == chlo.RaggedMode.FREE:
-            (axis,) = numbers.rhs_group_dimensions
-            shifted = [tuple(d - (d > axis) for d in part) for part in (dims[1], dims[3])]
-            parts.append(_product(masked, rhs.take(group, axis), (dims[0], shifted[0], dims[2], shifted[1])))
-        else:
-            parts.append(_product(masked, rhs, dims))
-    shape = shape_of(op.result)
-    if not parts:
-        return (np.zeros(shape, dtype),)
-    total = sum(parts[1:], parts[0]) if mode == chlo.RaggedMode.FREE else np.stack(parts)
-    return (_narrow(total, dtype).reshape(shape),)
+        inside = _inside(lhs.shape, sizes, group, prefix, numbers.lhs_ragged_dimensions[0])
+        if mode == chlo.RaggedMode.CONTRACTING:
+            result[group] = _contracted(lhs, rhs, inside, numbers)
+            continue
+        (axis,) = numbers.rhs_group_dimensions
+        batch, contract = (tuple(d - (d > axis) for d in part) for part in (dims[1], dims[3]))
+        product = _product(lhs, rhs.take(group, axis), (dims[0], batch, dims[2], contract))
+        # Whether a row of lhs is in the group does not depend on the contracted dims.
+        free = [d for d in range(lhs.ndim) if d not in (*dims[0], *dims[2])]
+        rows = np.transpose(inside, [*dims[0], *free, *dims[2]])
+        rows = rows.reshape(*rows.shape[: len(dims[0]) + len(free)], -1).any(-1)
+        chosen = rows.reshape(rows.shape + (1,) * (product.ndim - rows.ndim))
+        result = np.where(chosen, product, result)
+    return (_narrow(result, dtype),)
 
 
-def _only_group(lhs: Array, sizes: Array, group: int, prefix: Sequence[int], ragged: int) -> Array:
-    """`lhs` with zeros outside of one group along the ragged dim."""
-    result = np.zeros_like(lhs)
-    for place in itertools.product(*(range(lhs.shape[d]) for d in prefix)):
+def _inside(shape: tuple[int, ...], sizes: Array, group: int, prefix: Sequence[int], ragged: int) -> Array:
+    """Which elements of lhs are in a group."""
+    inside = np.zeros(shape, np.bool_)
+    for place in itertools.product(*(range(shape[d]) for d in prefix)):
         start = int(sizes[place][:group].sum())
-        where: list[Any] = [slice(None)] * lhs.ndim
+        where: list[Any] = [slice(None)] * len(shape)
         for d, i in zip(prefix, place, strict=True):
             where[d] = i
         where[ragged] = slice(start, start + int(sizes[place][group]))
-        result[tuple(where)] = lhs[tuple(where)]
-    return result
+        inside[tuple(where)] = True
+    return inside
+
+
+def _contracted(lhs: Array, rhs: Array, inside: Array, numbers: chlo.RaggedDotDimensionNumbers) -> Array:
+    """The product of what both sides have in a group."""
+    shared = [*numbers.lhs_batching_dimensions, *numbers.lhs_contracting_dimensions]
+    other = [*numbers.rhs_batching_dimensions, *numbers.rhs_contracting_dimensions]
+    free = tuple(d for d in range(lhs.ndim) if d not in shared)
+    rows = np.transpose(inside, [*shared, *free]).reshape(*(lhs.shape[d] for d in shared), -1).any(-1)
+    # The shared dims, where rhs has them.
+    ordered = np.transpose(rows, np.argsort(other))
+    extents = [n if d in other else 1 for d, n in enumerate(rhs.shape)]
+    return _product(np.where(inside, lhs, 0), np.where(ordered.reshape(extents), rhs, 0), numbers[:4])
 
 
 # Scans.

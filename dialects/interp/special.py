@@ -136,7 +136,7 @@ def bessel_i1e(x: float) -> float:
     """`exp(-|x|) I1(x)`: the power series for small, the asymptotic series for large arguments."""
     size = abs(x)
     if math.isnan(x) or math.isinf(x):
-        return x if math.isnan(x) else 0.0
+        return x if math.isnan(x) else math.copysign(0.0, x)
     if size < 30:
         term, total, k = size / 2, 0.0, 0
         while term > 1e-18 * total or k < 4:

@@ -36,3 +36,37 @@ func.func @erf(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = chlo.erf %x : tensor<4xf32> -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// A scan is a loop that reads slices and writes slices.
+
+// CHECK-LABEL: func.func @scan
+// CHECK-SAME: (%[[X:.*]]: tensor<2x5xi32>, %[[C:.*]]: tensor<2xi32>)
+// CHECK: stablehlo.while(%[[I:.*]] = %{{.*}}, %[[OUT:.*]] = %{{.*}}, %[[CARRY:.*]] = %[[C]])
+// CHECK: %[[ROW:.*]] = stablehlo.dynamic_slice %[[X]], %{{.*}}, %[[I]], sizes = [2, 1]
+// CHECK: %[[IN:.*]] = stablehlo.reshape %[[ROW]] : (tensor<2x1xi32>) -> tensor<2xi32>
+// CHECK: %[[SUM:.*]] = stablehlo.add %[[IN]], %[[CARRY]] : tensor<2xi32>
+// CHECK: %[[UPDATE:.*]] = stablehlo.reshape %[[SUM]] : (tensor<2xi32>) -> tensor<2x1xi32>
+// CHECK: %[[NEXT:.*]] = stablehlo.dynamic_update_slice %[[OUT]], %[[UPDATE]]
+// CHECK: stablehlo.return %{{.*}}, %[[NEXT]], %[[SUM]]
+func.func @scan(%x: tensor<2x5xi32>, %c: tensor<2xi32>) -> (tensor<2x5xi32>, tensor<2xi32>) {
+  %0:2 = chlo.scan(%x) inits (%c) dimension=1 {
+  ^bb0(%input: tensor<2xi32>, %carry: tensor<2xi32>):
+    %1 = stablehlo.add %input, %carry : tensor<2xi32>
+    stablehlo.return %1, %1 : tensor<2xi32>, tensor<2xi32>
+  } : (tensor<2x5xi32>, tensor<2xi32>) -> (tensor<2x5xi32>, tensor<2xi32>)
+  return %0#0, %0#1 : tensor<2x5xi32>, tensor<2xi32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @broadcast
+// CHECK-SAME: (%[[X:.*]]: tensor<3x1xf32>, %[[Y:.*]]: tensor<4xf32>)
+// CHECK: %[[A:.*]] = stablehlo.broadcast_in_dim %[[X]], dims = [0, 1] : (tensor<3x1xf32>) -> tensor<3x4xf32>
+// CHECK: %[[B:.*]] = stablehlo.broadcast_in_dim %[[Y]], dims = [1] : (tensor<4xf32>) -> tensor<3x4xf32>
+// CHECK: stablehlo.atan2 %[[A]], %[[B]] : tensor<3x4xf32>
+func.func @broadcast(%x: tensor<3x1xf32>, %y: tensor<4xf32>) -> tensor<3x4xf32> {
+  %0 = chlo.broadcast_atan2 %x, %y : (tensor<3x1xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
