@@ -179,7 +179,9 @@ def _slice_of_slice(op: Operation, rewriter: Rewriter) -> bool:
     starts = [_ints(o, "start_indices") for o in (inner, op)]
     strides = [_ints(o, "strides") for o in (inner, op)]
     shape = static_shape(op.results[0].type) or ()
-    start = [a + b * s for a, b, s in zip(starts[0], starts[1], strides[0], strict=True)]
+    # Where nothing is taken, the place it would start from need not exist.
+    places = zip(starts[0], starts[1], strides[0], shape, strict=True)
+    start = [a + b * s if n else 0 for a, b, s, n in places]
     stride = [a * b for a, b in zip(strides[0], strides[1], strict=True)]
     limit = [a + max(n - 1, 0) * s + (1 if n else 0) for a, n, s in zip(start, shape, stride, strict=True)]
     new = type(op).create(

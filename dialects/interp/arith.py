@@ -154,7 +154,8 @@ def _shift(kind: str) -> Callable[[Array, Array], Array]:
 
 
 def _ceil_div_signed(a: Array, b: Array) -> Array:
-    return np.negative(np.floor_divide(np.negative(a), b))
+    quotient = np.floor_divide(a, b)  # -(-a // b) would overflow at the lowest value
+    return np.where(np.remainder(a, b) != 0, quotient + 1, quotient).astype(a.dtype)
 
 
 def _select_nan(pick_left: Callable[[Array, Array], Array], *, propagate: bool) -> Rule:
