@@ -98,7 +98,11 @@ def _is_recomputed(value: SSAValue) -> bool:
 
 
 def _is_splat(op: arith.ConstantOp) -> bool:
-    return isinstance(op.value, DenseIntOrFPElementsAttr) and op.value.is_splat()
+    """Whether a constant has one value throughout, or no element at all."""
+    if not isinstance(op.value, DenseIntOrFPElementsAttr):
+        return False
+    data, size = op.value.data.data, op.value.type.get_element_type().compile_time_size
+    return data == data[:size] * (len(data) // size)
 
 
 class _Outliner:

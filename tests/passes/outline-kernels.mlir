@@ -91,3 +91,24 @@ func.func @in_place(%base: tensor<8xf32>, %new: tensor<2xf32>, %i: tensor<i64>, 
   %f = linalg.fill {kernel.group = 1 : i64, kernel.kind = "map"} ins(%s : f32) outs(%e : tensor<3xf32>) -> tensor<3xf32>
   func.return %u, %f : tensor<8xf32>, tensor<3xf32>
 }
+
+// -----
+
+// A constant without elements is made again inside, as one of equal elements is.
+
+// CHECK-LABEL: kernel.func @k_map_0(
+// CHECK-SAME: %{{[^:]+}}: tensor<0xf32>, %{{[^:]+}}: tensor<0xf32>) -> tensor<0xf32>
+// CHECK: arith.constant dense<> : tensor<0xf32>
+// CHECK-LABEL: func.func @nothing
+// CHECK: kernel.launch @k_map_0 ins(%{{.*}} : tensor<0xf32>)
+func.func @nothing(%x: tensor<0xf32>) -> tensor<0xf32> {
+  %c = arith.constant dense<> : tensor<0xf32>
+  %e = tensor.empty() : tensor<0xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%x, %c : tensor<0xf32>, tensor<0xf32>) outs(%e : tensor<0xf32>) attrs = {kernel.group = 0 : i64, kernel.kind = "map"} {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<0xf32>
+  func.return %r : tensor<0xf32>
+}
