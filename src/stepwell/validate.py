@@ -116,7 +116,7 @@ class Comparison:
                     kind: generated_inputs(interface.inputs, self._seed, kind) for kind in KINDS
                 }
             except NoInputError as error:
-                self._remark(function, f"is not validated{when}: {error}")
+                self._remark(function, f"is not validated{when}: {error}", str(error))
                 continue
             subject = _Subject(name, interface, module.clone(), inputs, {})
             for kind in KINDS:
@@ -176,10 +176,10 @@ class Comparison:
     def _remark_outcome(self, function: func.FuncOp, kind: Kind, outcome: Outcome, when: str) -> None:
         why = outcome.unknown or outcome.fault
         if why is not None:
-            self._remark(function, f"is not validated{when} on {kind} inputs: {why}")
+            self._remark(function, f"is not validated{when} on {kind} inputs: {why}", f"{kind} {why}")
 
-    def _remark(self, function: func.FuncOp, text: str) -> None:
-        key = (function.sym_name.data, text)
+    def _remark(self, function: func.FuncOp, text: str, why: str) -> None:
+        key = (function.sym_name.data, why)
         if self._report and key not in self._said:
             self._said[key] = None
             emit(op_diagnostic(function, text, severity="remark"))

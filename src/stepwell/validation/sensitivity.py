@@ -97,6 +97,11 @@ def _part(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
+def _stays_finite(array: Array) -> bool:
+    """Whether all numbers are finite, and so are sums of them."""
+    return float(np.abs(_wide(array)).sum()) < 0.5 * float(ml_dtypes.finfo(_part(array.dtype)).max)
+
+
 class _Noise:
     """Wraps rules by what their op may do."""
 
@@ -137,7 +142,10 @@ class _Noise:
 
     def _backward_stable(self, base: Rule) -> Rule:
         def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
-            return _floats(tuple(base(interp, op, _floats(args, self._relative))), self._relative)
+            results = _floats(tuple(base(interp, op, _floats(args, self._relative))), self._relative)
+            # One number that is not finite spreads to all that an algorithm mixes it with.
+            mixed = any(is_float(np.asarray(a).dtype) and not _stays_finite(np.asarray(a)) for a in args)
+            return _floats(results, lambda r: self._lost(r, np.ones(r.shape, np.bool_))) if mixed else results
 
         return rule
 
