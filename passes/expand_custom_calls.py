@@ -9,7 +9,7 @@ After:
 %x = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, ...}> : ...
 ```
 Known are the LAPACK routines that JAX calls on a CPU (Cholesky, LU and QR factors, eigenvalues of symmetric matrices, singular
-values, triangular solves), annotations, and what `stepwell.register_custom_call` has registered, which wins.
+values, triangular solves), `ApproxTopK` (exactly), annotations, and what `stepwell.register_custom_call` has registered, which wins.
 
 Keeps: `shape_assertion`, which belongs to `refine-shapes`. Fails: with a diagnostic for every other target.
 """
@@ -26,6 +26,7 @@ from xdsl.ir import Operation, SSAValue
 from stepwell.dialects.stablehlo import CustomCallOp
 from stepwell.dialects.stablehlo.custom_calls import (
     ANNOTATIONS,
+    APPROXIMATE_TOP_K,
     DEEPEST,
     meaning_of,
     never_ends,
@@ -35,13 +36,16 @@ from stepwell.dialects.stablehlo.custom_calls import (
 from stepwell.dialects.stablehlo.lapack import is_lapack
 from stepwell.ir.passes import Pass
 from stepwell.passes.custom_calls.annotations import expand_annotation
+from stepwell.passes.custom_calls.approximate_top_k import expand_approximate_top_k
 from stepwell.passes.custom_calls.lapack import expand_lapack
 from stepwell.passes.hlo import replace
+from stepwell.passes.symbol_dce import SymbolDCEPass
 
 KEPT = ("shape_assertion",)
 """Targets that other passes take."""
 EXPANSIONS: dict[str, Callable[[CustomCallOp], Sequence[SSAValue]]] = {
     **dict.fromkeys(ANNOTATIONS, expand_annotation),
+    APPROXIMATE_TOP_K: expand_approximate_top_k,
 }
 """What calls of single targets become."""
 
@@ -109,8 +113,11 @@ class ExpandCustomCallsPass(Pass):
     numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
-        """Expand every custom call, wherever it is."""
+        """Expand every custom call, wherever it is, and drop private functions that only they named."""
+        names_functions = any(isinstance(o, CustomCallOp) and o.called_computations is not None for o in op.walk())
         expand(op)
+        if names_functions:
+            SymbolDCEPass().apply(ctx, op)
 
 
 __all__ = ["EXPANSIONS", "KEPT", "ExpandCustomCallsPass", "expand"]

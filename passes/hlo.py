@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ComplexType, IntegerType, Signedness, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
@@ -24,6 +25,7 @@ from stepwell.dialects.stablehlo import ComparisonDirection, ComparisonType, Dot
 from stepwell.dialects.stablehlo.elementwise import BinaryElementwiseOp, UnaryElementwiseOp
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.dense import array_to_dense
+from stepwell.ir.diagnostics import invalid
 from stepwell.ir.dtypes import numpy_dtype
 
 Number: TypeAlias = "int | float | complex | bool"
@@ -368,6 +370,25 @@ class Hlo:
         return tuple(self.builder.insert(stablehlo.IfOp(predicate, *branches, returned.operand_types)).results)
 
 
+def function_region(op: Operation, function: func.FuncOp) -> Region:
+    """A copy of a function's body, returning as regions do; `op` is whose region it shall be.
+
+    Raises:
+        InvalidProgramError: the function has no body of one block.
+    """
+    if function.is_declaration or function.body.block.next_block is not None:
+        raise invalid(op, f"@{function.sym_name.data} has no body of one block")
+    region = function.body.clone()
+    last = region.block.last_op
+    assert last is not None
+    end = stablehlo.ReturnOp(*last.operands)
+    end.location = last.location
+    last.detach()
+    last.erase()
+    region.block.add_op(end)
+    return region
+
+
 def replace(old: Operation, values: Sequence[SSAValue]) -> None:
     """Replace an op by values, which take over its names, and erase it."""
     for result, new in zip(old.results, values, strict=True):
@@ -378,4 +399,4 @@ def replace(old: Operation, values: Sequence[SSAValue]) -> None:
     old.erase()
 
 
-__all__ = ["Body", "Hlo", "Number", "Operand", "element_of", "replace", "shape_of"]
+__all__ = ["Body", "Hlo", "Number", "Operand", "element_of", "function_region", "replace", "shape_of"]

@@ -13,9 +13,12 @@ from xdsl.ir import Operation
 from stepwell.dialects import stablehlo as hlo
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.numerics import Array
+from stepwell.dialects.interp.stablehlo_regions import sort_together
 from stepwell.dialects.stablehlo.custom_calls import (
     ANNOTATIONS,
+    APPROXIMATE_TOP_K,
     DEEPEST,
+    approximate_top_k,
     check_annotation,
     meaning_of,
     never_ends,
@@ -290,7 +293,11 @@ def _custom_call(interp: Interpreter, op: Operation, args: Args) -> tuple[Value,
     if target in ANNOTATIONS:
         check_annotation(op)
         return args
-    raise unknown_target(op, [*registered_targets(), *ANNOTATIONS])
+    if target == APPROXIMATE_TOP_K:
+        call = approximate_top_k(op)
+        ordered = sort_together(interp, call.comparator.body, args[: len(op.results)], call.dimension)
+        return tuple(np.take(x, range(call.count), call.dimension) for x in ordered)
+    raise unknown_target(op, [*registered_targets(), *ANNOTATIONS, APPROXIMATE_TOP_K])
 
 
 RULES: dict[str, Rule] = {

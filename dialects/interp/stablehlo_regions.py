@@ -111,16 +111,21 @@ _PAIRWISE_LIMIT = 1 << 22
 
 def _sort(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     assert isinstance(op, hlo.SortOp)
-    rows = [np.moveaxis(x, op.axis, -1) for x in args]
+    return sort_together(interp, op.comparator, args, op.axis)
+
+
+def sort_together(interp: Interpreter, comparator: Region, args: Args, axis: int) -> tuple[Value, ...]:
+    """Arrays of one shape in the stable order along `axis` that the block of `comparator` says."""
+    rows = [np.moveaxis(x, axis, -1) for x in args]
     shape = rows[0].shape
     length = shape[-1]
     flat = [x.reshape(-1, length) if x.size else x.reshape(0, length) for x in rows]
-    orders = [_order(interp, op.comparator, [x[i] for x in flat]) for i in range(flat[0].shape[0])]
+    orders = [_order(interp, comparator, [x[i] for x in flat]) for i in range(flat[0].shape[0])]
     results: list[Array] = []
     for x in flat:
         taken = [x[i][order] for i, order in enumerate(orders)]
         stacked = np.stack(taken) if taken else x
-        results.append(np.moveaxis(stacked.reshape(shape), -1, op.axis))
+        results.append(np.moveaxis(stacked.reshape(shape), -1, axis))
     return tuple(results)
 
 

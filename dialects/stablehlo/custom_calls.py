@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
@@ -19,10 +21,14 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     StringAttr,
+    SymbolRefAttr,
+    TensorType,
     UnitAttr,
+    i1,
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
+from xdsl.traits import SymbolTable
 
 from stepwell.dialects.stablehlo.control_flow import CustomCallOp
 from stepwell.ir.dense import dense_to_array
@@ -42,6 +48,8 @@ CONFIG = "mhlo.backend_config"
 
 ANNOTATIONS = ("LayoutConstraint", "MoveToDevice", "MoveToHost", "Sharding", "annotate_device_placement")
 """Targets that only say something about their operands to who places and partitions a program, and give them back."""
+APPROXIMATE_TOP_K = "ApproxTopK"
+"""The target of `jax.lax.approx_max_k` and `approx_min_k`; every answer here is exact."""
 DEEPEST = 32
 """How often what was registered may lead to another registered target."""
 
@@ -117,6 +125,52 @@ def check_annotation(op: CustomCallOp) -> None:
         raise invalid(op, f"of '{op.call_target_name.data}' has results of other types than its operands")
 
 
+@dataclass(frozen=True)
+class TopKCall:
+    """What a call of `APPROXIMATE_TOP_K` asks for: the first `count` along `dimension`, in the order of `comparator`."""
+
+    dimension: int
+    count: int
+    comparator: FuncOp
+
+
+def approximate_top_k(op: CustomCallOp) -> TopKCall:
+    """Read and check a call of `APPROXIMATE_TOP_K`: arrays, then a starting value for each (which an exact answer does not need)."""
+    dimension = python_value(attributes_of(op).get("reduction_dim", UnitAttr()))
+    arrays, found = op.operands[: len(op.results)], op.results
+    if not found or len(op.operands) != 2 * len(found):
+        raise invalid(op, f"of '{APPROXIMATE_TOP_K}' needs a starting value for each array, and a result for each")
+    shape = arrays[0].type.get_shape() if isinstance(arrays[0].type, TensorType) else ()
+    if type(dimension) is not int or not 0 <= dimension < len(shape):
+        raise invalid(op, f"of '{APPROXIMATE_TOP_K}' has no reduction_dim among the dimensions of {arrays[0].type}")
+    taken = found[0].type.get_shape() if isinstance(found[0].type, TensorType) else ()
+    count = taken[dimension] if len(taken) == len(shape) else -1
+    for array, result in zip(arrays, found, strict=True):
+        if not isinstance(array.type, TensorType) or DYNAMIC_INDEX in array.type.get_shape():
+            raise unsupported(op, f"the largest elements of {array.type}", "refine the program to static shapes first")
+        cut = TensorType(array.type.element_type, [*shape[:dimension], count, *shape[dimension + 1 :]])
+        if array.type.get_shape() != shape or result.type != cut or not 0 <= count <= shape[dimension]:
+            raise invalid(op, f"of '{APPROXIMATE_TOP_K}' cannot take {result.type} out of {array.type}")
+    return TopKCall(dimension, count, _comparator(op))
+
+
+def _comparator(op: CustomCallOp) -> FuncOp:
+    names = op.called_computations.data if op.called_computations is not None else ()
+    name = names[0] if len(names) == 1 else None
+    callee = SymbolTable.lookup_symbol(op, name) if isinstance(name, SymbolRefAttr) else None
+    if not isinstance(callee, FuncOp) or callee.is_declaration:
+        raise invalid(op, f"of '{APPROXIMATE_TOP_K}' needs one called computation that compares")
+    expected = [
+        TensorType(v.type.element_type, []) for v in op.operands[: len(op.results)] if isinstance(v.type, TensorType)
+    ]
+    function = callee.function_type
+    if list(function.inputs) != [t for t in expected for _ in range(2)] or list(function.outputs) != [
+        TensorType(i1, [])
+    ]:
+        raise invalid(op, f"of '{APPROXIMATE_TOP_K}' cannot compare by @{callee.sym_name.data}: {function}")
+    return callee
+
+
 def never_ends(op: CustomCallOp) -> InvalidProgramDiagnosticError:
     """The error for a call whose meaning leads to itself."""
     return invalid(op, f"of '{op.call_target_name.data}' never ends: what is registered for it calls it again")
@@ -140,8 +194,11 @@ def unknown_target(op: CustomCallOp, known: list[str]) -> UnsupportedDiagnosticE
 
 __all__ = [
     "ANNOTATIONS",
+    "APPROXIMATE_TOP_K",
     "DEEPEST",
     "Meaning",
+    "TopKCall",
+    "approximate_top_k",
     "attributes_of",
     "check_annotation",
     "config_text",

@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     TensorType,
 )
-from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects import chlo, stablehlo
 from stepwell.dialects.stablehlo.attrs import OutputOperandAlias, OutputOperandAliasAttr, RngAlgorithmAttr
@@ -29,6 +29,7 @@ from stepwell.dialects.stablehlo.dynamic import known_values
 from stepwell.dialects.stablehlo.reductions import padding_attr
 from stepwell.ir.dense import dense_to_array
 from stepwell.ir.diagnostics import invalid, unsupported
+from stepwell.passes.hlo import function_region
 from stepwell.passes.shape_refinement.folding import size_constant
 
 Lookup = Callable[[str], "func.FuncOp | None"]
@@ -116,23 +117,8 @@ def _reduce_window(op: stablehlo.CustomCallOp, lookup: Lookup) -> Operation:
             "window_dilations": i64_array(dilation),
             "padding": padding_attr(list(zip(padding[::2], padding[1::2], strict=True))),
         },
-        regions=[_as_region(op, callee)],
+        regions=[function_region(op, callee)],
     )
-
-
-def _as_region(op: Operation, callee: func.FuncOp) -> Region:
-    """A copy of a function's body, returning as regions do."""
-    if callee.is_declaration or callee.body.block.next_block is not None:
-        raise invalid(op, f"@{callee.sym_name.data} has no body of one block")
-    region = callee.body.clone()
-    last = region.block.last_op
-    assert last is not None
-    end = stablehlo.ReturnOp(*last.operands)
-    end.location = last.location
-    last.detach()
-    last.erase()
-    region.block.add_op(end)
-    return region
 
 
 def _rng_bit_generator(op: stablehlo.CustomCallOp, lookup: Lookup) -> Operation:

@@ -109,3 +109,54 @@ func.func @annotation(%a: tensor<4xf32>) -> tensor<2xf32> {
   %r = stablehlo.custom_call @Sharding(%a) : (tensor<4xf32>) -> tensor<2xf32>
   return %r : tensor<2xf32>
 }
+
+// -----
+
+func.func private @greater(%a: tensor<f32>, %b: tensor<f32>) -> tensor<i1> {
+  %0 = stablehlo.compare GT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  return %0 : tensor<i1>
+}
+func.func @no_dimension(%x: tensor<4x9xf32>, %low: tensor<f32>) -> tensor<4x3xf32> {
+  // expected-error @below {{of 'ApproxTopK' has no reduction_dim among the dimensions of tensor<4x9xf32>}}
+  %r = stablehlo.custom_call @ApproxTopK(%x, %low) {called_computations = [@greater], mhlo.backend_config = {top_k = 3 : i64}} : (tensor<4x9xf32>, tensor<f32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32>
+}
+
+// -----
+
+func.func private @greater(%a: tensor<f32>, %b: tensor<f32>) -> tensor<i1> {
+  %0 = stablehlo.compare GT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  return %0 : tensor<i1>
+}
+func.func @too_many(%x: tensor<4x9xf32>, %low: tensor<f32>) -> tensor<4x10xf32> {
+  // expected-error @below {{of 'ApproxTopK' cannot take tensor<4x10xf32> out of tensor<4x9xf32>}}
+  %r = stablehlo.custom_call @ApproxTopK(%x, %low) {called_computations = [@greater], mhlo.backend_config = {reduction_dim = 1 : i64, top_k = 3 : i64}} : (tensor<4x9xf32>, tensor<f32>) -> tensor<4x10xf32>
+  return %r : tensor<4x10xf32>
+}
+
+// -----
+
+func.func @no_comparator(%x: tensor<4x9xf32>, %low: tensor<f32>) -> tensor<4x3xf32> {
+  // expected-error @below {{of 'ApproxTopK' needs one called computation that compares}}
+  %r = stablehlo.custom_call @ApproxTopK(%x, %low) {mhlo.backend_config = {reduction_dim = 1 : i64, top_k = 3 : i64}} : (tensor<4x9xf32>, tensor<f32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32>
+}
+
+// -----
+
+func.func private @greater(%a: tensor<f32>) -> tensor<f32> {
+  return %a : tensor<f32>
+}
+func.func @other_comparator(%x: tensor<4x9xf32>, %low: tensor<f32>) -> tensor<4x3xf32> {
+  // expected-error @below {{of 'ApproxTopK' cannot compare by @greater: (tensor<f32>) -> tensor<f32>}}
+  %r = stablehlo.custom_call @ApproxTopK(%x, %low) {called_computations = [@greater], mhlo.backend_config = {reduction_dim = 1 : i64, top_k = 3 : i64}} : (tensor<4x9xf32>, tensor<f32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32>
+}
+
+// -----
+
+func.func @no_start(%x: tensor<4x9xf32>) -> tensor<4x3xf32> {
+  // expected-error @below {{of 'ApproxTopK' needs a starting value for each array, and a result for each}}
+  %r = stablehlo.custom_call @ApproxTopK(%x) {mhlo.backend_config = {reduction_dim = 1 : i64}} : (tensor<4x9xf32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32>
+}

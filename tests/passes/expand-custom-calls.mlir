@@ -67,3 +67,27 @@ func.func @no_reflections(%a: tensor<3x2xf32>, %t: tensor<0xf32>) -> tensor<3x2x
   %r = stablehlo.custom_call @lapack_sorgqr_ffi(%a, %t) : (tensor<3x2xf32>, tensor<0xf32>) -> tensor<3x2xf32>
   return %r : tensor<3x2xf32>
 }
+
+// -----
+
+// The largest elements are found exactly: sorted by the comparator that the call names, which goes when nothing else names it.
+// CHECK-LABEL: builtin.module
+// CHECK-NOT: @greater
+// CHECK-LABEL: func.func @approximately
+// CHECK-SAME: (%[[X:.*]]: tensor<4x9xf32>, %[[I:.*]]: tensor<4x9xi32>)
+func.func private @greater(%a: tensor<f32>, %b: tensor<f32>, %i: tensor<i32>, %j: tensor<i32>) -> tensor<i1> {
+  %0 = stablehlo.compare GT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  return %0 : tensor<i1>
+}
+func.func @approximately(%x: tensor<4x9xf32>, %i: tensor<4x9xi32>) -> (tensor<4x3xf32>, tensor<4x3xi32>) {
+  // CHECK: %[[V:.*]], %[[N:.*]] = "stablehlo.sort"(%[[X]], %[[I]]) <{dimension = 1 : i64, is_stable = true}>
+  // CHECK: stablehlo.compare GT
+  // CHECK: stablehlo.return
+  // CHECK: stablehlo.slice %[[V]] [0:4, 0:3]
+  // CHECK: stablehlo.slice %[[N]] [0:4, 0:3]
+  // CHECK-NOT: @greater
+  %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %none = stablehlo.constant dense<-1> : tensor<i32>
+  %r:2 = stablehlo.custom_call @ApproxTopK(%x, %i, %low, %none) {called_computations = [@greater], mhlo.backend_config = {aggregate_to_topk = true, is_fallback = true, recall_target = 0.95 : f32, reduction_dim = 1 : i64, reduction_input_size_override = -1 : i64, top_k = 3 : i64}} : (tensor<4x9xf32>, tensor<4x9xi32>, tensor<f32>, tensor<i32>) -> (tensor<4x3xf32>, tensor<4x3xi32>)
+  return %r#0, %r#1 : tensor<4x3xf32>, tensor<4x3xi32>
+}
