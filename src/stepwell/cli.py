@@ -32,6 +32,7 @@ EXAMPLES = """examples:
   stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
   stepwell compile model.mlir --validate-each          # hold every pass, and the code, against the interpreter
   stepwell reduce model.mlir --test ./is-interesting -o small.mlir
+  stepwell fuzz --count 100                             # random programs against the interpreter
   stepwell doctor
 """
 
