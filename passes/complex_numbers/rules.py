@@ -120,12 +120,13 @@ def _complex(splitter: Splitter, h: Hlo, op: stablehlo.ComplexOp) -> Results:
 
 def _real(splitter: Splitter, h: Hlo, op: Operation) -> Results:
     del h
-    return [splitter.pair(op.operands[0])[0]]
+    value = op.operands[0]
+    return [splitter.pair(value)[0] if is_complex(value.type) else value]
 
 
 def _imag(splitter: Splitter, h: Hlo, op: Operation) -> Results:
-    del h
-    return [splitter.pair(op.operands[0])[1]]
+    value = op.operands[0]
+    return [splitter.pair(value)[1] if is_complex(value.type) else h.like(0.0, value)]
 
 
 def _convert(splitter: Splitter, h: Hlo, op: Operation) -> Results:

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ComplexType, FunctionType, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from stepwell.dialects import stablehlo
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.complex_numbers.arithmetic import Complex
@@ -56,6 +57,10 @@ def check_static(op: Operation, types: Sequence[Attribute]) -> None:
     for a_type in types:
         if is_complex(a_type) and any(n < 0 for n in cast("TensorType[Any]", a_type).get_shape()):
             raise unsupported(op, f"dynamic shape {a_type}", "specialize the program to static shapes")
+
+
+PARTS = (stablehlo.RealOp, stablehlo.ImagOp)
+"""Ops that are taken away on real operands as well."""
 
 
 class Splitter:
@@ -180,7 +185,7 @@ class Splitter:
 
     def _convert(self, op: Operation) -> bool:
         """Convert an op and what is in it; whether something else stands for it now."""
-        touched = any(is_complex(v.type) for v in (*op.operands, *op.results))
+        touched = isinstance(op, PARTS) or any(is_complex(v.type) for v in (*op.operands, *op.results))
         inside = any(is_complex(a.type) for region in op.regions for block in region.blocks for a in block.args)
         if not touched and not inside:
             for region in op.regions:

@@ -207,3 +207,16 @@ func.func public @real(%x: tensor<4xf32> {a.b}) -> tensor<4xf32> {
   %0 = stablehlo.real %x : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// The parts of a real number are itself and zero.
+// CHECK-LABEL: func.func @of_reals
+func.func @of_reals(%x: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  // CHECK: %[[ZERO:.*]] = stablehlo.constant dense<0.000000e+00> : tensor<f32>
+  // CHECK: %[[IM:.*]] = stablehlo.broadcast_in_dim %[[ZERO]]
+  // CHECK: return %x, %[[IM]]
+  %re = stablehlo.real %x : tensor<3xf32>
+  %im = stablehlo.imag %x : tensor<3xf32>
+  return %re, %im : tensor<3xf32>, tensor<3xf32>
+}
