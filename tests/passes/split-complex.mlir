@@ -201,10 +201,10 @@ func.func private @bits(%z: tensor<3xcomplex<f64>>) -> tensor<3x2xcomplex<f32>> 
 
 // CHECK-LABEL: func.func public @real
 // CHECK-SAME: (%[[X:.*]]: tensor<4xf32> {a.b}) -> tensor<4xf32>
-// CHECK-NEXT: %[[R:.*]] = stablehlo.real %[[X]]
+// CHECK-NEXT: %[[R:.*]] = stablehlo.abs %[[X]]
 // CHECK-NEXT: return %[[R]]
 func.func public @real(%x: tensor<4xf32> {a.b}) -> tensor<4xf32> {
-  %0 = stablehlo.real %x : (tensor<4xf32>) -> tensor<4xf32>
+  %0 = stablehlo.abs %x : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 
