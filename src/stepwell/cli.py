@@ -115,6 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_program_arguments(run)
     run.add_argument("--inputs", metavar="IN.npz", help="arguments: npz with N@dtype keys, plain npz, or one npy")
     run.add_argument("--expect", metavar="OUT.npz", help="compare the results; exit code 1 on a difference")
+    run.add_argument(
+        "--step", choices=STEPS, help="with --target interpreter or gpu-sim: lower to this step, then interpret"
+    )
     run.add_argument("--outputs", metavar="FILE.npz", help="write the results")
     run.add_argument(
         "--rtol", type=_tolerance, help="relative tolerance instead of the table's (docs/floating-point.md)"
@@ -203,6 +206,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         simd=arguments.simd,
         verify_each=arguments.verify_each,
         validate=arguments.validate_each,
+        step=arguments.step,
     )
     results = [np.asarray(result) for result in executable(*inputs)]
     for i, result in enumerate(results):

@@ -72,6 +72,19 @@ def test_the_interpreter_runs_the_same_program(capsys, add):
     assert "result 0: float32[2x3] [3.0" in out
 
 
+@pytest.mark.parametrize("step", ["tensor", "kernels", "device"])
+def test_a_program_is_interpreted_at_a_step(capsys, step):
+    inputs, expected = str(JAX / "softmax.in.npz"), str(JAX / "softmax.out.npz")
+    command = ["run", str(JAX / "softmax.mlir"), "--target", "interpreter", "--step", step]
+    assert main([*command, "--inputs", inputs, "--expect", expected]) == 0
+    assert "match" in capsys.readouterr().out
+
+
+def test_native_code_has_no_step_to_stop_at(capsys):
+    assert main(["run", str(JAX / "softmax.mlir"), "--inputs", str(JAX / "softmax.in.npz"), "--step", "device"]) == 1
+    assert "step='device' is for target='interpreter' and 'gpu-sim'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("step", ["tensor", "structured", "kernels", "scheduled", "buffers", "device"])
 def test_a_file_of_any_step_compiles_and_runs(capsys, tmp_path, step):
     program = tmp_path / f"{step}.mlir"
