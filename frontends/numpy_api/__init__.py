@@ -177,11 +177,17 @@ from stepwell.frontends.numpy_api.reductions import (
     sum,
     var,
 )
+from stepwell.frontends.numpy_api.searching import (
+    bincount,
+    digitize,
+    one_hot,
+    searchsorted,
+    unique,
+)
 from stepwell.frontends.numpy_api.sorting import (
     argsort,
     sort,
     top_k,
-    unique,
 )
 from stepwell.frontends.numpy_api.special import (
     copysign,
@@ -263,6 +269,7 @@ __all__ = [
     "atan2",
     "atanh",
     "bfloat16",
+    "bincount",
     "bitwise_and",
     "bitwise_count",
     "bitwise_invert",
@@ -296,6 +303,7 @@ __all__ = [
     "diagonal",
     "diff",
     "digamma",
+    "digitize",
     "divide",
     "divmod",
     "dot",
@@ -378,6 +386,7 @@ __all__ = [
     "newaxis",
     "nonzero",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "outer",
@@ -399,6 +408,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "searchsorted",
     "sigmoid",
     "sign",
     "signbit",

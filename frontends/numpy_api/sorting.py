@@ -8,12 +8,11 @@ from stepwell.frontends.api import api
 from stepwell.frontends.dtypes import BOOL, INT32, is_float, kind
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import lifted, one_axis, scalar_like
-from stepwell.frontends.numpy_api.indexing import data_dependent
 from stepwell.frontends.numpy_api.manipulation import reshape
 from stepwell.frontends.tracer import Tracer, body, converted, emit, emit_all, static_int
 
 
-def _ordered(x: Tracer) -> Tracer:
+def in_order(x: Tracer) -> Tracer:
     """Zeros without sign and NaNs of one kind, so that the total order puts NaNs last."""
     if not is_float(x.dtype):
         return x
@@ -26,7 +25,7 @@ def _sorted(arrays: list[Tracer], dim: int, descending: bool) -> list[Tracer]:
 
     def before(a: Tracer, b: Tracer, *rest: Tracer) -> list[Tracer]:
         first, second = (b, a) if descending else (a, b)
-        return [emit("compare", "LT", _ordered(first), _ordered(second), is_float(a.dtype))]
+        return [emit("compare", "LT", in_order(first), in_order(second), is_float(a.dtype))]
 
     return emit_all("sort", arrays, dim, body(before))
 
@@ -64,6 +63,3 @@ def top_k(x: Any, k: int, /) -> Any:
     if not a.shape or not 0 <= count <= a.shape[-1]:
         raise refuse(f"top_k: k = {count} does not fit an array of shape {a.shape}")
     return tuple(emit_all("top_k", a, count))
-
-
-unique = data_dependent("unique", "the different elements", "use sort, and compare neighbours")
