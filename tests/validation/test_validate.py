@@ -326,3 +326,22 @@ SAMPLE = (
 @pytest.mark.parametrize("name", SAMPLE)
 def test_programs_of_jax_are_validated_without_a_remark(name):
     assert remarks_of(lambda: stepwell.compile(DATA / CASES[name]["mlir"], validate=True)) == []
+
+
+def test_a_reduction_that_is_not_associative_has_no_order_to_keep():
+    stepwell.compile(
+        """func.func @main(%a: tensor<7x3x5xf32>, %b: tensor<7x3x5xi32>, %c: tensor<f32>, %d: tensor<i32>) -> (tensor<5xf32>, tensor<3xi32>) {
+          %0 = stablehlo.reduce(%a init: %c) across dimensions = [0, 1] : (tensor<7x3x5xf32>, tensor<f32>) -> tensor<5xf32>
+            reducer(%acc: tensor<f32>, %x: tensor<f32>) {
+              %s = stablehlo.subtract %acc, %x : tensor<f32>
+              stablehlo.return %s : tensor<f32>
+            }
+          %1 = stablehlo.reduce(%b init: %d) across dimensions = [0, 2] : (tensor<7x3x5xi32>, tensor<i32>) -> tensor<3xi32>
+            reducer(%acc: tensor<i32>, %x: tensor<i32>) {
+              %s = stablehlo.subtract %acc, %x : tensor<i32>
+              stablehlo.return %s : tensor<i32>
+            }
+          return %0, %1 : tensor<5xf32>, tensor<3xi32>
+        }""",
+        validate=True,
+    )

@@ -26,6 +26,7 @@ from stepwell.runtime.executable import Executable
 from stepwell.validate import Comparison, Difference, MiscompileDiagnosticError, Validation, report
 
 CHILD_SECONDS = 60.0
+_LEVELS = frozenset("0123")
 MOST_TESTS = 80
 """Candidates that a reduction may run, each in a process."""
 
@@ -52,8 +53,14 @@ class NativeSuspect:
 
     @classmethod
     def recorded(cls, text: str, seed: int) -> NativeSuspect:
-        """What `native` wrote."""
+        """What `native` wrote.
+
+        Raises:
+            ValueError: it wrote no such text.
+        """
         level, simd, entry = text.split(" ", 2)
+        if level not in _LEVELS:
+            raise ValueError(f"no optimization level {level}")
         return cls(entry, int(level), None if simd == "-" else simd, seed)
 
     def find(self, module: ModuleOp) -> Difference | None:
@@ -128,13 +135,12 @@ def check_native(
     raise report(found, suspect, module, reduce=isinstance(machine, Target))
 
 
-def replay(module: ModuleOp, options: str, seed: int) -> None:
+def replay(module: ModuleOp, suspect: NativeSuspect) -> None:
     """Compile and run as a reproducer says.
 
     Raises:
         MiscompileError: native code still differs.
     """
-    suspect = NativeSuspect.recorded(options, seed)
     found = suspect.find(module)
     if found is not None:
         raise report(found, suspect, module, reduce=False, write=False)

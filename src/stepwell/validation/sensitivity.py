@@ -17,6 +17,7 @@ import numpy as np
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Operation
 
+from stepwell.dialects.stablehlo import ReduceOp
 from stepwell.generated_inputs import Array
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 from stepwell.ir.structured import iterator_kinds
@@ -95,6 +96,26 @@ def eps_of(dtype: np.dtype[Any]) -> float:
 
 def _part(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def _one_by_one(base: Rule) -> Rule:
+    """A reduction from the first to the last, where the interpreter combines pairs: regions need not be associative."""
+
+    def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
+        count = len(args) // 2
+        shape = np.shape(args[0])
+        if not isinstance(op, ReduceOp) or 0 in shape:
+            return base(interp, op, args)
+        axes = [int(n) for n in op.dimensions.get_values()]
+        results: Sequence[Value] = args[count:]
+        for place in np.ndindex(*(shape[axis] for axis in axes)):
+            at = dict(zip(axes, place, strict=True))
+            where = tuple(slice(at[d], at[d] + 1) if d in at else slice(None) for d in range(len(shape)))
+            slices = [np.asarray(a)[where] for a in args[:count]]
+            results = base(interp, op, (*slices, *results))
+        return results
+
+    return rule
 
 
 def _stays_finite(array: Array) -> bool:
@@ -181,7 +202,7 @@ class _Noise:
         return self._lost(array, ~np.isfinite(np.asarray(most)) | (np.abs(_wide(np.asarray(least))) < tiny))
 
     def _reducer(self, base: Rule) -> Rule:
-        adding, multiplying, mixed = self._sum(base), self._product(base), self._backward_stable(base)
+        adding, multiplying, mixed = self._sum(base), self._product(base), self._backward_stable(_one_by_one(base))
 
         def rule(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
             kind = _reduction_kind(op)
