@@ -89,7 +89,10 @@ def _fft(operand: SSAValue, kind: stablehlo.FftType, lengths: tuple[int, ...]) -
     return stablehlo.FftOp.build(
         operands=[operand],
         result_types=[TensorType(element, shape)],
-        properties={"fft_type": stablehlo.FftTypeAttr(kind), "fft_length": DenseArrayBase.from_list(i64, list(lengths))},
+        properties={
+            "fft_type": stablehlo.FftTypeAttr(kind),
+            "fft_length": DenseArrayBase.from_list(i64, list(lengths)),
+        },
     )
 
 

@@ -16,7 +16,6 @@ from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo
 from stepwell.ir.dense import splat_value
-from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, dim, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, signless_constant
 from stepwell.passes.stablehlo_to_linalg.scalar_rules import SCALAR_RULES
