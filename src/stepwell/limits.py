@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import MemRefType, ModuleOp, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects.stablehlo import elementwise
-from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, location_of, op_diagnostic
+from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, invalid, location_of, op_diagnostic
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.runtime.executable import Signature
 from stepwell.runtime.memory import memory_bytes
@@ -67,6 +67,32 @@ def check_plan(entry: func.FuncOp, signature: Signature, workers: int) -> None:
     results = sum(t.nbytes for t in signature.outputs)
     total = signature.arena_bytes + signature.worker_bytes * workers + results
     _check_sum(entry, "results and temporaries", total, memory_bytes(), "this machine")
+
+
+def check_call(entry: func.FuncOp, signature: Signature) -> None:
+    """Refuse an entry whose `stepwell.abi` is not that of its buffers: native code trusts the sizes of what it is called with.
+
+    Only IR that was not lowered here can have one.
+
+    Raises:
+        InvalidProgramError: the arrays and the buffers differ in number or size, or a temporary lies outside of the arena.
+    """
+    arrays = (*signature.inputs, *signature.outputs)
+    buffers = entry.function_type.inputs.data
+    if len(buffers) != len(arrays) + 2:
+        raise invalid(
+            entry, f"takes {len(buffers)} buffers, but its stepwell.abi has {len(arrays)} arrays and 2 of memory"
+        )
+    for number, (array, buffer) in enumerate(zip(arrays, buffers, strict=False)):
+        if not isinstance(buffer, MemRefType) or _exact_bytes(buffer) != array.nbytes:
+            raise invalid(entry, f"takes a {buffer} as buffer {number}, but its stepwell.abi has {array}")
+
+
+def _exact_bytes(type_: MemRefType[Attribute]) -> int | None:
+    try:
+        return prod(type_.get_shape()) * numpy_dtype(type_.get_element_type()).itemsize
+    except TypeError:
+        return None
 
 
 def check_device_plan(entry: func.FuncOp, signature: Signature, limit: int) -> None:

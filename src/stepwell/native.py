@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
+from xdsl.ir import Operation
 from xdsl.parser import Parser
+from xdsl.utils.exceptions import ParseError
 
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
@@ -20,12 +22,12 @@ from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.guards import guard_memory, guard_plan, guard_signature
 from stepwell.interpreted import runner
-from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler
+from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, invalid
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
-from stepwell.limits import check_plan, check_tensors
+from stepwell.limits import check_call, check_plan, check_tensors
 from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.loader import Library, native_entry
@@ -37,17 +39,21 @@ Accept = Callable[[Signature], None]
 """Raises when a caller cannot use an entry called so."""
 
 
-def _array_type(text: str) -> ArrayType:
-    type_ = Parser(context(), text).parse_type()
-    assert isinstance(type_, TensorType)
-    return ArrayType(tuple(type_.get_shape()), numpy_dtype(type_.get_element_type()))
+def _array_type(text: str, op: Operation) -> ArrayType:
+    try:
+        type_ = Parser(context(), text).parse_type()
+        if isinstance(type_, TensorType):
+            return ArrayType(tuple(type_.get_shape()), numpy_dtype(type_.get_element_type()))
+    except (ParseError, TypeError, ValueError):
+        pass
+    raise invalid(op, f"has a {ABI} with '{text}', which is no type of an array")
 
 
 def signature_of(module: ModuleOp) -> tuple[str, Signature]:
     """(the entry's name, how it is called), from its `stepwell.abi`.
 
     Raises:
-        InvalidProgramError: no function has a `stepwell.abi`.
+        InvalidProgramError: no function has a `stepwell.abi`, or it has types that no array has.
     """
     for op in module.body.block.ops:
         abi = op.attributes.get(ABI)
@@ -57,8 +63,8 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
             guard = entries.get("guard")
             arena, workers = (s.value.data if isinstance(s, IntegerAttr) else 0 for s in sizes)
             return op.properties["sym_name"].data, Signature(  # pyright: ignore
-                tuple(_array_type(t) for t in abi.inputs),
-                tuple(_array_type(t) for t in abi.outputs),
+                tuple(_array_type(t, op) for t in abi.inputs),
+                tuple(_array_type(t, op) for t in abi.outputs),
                 abi.donated,
                 arena,
                 workers,
@@ -148,6 +154,7 @@ def build_executable(
         lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
     name, signature = signature_of(lowered)
     signature = guard_signature(signature)
+    check_call(find_entry(lowered, name), signature)
     check_plan(find_entry(lowered, name), signature, worker_count())
     clock = _Clock(stages)
     texts = write_llvm(lowered, target)

@@ -403,10 +403,10 @@ def _process(job: _Job, chunk: str, line_offset: int) -> str:
         watchers = job.instrumentations
         if options.run_reproducer:
             text = _reproducer_pipeline(resources, job.filename)
-            watchers = [*watchers, *_reproducer_watchers(resources, options)]
+            watchers = [*watchers, *_reproducer_watchers(resources, options, job.filename)]
         pipeline = _pipeline(text, context, watchers)
         if options.run_reproducer:
-            _replay_native(resources, module)
+            _replay_native(resources, module, job.filename)
         if pipeline is not None:
             _run_pipeline(job, pipeline, module, chunk, line_offset, context)
             if not options.verify_each:
@@ -455,37 +455,47 @@ def _pipeline(text: str, context: Context, instrumentations: Sequence[Instrument
     return build_pipeline(text, get_pass, list(PASSES), context, instrumentations)
 
 
-def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) -> str:
+def _reproducer_error(filename: str, message: str, hint: str | None = None) -> Exception:
     from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError, SourceLocation
 
+    return InvalidProgramDiagnosticError(Diagnostic("error", SourceLocation(filename, 1, 1), message, hint=hint))
+
+
+def _reproducer_pipeline(resources: dict[str, dict[str, Any]], filename: str) -> str:
     pipeline = resources.get("mlir_reproducer", {}).get("pipeline")
     if isinstance(pipeline, str):
         return pipeline
-    raise InvalidProgramDiagnosticError(
-        Diagnostic(
-            "error",
-            SourceLocation(filename, 1, 1),
-            "the file holds no reproducer",
-            hint="--mlir-pass-pipeline-crash-reproducer=FILE writes one when a pass fails",
-        )
-    )
+    hint = "--mlir-pass-pipeline-crash-reproducer=FILE writes one when a pass fails"
+    raise _reproducer_error(filename, "the file holds no reproducer", hint)
 
 
-def _reproducer_watchers(resources: dict[str, dict[str, Any]], options: argparse.Namespace) -> list[Instrumentation]:
-    """The validation that a reproducer asks for, unless the command line asks for one."""
+def _reproducer_seed(resources: dict[str, dict[str, Any]], filename: str) -> int | None:
     seed = resources["mlir_reproducer"].get("validate_each")
-    asked = isinstance(seed, int) and not isinstance(seed, bool) and options.validate_each is None
-    return [_validation(seed)] if asked else []  # pyright: ignore[reportArgumentType]
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
+        raise _reproducer_error(filename, f"the reproducer's validate_each is {seed}, expected the seed of its inputs")
+    return seed
 
 
-def _replay_native(resources: dict[str, dict[str, Any]], module: ModuleOp) -> None:
+def _reproducer_watchers(
+    resources: dict[str, dict[str, Any]], options: argparse.Namespace, filename: str
+) -> list[Instrumentation]:
+    """The validation that a reproducer asks for, unless the command line asks for one."""
+    seed = _reproducer_seed(resources, filename)
+    return [] if seed is None or options.validate_each is not None else [_validation(seed)]
+
+
+def _replay_native(resources: dict[str, dict[str, Any]], module: ModuleOp, filename: str) -> None:
     """Compile and run the module as a reproducer of native code that differs says."""
-    entries = resources["mlir_reproducer"]
-    how = entries.get("native")
-    if isinstance(how, str):
-        from stepwell.validation.native import replay
+    how = resources["mlir_reproducer"].get("native")
+    if how is None:
+        return
+    from stepwell.validation.native import NativeSuspect, replay
 
-        replay(module, how, entries.get("validate_each", 0))
+    try:
+        suspect = NativeSuspect.recorded(how, _reproducer_seed(resources, filename) or 0)
+    except (AttributeError, ValueError):
+        raise _reproducer_error(filename, f"the reproducer's native is {how!r}, expected level, simd, entry") from None
+    replay(module, suspect)
 
 
 def _verify_roundtrip(job: _Job, module: ModuleOp, context: Context) -> None:

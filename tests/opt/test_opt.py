@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stepwell.opt import main
+
 TOOL = [sys.executable, "-m", "stepwell.opt"]
 ADD = "func.func @f(%a: f32) -> f32 {\n  %0 = arith.addf %a, %a : f32\n  return %0 : f32\n}\n"
 
@@ -192,6 +194,32 @@ def test_a_reproducer_replays(tmp_path: Path):
     assert result.returncode == 1
     assert "unknown pass 'no-such'" in result.stderr
     assert run("-", "--run-reproducer", text=ADD).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "validate_each: -5",
+        "validate_each: true",
+        'native: "; touch here", validate_each: 1',
+        'native: "2 -"',
+        "native: 3",
+        'native: "9 - main"',
+        'native: "2 ../../x main"',
+        'native: "2 - main", validate_each: "a"',
+    ],
+)
+def test_a_reproducer_that_nobody_wrote_is_refused(
+    entries: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "r.mlir"
+    path.write_text(f'{ADD}{{-# external_resources: {{ mlir_reproducer: {{ pipeline: "", {entries} }} }} #-}}\n')
+    assert main([str(path), "--run-reproducer"]) == 1
+    said = capsys.readouterr().err
+    assert "error: " in said
+    assert "internal" not in said
+    assert [p.name for p in tmp_path.iterdir()] == ["r.mlir"]
 
 
 def test_lists():

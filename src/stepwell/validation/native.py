@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from stepwell.backends.target import Target
+from stepwell.backends.target import LEVELS, Target
 from stepwell.generated_inputs import Array
 from stepwell.ir.diagnostics import remark
 from stepwell.ir.errors import CompileError
@@ -61,6 +61,8 @@ class NativeSuspect:
         level, simd, entry = text.split(" ", 2)
         if level not in _LEVELS:
             raise ValueError(f"no optimization level {level}")
+        if simd not in ("-", *LEVELS):
+            raise ValueError(f"no instruction set {simd}")
         return cls(entry, int(level), None if simd == "-" else simd, seed)
 
     def find(self, module: ModuleOp) -> Difference | None:
