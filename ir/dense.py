@@ -20,8 +20,12 @@ from xdsl.dialects.builtin import (
     VectorType,
 )
 from xdsl.ir import Attribute
+from xdsl.utils.exceptions import VerifyException
 
 from stepwell.ir.dtypes import numpy_dtype
+
+MOST_LISTED = 1 << 20
+"""The values that an attribute may list; what is data, and not a list, may be larger."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,6 +46,18 @@ def dense_to_array(attr: DenseIntOrFPElementsAttr[Any]) -> Array:
     if flat.size == 1 and count != 1:
         return np.broadcast_to(flat, (count,)).reshape(shape)
     return flat.reshape(shape)
+
+
+def dense_to_list(attr: DenseIntOrFPElementsAttr[Any], *, flat: bool = False) -> list[Any]:
+    """The values of a `dense<...>` attribute that says something about an op (groups, an order, indices), as nested lists or one flat list.
+
+    Raises:
+        VerifyException: there are more than `MOST_LISTED`; a splat says any number of them in a few characters.
+    """
+    values = dense_to_array(attr)
+    if values.size > MOST_LISTED:
+        raise VerifyException(f"a list of {values.size} values is above the limit of {MOST_LISTED}")
+    return (values.reshape(-1) if flat else values).tolist()
 
 
 def array_to_dense(array: Array, element_type: Attribute, *, vector: bool = False) -> DenseIntOrFPElementsAttr[Any]:
@@ -74,4 +90,4 @@ def splat_value(attr: DenseIntOrFPElementsAttr[Any]) -> IntegerAttr[Any] | Float
         return None
 
 
-__all__ = ["Array", "array_to_dense", "dense_to_array", "splat_value"]
+__all__ = ["MOST_LISTED", "Array", "array_to_dense", "dense_to_array", "dense_to_list", "splat_value"]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
+from itertools import islice
 from typing import Literal, TypeAlias
 
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
@@ -30,8 +30,22 @@ Severity: TypeAlias = Literal["error", "warning", "remark", "note"]
 
 _MAX_SOURCES = 16
 _MAX_SOURCE_CHARACTERS = 32 << 20
-_MAX_FILE_BYTES = 4 << 20
 _MAX_LINE = 240
+_MOST_INSIDE = 64
+_MAX_MESSAGE = 8000
+_LAYOUT = "\n\t"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with what could start lines or drive a terminal written as escapes, but for the characters in `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def clipped(text: str, most: int) -> str:
+    """`text`, or its two ends when it is longer than `most`."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 class Source:
@@ -86,17 +100,10 @@ def register_source(source: Source) -> None:
 
 
 def _source_line(file: str, line: int) -> str | None:
+    """A line of a registered input. No other file is opened: its name would come from the program, whoever wrote that."""
     for chunk in reversed(_sources.get(file, ())):
         if (text := chunk.line(line)) is not None:
             return text
-    if file in _sources:
-        return None
-    try:
-        path = Path(file)
-        if path.is_file() and path.stat().st_size <= _MAX_FILE_BYTES:
-            return Source(file, path.read_text(encoding="utf-8", errors="replace")).line(line)
-    except (OSError, ValueError):
-        pass
     return None
 
 
@@ -110,7 +117,7 @@ class SourceLocation:
     length: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.col}"
+        return f"{clipped(printable(self.file), 1000)}:{self.line}:{self.col}"
 
 
 @dataclass(frozen=True)
@@ -126,12 +133,12 @@ class Diagnostic:
     def render(self) -> str:
         """The text a user sees; ends without a newline."""
         prefix = f"{self.location}: " if self.location is not None else ""
-        lines = [f"{prefix}{self.severity}: {self.message}"]
+        lines = [f"{prefix}{self.severity}: {printable(clipped(self.message, _MAX_MESSAGE), keep=_LAYOUT)}"]
         if self.location is not None:
             lines.extend(_caret_lines(self.location))
         lines.extend(note.render() for note in self.notes)
         if self.hint:
-            lines.append(f"hint: {self.hint}")
+            lines.append(f"hint: {printable(clipped(self.hint, _MAX_MESSAGE), keep=_LAYOUT)}")
         return "\n".join(lines)
 
     def with_note(self, message: str, location: SourceLocation | None = None) -> Diagnostic:
@@ -148,6 +155,7 @@ def _caret_lines(location: SourceLocation) -> list[str]:
     if len(text) > _MAX_LINE:
         start = max(0, min(column - _MAX_LINE // 3, len(text) - _MAX_LINE))
         text = text[start : start + _MAX_LINE]
+    text = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)  # each as wide as it was
     padding = "".join("\t" if c == "\t" else " " for c in text[: column - start])
     length = min(length, max(1, len(text) - (column - start)))
     return [text, padding + "^" + "~" * (length - 1)]
@@ -214,15 +222,25 @@ def source_location(location: Attribute) -> SourceLocation | None:
 
 
 def location_of(op: Operation) -> SourceLocation | None:
-    """Where `op`, or else the nearest enclosing op with a known place, stands in the source."""
+    """Where `op` stands in the source, or else the nearest enclosing op with a known place, or else the first one inside.
+
+    JAX gives its functions and modules no place of their own (`loc(unknown)`), but nearly all that is in them.
+    """
     current: Operation | None = op
     while current is not None:
         if (found := source_location(current.location)) is not None:
-            if found.length == 1 and (text := _source_line(found.file, found.line)) is not None:
-                found = replace(found, length=_name_length(text, found.col - 1, current.name))
-            return found
+            return _with_name_length(found, current.name)
         current = current.parent_op()
+    for inner in islice(op.walk(), 1, _MOST_INSIDE):
+        if (found := source_location(inner.location)) is not None:
+            return _with_name_length(found, inner.name)
     return None
+
+
+def _with_name_length(place: SourceLocation, name: str) -> SourceLocation:
+    if place.length != 1 or (text := _source_line(place.file, place.line)) is None:
+        return place
+    return replace(place, length=_name_length(text, place.col - 1, name))
 
 
 def _name_length(text: str, column: int, name: str) -> int:
@@ -237,8 +255,12 @@ def op_label(op: Operation) -> str:
     """How messages name an op: `'func.func' op @main`."""
     name = op.attributes.get("op_name__") if op.name == "builtin.unregistered" else None
     symbol = op.properties.get("sym_name") or op.attributes.get("sym_name")
-    label = f"'{getattr(name, 'data', op.name)}' op"
-    return f"{label} @{getattr(symbol, 'data', symbol)}" if symbol is not None else label
+    label = f"'{_name(getattr(name, 'data', op.name))}' op"
+    return f"{label} @{_name(getattr(symbol, 'data', symbol))}" if symbol is not None else label
+
+
+def _name(name: object) -> str:
+    return clipped(printable(str(name)), _MAX_LINE)
 
 
 def op_diagnostic(op: Operation, message: str, hint: str | None = None, severity: Severity = "error") -> Diagnostic:

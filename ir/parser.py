@@ -380,7 +380,7 @@ def parse_with_resources(
             return parser.parse_module(), parser.external_resources
         except ParseError as error:
             raise ParseDiagnosticError(_parse_diagnostic(error, source)) from None
-        except (MemoryError, KeyboardInterrupt, DiagnosticError):
+        except (KeyboardInterrupt, DiagnosticError):
             raise
         except Exception as error:
             raise ParseDiagnosticError(_unexpected_diagnostic(error, source, parser)) from error
@@ -417,10 +417,12 @@ def _unexpected_diagnostic(error: Exception, source: Source, parser: SourceParse
     spans = parser._op_spans  # pyright: ignore[reportPrivateUsage]
     span = spans[-1] if spans else parser._current_token.span  # pyright: ignore[reportPrivateUsage]
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    if isinstance(error, RecursionError):
+    if isinstance(error, MemoryError):
+        text = "it needs more memory than there is"
+    elif isinstance(error, RecursionError):
         text = "the program is nested too deep"
     elif not isinstance(error, VerifyException | ValueError):
-        text = f"{type(error).__name__}: {text}"
+        text = f"its parts do not fit ({type(error).__name__}: {text})" if str(error) else "its parts do not fit"
     what = f"cannot parse this operation: {text[:400]}" if spans else text[:400]
     return Diagnostic("error", _span_location(span, source), what)
 

@@ -463,7 +463,8 @@ def pass_failure(item: Pass, op: Operation, error: Exception) -> Exception:
     if isinstance(error, DiagnosticException):
         return PassFailedError(_plain(place, str(error)).with_note(note))
     if isinstance(error, MemoryError):
-        return error
+        message = f"pass '{item.name}' needs more memory than there is"
+        return InvalidProgramDiagnosticError(_plain(place, message).with_note(note))
     if isinstance(error, RecursionError):
         message = f"the program is nested too deep for pass '{item.name}'"
         return UnsupportedDiagnosticError(_plain(place, message).with_note(note))

@@ -86,8 +86,10 @@ class _Verifier:
             op.verify_()
         except VerifyException as error:
             fail(op, _first_line(error))
-        except (VerifyDiagnosticError, MemoryError, KeyboardInterrupt):
+        except (VerifyDiagnosticError, KeyboardInterrupt):
             raise
+        except MemoryError:
+            fail(op, "needs more memory to be verified than there is")
         except Exception as error:
             fail(op, f"cannot be verified: {type(error).__name__}: {_first_line(error)}")
 

@@ -39,7 +39,7 @@ from stepwell.dialects import sdy, stablehlo
 from stepwell.dialects.quant import quantized
 from stepwell.dialects.stablehlo.mesh import MeshError
 from stepwell.dialects.stablehlo.process_groups import PARTITIONS, REPLICAS, ProcessGrid, ProcessId, declared_grid
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
 from stepwell.passes.hlo import Hlo, element_of, replace, shape_of
@@ -116,7 +116,7 @@ def _collective(op: Operation) -> Sequence[SSAValue]:
 def _permute(op: Operation) -> Sequence[SSAValue]:
     assert isinstance(op, stablehlo.CollectivePermuteOp)
     _alone(op)
-    pairs = dense_to_array(cast(Any, op.source_target_pairs)).tolist()
+    pairs = dense_to_list(cast(Any, op.source_target_pairs))
     if any(pair != [0, 0] for pair in pairs):
         raise unsupported(op, f"its pairs {pairs} name other processes than the only one", _HINT)
     return _same(op) if pairs else _zeros(Hlo.before(op), op)

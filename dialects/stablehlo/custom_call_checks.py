@@ -22,7 +22,7 @@ from xdsl.ir import Attribute
 
 from stepwell.dialects.stablehlo.attrs import OutputOperandAliasAttr
 from stepwell.dialects.stablehlo.base import StableHLOOp
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 
 _TYPED_FFI = 4
 """The API version whose configuration is a dictionary."""
@@ -52,7 +52,7 @@ def _verify_layouts(op: StableHLOOp, what: str, types: Sequence[Attribute], layo
     for number, (type_, layout) in enumerate(zip(types, layouts, strict=True)):
         is_dense = isinstance(layout, DenseIntOrFPElementsAttr)
         op.require(label, is_dense, lambda at=layout: f"layout {at} is not a dense tensor of index")
-        order = dense_to_array(cast(Any, layout)).reshape(-1).tolist()
+        order = dense_to_list(cast(Any, layout), flat=True)
         where = f"{what} {number} of type {type_}"
         op.require(label, not isinstance(type_, TupleType), lambda at=where: f"{at} is a tuple, which has no layout")
         if isinstance(type_, TensorType | MemRefType):

@@ -6,6 +6,7 @@ None of them declares effects: each is a meeting point of several processes, so 
 from __future__ import annotations
 
 from abc import ABC
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
@@ -45,7 +46,7 @@ from stepwell.dialects.stablehlo.process_groups import (
     group_rows,
     names_something,
 )
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 from stepwell.ir.shapes import DYNAMIC
 
 _I64 = IntegerAttr.constr(IntegerType(64))
@@ -150,15 +151,14 @@ class CollectiveOp(StableHLOOp, ABC):
         )
         shape = cast(Any, attribute).get_shape()
         self.require(labels.range, len(shape) == 2, lambda: f"replica_groups has rank {len(shape)}, expected 2")
-        ids = dense_to_array(cast(Any, attribute))
+        ids = dense_to_list(cast(Any, attribute), flat=True)
         if not labels.ragged:
             self.require(labels.range, -1 not in ids, lambda: "replica_groups holds -1, but its groups are of one size")
 
     def _verify_ids(self, rows: Groups) -> None:
         labels = self.LABELS
         ids = [i for row in rows for i in row]
-        distinct = dict.fromkeys(ids)
-        repeated = next((i for i in distinct if ids.count(i) > 1), None) if len(distinct) != len(ids) else None
+        repeated = next((i for i, times in Counter(ids).items() if times > 1), None)
         self.require(labels.unique, repeated is None, lambda: f"id {repeated} is in the groups twice")
         count = self.id_count(*declared_grid(self))
         if labels.size is not None:
@@ -452,7 +452,7 @@ class CollectiveBroadcastOp(CollectiveOp):
         values = owner.properties.get("value") if isinstance(owner, Operation) else None
         if isinstance(values, DenseIntOrFPElementsAttr):
             size = len(rows[0])
-            roots = dense_to_array(cast(Any, values)).reshape(-1).tolist()
+            roots = dense_to_list(cast(Any, values), flat=True)
             ok = all(0 <= r < size for r in roots)
             self.require(label, ok, lambda: f"roots {roots} are not all in [0, {size})")
 
@@ -479,7 +479,7 @@ class CollectivePermuteOp(CollectiveOp):
 
     def group_rows(self) -> Groups:
         """The pairs."""
-        return dense_to_array(cast(Any, self.source_target_pairs)).tolist()
+        return dense_to_list(cast(Any, self.source_target_pairs))
 
     def verify_(self) -> None:
         """C1 to C5."""
@@ -496,7 +496,7 @@ def verify_pairs(op: StableHLOOp, attribute: DenseIntOrFPElementsAttr[Any], coun
     op.require(
         "C1", len(shape) == 2 and shape[1] == 2, lambda: f"source_target_pairs has shape {list(shape)}, expected [N, 2]"
     )
-    rows = dense_to_array(attribute).tolist()
+    rows = dense_to_list(attribute)
     for label, column, what in (("C2", 0, "source"), ("C3", 1, "target")):
         ids = [row[column] for row in rows]
         op.require(label, len(dict.fromkeys(ids)) == len(ids), lambda i=ids, w=what: f"a {w} is given twice: {i}")

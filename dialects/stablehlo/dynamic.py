@@ -62,7 +62,7 @@ from stepwell.dialects.stablehlo.quantized import (
     verify_reshape_axis,
 )
 from stepwell.ir import shapes
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 from stepwell.ir.shapes import DYNAMIC, Shape, ShapeError
 
 Known: TypeAlias = "tuple[int, ...] | None"
@@ -82,7 +82,7 @@ def known_values(value: SSAValue) -> Known:
     owner = value.owner
     if not isinstance(owner, ConstantOp) or not isinstance(owner.value, DenseIntOrFPElementsAttr):
         return None
-    return tuple(int(v) for v in dense_to_array(cast(Any, owner.value)).reshape(-1))
+    return tuple(dense_to_list(cast(Any, owner.value), flat=True))
 
 
 def extents(value: SSAValue, rank: int) -> Shape:

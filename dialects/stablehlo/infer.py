@@ -30,7 +30,7 @@ from stepwell.dialects.stablehlo.attrs import TypeExtensionsAttr
 from stepwell.dialects.stablehlo.base import AnyTensor, bit_width, bounds_of, returned_types
 from stepwell.dialects.stablehlo.distributed import CollectiveOp
 from stepwell.ir import shapes
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 from stepwell.ir.shapes import DYNAMIC, Shape, ShapeError
 
 Types: TypeAlias = "Sequence[Attribute]"
@@ -414,7 +414,7 @@ def _custom_call(op: Operation, view: View) -> Types:
     named = op.attributes.get("indices_of_shape_operands")
     if not isinstance(named, DenseIntOrFPElementsAttr):
         return types
-    indices = [int(i) for i in dense_to_array(cast(Any, named)).reshape(-1)]
+    indices = dense_to_list(cast(Any, named), flat=True)
     if len(indices) != len(types) or any(not 0 <= i < len(op.operands) for i in indices):
         raise ShapeError("C1", f"indices_of_shape_operands = {indices} does not name one operand per result")
     for i, index in enumerate(indices):

@@ -29,7 +29,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import MOST_LISTED, dense_to_list
 
 Groups = list[list[int]]
 
@@ -75,6 +75,8 @@ def mesh_groups(axes: Sequence[Axis], devices: Sequence[int] | None, parts: Sequ
         MeshError: a part is of no axis of the mesh, does not divide it, or is given twice.
     """
     shape = [axis.size for axis in axes]
+    if math.prod(shape) > MOST_LISTED:
+        raise MeshError(f"the mesh has {math.prod(shape)} places, more than the limit of {MOST_LISTED}")
     grid = np.arange(math.prod(shape)) if devices is None else np.asarray(devices, np.int64)
     if grid.size != math.prod(shape):
         raise MeshError(f"the mesh has {math.prod(shape)} places and {grid.size} devices")
@@ -156,7 +158,7 @@ class MeshAttr(ParametrizedAttribute):
     def devices(self) -> list[int] | None:
         """The device at each place in row-major order, None when they are 0, 1, 2, ..."""
         ids = self.device_ids
-        return dense_to_array(ids).reshape(-1).tolist() if isinstance(ids, DenseIntOrFPElementsAttr) else None
+        return dense_to_list(ids, flat=True) if isinstance(ids, DenseIntOrFPElementsAttr) else None
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:

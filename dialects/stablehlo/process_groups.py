@@ -17,7 +17,7 @@ from stepwell.dialects.stablehlo.mesh import (
     ReplicaGroupMeshAxesAttr,
     mesh_groups,
 )
-from stepwell.ir.dense import dense_to_array
+from stepwell.ir.dense import dense_to_list
 
 REPLICAS, PARTITIONS = "mhlo.num_replicas", "mhlo.num_partitions"
 """Attributes of a module that say how many processes run it."""
@@ -109,7 +109,7 @@ def group_rows(op: Operation, attribute: Attribute) -> Groups | None:
         MeshError: the mesh does not have the axes they refer to.
     """
     if isinstance(attribute, DenseIntOrFPElementsAttr):
-        rows = dense_to_array(cast(Any, attribute)).tolist()
+        rows = dense_to_list(cast(Any, attribute))
         return [[i for i in row if i != -1] for row in rows]
     assert isinstance(attribute, ReplicaGroupMeshAxesAttr)
     mesh = find_mesh(op, attribute.mesh)

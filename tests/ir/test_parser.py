@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, Locatio
 
 from stepwell.dialects.registry import context
 from stepwell.ir.dense import dense_to_array
-from stepwell.ir.diagnostics import Diagnostic, source_location
+from stepwell.ir.diagnostics import Diagnostic, source_location, unsupported
 from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 from stepwell.ir.parser import ParseDiagnosticError, ParseLimits, SourceParser, parse_module, read_source
 from stepwell.ir.verify import verify_module
@@ -262,3 +262,27 @@ def test_a_known_op_that_is_not_there_is_refused_and_not_unknown():
         UnsupportedError, match=r"t.mlir:2:8: error: 'stablehlo.unary_einsum' op is not supported: deprecated"
     ):
         parse(text)
+
+
+def test_a_location_that_names_another_file_does_not_open_it(tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("password\n")
+    module = parse(f'func.func @f() {{\n  return\n}} loc("{secret}":1:1)')
+    message = str(unsupported(next(iter(module.body.ops)), "no"))
+    assert message.startswith(f"{secret}:1:1: error: ")
+    assert "password" not in message
+
+
+def test_names_in_messages_cannot_write_lines_or_drive_a_terminal():
+    module = parse('func.func @f() {\n  return\n} loc("a\\0Afake.mlir:1:1: error: b\\1B[2J":1:1)')
+    message = str(unsupported(next(iter(module.body.ops)), "no"))
+    assert message.isprintable()
+    assert message.startswith(r"a\nfake.mlir:1:1: error: b\x1b[2J:1:1: error: ")
+    module = parse('func.func @"g\\0A\\1B" () {\n  return\n}')
+    assert str(unsupported(next(iter(module.body.ops)), "no")).splitlines()[0].isprintable()
+
+
+def test_a_function_without_a_place_is_shown_at_what_is_in_it():
+    """JAX prints `loc(unknown)` on functions and modules, and a place on what they hold."""
+    module = parse('module {\nfunc.func @f() {\n  return loc("model.py":7:3)\n} loc(unknown)\n} loc(unknown)')
+    assert str(unsupported(next(iter(module.body.ops)), "no")).startswith("model.py:7:3: error: 'func.func' op @f")

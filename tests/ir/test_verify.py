@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.dialects.registry import context
@@ -115,3 +116,26 @@ def test_structure(text: str, message: str):
     assert message in str(error)
     assert str(error).startswith("t.mlir:")
     assert len(str(error)) < 1500
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        '%r = "stablehlo.all_gather"(%a) <{all_gather_dim = 0 : i64, replica_groups = dense<0> : tensor<1x9999999999xi64>}>',
+        '%r = "stablehlo.collective_permute"(%a) <{source_target_pairs = dense<0> : tensor<9999999999x2xi64>}>',
+        "%r = stablehlo.custom_call @f(%a) {operand_layouts = [dense<0> : tensor<9999999999xindex>], result_layouts = [dense<0> : tensor<1xindex>]}",
+    ],
+)
+def test_a_list_longer_than_memory_is_refused_and_not_made(op: str):
+    error = failure(f"func.func @f(%a: tensor<4xf32>) {{\n {op} : (tensor<4xf32>) -> tensor<4xf32>\n return }}")
+    assert str(error).startswith("t.mlir:2:7: error: 'stablehlo.")
+    assert "a list of " in str(error)
+
+
+def test_a_verifier_that_runs_out_of_memory_says_where(monkeypatch: pytest.MonkeyPatch):
+    def exhausted(op: ConstantOp) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ConstantOp, "verify_", exhausted)
+    error = failure("func.func @f() {\n %0 = arith.constant 1 : i32\n return }")
+    assert str(error).startswith("t.mlir:2:7: error: 'arith.constant' op needs more memory")
