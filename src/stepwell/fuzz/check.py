@@ -16,6 +16,7 @@ from stepwell.errors import CompileError, InternalError, UnsupportedError
 from stepwell.fuzz.generator import generate
 from stepwell.fuzz.mutation import mutant
 from stepwell.fuzz.values import Array, Program, Value, mismatch
+from stepwell.ir.diagnostics import DiagnosticError
 
 OPT_LEVELS = (0, 2)
 
@@ -105,8 +106,10 @@ def check_mutant(seed: int, corpus: Sequence[Path]) -> Outcome:
     except InternalError as error:
         return Outcome(seed, "error", f"internal: {_headline(error)}", text)
     except CompileError as error:
-        message = str(error)
-        return Outcome(seed, "ok") if message.strip() else Outcome(seed, "error", "a diagnostic without words", text)
+        if not str(error).strip():
+            return Outcome(seed, "error", "a diagnostic without words", text)
+        if isinstance(error, DiagnosticError) and error.diagnostic.location is None:
+            return Outcome(seed, "error", f"a diagnostic without a place: {_headline(error)}", text)
     except Exception as error:
         return Outcome(seed, "error", f"{_place(error)}: {_headline(error)}", text)
     return Outcome(seed, "ok")

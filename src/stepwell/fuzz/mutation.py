@@ -11,6 +11,7 @@ from pathlib import Path
 from stepwell.fuzz.generator import generate
 
 _TOKEN = re.compile(r"[A-Za-z_][\w.$]*|[%@#!^]\w+|\d+(?:\.\d+)?|\"[^\"\n]*\"|->|\S")
+_SEPARATOR = re.compile(r"^// -----.*\n", re.MULTILINE)
 _NUMBERS = (
     "0",
     "-1",
@@ -40,7 +41,43 @@ _TYPES = (
     "none",
     "i65536",
     "!foo.bar",
+    "!stablehlo.token",
+    "tuple<>",
+    "tuple<tensor<f32>, tuple<tensor<2xi32>>>",
+    "complex<complex<f32>>",
+    "tensor<3xf32>",
+    "memref<?x4xf32>",
+    "vector<[4]x2xf32>",
+    "(f32) -> f32",
+    "!quant.uniform<i8:f32, 0.5:3>",
+    "!quant.uniform<i8<-128:127>:f32:1, {0.5, 0.0:1, -2.0}>",
+    "!quant.uniform<u64:f64, 1.0e-400>",
 )
+_ATTRIBUTES = (
+    "unit",
+    "true",
+    "-1 : i64",
+    "9223372036854775807 : i64",
+    "0x7FC00000 : f32",
+    '""',
+    '"\\00\\0A/../x"',
+    "[]",
+    "[[1], unit]",
+    "{}",
+    "array<i64>",
+    "array<i64: -1, 3, 9223372036854775807>",
+    "array<i1: true>",
+    "dense<> : tensor<0xi64>",
+    "dense<-1> : tensor<4xi64>",
+    "dense<1> : tensor<99999999999xi64>",
+    "dense_resource<nothing> : tensor<4xi64>",
+    "@nothing::@inner",
+    "f32",
+    "affine_map<(d0) -> (d0 floordiv 0, d0 * -1)>",
+    "#stablehlo.bounds<?, -1>",
+    "loc(unknown)",
+)
+_EXTENTS = ("0", "1", "2", "?", "-3", "99999999999", "4294967296")
 _SNIPPETS = (
     "}",
     "{",
@@ -80,14 +117,22 @@ def mutant(seed: int, corpus: Sequence[Path]) -> bytes:
 
 
 def _original(rng: random.Random, corpus: Sequence[Path]) -> str:
-    if corpus and rng.random() < 0.6:
-        return _read(rng.choice(corpus))
+    if corpus and rng.random() < 0.8:
+        part = rng.choice(_parts(rng.choice(corpus)))
+        return part if rng.random() < 0.3 else _with_entry(part)
     return generate(rng.randrange(5000), rng.randint(1, 8)).text()
 
 
+def _with_entry(text: str) -> str:
+    """The text with its first function named `main`: a test's functions are called otherwise, and no code is made without an entry."""
+    found = re.search(r"\bfunc\.func (?:public |private )?@(\w+)", text)
+    return text if found is None or "@main" in text else re.sub(rf"@{found[1]}\b", "@main", text)
+
+
 @functools.lru_cache(maxsize=256)
-def _read(path: Path) -> str:
-    return path.read_text(errors="surrogateescape")
+def _parts(path: Path) -> list[str]:
+    """The programs of a file: one, or as many as a lit file has between its separators (broken together, few would be reached)."""
+    return _SEPARATOR.split(path.read_text(errors="surrogateescape"))
 
 
 def _span(rng: random.Random, text: str) -> tuple[int, int]:
@@ -141,7 +186,32 @@ def _number(rng: random.Random, text: str) -> str:
 
 
 def _extent(rng: random.Random, text: str) -> str:
-    return _replace(rng, text, r"(?<=[<x])\d+(?=x)", ("0", "1", "2", "?", "-3", "99999999999", "4294967296"))
+    return _replace(rng, text, r"(?<=[<x])\d+(?=x)", _EXTENTS)
+
+
+def _every_extent(rng: random.Random, text: str) -> str:
+    """One extent changed wherever it stands: what is still well-typed gets further than the parser."""
+    found = re.findall(r"(?<=[<x])\d+(?=x)", text)
+    if not found:
+        return text
+    return re.sub(rf"(?<=[<x]){rng.choice(found)}(?=x)", rng.choice(_EXTENTS), text)
+
+
+def _every_type(rng: random.Random, text: str) -> str:
+    """One element type changed wherever it stands."""
+    found = re.findall(r"\b(?:b?f\d+|u?i\d+)\b", text)
+    return re.sub(rf"\b{rng.choice(found)}\b", rng.choice(_TYPES), text) if found else text
+
+
+def _attribute(rng: random.Random, text: str) -> str:
+    """The value of an attribute replaced by one of another kind, or the attribute left out."""
+    pattern = r"(\b\w[\w.]* = )(?:#?[\w.]+<[^<>]*>|\"[^\"\n]*\"|\[[^\[\]]*\]|[^\s,{}()<>\[\]]+)(?: : \w+)?,?"
+    found = list(re.finditer(pattern, text))
+    if not found:
+        return text
+    match = rng.choice(found)
+    kept = match[1] + rng.choice(_ATTRIBUTES) + ("," if match[0].endswith(",") else "")
+    return text[: match.start()] + ("" if rng.random() < 0.3 else kept) + text[match.end() :]
 
 
 def _type(rng: random.Random, text: str) -> str:
@@ -193,9 +263,13 @@ MUTATIONS: tuple[Callable[[random.Random, str], str], ...] = (
     _number,
     _number,
     _extent,
-    _extent,
+    _every_extent,
+    _every_extent,
     _type,
-    _type,
+    _every_type,
+    _attribute,
+    _attribute,
+    _attribute,
     _line,
     _line,
     _value,

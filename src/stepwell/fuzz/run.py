@@ -22,7 +22,7 @@ from typing import Any
 from stepwell.fuzz.worker import job_text
 
 Record = dict[str, Any]
-FAILURES = ("wrong", "error", "crash", "timeout")
+FAILURES = ("wrong", "error", "crash", "timeout", "memory")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -16,6 +18,10 @@ from stepwell.fuzz.mutation import mutant
 
 ADDRESS_SPACE = 6 << 30
 """Bytes a worker may map; what asks for more fails there instead of on the machine."""
+
+
+RESIDENT = 2 << 30
+"""Bytes that no broken text may make resident."""
 
 
 def job_text(job: dict[str, Any]) -> str:
@@ -31,6 +37,22 @@ def _limit_memory() -> None:
     except ImportError:  # no such limits on this system
         return
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, resource.RLIM_INFINITY))
+
+
+def _forget_peak_memory() -> None:
+    """Let the kernel count the process's largest memory anew; no more than a wrong verdict less where it cannot."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory() -> int:
+    """The most bytes that were resident since `_forget_peak_memory`; 0 where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
 
 
 def _answer(outcome: Outcome) -> dict[str, Any]:
@@ -58,14 +80,17 @@ def main() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
+        _forget_peak_memory()
         start = time.process_time()
         if job["what"] == "mutant":
             outcome = check_mutant(job["seed"], [Path(name) for name in job["corpus"]])
         else:
             outcome = check_program(job["seed"], job["opt_levels"])
-        seconds = time.process_time() - start
+        seconds, peak = time.process_time() - start, _peak_memory()
         if outcome.kind == "ok" and seconds > job["cpu_limit"]:
             outcome = Outcome(outcome.seed, "timeout", f"took {seconds:.1f} s of CPU", job_text(job))
+        elif outcome.kind == "ok" and job["what"] == "mutant" and peak > RESIDENT:
+            outcome = Outcome(outcome.seed, "memory", f"took {peak >> 20} MiB", job_text(job))
         print(json.dumps(_answer(outcome)), file=answers, flush=True)
 
 
