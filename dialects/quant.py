@@ -146,9 +146,10 @@ class UniformType(ParametrizedAttribute, TypeAttribute):
         _require("C3", least <= low < high <= most, f"storage range {low}:{high} of {self.storage} ({least}:{most})")
         sizes = len(self.scale_values.data), len(self.zero_point_values.data)
         _require("C9", sizes[0] == sizes[1], f"{sizes[0]} scales and {sizes[1]} zero points")
+        expressed = str(self.expressed)  # there may be many scales
         for written, scale in zip(self.scale_values.data, self.scales, strict=True):
-            _require("C6", math.isfinite(scale), f"the scale {written.data} is not finite as {self.expressed}")
-            _require("C5", scale > 0, f"the scale {written.data} is not positive as {self.expressed}")
+            _require("C6", math.isfinite(scale), f"the scale {written.data} is not finite as {expressed}")
+            _require("C5", scale > 0, f"the scale {written.data} is not positive as {expressed}")
         for zero in self.zero_points:
             _require("C7", low <= zero <= high, f"the zero point {zero} lies outside of {low}:{high}")
         if self.axis is None:
