@@ -10,10 +10,11 @@ import pytest
 
 import stepwell
 from stepwell.cli import main
-from stepwell.fuzz import check
+from stepwell.fuzz import check, mutation
 from stepwell.fuzz.generator import MAKERS, generate
 from stepwell.fuzz.mutation import mutant
 from stepwell.fuzz.run import Plan, corpus_files, records, run, write_reproducer
+from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError
 
 HERE = Path(__file__).resolve().parent
 LIT = corpus_files([str(HERE.parent / "passes")])
@@ -84,6 +85,21 @@ def test_the_command_says_how_many_passed_and_ends_with_1_when_one_did_not(tmp_p
 def test_mutants_depend_on_the_seed_only():
     files = [Path(name) for name in LIT]
     assert [mutant(seed, files) for seed in range(20)] == [mutant(seed, files) for seed in range(20)]
+
+
+def test_a_mutant_is_of_one_program_of_a_split_file(tmp_path: Path):
+    path = tmp_path / "split.mlir"
+    path.write_text("// first\n// -----\n" * 2 + "func.func @other() {\n  return\n}\n")
+    assert len(mutation._parts(path)) == 3
+    assert mutation._with_entry(mutation._parts(path)[2]).startswith("func.func @main() {")
+
+
+def test_a_diagnostic_without_a_place_is_a_failure(monkeypatch: pytest.MonkeyPatch):
+    def refuse(data: bytes) -> None:
+        raise InvalidProgramDiagnosticError(Diagnostic("error", None, "no"))
+
+    monkeypatch.setattr(stepwell, "compile", refuse)
+    assert check.check_mutant(1, []).detail.startswith("a diagnostic without a place")
 
 
 def test_broken_texts_end_in_code_or_in_a_diagnostic(tmp_path: Path):

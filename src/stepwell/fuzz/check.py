@@ -1,7 +1,7 @@
 """What is done with one seed: a program compiled natively and compared with the interpreter, or a mutated text compiled.
 
 Outcomes: "ok"; "refused" (an `UnsupportedError`: says what is missing); "wrong" (a result differs); "error" (any other exception).
-Whoever runs this in a process adds "crash" and "timeout".
+Whoever runs this in a process adds "crash", "timeout" and "memory".
 """
 
 from __future__ import annotations
