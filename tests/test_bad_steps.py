@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,22 @@ def test_an_abi_that_is_not_that_of_the_buffers_is_refused(device: str, written:
     with pytest.raises(stepwell.InvalidProgramError, match=message) as caught:
         stepwell.compile(device.replace(written, instead))
     assert str(caught.value).startswith("<string>:")
+
+
+LAYERS = """
+func.func @main(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %0 = stablehlo.dot_general %x, %x, contracting_dims = [1] x [0] : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %1 = stablehlo.dot_general %0, %x, contracting_dims = [1] x [0] : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %1 : tensor<64x64xf32>
+}
+"""
+
+
+def test_a_temporary_outside_of_the_arena_is_refused():
+    device = stepwell.compile(LAYERS).ir("device")
+    x = np.eye(64, dtype=np.float32)
+    np.testing.assert_array_equal(stepwell.compile(device)(x)[0], x)
+    smaller = re.sub(r"arena_bytes = \d+", "arena_bytes = 64", device)
+    assert smaller != device
+    with pytest.raises(stepwell.InvalidProgramError, match="lies outside of the arena"):
+        stepwell.compile(smaller)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import MemRefType, ModuleOp, TensorType
+from xdsl.dialects import arith, func, memref
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.dialects.stablehlo import elementwise
@@ -86,6 +86,20 @@ def check_call(entry: func.FuncOp, signature: Signature) -> None:
     for number, (array, buffer) in enumerate(zip(arrays, buffers, strict=False)):
         if not isinstance(buffer, MemRefType) or _exact_bytes(buffer) != array.nbytes:
             raise invalid(entry, f"takes a {buffer} as buffer {number}, but its stepwell.abi has {array}")
+    arena = entry.body.block.args[len(arrays)]
+    for op in entry.walk():
+        if isinstance(op, memref.ViewOp) and op.operands[0] is arena:
+            _check_view(op, signature.arena_bytes)
+
+
+def _check_view(view: memref.ViewOp, arena_bytes: int) -> None:
+    """Refuse a temporary that is not inside of the arena."""
+    shift = view.operands[1].owner
+    offset = shift.value if isinstance(shift, arith.ConstantOp) else None
+    kind = view.results[0].type
+    size = _exact_bytes(kind) if isinstance(kind, MemRefType) else None
+    if not isinstance(offset, IntegerAttr) or size is None or not 0 <= offset.value.data <= arena_bytes - size:
+        raise invalid(view, f"lies outside of the arena: its stepwell.abi has {arena_bytes} bytes of temporaries")
 
 
 def _exact_bytes(type_: MemRefType[Attribute]) -> int | None:
