@@ -318,7 +318,7 @@ def test_code_beyond_the_machine_is_refused_where_it_stands():
 
 
 def test_a_program_without_a_device_kernel_has_no_ptx(quiet):
-    text = "func.func public @main(%x: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {\n  return %x : tensor<4xcomplex<f32>>\n}\n"
+    text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n"
     with pytest.raises(InvalidProgramError, match="has no kernel on the GPU, so there is no ptx of it"):
         emit(text, "ptx", target="cuda:sm_90")
 

@@ -47,11 +47,18 @@ class BoundedCache(Generic[T]):
 
     def find(self, key: Hashable) -> T | None:
         """The value of a key, if there is one."""
-        entry = self._entries.get(key)
+        try:
+            entry = self._entries.get(key)
+        except TypeError as error:
+            raise self.unhashable(error) from None
         if entry is None:
             return None
         entry.used = next(self._clock)
         return entry.value
+
+    def unhashable(self, error: TypeError) -> Exception:
+        """What to raise for a key that is not hashable."""
+        return error
 
     def make(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of a key that was not found, made unless another thread has done so."""

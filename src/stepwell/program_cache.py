@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from stepwell.bounded_cache import BoundedCache
@@ -29,17 +28,10 @@ class ProgramCache(BoundedCache[Program]):
         """What the programs were compiled for, the latest used last."""
         return [program.signature for program in self.values()]
 
-    def find(self, key: Hashable) -> Program | None:
-        """The program of a key, if there is one.
-
-        Raises:
-            TracingError: a static part of the key is not hashable.
-        """
-        try:
-            return super().find(key)
-        except TypeError as error:
-            hint = "static values, and static fields of dataclasses, need __hash__ and __eq__"
-            raise refuse(f"an argument is neither an array nor hashable: {error}", hint) from None
+    def unhashable(self, error: TypeError) -> Exception:
+        """A static part of the key is not hashable."""
+        hint = "static values, and static fields of dataclasses, need __hash__ and __eq__"
+        return refuse(f"an argument is neither an array nor hashable: {error}", hint)
 
 
 __all__ = ["Program", "ProgramCache"]
