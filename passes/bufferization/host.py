@@ -133,10 +133,16 @@ def _dense(state: Bufferizer, op: Operation, home: Home) -> SSAValue:
     return home.memref
 
 
+def _no_tasks(state: Bufferizer, op: Operation) -> None:
+    del state
+    raise unsupported(op, "a parallel loop outside of a kernel", "write it in a kernel.func and launch that")
+
+
 HOST: dict[str, Handler] = {
     **HANDLERS,
     **CONTROL,
     "func.call": _call,
+    "scf.forall": _no_tasks,
     "func.return": lambda state, op: None,
     "kernel.launch": _launch,
 }

@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     IndexType,
     IntegerAttr,
     MemRefType,
+    TensorType,
     i8,
     i64,
 )
@@ -27,6 +28,7 @@ from xdsl.rewriter import InsertPoint
 
 from stepwell.dialects import kernel, rt
 from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.bufferization.control import CONTROL
 from stepwell.passes.bufferization.engine import Bufferizer, Handler, memref_type
@@ -109,6 +111,8 @@ def bufferize_kernel(function: kernel.FuncOp, constants: GlobalTable) -> Bufferi
     for argument, access in zip(list(function.args), function.access_kinds, strict=True):
         if isinstance(argument.type, MemRefType):
             continue
+        if not isinstance(argument.type, TensorType):
+            raise unsupported(function, f"argument {argument.index} has type {argument.type}", "kernels take tensors")
         place = Place(Buffer(writable=access != kernel.READ, task=None))
         reached = function.body.block.insert_arg(memref_type(argument.type), argument.index)
         reached.name_hint = argument.name_hint
