@@ -8,7 +8,7 @@ from types import CodeType, FrameType
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
-from stepwell.ir.diagnostics import SourceLocation
+from stepwell.ir.diagnostics import SourceLocation, register_running_code
 
 _INTERNAL = ("stepwell.", "numpy.", "functools", "contextlib", "stepwell", "numpy")
 _LIMIT = 8192
@@ -35,6 +35,7 @@ def caller_location() -> LocationAttr:
         line, column = frame.f_lineno or 1, _column(frame.f_code, frame.f_lasti)
         found = FileLineColLoc(StringAttr(frame.f_code.co_filename), IntAttr(line), IntAttr(column))
         _places[key] = found
+        register_running_code(frame.f_code.co_filename)
     return found
 
 

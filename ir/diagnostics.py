@@ -11,6 +11,7 @@ remarks go through `emit` to the innermost handler (standard error by default).
 
 from __future__ import annotations
 
+import linecache
 import sys
 from bisect import bisect_right
 from collections import OrderedDict
@@ -99,12 +100,20 @@ def register_source(source: Source) -> None:
         _sources.popitem(last=False)
 
 
+_running: dict[str, None] = {}
+
+
+def register_running_code(file: str) -> None:
+    """Let lines of a Python file be shown: for the names of files whose code is running, never for names out of a program."""
+    _running[file] = None
+
+
 def _source_line(file: str, line: int) -> str | None:
-    """A line of a registered input. No other file is opened: its name would come from the program, whoever wrote that."""
+    """A line of a registered input or of running code. No other file is opened: its name would come from the program."""
     for chunk in reversed(_sources.get(file, ())):
         if (text := chunk.line(line)) is not None:
             return text
-    return None
+    return (linecache.getline(file, line).rstrip() or None) if file in _running else None
 
 
 @dataclass(frozen=True)
