@@ -13,7 +13,7 @@ from stepwell.dialects.stablehlo.attrs import (
     ComparisonType,
     Ints,
     Precision,
-    _StructAttr,  # pyright: ignore[reportPrivateUsage]
+    StructAttr,
 )
 
 
@@ -50,7 +50,7 @@ class RaggedDotDimensionNumbers(NamedTuple):
 
 
 @irdl_attr_definition
-class RaggedDotDimensionNumbersAttr(_StructAttr):
+class RaggedDotDimensionNumbersAttr(StructAttr):
     """`#chlo.ragged_dot<lhs_contracting_dimensions = [1], ..., lhs_ragged_dimensions = [0], rhs_group_dimensions = [0]>`."""
 
     name = "chlo.ragged_dot"

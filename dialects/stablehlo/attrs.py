@@ -183,7 +183,7 @@ def _print_struct(printer: Printer, value: Any) -> None:
     printer.print_string(", ".join(parts))
 
 
-class _StructAttr(Data[Any]):
+class StructAttr(Data[Any]):
     """A NamedTuple printed as `<name = [..], name = n>`."""
 
     fields: ClassVar[type[Any]]
@@ -261,7 +261,7 @@ class ChannelHandle(NamedTuple):
 
 
 @irdl_attr_definition
-class DotDimensionNumbersAttr(_StructAttr):
+class DotDimensionNumbersAttr(StructAttr):
     """`#stablehlo.dot<lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [0]>`."""
 
     name = "stablehlo.dot"
@@ -270,7 +270,7 @@ class DotDimensionNumbersAttr(_StructAttr):
 
 
 @irdl_attr_definition
-class GatherDimensionNumbersAttr(_StructAttr):
+class GatherDimensionNumbersAttr(StructAttr):
     """`#stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], ...>`."""
 
     name = "stablehlo.gather"
@@ -279,7 +279,7 @@ class GatherDimensionNumbersAttr(_StructAttr):
 
 
 @irdl_attr_definition
-class ScatterDimensionNumbersAttr(_StructAttr):
+class ScatterDimensionNumbersAttr(StructAttr):
     """`#stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], ...>`."""
 
     name = "stablehlo.scatter"
@@ -288,7 +288,7 @@ class ScatterDimensionNumbersAttr(_StructAttr):
 
 
 @irdl_attr_definition
-class OutputOperandAliasAttr(_StructAttr):
+class OutputOperandAliasAttr(StructAttr):
     """`#stablehlo.output_operand_alias<output_tuple_indices = [], operand_index = 0, ...>`."""
 
     name = "stablehlo.output_operand_alias"
@@ -304,7 +304,7 @@ class OutputOperandAliasAttr(_StructAttr):
 
 
 @irdl_attr_definition
-class ChannelHandleAttr(_StructAttr):
+class ChannelHandleAttr(StructAttr):
     """`#stablehlo.channel_handle<handle = 1, type = 0>`."""
 
     name = "stablehlo.channel_handle"
