@@ -195,6 +195,7 @@ class StructAttr(Data[Any]):
         return _parse_fields(parser, cls.fields)
 
     def print_parameter(self, printer: Printer) -> None:
+        """Print the fields in `<...>`, those with their default left out."""
         printer.print_string("<")
         _print_struct(printer, self.data)
         printer.print_string(">")
