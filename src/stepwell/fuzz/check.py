@@ -55,14 +55,15 @@ def check_program(seed: int, opt_levels: Sequence[int] = OPT_LEVELS) -> Outcome:
     sets = levels()
     refused = ""
     try:
-        want = stepwell.compile(text, target="interpreter")(*program.inputs)
+        module = stepwell.parse(text)
+        want = stepwell.compile(module, target="interpreter")(*program.inputs)
     except Exception as error:
         return Outcome(seed, "error", f"interpreter: {_place(error)}: {_headline(error)}", text, program.inputs)
     for number, opt_level in enumerate(opt_levels):
         simd = sets[(seed + number) % len(sets)]
         how = f"-O{opt_level} {simd}"
         try:
-            got = stepwell.compile(text, opt_level=opt_level, simd=simd)(*program.inputs)
+            got = stepwell.compile(module, opt_level=opt_level, simd=simd)(*program.inputs)
         except UnsupportedError as error:
             refused = f"{how}: {_headline(error)}"
             continue
