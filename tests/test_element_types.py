@@ -15,6 +15,8 @@ import pytest
 import stepwell
 from stepwell.dialects.interp import numerics as num
 
+pytestmark = pytest.mark.every(2)
+
 TYPES = {
     "i1": np.bool_,
     **{f"i{w}": getattr(ml_dtypes if w < 8 else np, f"int{w}") for w in (2, 4, 8, 16, 32, 64)},

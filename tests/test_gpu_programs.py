@@ -45,6 +45,7 @@ def check(name: str, program: object, target: str, **options: object) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.every(2)
 def test_a_simulated_program_gives_what_jax_gave(name):
     check(name, JAX / f"{name}.mlir", "gpu-sim", verify_each=True)
 
@@ -56,6 +57,7 @@ def test_without_optimization_too(name):
 
 @pytest.mark.parametrize("step", STEP_NAMES)
 @pytest.mark.parametrize("name", ["softmax", "sort_topk_arg"])
+@pytest.mark.every(2)
 def test_a_program_is_entered_at_every_step_and_runs_on_it(name, step):
     text = emit(JAX / f"{name}.mlir", step, target="gpu-sim")
     check(name, text, "gpu-sim")
@@ -74,6 +76,7 @@ def test_what_stays_on_the_host_is_reported_once_at_its_place(name, said):
 
 @pytest.mark.parametrize("name", ["causal_attention", "matmul_bf16", "mlp", "random_normal", "sort_topk_arg"])
 @pytest.mark.parametrize("cpu", ["sm_75", "sm_80", "sm_90"])
+@pytest.mark.every(3)
 def test_a_program_as_ptx_is_the_same_each_time(name, cpu):
     assert cpu in PROCESSORS
     first, second = (emit(JAX / f"{name}.mlir", "ptx", target=f"cuda:{cpu}") for _ in range(2))

@@ -106,6 +106,7 @@ def asking(type_: str) -> str:
 
 @pytest.mark.skipif(ptxas() is None, reason="no ptxas here")
 @pytest.mark.parametrize("cpu", ["sm_75", "sm_80", "sm_90", "sm_100"])
+@pytest.mark.every(2)
 def test_every_update_of_every_type_and_scope_assembles(llvm_of, cpu):
     kernels = [update(k, t, s, m) for k, t in CASES for s in SCOPES for m in ("global", "shared")]
     target = gpu_target(cpu)

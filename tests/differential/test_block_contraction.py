@@ -27,6 +27,8 @@ from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.passes.raise_to_affine import RaiseToAffinePass
 from stepwell.passes.registry import PASSES, get_pass
 
+pytestmark = pytest.mark.every(2)
+
 DTYPES = {
     "f32": np.float32,
     "f64": np.float64,

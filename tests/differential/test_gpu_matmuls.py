@@ -10,6 +10,8 @@ import stepwell
 from stepwell.backends.ptx import ptxas
 from stepwell.native import emit
 
+pytestmark = pytest.mark.every(3)
+
 DTYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 
 FORMS = {

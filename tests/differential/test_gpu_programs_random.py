@@ -1,5 +1,7 @@
 """Random programs of lanes' edges, on a simulated GPU against the interpreter on the program as written; found ones; schedules.
 
+pytestmark = pytest.mark.every(2)
+
 STEPWELL_RANDOM_PROGRAMS=N tests N programs (and half as many schedules) instead of the quick number, STEPWELL_RANDOM_SEED=S
 starts elsewhere, STEPWELL_RANDOM_RESOURCES=1 also makes machine code of each, which must not spill.
 """

@@ -1,5 +1,7 @@
 """Random programs: native code at every level against the interpreter on the program as written.
 
+pytestmark = pytest.mark.every(2)
+
 STEPWELL_RANDOM_PROGRAMS=N tests N programs instead of the quick number, STEPWELL_RANDOM_SEED=S starts elsewhere.
 `stepwell fuzz` runs as many as one wants, and cuts down what differs.
 """

@@ -17,6 +17,8 @@ from stepwell.ir.parser import parse_module
 from stepwell.passes.apply_schedule import ApplySchedulePass
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 
+pytestmark = pytest.mark.every(2)
+
 LEVELS = {"avx512": 512, "avx2": 256, "sse4.2": 128, "scalar": 0}
 DTYPES = {
     "f32": np.float32,

@@ -84,6 +84,7 @@ RUNS = [(case, 2) for case in CASES] + [(case, 0) for case in CASES if case["nam
 
 
 @pytest.mark.parametrize(("case", "opt_level"), RUNS, ids=[f"{case['name']}-O{level}" for case, level in RUNS])
+@pytest.mark.every(3)
 def test_interpreter_matches_xla(case: Any, opt_level: int) -> None:
     module = lower((DATA / case["mlir"]).read_text(), opt_level, "device", case["entry"])
     assert not any("tensor<" in str(v.type) for op in module.walk() for v in (*op.operands, *op.results))

@@ -16,6 +16,8 @@ from stepwell.ir.parser import parse_module
 from stepwell.ir.verify import verify_module
 from stepwell.passes.registry import get_pass
 
+pytestmark = pytest.mark.every(2)
+
 STRUCTURED = ("prepare-entry", "convert-stablehlo-to-linalg", "canonicalize", "cse")
 FUSED = ("fuse-elementwise", "cse", "plan-kernels", "outline-kernels", "deduplicate-kernels")
 

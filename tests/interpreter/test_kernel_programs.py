@@ -19,6 +19,8 @@ from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.pipelines import KERNELS, STRUCTURED, TENSOR
 from stepwell.passes.registry import get_pass
 
+pytestmark = pytest.mark.every(2)
+
 DATA = Path(__file__).parents[1] / "data" / "jax"
 CASES = [json.loads(line) for line in (DATA / "cases.jsonl").read_text().splitlines()]
 HOST_DIALECTS = ("func.", "scf.", "arith.")

@@ -19,6 +19,8 @@ from stepwell.dialects.registry import context, interpreter_rules
 from stepwell.ir.interpreter import Interpreter
 from stepwell.passes.registry import get_pass
 
+pytestmark = pytest.mark.every(2)
+
 BUFFERS = ("bufferize", "lower-structured-to-loops", "plan-memory", "raise-to-affine", "lower-forall-to-rt")
 
 KERNELS = """
