@@ -10,12 +10,14 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llvmlite import binding as llvm
-from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
 
-from stepwell.dialects.stepwell import TargetAttr
 from stepwell.ir.errors import InvalidProgramError
+
+if TYPE_CHECKING:
+    from stepwell.dialects.stepwell import TargetAttr
 
 LEVELS = ("scalar", "sse4.2", "avx2", "avx512")
 """From narrow to wide."""
@@ -49,6 +51,10 @@ class Target:
 
     def attribute(self) -> TargetAttr:
         """The `#stepwell.target` attribute."""
+        from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64  # here: a cached program needs no IR
+
+        from stepwell.dialects.stepwell import TargetAttr
+
         return TargetAttr(
             {
                 "arch": StringAttr(self.arch),
