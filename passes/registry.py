@@ -19,6 +19,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
     "deduplicate-kernels": ("deduplicate_kernels", "DeduplicateKernelsPass"),
     "drop-distribution": ("drop_distribution", "DropDistributionPass"),
+    "estimate-costs": ("estimate_costs", "EstimateCostsPass"),
     "expand-custom-calls": ("expand_custom_calls", "ExpandCustomCallsPass"),
     "expand-fft": ("expand_fft", "ExpandFftPass"),
     "expand-linear-algebra": ("expand_linear_algebra", "ExpandLinearAlgebraPass"),

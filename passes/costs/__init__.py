@@ -1,0 +1,1 @@
+"""What a kernel of step 3 computes and moves."""
