@@ -1,0 +1,150 @@
+"""What `target=` may say: a kind of machine and, after a colon, a machine of that kind.
+
+"cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80", "cuda", "cuda:1", "cuda:sm_90". Without one, `STEPWELL_TARGET` says
+which. Nothing here needs a program, so nothing is imported that is only needed for one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stepwell.backends.target import LEVELS, Target, host_target, target_for
+from stepwell.ir.errors import InvalidProgramError
+
+CPU, INTERPRETER, SIMULATOR, CUDA = "cpu", "interpreter", "gpu-sim", "cuda"
+VARIABLE = "STEPWELL_TARGET"
+
+KINDS = (CPU, INTERPRETER, SIMULATOR, CUDA)
+
+
+@dataclass(frozen=True)
+class TargetName:
+    """A target as it is asked for; `variant` is None for the machine at hand, `device` is the number of one of several."""
+
+    kind: str
+    variant: str | None = None
+    device: int | None = None
+
+    def __str__(self) -> str:
+        if self.variant is None:
+            return self.kind if self.device is None else f"{self.kind}:{self.device}"
+        return f"{self.kind}:{self.variant}"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the program is compiled for a GPU."""
+        return self.kind in (SIMULATOR, CUDA)
+
+
+def gpu_names() -> tuple[str, ...]:
+    """The GPUs there is code for, by what NVIDIA calls their architecture."""
+    from stepwell.backends.nvptx import PROCESSORS
+
+    return PROCESSORS
+
+
+def variants_of(kind: str) -> tuple[str, ...]:
+    """The machines a kind of target can be told."""
+    if kind == INTERPRETER:
+        return ()
+    return LEVELS[1:] if kind == CPU else gpu_names()
+
+
+def parse_target(text: Any) -> TargetName:
+    """The target that a text names.
+
+    Raises:
+        InvalidProgramError: no such kind or machine; says what is near.
+    """
+    if isinstance(text, TargetName):
+        return text
+    if not isinstance(text, str):
+        raise InvalidProgramError(f"a target is a name such as 'cpu' or 'cuda:sm_90', not {text!r}")
+    kind, colon, variant = text.partition(":")
+    if kind not in KINDS:
+        hint = _close_name(kind, KINDS) or _near_variant(kind)
+        raise _unknown(f"unknown target '{text}'; the targets are {', '.join(KINDS)}", hint)
+    if not colon:
+        return TargetName(kind)
+    if kind == CUDA and variant.isascii() and variant.isdigit() and len(variant) < 4:
+        return TargetName(kind, device=int(variant))
+    variants = variants_of(kind)
+    if not variants:
+        raise InvalidProgramError(f"unknown target '{text}'; '{kind}' takes nothing after it")
+    if variant not in variants:
+        number = " or a GPU's number" if kind == CUDA else ""
+        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{number}"
+        raise _unknown(message, _close_name(text, [f"{kind}:{name}" for name in variants]))
+    return TargetName(kind, variant)
+
+
+def _near_variant(text: str) -> str | None:
+    """A hint for who names the machine only: `sm_90`."""
+    kinds = [kind for kind in KINDS if text in variants_of(kind)]
+    return f"did you mean {' or '.join(repr(f'{kind}:{text}') for kind in kinds)}?" if kinds else None
+
+
+def _close_name(name: str, candidates: Sequence[str]) -> str | None:
+    from stepwell.ir.diagnostics import close_name
+
+    return close_name(name, candidates)
+
+
+def _unknown(message: str, hint: str | None) -> InvalidProgramError:
+    return InvalidProgramError(message + (f"\nhint: {hint}" if hint else ""))
+
+
+def default_target() -> TargetName:
+    """The target of who names none: `STEPWELL_TARGET`, else the CPU.
+
+    Raises:
+        InvalidProgramError: the variable names no target.
+    """
+    return target_of_environment() or TargetName(CPU)
+
+
+def target_of_environment() -> TargetName | None:
+    """The target that `STEPWELL_TARGET` names, if it does.
+
+    Raises:
+        InvalidProgramError: it names something else.
+    """
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    try:
+        return parse_target(text)
+    except InvalidProgramError as error:
+        raise InvalidProgramError(f"{error}\nnote: {VARIABLE} says so") from None
+
+
+def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool = False) -> Target:
+    """This machine at the instruction set that a target or `simd` asks for; `reproducible` as above.
+
+    Raises:
+        InvalidProgramError: it has no such instruction set, or is asked for two.
+    """
+    if name.variant is not None and simd is not None and simd != name.variant:
+        raise InvalidProgramError(f"target '{name}' and simd='{simd}' are two instruction sets")
+    level = name.variant or simd
+    return target_for(level or "avx2", generic=True) if reproducible else host_target(level)
+
+
+__all__ = [
+    "CPU",
+    "CUDA",
+    "INTERPRETER",
+    "KINDS",
+    "SIMULATOR",
+    "VARIABLE",
+    "TargetName",
+    "cpu_machine",
+    "default_target",
+    "gpu_names",
+    "parse_target",
+    "target_of_environment",
+    "variants_of",
+]
