@@ -18,19 +18,7 @@ from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import kernel
 from stepwell.ir.passes import Pass
-from stepwell.ir.structural_hash import structural_hash
-
-_EXPLANATIONS = ("kernel.kind", "kernel.reason")
-"""Attributes that say how a kernel came about, not what it does."""
-
-
-def _hash(function: kernel.FuncOp) -> str:
-    """The structure of a kernel, however it came about."""
-    attributes = function.attributes
-    function.attributes = {k: v for k, v in attributes.items() if k not in _EXPLANATIONS}
-    digest = structural_hash(function)
-    function.attributes = attributes
-    return digest
+from stepwell.passes.schedules.records import kernel_hash
 
 
 @dataclass(frozen=True)
@@ -42,13 +30,13 @@ class DeduplicateKernelsPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Keep the first kernel of each class and retarget the launches of the others."""
         assert isinstance(op, ModuleOp)
-        kept: dict[str, str] = {}
+        kept: dict[tuple[str, kernel.ScheduleAttr | None], str] = {}
         renamed: dict[str, str] = {}
         for function in list(op.body.block.ops):
             if not isinstance(function, kernel.FuncOp):
                 continue
             name = function.sym_name.data
-            same = kept.setdefault(_hash(function), name)
+            same = kept.setdefault((kernel_hash(function), function.schedule), name)
             if same != name:
                 renamed[name] = same
                 Rewriter.erase_op(function)

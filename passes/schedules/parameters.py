@@ -77,6 +77,8 @@ COMMON = (
     Parameter("unroll", "vectors at once", 1, least=1, most=256),
     Parameter("tasks", "tasks of a phase: at most so many, or as many as fill the machine", 1, least=1),
     Parameter("grain", "nanoseconds of estimated work that a task has at least", GRAIN, least=1, where="cores"),
+    Parameter("prefetch", "bytes ahead of what loops write that its cache lines are fetched; 0: none", 0, most=1 << 20,
+              where="cores"),
     Parameter("parallel", "whether tasks go to several workers", 1, kind="flag", where="cores"),
     Parameter("chunk", "tasks that a worker takes at once", 1, least=1, where="cores"),
     Parameter("subgroup", "lanes that hold a vector between them", where="subgroups", least=2, most=128, power_of_two=True),
@@ -195,6 +197,21 @@ def checked(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> dict[str, int
         raise wrong(func, name, str(error), error.hint) from None
 
 
+def problem_of(schedule: kernel.ScheduleAttr) -> str | None:
+    """What is wrong with a schedule that no kernel has yet, with what would help; None when nothing is."""
+    name = schedule.strategy.data
+    strategy = STRATEGIES.get(name)
+    if strategy is None:
+        return f"there is no strategy '{name}'\nhint: {close_name(name, STRATEGIES) or 'there are ' + ', '.join(STRATEGIES)}"
+    where: Where = "subgroups" if is_for_subgroups(schedule) else "cores"
+    try:
+        _check_machine(strategy, where)
+        _values(strategy, where, schedule.params.data)
+    except WrongScheduleError as error:
+        return f"{error}\nhint: {error.hint}" if error.hint else str(error)
+    return None
+
+
 def _check_machine(strategy: Strategy, where: Where) -> None:
     if strategy.where == "subgroups" and where == "cores":
         raise WrongScheduleError(
@@ -300,6 +317,7 @@ __all__ = [
     "checked",
     "is_for_subgroups",
     "numbers_of",
+    "problem_of",
     "schedule",
     "wrong",
 ]

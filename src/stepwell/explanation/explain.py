@@ -1,0 +1,254 @@
+"""Explaining a program: lowered to the kernels, their schedules chosen and costs written down, then read; memory is planned on a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
+
+from stepwell.backends.target import Target
+from stepwell.compiler import current_step, lower, no_garbage_collection
+from stepwell.device_targets import Machine, choose, machine_for, parse_target, road_of
+from stepwell.dialects import kernel
+from stepwell.dialects.registry import context
+from stepwell.dialects.stepwell import ABI, AbiAttr
+from stepwell.dynamic import is_dynamic_program
+from stepwell.explanation.model import Explanation, Kernel, Node
+from stepwell.explanation.reading import (
+    Names,
+    Reader,
+    entries_of,
+    host_functions,
+    kernels_of,
+    location_text,
+    text_of,
+)
+from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, emit
+from stepwell.ir.errors import InvalidProgramError, UnsupportedError
+from stepwell.ir.pass_manager import Nested, build_pipeline
+from stepwell.ir.passes import Pass
+from stepwell.machine_limits import Limits, limits_of
+from stepwell.passes.choose_schedules import ChooseSchedulesPass
+from stepwell.passes.estimate_costs import COST, EstimateCostsPass
+from stepwell.passes.pipelines import steps
+from stepwell.passes.prepare_entry import find_entry
+from stepwell.passes.registry import PASSES, get_pass
+from stepwell.passes.schedules.parameters import checked, numbers_of
+from stepwell.passes.schedules.records import kernel_hash
+from stepwell.schedule_files import attach, schedules_text
+from stepwell.source import parse
+from stepwell.steps import STEP_NAMES
+
+_KERNELS, _BUFFERS = STEP_NAMES.index("kernels"), STEP_NAMES.index("buffers")
+_ALONE = 60e-6
+"""Seconds of work below which a kernel is taken to run on one thread."""
+
+
+def explain(
+    program: Any,
+    entry: str = "main",
+    target: Any = None,
+    opt_level: int = 2,
+    *,
+    simd: str | None = None,
+    schedules: Any = None,
+) -> Explanation:
+    """What a program becomes, kernel by kernel, and why.
+
+    Args:
+        program: as for `stepwell.compile`.
+        entry: the function to explain.
+        target: as for `stepwell.compile`.
+        opt_level: 0 to 3.
+        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
+        schedules: schedules to take, as for `stepwell.compile`.
+
+    Returns:
+        The explanation; print it, or ask its kernels.
+
+    Raises:
+        InvalidProgramError: the program or an option is wrong.
+        UnsupportedError: the program has unknown extents, or needs something Stepwell does not do.
+    """
+    asked = None if target is None else parse_target(target)
+    with no_garbage_collection():
+        module = parse(program)
+        machine = machine_for(choose(asked, module), simd)
+        attach(module, schedules, machine, opt_level)
+        return explain_module(module, entry, machine, opt_level)
+
+
+def explain_module(module: ModuleOp, entry: str, machine: Machine, opt_level: int) -> Explanation:
+    """The explanation of a parsed module, which is lowered on the way."""
+    if is_dynamic_program(module):
+        raise UnsupportedError(
+            "a program with unknown extents has kernels only for the shapes of a call\nhint: run refine-shapes with types first"
+        )
+    remarks: list[str] = []
+    to_kernels(module, entry, machine, opt_level, remarks)
+    explanation = read_explanation(module, entry, machine, opt_level, tuple(remarks))
+    return _with_memory(explanation, module, entry, machine, opt_level)
+
+
+def to_kernels(module: ModuleOp, entry: str, machine: Machine, opt_level: int, remarks: list[str]) -> None:
+    """Lower a module to kernels that have schedules and costs; what passes remark goes to `remarks`."""
+
+    def keep(diagnostic: Diagnostic) -> None:
+        if diagnostic.severity == "remark":
+            remarks.append(
+                f"{diagnostic.location}: {diagnostic.message}" if diagnostic.location else diagnostic.message
+            )
+        else:
+            warnings.append(diagnostic)
+
+    warnings: list[Diagnostic] = []
+    with diagnostic_handler(keep):
+        if current_step(module) <= _KERNELS:
+            lower(module, "kernels", entry=entry, target=machine, opt_level=opt_level)
+            for item in _until_chosen(opt_level, road_of(module)):
+                assert isinstance(item, Pass)
+                item.apply(context(), module)
+    for warning in warnings:
+        emit(warning)
+
+
+def _until_chosen(opt_level: int, road: str) -> Sequence[Pass | Nested]:
+    """The passes after step 3 up to the choice of schedules, and what counts before they change the kernels."""
+    step = steps(opt_level, road)[STEP_NAMES.index("scheduled")]
+    items = build_pipeline(step.pipeline(), get_pass, tuple(PASSES)).items
+    last = max(i for i, item in enumerate(items) if isinstance(item, ChooseSchedulesPass))
+    return (*items[: last + 1], EstimateCostsPass())
+
+
+def read_explanation(
+    module: ModuleOp, entry: str, machine: Machine, opt_level: int, remarks: tuple[str, ...]
+) -> Explanation:
+    """What the attributes of a module on step 3 or later say."""
+    functions = host_functions(module)
+    main = find_entry(module, entry)
+    assert isinstance(main, func.FuncOp)
+    names = Names()
+    inputs = tuple(names.argument(a, i) for i, a in enumerate(main.body.block.args))
+    reader = Reader(names)
+    graph = reader.block(main.body.block)
+    others, counts, repeated = _called(functions, reader)
+    limits = limits_of(machine) if isinstance(machine, Target) else None
+    kernels = tuple(
+        _kernel(op, counts.get(op.sym_name.data, 0), op.sym_name.data in repeated, limits) for op in kernels_of(module)
+    )
+    terminator = main.body.block.last_op
+    outputs = tuple(names.value(v) for v in terminator.operands) if terminator is not None else ()
+    return Explanation(
+        program=_name(module),
+        entry=entry,
+        target=_target_text(machine),
+        opt_level=opt_level,
+        inputs=inputs,
+        outputs=outputs,
+        graph=graph,
+        functions=others,
+        kernels=kernels,
+        remarks=remarks,
+        limits=limits.source if limits is not None else "",
+        schedules=schedules_text(module, machine),
+    )
+
+
+def _called(
+    functions: dict[str, func.FuncOp], main: Reader
+) -> tuple[dict[str, tuple[Node, ...]], dict[str, int], dict[str, None]]:
+    """(the nodes of every function that is called, launches a call of the entry, what runs nobody knows how often)."""
+    others: dict[str, tuple[Node, ...]] = {}
+    counts, repeated = dict(main.launches), dict(main.repeated)
+    pending = list(main.calls.items())
+    while pending:
+        name, times = pending.pop(0)
+        function = functions.get(name)
+        if function is None:
+            continue
+        if name in others:  # again, or by itself: not followed a second time
+            for kernel_name in Reader(Names()).launches_in(function):
+                repeated[kernel_name] = None
+            continue
+        names = Names()
+        for i, argument in enumerate(function.body.block.args):
+            names.argument(argument, i)
+        reader = Reader(names)
+        others[name] = reader.block(function.body.block, times, name in repeated)
+        for kernel_name, launches in reader.launches.items():
+            counts[kernel_name] = counts.get(kernel_name, 0) + launches
+        repeated.update(reader.repeated)
+        pending.extend(reader.calls.items())
+    return others, counts, repeated
+
+
+def _name(module: ModuleOp) -> str:
+    name = module.sym_name
+    return name.data if isinstance(name, StringAttr) else "program"
+
+
+def _target_text(machine: Machine) -> str:
+    if isinstance(machine, Target):
+        return f"{machine.cpu} ({machine.level}, {machine.cores} cores)"
+    return machine.cpu
+
+
+def _kernel(op: kernel.FuncOp, launches: int, repeated: bool, limits: Limits | None) -> Kernel:
+    cost = entries_of(op.attributes.get(COST))
+    schedule = op.schedule
+    because = schedule.params.data.get("reason") if schedule is not None else None
+    place = text_of(op, "kernel.place")
+    seconds, bound = (None, "") if limits is None or not cost else _roof(op, cost, limits)
+    return Kernel(
+        name=op.sym_name.data,
+        hash=kernel_hash(op),
+        kind=text_of(op, "kernel.kind"),
+        reason=text_of(op, "kernel.reason"),
+        schedule=str(schedule) if schedule is not None else "",
+        because=because.data if isinstance(because, StringAttr) else "",
+        launches=launches,
+        repeated=repeated,
+        place=place,
+        flops=cost.get("flops"),
+        integer_ops=cost.get("integer_ops"),
+        work=cost.get("work"),
+        element=cost.get("element", ""),
+        bytes_read=cost.get("bytes_read"),
+        bytes_written=cost.get("bytes_written"),
+        seconds=seconds,
+        bound=bound,
+        location=location_text(op),
+    )
+
+
+def _roof(op: kernel.FuncOp, cost: dict[str, Any], limits: Limits) -> tuple[float, str]:
+    """What the limits allow: on all threads where the schedule has tasks and there is work for them."""
+    numbers = (cost["work"], cost["bytes_read"], cost["bytes_written"], cost["element"])
+    alone = limits.roof(*numbers, threads=1)
+    values = numbers_of(checked(op, op.schedule)) if op.schedule is not None else {}
+    serial = values.get("tasks", 1) == 1 or not values.get("parallel", 1)
+    return alone if serial or alone[0] < _ALONE else limits.roof(*numbers, threads=limits.all.threads)
+
+
+def _with_memory(
+    explanation: Explanation, module: ModuleOp, entry: str, machine: Machine, opt_level: int
+) -> Explanation:
+    """The explanation with what planning the memory says."""
+    from dataclasses import replace
+
+    with diagnostic_handler(lambda _: None):
+        lower(module, STEP_NAMES[max(_BUFFERS, current_step(module))], entry=entry, target=machine, opt_level=opt_level)
+    abi = find_entry(module, entry).attributes.get(ABI)
+    entries = abi.entries if isinstance(abi, AbiAttr) else DictionaryAttr({})
+    sizes = {k: v.value.data for k, v in entries.data.items() if isinstance(v, IntegerAttr)}
+    return replace(
+        explanation,
+        arena_bytes=sizes.get("arena_bytes"),
+        lower_bound_bytes=sizes.get("lower_bound_bytes"),
+        worker_bytes=sizes.get("worker_bytes"),
+    )
+
+
+__all__ = ["InvalidProgramError", "explain", "explain_module", "read_explanation", "to_kernels"]
