@@ -6,12 +6,16 @@ a row whose lanes are all set has a way of its own: one branch instead of one a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stepwell.backends.llvm.arith import suffix_of
 from stepwell.backends.llvm.types import SUB_BYTE, element_bytes, memory_type, scalar_type, splat_literal
 from stepwell.backends.llvm.writer import Buffer, FunctionWriter, Index
+
+LINE_BYTES = 64
+"""What caches move at once."""
 
 
 def splat(w: FunctionWriter, value: str, name: str, lanes: int) -> str:
@@ -190,11 +194,34 @@ class RowAccess:
 
     def _write_all(self, value: str, at: Place) -> str:
         if self.stride == 1:
-            kind = self.buffer.pointer
-            self.w.line(f"store {self.stored} {value}, {kind} {at.pointer}, align {at.align}{self.suffix}")
+            self._write_lines(value, at)
         else:
             self._scatter(value, self._lane_pointers(at.pointer), splat_literal("true", "i1"))
         return ""
+
+    def _write_lines(self, value: str, at: Place) -> None:
+        """The row, a cache line at a time.
+
+        LLVM stores the halves of a value wider than a register in any order, and a line that two stores share is slow to
+        write when others come between them.
+        """
+        kind = self.buffer.pointer
+        per_line = LINE_BYTES // self.width
+        if self.lanes <= per_line:
+            self.w.line(f"store {self.stored} {value}, {kind} {at.pointer}, align {at.align}{self.suffix}")
+            return
+        for first in range(0, self.lanes, per_line):
+            lanes = range(first, min(first + per_line, self.lanes))
+            picked = ", ".join(f"i32 {i}" for i in lanes)
+            piece = f"<{len(lanes)} x {self.memory}>"
+            part = self.w.emit(
+                f"shufflevector {self.stored} {value}, {self.stored} poison, <{len(lanes)} x i32> <{picked}>"
+            )
+            pointer, distance = at.pointer, first * self.width
+            if distance:
+                pointer = self.w.emit(f"getelementptr i8, {kind} {at.pointer}, i64 {distance}")
+            align = math.gcd(at.align, distance) if distance else at.align
+            self.w.line(f"store {piece} {part}, {kind} {pointer}, align {align}{self.suffix}")
 
     def _write_some(self, value: str, at: Place, mask: str) -> str:
         if self.stride != 1:

@@ -1,7 +1,8 @@
 """Vectors to and from memory: plain, masked, transfers with masks and out-of-bounds edges, gathers and scatters.
 
 An n-D vector moves row by row (`rows.RowAccess`). No lane outside the mask or outside the buffer is touched. An `alignment`
-on the op, in bytes, is of the first element; the other rows have what their distance leaves of it.
+on the op, in bytes, is of the first element; the other rows have what their distance leaves of it. A transfer with `prefetch`
+also asks for the cache lines so many bytes further on, for writing where it writes: a hint, which may point anywhere.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr
 
 from stepwell.backends.llvm.memref import alignment, nontemporal
-from stepwell.backends.llvm.rows import Place, RowAccess, and_masks, lane_mask, splat
+from stepwell.backends.llvm.rows import LINE_BYTES, Place, RowAccess, and_masks, lane_mask, splat
+from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import (
     element_bytes,
     memory_type,
@@ -219,6 +221,18 @@ class _Transfer:
         return None if self.dims[-1] is None else self.buffer.strides[self.dims[-1]]
 
 
+def _prefetch(transfer: _Transfer, at: Place, writes: bool) -> None:
+    """Ask for the lines that a later transfer of this loop will need."""
+    ahead = attribute(transfer.op, "prefetch")
+    if not isinstance(ahead, IntegerAttr) or ahead.value.data == 0 or transfer.buffer.space != GENERIC:
+        return
+    w, name = transfer.w, "llvm.prefetch.p0"
+    w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
+    for offset in range(0, transfer.lanes * element_bytes(transfer.buffer.element), LINE_BYTES):
+        line = w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {ahead.value.data + offset}")
+        w.line(f"call void @{name}(ptr {line}, i32 {int(writes)}, i32 3, i32 1)")
+
+
 def _transfer_dim(op: Operation, expr: object) -> int | None:
     if isinstance(expr, AffineDimExpr):
         return expr.position
@@ -251,6 +265,7 @@ def _transfer_read(w: FunctionWriter, op: Operation) -> None:
     other: str | None = None
     rows: list[str] = []
     for at, mask, outside in transfer.rows(indices, masks):
+        _prefetch(transfer, at, writes=False)
         if (outside or mask is not None) and other is None:
             other = splat(w, padding, name, transfer.lanes)
         rows.append(other if outside and other is not None else access.read(at, mask, other))
@@ -301,6 +316,7 @@ def _transfer_write(w: FunctionWriter, op: Operation) -> None:
     access = RowAccess(w, transfer.buffer, transfer.lanes, stride, nontemporal(w, op))
     for row, (at, mask, outside) in zip(w.rows(vector), transfer.rows(indices, masks), strict=True):
         if not outside:
+            _prefetch(transfer, at, writes=True)
             access.write(row, at, mask)
 
 

@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import (
     VectorType,
     i1,
     i32,
+    i64,
 )
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
@@ -130,16 +131,28 @@ def transfer_read(
 
 
 def transfer_write(
-    em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], mask: SSAValue | None = None
+    em: Emitter,
+    value: SSAValue,
+    target: SSAValue,
+    indices: Sequence[Index],
+    mask: SSAValue | None = None,
+    ahead: int = 0,
 ) -> SSAValue:
-    """An in-bounds write of the minor dims; returns the new tensor."""
+    """An in-bounds write of the minor dims; returns the new tensor. `ahead`: bytes further on to have fetched as well."""
     assert isinstance(target.type, TensorType)
     assert isinstance(value.type, VectorType)
     in_bounds, amap = _transfer_properties(len(indices), len(value.type.get_shape()))
     op = upstream_vector.TransferWriteOp(value, target, em.indices(indices), in_bounds, mask, amap, target.type)
+    prefetching(op, ahead)
     result = em.add(op).result
     assert result is not None
     return result
+
+
+def prefetching(op: Operation, ahead: int) -> None:
+    """Let a transfer fetch the lines so many bytes further on, for a later one: hardware foresees no loads of what is written."""
+    if ahead:
+        op.attributes["prefetch"] = IntegerAttr(ahead, i64)
 
 
 def read(em: Emitter, access: Access, point: Point) -> SSAValue:
@@ -309,10 +322,13 @@ def _tile_indices(em: Emitter, point: Point, dim: int, lanes: Lanes) -> SSAValue
     return em.add(upstream_vector.BroadcastOp(line, vector_of(INDEX, lanes.shape))).results[0]
 
 
-def write(em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], lanes: Lanes | None) -> SSAValue:
-    """Write a lane value at (the first lane's) indices; vectors along the last dim."""
+def write(
+    em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], lanes: Lanes | None, ahead: int = 0
+) -> SSAValue:
+    """Write a lane value at (the first lane's) indices; vectors along the last dim, fetching lines `ahead` of them."""
     if lanes is not None:
-        return transfer_write(em, broadcast(em, value, lanes.width), target, indices, lanes.mask)
+        ahead = 0 if lanes.mask is not None else ahead
+        return transfer_write(em, broadcast(em, value, lanes.width), target, indices, lanes.mask, ahead)
     return em.add(tensor.InsertOp(value, target, em.indices(indices))).result
 
 

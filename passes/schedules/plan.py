@@ -43,6 +43,8 @@ class Machine:
     """Elements a line of such a tile is longer, so that a column lies in different banks."""
     shared_bytes: int = 0
     """Scratch that the subgroups of a block have together."""
+    prefetch: int = 0
+    """Bytes ahead of what is written to memory that its lines are fetched; 0: never."""
     kept: int = 0
     """Registers of each lane of a subgroup for a row that is handed on from pass to pass."""
 
@@ -61,6 +63,8 @@ class Plan:
     """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
     subgroup: int = 1
     """Lanes that hold a vector between them; what does not fill a vector is rounded up to so many."""
+    prefetch: int = 0
+    """Bytes ahead of results written along the vector dim that their lines are fetched."""
     at_once: int = 1
     """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
 
@@ -128,7 +132,8 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
         if cost < best.cost:
             outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
             inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
-            best = Plan(tuple(outer), tuple(inner), dim, width, cost)
+            ahead = machine.prefetch if dim in parallel else 0
+            best = Plan(tuple(outer), tuple(inner), dim, width, cost, prefetch=ahead)
     if best.vector is None or reduced:
         return best
     return _crossed(best, nests, min(16, machine.vector_bytes // bytes_per_lane))

@@ -316,7 +316,7 @@ class RowsPhase:
             return
         if not self.is_kept(output, number):
             return
-        targets[original] = Target(output, output.exprs[self.count :])
+        targets[original] = Target(output, output.exprs[self.count :], streams=False)
         tensors[original] = self.builder.scratch(self.row_type(output), self.scope)
 
     def row_type(self, output: Output) -> TensorType[Attribute]:

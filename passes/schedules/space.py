@@ -75,6 +75,8 @@ class Target:
     symbols: tuple[SSAValue, ...] = ()
     reads_old: bool = False
     """The init is what the destination holds, read in place."""
+    streams: bool = True
+    """The tensor is memory that comes from afar, not a row kept in a cache."""
     part: int | None = None
     """The dim of the tensor that counts the parts of a split reduction; position 0 of it is this task's."""
 
@@ -400,7 +402,8 @@ class SpaceEmitter:
             return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
             lanes = None
-        self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes)
+        ahead = self.plan.prefetch if target.streams else 0
+        self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes, ahead)
 
 
 __all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "tiled_loop"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import prod
 
+from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import kernel
+from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
@@ -36,6 +39,18 @@ COPYING = Machine(16)
 """What copies of whole tensors are made with: short vectors, one task."""
 
 
+AHEAD = 2048
+"""Bytes ahead of what is written that its lines are fetched: about as much as memory's latency lets through."""
+
+
+def _result_bytes(func: kernel.FuncOp) -> int:
+    """Bytes of the largest result of a kernel."""
+    types = [a.type for a in func.args[func.num_inputs : len(func.access.data)]]
+    return max(
+        (prod(t.get_shape()) * byte_width(t.element_type) for t in types if isinstance(t, TensorType)), default=0
+    )
+
+
 def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -> Choice:
     """The schedule of a kernel on a machine."""
     if machine.subgroup > 1:
@@ -46,6 +61,8 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         "tasks": machine.cores * 4 if machine.cores > 1 else 1,
         "grain": GRAIN,
     }
+    if _result_bytes(func) > machine.l2_bytes:
+        common["prefetch"] = AHEAD
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
         if tiled is not None:
@@ -209,6 +226,7 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
         pad=numbers.get("pad", 1),
         shared_bytes=numbers.get("shared", 0),
         kept=numbers.get("kept", 0),
+        prefetch=numbers.get("prefetch", 0),
     )
 
 

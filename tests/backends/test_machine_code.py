@@ -183,3 +183,21 @@ def test_odd_symbols_and_unroll_hints():
     assert '!{!"llvm.loop.unroll.count", i32 4}' in written
     assert undefined_symbols(compile_llvm(written, target_for("avx2"))) == ["stepwell_parallel_for"]
     assert len(re.findall(r"vaddss", emit_asm(written, target_for("avx2")))) == 4
+
+
+STREAM = """
+func.func @main(%x: memref<256xf32>, %y: memref<256xf32>) attributes {stepwell.abi} {
+  %c0 = arith.constant 0 : index
+  %pad = arith.constant 0.0 : f32
+  %v = vector.transfer_read %x[%c0], %pad {in_bounds = [true]} : memref<256xf32>, vector<64xf32>
+  vector.transfer_write %v, %y[%c0] {in_bounds = [true], prefetch = 512 : i64} : vector<64xf32>, memref<256xf32>
+  func.return
+}
+"""
+
+
+def test_wide_stores_go_up_a_line_at_a_time_after_fetching_lines_ahead():
+    asm = emit_asm(kernel_text(STREAM, "avx512"), target_for("avx512"))
+    stored = [int(offset or 0) for offset in re.findall(r"vmovups\s+%zmm\d+, (\d*)\(", asm)]
+    assert stored == [0, 64, 128, 192]
+    assert re.findall(r"prefetch\w+\s+(\d+)\(", asm) == ["512", "576", "640", "704"]

@@ -91,3 +91,22 @@ kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64
   } -> tensor<30x64xf32>
   kernel.return %r : tensor<30x64xf32>
 }
+
+// -----
+
+// Whole vectors of a result are written with lines ahead of them fetched; its tail is not, and nothing that is read.
+// CHECK-LABEL: kernel.func @ahead
+// CHECK: scf.for
+// CHECK-NOT: prefetch
+// CHECK: vector.transfer_write %{{.*}} {prefetch = 512 : i64, in_bounds = [true]} : vector<16xf32>
+// CHECK-NOT: prefetch
+// CHECK: kernel.return
+kernel.func @ahead(%x: tensor<1001xf32>, %o: tensor<1001xf32>) -> tensor<1001xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, prefetch = 512 : i64}>} {
+  %e = tensor.empty() : tensor<1001xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<1001xf32>) outs(%e : tensor<1001xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<1001xf32>
+  kernel.return %r : tensor<1001xf32>
+}

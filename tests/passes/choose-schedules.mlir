@@ -127,3 +127,20 @@ module attributes {stepwell.target = {level = "simt", vector_bits = 4096 : i64, 
     kernel.return %r : tensor<256x8192xf32>
   }
 }
+
+// -----
+
+// Results larger than the cache: their lines are fetched before they are written.
+// CHECK-LABEL: kernel.func @large
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {{{.*}}prefetch = 2048 : i64
+// CHECK-LABEL: kernel.func @small
+// CHECK-NOT: prefetch
+// CHECK: kernel.return
+module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 262144 : i64}} {
+  kernel.func @large(%x: tensor<65537xf32>, %o: tensor<65537xf32>) -> tensor<65537xf32> attributes {access = ["read", "write"]} {
+    kernel.return %x : tensor<65537xf32>
+  }
+  kernel.func @small(%x: tensor<65536xf32>, %o: tensor<65536xf32>) -> tensor<65536xf32> attributes {access = ["read", "write"]} {
+    kernel.return %x : tensor<65536xf32>
+  }
+}

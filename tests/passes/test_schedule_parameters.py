@@ -43,7 +43,7 @@ HINTS = {
     '"loops", {tile = 32 : i64}': "it is one of block-transpose",
     '"loops", {subgroups = 4 : i64}': "it is for subgroups of lanes only",
     '"loops", {subgroup = 32 : i64, grain = 4 : i64}': "it is for cores with vectors of their own only",
-    '"loops", {xyz = 4 : i64}': "there are vector, unroll, tasks, grain, parallel, chunk, reason",
+    '"loops", {xyz = 4 : i64}': "there are vector, unroll, tasks, grain, prefetch, parallel, chunk, reason",
     '"loops", {subgroup = 32 : i64, subgroups = "x"}': "subgroups: subgroups of a block",
     '"loops", {unroll = 0 : i64}': "unroll: vectors at once",
     '"block-contraction", {subgroup = 32 : i64, form = "registers"}': "did you mean 'register'?",
