@@ -1,4 +1,4 @@
-"""The `stepwell` command: run, compile, reduce, targets, doctor.
+"""The `stepwell` command: run, compile, explain, reduce, targets, doctor.
 
 Errors go to standard error with their location and exit code 1; a wrong command line is exit code 2.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell.errors import CompileError, InternalError, InvalidProgramError
+from stepwell.explanation import command as explanation
 from stepwell.fuzz import command as fuzz
 from stepwell.imports import IMPORT, IMPORT_HELP, import_modules
 
@@ -29,6 +30,8 @@ EXAMPLES = """examples:
   stepwell compile model.mlir --emit=asm -o model.s
   stepwell run model.mlir --inputs in.npz --target gpu-sim   # a GPU, simulated
   stepwell compile model.mlir --target cuda:sm_90 --emit=ptx
+  stepwell explain model.mlir                           # its kernels, their costs and schedules, and why
+  stepwell explain model.mlir --emit-schedules -o s.json && stepwell compile model.mlir --schedules s.json --emit=obj -o m.o
   stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
   stepwell compile model.mlir --validate-each          # hold every pass, and the code, against the interpreter
   stepwell reduce model.mlir --test ./is-interesting -o small.mlir
@@ -68,6 +71,11 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument(IMPORT, metavar="MODULE", action="append", default=[], dest="imports", help=IMPORT_HELP)
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
+    parser.add_argument(
+        "--schedules",
+        metavar="FILE",
+        help="schedules for kernels instead of those chosen, as explain --emit-schedules writes them",
+    )
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
         "--validate-each",
@@ -136,6 +144,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     compile_.add_argument("--mlir-timing", action="store_true", help="print each pass's time to standard error")
     compile_.set_defaults(handler=compile_command)
+
+    explanation.add_parser(commands, _add_program_arguments)
+    commands.choices["explain"].set_defaults(handler=explain_command)
 
     reduce = commands.add_parser(
         "reduce", help="make a program smaller while a test command goes on succeeding", description=REDUCE
@@ -291,10 +302,19 @@ def compile_command(arguments: argparse.Namespace) -> int:
         opt_level=arguments.opt_level,
         simd=arguments.simd,
         verify_each=arguments.verify_each,
+        schedules=arguments.schedules,
         timing=arguments.mlir_timing,
         validate=arguments.validate_each,
     )
     _write(arguments.output, content)
+    return 0
+
+
+def explain_command(arguments: argparse.Namespace) -> int:
+    """`stepwell explain`."""
+    if arguments.output != "-":
+        _check_writable(arguments.output)
+    _write(arguments.output, explanation.explain_command(arguments, _program(arguments)))
     return 0
 
 

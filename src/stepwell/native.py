@@ -13,8 +13,7 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError
 
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
-from stepwell.backends.object import compile_linked, compile_llvm, emit_asm
-from stepwell.backends.pool import pool_object
+from stepwell.backends.object import compile_linked, emit_asm
 from stepwell.backends.target import Target, host_target
 from stepwell.compiler import STEP_NAMES, current_step, leaves_reproducer, lower, no_garbage_collection
 from stepwell.device_targets import Machine, TargetName, choose, machine_for, parse_target
@@ -28,15 +27,14 @@ from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
 from stepwell.limits import check_call, check_plan, check_tensors
+from stepwell.native_program import Accept, NativeProgram
+from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
-from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.pool import parallel_for_address, worker_count
+from stepwell.schedule_files import asked_schedules, attach
 from stepwell.source import parse
 from stepwell.steps import STAGING
-
-Accept = Callable[[Signature], None]
-"""Raises when a caller cannot use an entry called so."""
 
 
 def _array_type(text: str, op: Operation) -> ArrayType:
@@ -139,10 +137,13 @@ def build_executable(
     instrumentations: tuple[Instrumentation, ...] = (),
     stages: dict[str, float] | None = None,
     accept: Accept | None = None,
+    cache: bool = True,
+    keep: Callable[[NativeProgram], None] | None = None,
 ) -> Executable:
     """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage.
 
-    `accept` is called with the entry's signature before anything is lowered.
+    `accept` is called with the entry's signature before anything is lowered, `keep` with the program unless it is guarded; `cache`
+    says whether objects may be found instead of made.
     """
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
     lowered = lower(module.clone(), "entry", **options)
@@ -159,19 +160,15 @@ def build_executable(
     clock = _Clock(stages)
     texts = write_llvm(lowered, target)
     clock.lap("write LLVM IR")
-    objects = [compile_llvm(part.text, target, opt_level) for part in texts]
+    objects = compile_objects([part.text for part in texts], target, opt_level, cache=cache)
     clock.lap("LLVM")
-    library = Library(objects, [entry_symbol(name)], {"stepwell_parallel_for": parallel_for(target)})
-    clock.lap("link")
+    native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(target))
+    if keep is not None and signature.guard is None:
+        keep(native)
     kept = Texts(module, **options)
-    return Executable(
-        signature,
-        native_entry(library.address(entry_symbol(name))),
-        worker_count=worker_count(),
-        ir=kept.at,
-        asm=kept.asm,
-        keep_alive=library,
-    )
+    executable = native.load(kept.at, kept.asm)
+    clock.lap("link")
+    return executable
 
 
 class _Clock:
@@ -255,6 +252,7 @@ def emit(
     timing: bool = False,
     reproducible: bool = False,
     validate: int | None = None,
+    schedules: Any = None,
 ) -> str | bytes:
     """The program at a step, or as code for its target (see `emit_code`).
 
@@ -268,6 +266,7 @@ def emit(
     with no_garbage_collection():
         module = parse(program)
         machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
+        attach(module, asked_schedules(schedules))
         check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):

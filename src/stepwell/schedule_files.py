@@ -2,13 +2,14 @@
 
 A file is JSON: `{"format": "stepwell-schedules-1", "kernels": [{"kernel": hash, "schedule": "#kernel.schedule<...>", ...}]}`; `name`,
 `kind` and `reason` beside them are for people. They reach the passes as the module's attribute `stepwell.schedules`.
-This module imports no IR before it has to: what a cache's key needs is `schedules_bytes`.
+Reading a file imports no IR: `Schedules` is part of a request (`stepwell.request`), and so of what a cache's keys are made of.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 
 FORMAT = "stepwell-schedules-1"
 _MOST = 64 << 20
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """Schedules that a user asks for, as text, and those the tuner found; equal where they decide the same."""
+
+    asked: tuple[tuple[str, str], ...] = ()
+    """A kernel's hash or name, and the schedule it is to have."""
+    tuned: tuple[tuple[str, str], ...] = ()
+    """A kernel's hash, and the schedule that was best."""
+    source: str | None = field(default=None, compare=False, repr=False)
+    """The file they are from."""
+    text: str = field(default="", compare=False, repr=False)
+    """What the file said."""
 
 
 def schedule(strategy: str, **parameters: int | str) -> ScheduleAttr:
@@ -66,70 +81,79 @@ def _read(path: Path) -> str:
         raise InvalidProgramError(f"{path}: error: is no text, so no file of schedules") from None
 
 
-def schedules_bytes(schedules: Any) -> bytes:
-    """Everything of a user's schedules that decides the code: part of the key of what is cached.
-
-    Raises:
-        InvalidProgramError: a file cannot be read, or it is none of what `compile` takes.
-    """
-    if schedules is None:
-        return b""
-    if isinstance(schedules, str | Path):
-        return b"file\0" + _read(Path(schedules)).encode()
-    if isinstance(schedules, Mapping):
-        entries: Mapping[Any, Any] = schedules
-        return b"mapping\0" + json.dumps([[str(k), str(v)] for k, v in entries.items()]).encode()
-    raise InvalidProgramError(
-        f"schedules are a file's path or a mapping from kernels to schedules, not {type(schedules).__name__}"
-    )
-
-
-def attach(module: ModuleOp, schedules: Any, machine: Machine, opt_level: int) -> None:
-    """Write schedules on a module, for `choose-schedules` to take.
+def asked_schedules(schedules: Any) -> Schedules | None:
+    """What a user hands over as schedules.
 
     Args:
-        module: a parsed program.
-        schedules: a path to a file, a mapping from a kernel's hash or name to a schedule (or its text), or None.
-        machine: what it is compiled for.
-        opt_level: at 3 what was tuned on this machine is written beside them.
+        schedules: the path of a file, a mapping from a kernel's hash or name to a schedule (or its text), or None.
 
     Raises:
-        InvalidProgramError: a file or an entry is wrong; says where.
+        InvalidProgramError: it is none of these, or a file is wrong; says where.
     """
-    del machine, opt_level
+    if schedules is None or isinstance(schedules, Schedules):
+        return schedules
+    if isinstance(schedules, str | Path):
+        text = _read(Path(schedules))
+        return Schedules(_file_entries(str(schedules), text), source=str(schedules), text=text)
+    if not isinstance(schedules, Mapping):
+        kind = type(schedules).__name__
+        raise InvalidProgramError(f"schedules are a file's path or a mapping from kernels to schedules, not {kind}")
+    entries: Mapping[Any, Any] = schedules
+    for key, value in entries.items():
+        if not isinstance(key, str):
+            raise InvalidProgramError(f"schedules are for kernels by hash or name, not for {key!r}")
+        if not isinstance(value, str) and getattr(value, "name", "") != "kernel.schedule":
+            raise InvalidProgramError(f"'{key}' is given {value!r}, no schedule: make one with stepwell.schedule(...)")
+    return Schedules(tuple((key, str(value)) for key, value in entries.items()))
+
+
+def _file_entries(path: str, text: str) -> tuple[tuple[str, str], ...]:
+    """The entries of a file: (kernel, schedule)."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _located(path, text, error.pos, f"no file of schedules: {error.msg}") from None
+    except RecursionError:
+        raise _located(path, text, 0, "no file of schedules: nested too deep") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        hint = "'stepwell explain --emit-schedules' writes such files"
+        raise _located(path, text, 0, f'no file of schedules: its "format" is not "{FORMAT}"', hint)
+    kernels = content.get("kernels")
+    if not isinstance(kernels, list):
+        raise _located(path, text, 0, 'no file of schedules: "kernels" is no list')
+    entries: dict[str, str] = {}
+    for entry in kernels:
+        key, value = (entry.get("kernel"), entry.get("schedule")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(key, str) or not isinstance(value, str):
+            shown = json.dumps(entry)[:80]
+            raise _located(path, text, 0, f'the entry {shown} has no "kernel" and "schedule" that are texts')
+        if key in entries:
+            raise _located(path, text, text.rfind(json.dumps(key)), f"the kernel '{key[:16]}' has two entries")
+        entries[key] = value
+    return tuple(entries.items())
+
+
+def attach(module: ModuleOp, schedules: Schedules | None) -> None:
+    """Write schedules on a module, for `choose-schedules` to take.
+
+    Raises:
+        InvalidProgramError: an entry is no schedule; says where.
+    """
     if schedules is None:
         return
     from xdsl.dialects.builtin import DictionaryAttr
 
-    from stepwell.passes.schedules.records import SCHEDULES
+    from stepwell.passes.schedules.records import SCHEDULES, TUNED
 
-    table = _file(Path(schedules)) if isinstance(schedules, str | Path) else _mapping(schedules)
-    module.attributes[SCHEDULES] = DictionaryAttr(table)
-
-
-def _mapping(schedules: Any) -> dict[str, ScheduleAttr]:
-    if not isinstance(schedules, Mapping):
-        schedules_bytes(schedules)
-    entries: Mapping[Any, Any] = schedules
-    table: dict[str, ScheduleAttr] = {}
-    for key, value in entries.items():
-        if not isinstance(key, str):
-            raise InvalidProgramError(f"schedules are for kernels by hash or name, not for {key!r}")
-        table[key] = _attribute(value) if isinstance(value, str) else _checked_kind(key, value)
-    return table
+    asked = {key: _attribute(key, text, schedules) for key, text in schedules.asked}
+    if asked:
+        module.attributes[SCHEDULES] = DictionaryAttr(asked)
+    tuned = {key: _attribute(key, text, schedules) for key, text in schedules.tuned}
+    if tuned:
+        module.attributes[TUNED] = DictionaryAttr(tuned)
 
 
-def _checked_kind(key: str, value: Any) -> ScheduleAttr:
-    from stepwell.dialects.kernel import ScheduleAttr
-
-    if not isinstance(value, ScheduleAttr):
-        raise InvalidProgramError(
-            f"'{key}' is given {value!r}, which is no schedule: make one with stepwell.schedule(...)"
-        )
-    return value
-
-
-def _attribute(text: str) -> ScheduleAttr:
+def _attribute(key: str, text: str, schedules: Schedules) -> ScheduleAttr:
     """A schedule out of its text.
 
     Raises:
@@ -142,51 +166,19 @@ def _attribute(text: str) -> ScheduleAttr:
     from stepwell.dialects.registry import context
 
     try:
-        parser = Parser(context(), text)
-        value = parser.parse_attribute()
-        if parser.parse_optional_characters("") is None and isinstance(value, ScheduleAttr):
+        value = Parser(context(), text + " ").parse_attribute()
+        if isinstance(value, ScheduleAttr):
             return value
     except (ParseError, ValueError):
         pass
-    raise InvalidProgramError(f"'{text}' is no schedule, as in '#kernel.schedule<\"loops\", {{vector = 32 : i64}}>'")
+    message = f"'{text}' is no schedule, as in '#kernel.schedule<\"loops\", {{vector = 32 : i64}}>'"
+    if schedules.source is None:
+        raise InvalidProgramError(f"the schedule of '{key}' is wrong: {message}")
+    at = max(schedules.text.find(json.dumps(text), max(schedules.text.find(json.dumps(key)), 0)), 0)
+    raise _located(schedules.source, schedules.text, at, message)
 
 
-def _file(path: Path) -> dict[str, ScheduleAttr]:
-    text = _read(path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _located(path, text, error.pos, f"no file of schedules: {error.msg}") from None
-    except RecursionError:
-        raise _located(path, text, 0, "no file of schedules: nested too deep") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        hint = "'stepwell explain --emit-schedules' writes such files"
-        raise _located(path, text, 0, f'no file of schedules: its "format" is not "{FORMAT}"', hint)
-    return _entries(path, text, content.get("kernels"))
-
-
-def _entries(path: Path, text: str, kernels: Any) -> dict[str, ScheduleAttr]:
-    if not isinstance(kernels, list):
-        raise _located(path, text, 0, 'no file of schedules: "kernels" is no list')
-    table: dict[str, ScheduleAttr] = {}
-    at = 0
-    for entry in kernels:
-        key, value = (entry.get("kernel"), entry.get("schedule")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise _located(
-                path, text, at, f'the entry {json.dumps(entry)[:80]} has no "kernel" and "schedule" that are texts'
-            )
-        at = max(text.find(json.dumps(value), max(0, text.find(json.dumps(key), at))), 0)
-        if key in table:
-            raise _located(path, text, at, f"the kernel '{key[:16]}' has two entries")
-        try:
-            table[key] = _attribute(value)
-        except InvalidProgramError as error:
-            raise _located(path, text, at, str(error)) from None
-    return table
-
-
-def _located(path: Path, text: str, position: int, message: str, hint: str | None = None) -> InvalidProgramError:
+def _located(path: str, text: str, position: int, message: str, hint: str | None = None) -> InvalidProgramError:
     """An error in a file, with its line shown."""
     from stepwell.ir.diagnostics import (
         Diagnostic,
@@ -196,14 +188,14 @@ def _located(path: Path, text: str, position: int, message: str, hint: str | Non
         register_source,
     )
 
-    source = Source(str(path), text)
+    source = Source(path, text)
     register_source(source)
-    location = SourceLocation(str(path), *source.line_and_column(position))
+    location = SourceLocation(path, *source.line_and_column(max(position, 0)))
     return InvalidProgramDiagnosticError(Diagnostic("error", location, message, hint=hint))
 
 
 def schedules_text(module: ModuleOp, machine: Machine) -> str:
-    """The schedule file of a module whose kernels have schedules: what `attach` reads."""
+    """The schedule file of a module whose kernels have schedules: what `asked_schedules` reads."""
     from stepwell.dialects import kernel
     from stepwell.passes.schedules.records import kernel_hash
 
@@ -221,4 +213,4 @@ def schedules_text(module: ModuleOp, machine: Machine) -> str:
     return json.dumps({"format": FORMAT, "target": target, "kernels": entries}, indent=1) + "\n"
 
 
-__all__ = ["FORMAT", "attach", "schedule", "schedules_bytes", "schedules_text"]
+__all__ = ["FORMAT", "Schedules", "asked_schedules", "attach", "schedule", "schedules_text"]

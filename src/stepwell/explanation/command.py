@@ -26,7 +26,7 @@ def add_parser(commands: Any, add_program_arguments: Callable[[argparse.Argument
 
 def explain_command(arguments: argparse.Namespace, program: Any) -> str:
     """`stepwell explain`: what to write."""
-    from stepwell.explanation import explain
+    from stepwell.explanation.explain import explain
 
     explanation = explain(
         program,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from xdsl.dialects import func
@@ -25,6 +26,7 @@ from stepwell.explanation.reading import (
     location_text,
     text_of,
 )
+from stepwell.explanation.text import render
 from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, emit
 from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.pass_manager import Nested, build_pipeline
@@ -37,7 +39,7 @@ from stepwell.passes.prepare_entry import find_entry
 from stepwell.passes.registry import PASSES, get_pass
 from stepwell.passes.schedules.parameters import checked, numbers_of
 from stepwell.passes.schedules.records import kernel_hash
-from stepwell.schedule_files import attach, schedules_text
+from stepwell.schedule_files import asked_schedules, attach, schedules_text
 from stepwell.source import parse
 from stepwell.steps import STEP_NAMES
 
@@ -73,10 +75,11 @@ def explain(
         UnsupportedError: the program has unknown extents, or needs something Stepwell does not do.
     """
     asked = None if target is None else parse_target(target)
+    wanted = asked_schedules(schedules)
     with no_garbage_collection():
         module = parse(program)
         machine = machine_for(choose(asked, module), simd)
-        attach(module, schedules, machine, opt_level)
+        attach(module, wanted)
         return explain_module(module, entry, machine, opt_level)
 
 
@@ -89,7 +92,8 @@ def explain_module(module: ModuleOp, entry: str, machine: Machine, opt_level: in
     remarks: list[str] = []
     to_kernels(module, entry, machine, opt_level, remarks)
     explanation = read_explanation(module, entry, machine, opt_level, tuple(remarks))
-    return _with_memory(explanation, module, entry, machine, opt_level)
+    complete = _with_memory(explanation, module, entry, machine, opt_level)
+    return replace(complete, text=render(complete))
 
 
 def to_kernels(module: ModuleOp, entry: str, machine: Machine, opt_level: int, remarks: list[str]) -> None:
@@ -236,8 +240,6 @@ def _with_memory(
     explanation: Explanation, module: ModuleOp, entry: str, machine: Machine, opt_level: int
 ) -> Explanation:
     """The explanation with what planning the memory says."""
-    from dataclasses import replace
-
     with diagnostic_handler(lambda _: None):
         lower(module, STEP_NAMES[max(_BUFFERS, current_step(module))], entry=entry, target=machine, opt_level=opt_level)
     abi = find_entry(module, entry).attributes.get(ABI)

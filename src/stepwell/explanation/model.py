@@ -143,13 +143,8 @@ class Explanation:
     limits: str = ""
     schedules: str = field(default="", repr=False)
     """The schedule file of the program: JSON (docs/explain.md)."""
-
-    @property
-    def text(self) -> str:
-        """The explanation for a terminal."""
-        from stepwell.explanation.text import render
-
-        return render(self)
+    text: str = field(default="", repr=False)
+    """The explanation for a terminal."""
 
     def kernel(self, name: str) -> Kernel:
         """The kernel called `name`.
@@ -175,7 +170,7 @@ class Explanation:
 
     def json(self) -> str:
         """The explanation as JSON, keys and order fixed."""
-        entries = {k: v for k, v in asdict(self).items() if k not in ("schedules", "graph", "functions")}
+        entries = {k: v for k, v in asdict(self).items() if k not in ("schedules", "text", "graph", "functions")}
         entries["graph"] = [_node(n) for n in self.graph]
         entries["functions"] = {name: [_node(n) for n in nodes] for name, nodes in self.functions.items()}
         for entry, kernel in zip(entries["kernels"], self.kernels, strict=True):
