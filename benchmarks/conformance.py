@@ -5,7 +5,9 @@ it. Per suite and per op it prints how many pass, and why the others do not:
 
     pass       every result within the case's own check
     refused    `UnsupportedError`: says what is missing (a gap)
-    wrong      a result differs (a bug)
+    sharp      a result misses the case's own check and is within docs/floating-point.md (sums in another order,
+               expected values less exact than ours): to be looked at, and known to tests/test_conformance_sample.py
+    wrong      a result differs by more (a bug)
     error      any other exception (a bug)
     crash      the process died: a signal, LLVM aborting (a bug)
     timeout    no answer in --timeout seconds (a bug)
@@ -133,6 +135,7 @@ class Configuration:
 def run_case(case: Case, folder: Path, how: Configuration) -> Record:
     """Compile, run and compare one case, in this process."""
     import stepwell
+    from stepwell.compare import first_difference
 
     lib = caselib()
     start = time.process_time()
@@ -153,7 +156,9 @@ def run_case(case: Case, folder: Path, how: Configuration) -> Record:
             outcome, why = "wrong", f"{len(results)} results for {len(expected)}"
         for i, (got, want, check) in enumerate(zip(results, expected, case["checks"], strict=False)):
             miss = lib.compare(got, want, check)
-            if miss:
+            if miss and outcome == "pass":
+                outcome, why = "sharp", f"result {i} ({want.dtype.name}): {miss}"
+            if miss and first_difference(got, want) is not None:
                 outcome, why = "wrong", f"result {i} ({want.dtype.name}): {miss}"
                 break
     except stepwell.UnsupportedError as error:
