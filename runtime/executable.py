@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from stepwell.ir.errors import CompileError, InvalidProgramError
+from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_count, check_out, prepare, unshare
 from stepwell.runtime.guards import GuardPlan, run_guarded
 from stepwell.runtime.memory import POOL, Block, pooled_array
@@ -67,7 +67,10 @@ class Executable:
         input_types: one `ArrayType` per argument.
         output_types: one `ArrayType` per result.
         remarks: what a user may want to know of past calls (an argument was copied, and why).
+        profiler: makes the build that `profile` runs; None where there is none.
     """
+
+    profiler: Callable[[], Any] | None = None
 
     def __init__(
         self,
@@ -89,6 +92,7 @@ class Executable:
         self._asm = asm
         self._keep_alive = keep_alive
         self._frames: list[_Frame] = []
+        self._profiled: Any = None
         needs = _CONTIGUOUS | _ALIGNED
         self._expected = [
             (t.shape, t.dtype, needs | _WRITEABLE if i in signature.donated else needs, t.dtype == np.bool_)
@@ -118,6 +122,30 @@ class Executable:
         if self._asm is None:
             raise CompileError("this executable has no assembly")
         return self._asm()
+
+    def profile(self, *arrays: Any, repeat: int = 10) -> Any:
+        """Call the program `repeat` times and measure its kernels (docs/explain.md).
+
+        What runs is another build, whose host reads the clock around each launch: the executable itself has nothing of it.
+
+        Args:
+            *arrays: one per argument, as for a call; a donated one is copied for each.
+            repeat: how many calls are measured, after one that is not.
+
+        Returns:
+            A `stepwell.profile.Profile`: print it, ask its `kernels`, or keep its `trace()`.
+
+        Raises:
+            InvalidProgramError: wrong arguments, or `repeat` is none.
+            UnsupportedError: the program does not run as native code on a CPU.
+        """
+        if type(repeat) is not int or repeat < 1:
+            raise InvalidProgramError(f"repeat is how many calls to measure, 1 or more, not {repeat!r}")
+        if self.profiler is None:
+            raise UnsupportedError("profiles are of native code on a CPU; compile for target 'cpu'")
+        if self._profiled is None:
+            self._profiled = self.profiler()
+        return self._profiled.profile(arrays, repeat)
 
     def __repr__(self) -> str:
         inputs = ", ".join(str(t) for t in self.input_types)

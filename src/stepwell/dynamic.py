@@ -101,6 +101,11 @@ class DynamicExecutable(Executable):
             for remark in executable.remarks:
                 self._remark(remark)
 
+    def profile(self, *arrays: Any, repeat: int = 10) -> Any:
+        """Measure the program for the shapes of `arrays`; see `Executable.profile`."""
+        check_count(len(arrays), self.signature.inputs)
+        return self._executable(arrays).profile(*arrays, repeat=repeat)
+
     def specialize(self, *arguments: Any) -> Executable:
         """The executable for certain arguments, compiled if need be.
 

@@ -111,6 +111,14 @@ class Texts:
         assert isinstance(made, str)
         return made
 
+    def profiler(self) -> Any:
+        """The build of the program whose host reads the clock."""
+        from stepwell.profile import Profiler
+
+        options = self._options
+        lowered = self.module("device")
+        return Profiler(self._source.clone(), lowered, options["entry"], options["target"], options["opt_level"])
+
     def asm(self) -> str:
         """The assembly of all of the program."""
         with no_garbage_collection():
@@ -167,6 +175,7 @@ def build_executable(
         keep(native)
     kept = Texts(module, **options)
     executable = native.load(kept.at, kept.asm)
+    executable.profiler = kept.profiler
     clock.lap("link")
     return executable
 

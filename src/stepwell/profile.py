@@ -1,0 +1,270 @@
+"""`exe.profile(...)`: time, rates and shares of the limit of every kernel; as a table, as JSON, as a trace for Chrome and Perfetto.
+
+A profile is of another build of the program, whose host reads the clock around each launch; the program itself has nothing of this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+
+from stepwell.backends.llvm_ir import entry_symbol, write_llvm
+from stepwell.backends.target import Target
+from stepwell.compiler import no_garbage_collection
+from stepwell.dialects.registry import context
+from stepwell.explanation.explain import read_explanation, to_kernels
+from stepwell.explanation.model import Explanation, Kernel
+from stepwell.explanation.text import duration, quantity
+from stepwell.ir.errors import InvalidProgramError
+from stepwell.machine_limits import Limits, limits_of
+from stepwell.native import signature_of
+from stepwell.native_program import NativeProgram
+from stepwell.objects import compile_objects, pool_object
+from stepwell.passes.profile_launches import SITES, ProfileLaunchesPass
+from stepwell.runtime.arguments import prepare
+from stepwell.runtime.executable import Signature
+from stepwell.runtime.loader import PARALLEL_FOR, Library, native_entry
+from stepwell.runtime.memory import pooled_array
+from stepwell.runtime.pool import parallel_for_address, worker_count
+from stepwell.runtime.profiler import ProfiledEntry, Recording, Times
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class KernelTimes:
+    """The launches of one kernel in all recorded calls; times in seconds.
+
+    Attributes:
+        name, kind: of the kernel.
+        count: launches recorded.
+        total, mean, least, most: seconds.
+        flops, bytes: a second, at the mean; None where the program does not say what a launch needs.
+        share: of what the machine's limits allow, at the mean (1 is the limit), None where they are not known.
+        bound: which limit that is.
+    """
+
+    name: str
+    kind: str
+    count: int
+    total: float
+    mean: float
+    least: float
+    most: float
+    flops: float | None
+    bytes: float | None
+    share: float | None
+    bound: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What calls of a program spent their time on.
+
+    Attributes:
+        program: its name.
+        calls: seconds of each recorded call.
+        kernels: those that take most first.
+        limits: where the machine's limits come from: "measured", "assumed", or "" for none.
+        dropped: launches that the trace leaves out.
+        results: of the last call.
+    """
+
+    program: str
+    calls: tuple[float, ...]
+    kernels: tuple[KernelTimes, ...]
+    limits: str
+    dropped: int
+    recording: Recording = field(repr=False)
+    sites: tuple[str, ...] = field(repr=False)
+    results: tuple[Array, ...] = field(repr=False)
+
+    @property
+    def outside(self) -> float:
+        """Seconds a call that no kernel accounts for: the host's own work."""
+        total = sum(self.calls) - sum(kernel.total for kernel in self.kernels)
+        return max(0.0, total / len(self.calls))
+
+    @property
+    def text(self) -> str:
+        """The profile as a table."""
+        return _table(self)
+
+    def json(self) -> str:
+        """The profile as JSON, without single launches."""
+        entries = {
+            "program": self.program,
+            "calls": list(self.calls),
+            "outside": self.outside,
+            "limits": self.limits,
+            "kernels": [asdict(kernel) for kernel in self.kernels],
+        }
+        return json.dumps(entries, indent=2) + "\n"
+
+    def trace(self) -> str:
+        """Calls and launches as a trace in Chrome's format, which Perfetto reads too."""
+        return json.dumps({"displayTimeUnit": "ns", "traceEvents": _trace_events(self)}) + "\n"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Profiler:
+    """The profiled build of a program, made when it is first asked for."""
+
+    def __init__(self, source: ModuleOp, lowered: ModuleOp, entry: str, target: Target, opt_level: int):
+        """Build it.
+
+        Args:
+            source: the program, which is lowered to kernels to count what they need.
+            lowered: the program on its last step.
+            entry: the function to call.
+            target: the machine.
+            opt_level: as the program was compiled with.
+        """
+        self._limits: Limits = limits_of(target)
+        with no_garbage_collection():
+            to_kernels(source, entry, target, opt_level, [])
+            self._explanation: Explanation = read_explanation(source, entry, target, opt_level, ())
+            name, self._signature = signature_of(lowered)
+            ProfileLaunchesPass().apply(context(), lowered)
+            sites = lowered.attributes[SITES]
+            assert isinstance(sites, ArrayAttr)
+            self._sites = tuple(s.data for s in sites.data if isinstance(s, StringAttr))
+            texts = [part.text for part in write_llvm(lowered, target)]
+        objects = tuple(compile_objects(texts, target, opt_level))
+        native = NativeProgram(self._signature, entry_symbol(name), objects, pool_object(target))
+        self._entry = _loaded(native, self._signature, len(self._sites))
+
+    def profile(self, arrays: Sequence[Any], repeat: int) -> Profile:
+        """Call the program so often and read its times."""
+        given = _prepared(arrays, self._signature)
+        outputs = [pooled_array(t.shape, t.dtype, t.nbytes)[0] for t in self._signature.outputs]
+        donated = self._signature.donated
+
+        def inputs() -> Sequence[Array]:
+            return [a.copy() if i in donated else a for i, a in enumerate(given)]
+
+        recording = self._entry.record(inputs, outputs, repeat)
+        return Profile(
+            self._explanation.program,
+            tuple((end - start) * 1e-9 for start, end in recording.calls),
+            self._kernels(recording),
+            self._limits.source,
+            recording.dropped,
+            recording,
+            self._sites,
+            tuple(outputs),
+        )
+
+    def _kernels(self, recording: Recording) -> tuple[KernelTimes, ...]:
+        found: dict[str, Times] = {}
+        for name, times in zip(self._sites, recording.sites, strict=True):
+            found[name] = _added(found.get(name), times)
+        known = {kernel.name: kernel for kernel in self._explanation.kernels}
+        rows = [_times(name, times, known.get(name)) for name, times in found.items() if times.count]
+        return tuple(sorted(rows, key=lambda row: (-row.total, row.name)))
+
+
+def _loaded(native: NativeProgram, signature: Signature, sites: int) -> ProfiledEntry:
+    library = Library(native.objects, [native.symbol], {PARALLEL_FOR: parallel_for_address(native.pool)})
+    memory = (signature.arena_bytes, signature.worker_bytes * worker_count())
+    return ProfiledEntry(native_entry(library.address(native.symbol)), sites, memory, library)
+
+
+def _prepared(arrays: Sequence[Any], signature: Signature) -> list[Array]:
+    """The arguments as native code reads them."""
+    if len(arrays) != len(signature.inputs):
+        raise InvalidProgramError(f"the program takes {len(signature.inputs)} arguments, not {len(arrays)}")
+    return [
+        prepare(i, a, t, False, lambda _: None) for i, (a, t) in enumerate(zip(arrays, signature.inputs, strict=True))
+    ]
+
+
+def _added(one: Times | None, other: Times) -> Times:
+    if one is None or one.count == 0:
+        return other
+    if other.count == 0:
+        return one
+    return Times(
+        one.count + other.count, one.total + other.total, min(one.least, other.least), max(one.most, other.most)
+    )
+
+
+def _times(name: str, times: Times, kernel: Kernel | None) -> KernelTimes:
+    mean = times.total * 1e-9 / times.count
+    moved = kernel.bytes if kernel is not None else None
+    flops = kernel.flops if kernel is not None else None
+    least = kernel.seconds if kernel is not None else None
+    return KernelTimes(
+        name=name,
+        kind=kernel.kind if kernel is not None else "",
+        count=times.count,
+        total=times.total * 1e-9,
+        mean=mean,
+        least=times.least * 1e-9,
+        most=times.most * 1e-9,
+        flops=flops / mean if flops is not None and mean else None,
+        bytes=moved / mean if moved is not None and mean else None,
+        share=least / mean if least is not None and mean else None,
+        bound=kernel.bound if kernel is not None else "",
+    )
+
+
+_COLUMNS = ("kernel", "count", "total", "mean", "min", "max", "flop/s", "bytes/s", "of the limit")
+
+
+def _table(profile: Profile) -> str:
+    calls = profile.calls
+    head = (
+        f"{profile.program}: {len(calls)} calls, {duration(min(calls))} at least, {duration(sum(calls) / len(calls))} on average, "
+        f"{duration(profile.outside)} of it outside of kernels"
+    )
+    rows = [_COLUMNS, *(_row(kernel) for kernel in profile.kernels)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in rows
+    ]
+    limits = (
+        [f"limits: {profile.limits}" + (LIMITS_HINT if profile.limits == "assumed" else "")] if profile.limits else []
+    )
+    dropped = [f"{profile.dropped} later launches are counted, but not in the trace"] if profile.dropped else []
+    return "\n".join([head, *lines, *limits, *dropped]) + "\n"
+
+
+LIMITS_HINT = " ('stepwell targets --measure' measures them)"
+
+
+def _row(kernel: KernelTimes) -> tuple[str, ...]:
+    share = "?" if kernel.share is None else f"{100 * kernel.share:.0f} % {kernel.bound}"
+    times = (kernel.total, kernel.mean, kernel.least, kernel.most)
+    rates = (quantity(kernel.flops, "flop/s"), quantity(kernel.bytes, "B/s"))
+    return (kernel.name, str(kernel.count), *(duration(t) for t in times), *rates, share)
+
+
+def _trace_events(profile: Profile) -> list[dict[str, Any]]:
+    """Events by time: a row for calls, inside of which are the launches."""
+    recording = profile.recording
+    origin = min((start for start, _ in recording.calls), default=0)
+    events: list[dict[str, Any]] = [
+        {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": f"stepwell {profile.program}"}},
+        {"ph": "M", "pid": 1, "tid": 1, "name": "thread_name", "args": {"name": "host"}},
+    ]
+
+    def event(name: str, start: int, end: int, arguments: dict[str, Any]) -> dict[str, Any]:
+        times = {"ts": (start - origin) / 1000, "dur": (end - start) / 1000}
+        return {"ph": "X", "pid": 1, "tid": 1, "name": name, "cat": "stepwell", **times, "args": arguments}
+
+    events.extend(event("call", start, end, {"number": number}) for number, (start, end) in enumerate(recording.calls))
+    for launch in recording.events:
+        events.append(event(profile.sites[launch.site], launch.start, launch.end, {"site": launch.site}))
+    return events
+
+
+__all__ = ["KernelTimes", "Profile", "Profiler"]
