@@ -11,13 +11,16 @@ instruction.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 from llvmlite import binding as llvm
 
 from stepwell.backends.target import Target
+from stepwell.backends.versions import toolchain
 from stepwell.ir.errors import UnsupportedError
 
 _SYMTAB = 2
@@ -26,6 +29,9 @@ _DECLARED = re.compile(r"""^(?:declare[^@]*|)@("[^"]*"|[\w.$]+)(?=\(| = external
 _VECTOR = re.compile(r"<\d+ x ")
 
 TRIPLE = "x86_64-unknown-linux-gnu"
+
+_SELF = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+"""This file decides what LLVM is asked for."""
 
 
 @functools.cache
@@ -43,6 +49,11 @@ def target_machine(target: Target, opt_level: int) -> llvm.TargetMachine:
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=target.cpu, features=features, opt=min(opt_level, 2), reloc="pic", codemodel="small"
     )
+
+
+def recipe(target: Target, opt_level: int) -> str:
+    """All that decides an object beside its text: who has kept an object of the same recipe and text need not make it again."""
+    return repr((_SELF, toolchain(), llvm.get_process_triple(), target.level, target.cpu, target.features, opt_level))
 
 
 def _parsed(text: str) -> llvm.ModuleRef:
@@ -118,4 +129,4 @@ def emit_asm(text: str, target: Target, opt_level: int = 2) -> str:
     return machine.emit_assembly(module)
 
 
-__all__ = ["UnsupportedError", "compile_llvm", "emit_asm", "target_machine"]
+__all__ = ["UnsupportedError", "compile_llvm", "emit_asm", "recipe", "target_machine"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import llvmlite
 from llvmlite import binding
 
 
@@ -13,3 +14,8 @@ def llvm_version() -> str:
 def host_cpu() -> str:
     """LLVM's name for the processor of this machine."""
     return binding.get_host_cpu_name()
+
+
+def toolchain() -> str:
+    """The LLVM version, and that of the package it is called through."""
+    return f"LLVM {llvm_version()}, llvmlite {llvmlite.__version__}"

@@ -5,6 +5,7 @@ Public names load lazily, so `import stepwell` pays for neither xDSL nor llvmlit
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from stepwell import lax as lax
     from stepwell import numpy as numpy
     from stepwell import random as random
-    from stepwell.compiler import compile as compile
-    from stepwell.compiler import parse as parse
+    from stepwell.compiling import compile as compile
     from stepwell.custom_calls import register_custom_call as register_custom_call
     from stepwell.custom_calls import unregister_custom_call as unregister_custom_call
     from stepwell.devices import available_devices as available_devices
@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from stepwell.frontends.errors import TracingError as TracingError
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
+    from stepwell.source import parse as parse
 
 __version__ = "0.1.0"
+
+IMPORTED_NS = time.time_ns()
+"""When this process began to load the compiler's code."""
 
 _MODULES = ("build", "lax", "numpy", "random")
 
@@ -45,10 +49,10 @@ _LAZY = {
     "synchronize": "stepwell.devices",
     "jit": "stepwell.dispatch",
     "tree_map": "stepwell.frontends.pytree",
-    "compile": "stepwell.compiler",
+    "compile": "stepwell.compiling",
     "register_custom_call": "stepwell.custom_calls",
     "unregister_custom_call": "stepwell.custom_calls",
-    "parse": "stepwell.compiler",
+    "parse": "stepwell.source",
     "CompileError": "stepwell.errors",
     "InvalidProgramError": "stepwell.errors",
     "UnsupportedError": "stepwell.errors",

@@ -17,11 +17,12 @@ from stepwell.errors import CompileError, InternalError, InvalidProgramError
 from stepwell.explanation import command as explanation
 from stepwell.fuzz import command as fuzz
 from stepwell.imports import IMPORT, IMPORT_HELP, import_modules
+from stepwell.program_input import MOST_BYTES, NamedText
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from stepwell.device_targets import TargetName
+    from stepwell.target_names import TargetName
 
 EXAMPLES = """examples:
   stepwell run model.mlir --inputs in.npz --expect out.npz
@@ -88,7 +89,7 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _target(text: str) -> TargetName:
     """A target on the command line: a wrong one is a wrong command line."""
-    from stepwell.device_targets import parse_target
+    from stepwell.target_names import parse_target
 
     try:
         return parse_target(text)
@@ -185,6 +186,15 @@ def _program(arguments: argparse.Namespace) -> Any:
     return read_module(sys.stdin.buffer, "<stdin>")
 
 
+def _read_program(file: str) -> Path | NamedText:
+    """The program a command is to run: it may not have to be parsed."""
+    if file != "-":
+        return Path(file)
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise InvalidProgramError("standard input is closed")
+    return NamedText(sys.stdin.buffer.read(MOST_BYTES + 1), "<stdin>")
+
+
 def _preview(array: np.ndarray[Any, Any]) -> str:
     import numpy as np
 
@@ -199,18 +209,15 @@ def run_command(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from stepwell.arrays import load_arrays, save_arrays
-    from stepwell.compiler import compile_accepted
+    from stepwell.compiling import compile_request
+    from stepwell.request import checked_request
     from stepwell.runtime.arguments import check_arguments
-    from stepwell.source import element_dtypes, parse
 
     inputs = load_arrays(arguments.inputs) if arguments.inputs is not None else []
     expected = load_arrays(arguments.expect) if arguments.expect is not None else None
     if arguments.outputs is not None:
         _check_writable(arguments.outputs)
-    module = parse(_program(arguments))
-    executable = compile_accepted(
-        module,
-        lambda signature: check_arguments(inputs, signature.inputs),
+    request = checked_request(
         entry=arguments.entry,
         target=arguments.target,
         opt_level=arguments.opt_level,
@@ -218,14 +225,18 @@ def run_command(arguments: argparse.Namespace) -> int:
         verify_each=arguments.verify_each,
         validate=arguments.validate_each,
         step=arguments.step,
+        schedules=arguments.schedules,
     )
+    program = _read_program(arguments.file)
+    compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
+    executable = compiled.executable
     results = [np.asarray(result) for result in executable(*inputs)]
     for i, result in enumerate(results):
         shape = "x".join(str(d) for d in result.shape)
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
     if arguments.outputs is not None:
         save_arrays(arguments.outputs, results)
-    return 0 if expected is None else _compare(arguments, results, expected, element_dtypes(module))
+    return 0 if expected is None else _compare(arguments, results, expected, compiled.element_dtypes)
 
 
 def _compare(

@@ -1,10 +1,10 @@
-"""`stepwell.compile`: a program in, an executable out, through every step of `stepwell.passes.pipelines`."""
+"""The compiler: a program in, an executable out, through every step of `stepwell.passes.pipelines`."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +17,28 @@ from stepwell.device_targets import (
     SIMULATOR,
     GpuMachine,
     Machine,
-    TargetName,
     choose,
     cpu_machine,
     machine_for,
-    parse_target,
     road_of,
     set_machine,
 )
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import TARGET
 from stepwell.dynamic import DynamicExecutable, is_dynamic_program
-from stepwell.ir.diagnostics import InternalDiagnosticError
+from stepwell.ir.diagnostics import Diagnostic, InternalDiagnosticError, diagnostic_handler, emit
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_reproducer
 from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
+from stepwell.native_program import Accept, Compiled, Made, NativeProgram
 from stepwell.passes.pipelines import Step, steps
 from stepwell.passes.prepare_entry import PrepareEntryPass
 from stepwell.passes.registry import PASSES, get_pass
-from stepwell.runtime.executable import Executable, Signature
-from stepwell.source import parse
+from stepwell.request import Request
+from stepwell.runtime.executable import Executable
+from stepwell.schedule_files import attach
+from stepwell.source import element_dtypes, parse
 from stepwell.steps import STEP_NAMES, check_planned, current_step, mark_step
 
 
@@ -133,107 +134,77 @@ def _lowering(step: Step) -> _Lowering:
     return _Lowering(step.name, build_pipeline(step.pipeline(), get_pass, tuple(PASSES)).items)
 
 
-def compile(
-    program: Any,
-    entry: str = "main",
-    target: str | TargetName | None = None,
-    opt_level: int = 2,
-    *,
-    simd: str | None = None,
-    donate: Sequence[int] = (),
-    verify_each: bool = False,
-    step: str | None = None,
-    validate: bool = False,
-    seed: int = 0,
-) -> Executable:
-    """Compile a program for this machine, or for a GPU.
+def build(
+    program: Any, request: Request, accept: Accept | None = None, keep: Callable[[Made], None] | None = None
+) -> Compiled:
+    """What `stepwell.compile` does when nothing is found: parse a program, and compile it as `request` says.
 
     Args:
-        program: StableHLO (or any later step's) text, a path to it, a parsed module, or an object with `.as_text()` such as
-            `jax.jit(f).lower(*args)`.
-        entry: the function to run.
-        target: "cpu" (native code, the default), "interpreter" (NumPy, for checking), "gpu-sim" (a GPU's kernels, simulated),
-            "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90", "cuda:1". `STEPWELL_TARGET` changes the default.
-        opt_level: 0 (straight lowering) to 3.
-        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
-        donate: positions of arguments whose buffers the program may overwrite.
-        verify_each: run the verifier after every pass.
-        step: with the interpreter and gpu-sim, the step to lower to first (default: none, the program as it is; on gpu-sim
-            the last).
-        validate: run the program before and after each pass in the interpreter, on inputs made up from `seed`, and at the
-            end natively (docs/validation.md).
-        seed: what `validate` makes inputs from.
-
-    Returns:
-        An `Executable`: call it with arrays, get a tuple of NumPy arrays.
+        program: what `stepwell.source.parse` takes.
+        request: the options.
+        accept: may refuse the entry's signature (by raising) before anything is lowered.
+        keep: called with what native code was made.
 
     Raises:
         InvalidProgramError: the program or an option is wrong.
         UnsupportedError: the program needs something Stepwell does not do, or the machine has no GPU.
-        MiscompileError: `validate` found a pass, or native code, that changes a result.
+        MiscompileError: a validation found a pass, or native code, that changes a result.
     """
-    wanted = seed if validate else None
-    return compile_accepted(program, None, entry, target, opt_level, simd, donate, verify_each, step, wanted)
+    said: list[Diagnostic] = []
+    watched = diagnostic_handler(said.append) if keep is not None else nullcontext()
+    try:
+        with no_garbage_collection(), watched:
+            module = parse(program)
+            dtypes = tuple(element_dtypes(module))
+            kept = None if keep is None else lambda native: keep(Made(native, dtypes, tuple(said)))
+            executable = _built(module, request, accept, kept)
+    finally:
+        for diagnostic in said:
+            emit(diagnostic)
+    return Compiled(executable, dtypes)
 
 
-def compile_accepted(
-    program: Any,
-    accept: Callable[[Signature], None] | None,
-    entry: str = "main",
-    target: str | TargetName | None = None,
-    opt_level: int = 2,
-    simd: str | None = None,
-    donate: Sequence[int] = (),
-    verify_each: bool = False,
-    step: str | None = None,
-    validate: int | None = None,
+def _built(
+    module: ModuleOp, request: Request, accept: Accept | None, keep: Callable[[NativeProgram], None] | None
 ) -> Executable:
-    """`compile`, where `accept` may refuse the entry's signature (by raising) before anything is lowered.
-
-    `validate` is the seed to validate with, None not to.
-    """
+    """The executable of a parsed module, which is the compiler's to change."""
     from stepwell.native import build_executable, build_interpreted
 
-    asked = None if target is None else parse_target(target)
-    if type(opt_level) is not int or opt_level not in range(4):
-        raise InvalidProgramError(f"opt_level is 0 to 3, not {opt_level!r}")
-    if type(entry) is not str:
-        raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
-    donated = _donated(donate)
-    watchers = _validation(validate)
-    with no_garbage_collection():
-        module = parse(program)
-        name = choose(asked, module)
-        if step is not None and name.kind in (CPU, CUDA):
-            raise InvalidProgramError(
-                f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
-            )
-        if is_dynamic_program(module):
-            return _dynamic(
-                module,
-                entry,
-                lambda static: compile_accepted(
-                    static, None, entry, target, opt_level, simd, donate, verify_each, step, validate
-                ),
-                accept,
-                donated,
-                verify_each,
-            )
-        if name.kind == CPU:
-            machine = cpu_machine(name, simd)
-            executable = build_executable(
-                module, entry, machine, opt_level, donated, verify_each, watchers, accept=accept
-            )
-            return _checked(executable, watchers, module, entry, opt_level, machine)
-        machine = machine_for(name, simd)
-        if isinstance(machine, GpuMachine) and name.kind == CUDA:
-            from stepwell.gpu_executable import build_on_gpu
+    entry, opt_level, donated, verify_each = request.entry, request.opt_level, request.donate, request.verify_each
+    watchers = _validation(request.validate)
+    name, step = choose(request.target, module), request.step
+    if step is not None and name.kind in (CPU, CUDA):
+        raise InvalidProgramError(
+            f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
+        )
+    if is_dynamic_program(module):
+        return _dynamic(module, request, accept)
+    if name.kind == CPU:
+        machine = cpu_machine(name, request.simd)
+        attach(module, request.schedules)
+        executable = build_executable(
+            module,
+            entry,
+            machine,
+            opt_level,
+            donated,
+            verify_each,
+            watchers,
+            accept=accept,
+            cache=request.cache,
+            keep=keep,
+        )
+        return _checked(executable, watchers, module, entry, opt_level, machine)
+    machine = machine_for(name, request.simd)
+    attach(module, request.schedules)
+    if isinstance(machine, GpuMachine) and name.kind == CUDA:
+        from stepwell.gpu_executable import build_on_gpu
 
-            executable = build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept, watchers)
-            return _checked(executable, watchers, module, entry, opt_level, machine)
-        if name.kind == SIMULATOR and step is None:
-            step = STEP_NAMES[-1]
-        return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept, watchers)
+        executable = build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept, watchers)
+        return _checked(executable, watchers, module, entry, opt_level, machine)
+    if name.kind == SIMULATOR and step is None:
+        step = STEP_NAMES[-1]
+    return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept, watchers)
 
 
 def _validation(seed: int | None) -> tuple[Instrumentation, ...]:
@@ -253,6 +224,8 @@ def _checked(
     machine: Machine,
 ) -> Executable:
     """The executable, once it gave what the last step gives, where a validation watched."""
+    if not watchers:
+        return executable
     from stepwell.validate import Validation
 
     for watcher in watchers:
@@ -263,16 +236,14 @@ def _checked(
     return executable
 
 
-def _dynamic(
-    module: ModuleOp,
-    entry: str,
-    build: Callable[[ModuleOp], Executable],
-    accept: Callable[[Signature], None] | None,
-    donated: tuple[int, ...],
-    verify_each: bool,
-) -> Executable:
+def _dynamic(module: ModuleOp, request: Request, accept: Accept | None) -> Executable:
     """An executable that compiles per shapes; a static one at once where all that is unknown follows from the program."""
-    executable = DynamicExecutable(module, entry, build, donated=donated, verify_each=verify_each)
+
+    def made(static: ModuleOp) -> Executable:
+        with no_garbage_collection():
+            return _built(parse(static), request, None, None)
+
+    executable = DynamicExecutable(module, request.entry, made, donated=request.donate, verify_each=request.verify_each)
     if accept is not None:
         accept(executable.signature)
     if executable.size_arguments or any(-1 in t.shape for t in executable.input_types):
@@ -280,16 +251,4 @@ def _dynamic(
     return executable.specialize(*(t.shape for t in executable.input_types))
 
 
-def _donated(donate: Any) -> tuple[int, ...]:
-    """The option `donate`, checked."""
-    if not isinstance(donate, list | tuple | range):
-        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
-    positions: tuple[Any, ...] = tuple(donate)
-    if not all(type(i) is int for i in positions):
-        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
-    if len(set(positions)) != len(positions):
-        raise InvalidProgramError(f"donate={list(positions)} names an argument twice")
-    return positions
-
-
-__all__ = ["STEP_NAMES", "compile", "current_step", "lower", "no_garbage_collection", "parse"]
+__all__ = ["STEP_NAMES", "build", "current_step", "lower", "no_garbage_collection", "parse"]

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
-from stepwell.compiler import compile as compile_program
 from stepwell.compiler import lower, no_garbage_collection
+from stepwell.compiling import compile as compile_program
 from stepwell.device_targets import CPU, TargetName, choose, machine_for, parse_target, target_of_environment
 from stepwell.devices import device_put
 from stepwell.frontends.api import EAGER, is_api

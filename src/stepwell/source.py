@@ -15,12 +15,7 @@ from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.parser import parse_module
 from stepwell.ir.source_text import decode_source, read_source, read_stream
 from stepwell.ir.verify import verify_module
-
-_MOST_PATH = 4096
-
-
-def _looks_like_path(program: str) -> bool:
-    return len(program) <= _MOST_PATH and not set(program) & set("\n({") and bool(program.strip())
+from stepwell.program_input import NamedText, looks_like_path
 
 
 def program_text(program: Any) -> tuple[str, str]:
@@ -30,9 +25,11 @@ def program_text(program: Any) -> tuple[str, str]:
         InvalidProgramError: none of these, or the file cannot be read.
         UnsupportedError: MLIR bytecode.
     """
+    if isinstance(program, NamedText):
+        return decode_source(program.data, program.name), program.name
     if isinstance(program, bytes | bytearray):
         return decode_source(bytes(program), "<bytes>"), "<bytes>"
-    if isinstance(program, Path) or (isinstance(program, str) and _looks_like_path(program)):
+    if isinstance(program, Path) or (isinstance(program, str) and looks_like_path(program)):
         return read_source(str(program)), str(program)
     if isinstance(program, str):
         return program, "<string>"

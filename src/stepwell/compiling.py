@@ -1,0 +1,236 @@
+"""`stepwell.compile`: a program in, an executable out; from the cache where it was compiled before, else by the compiler.
+
+A program that is found is loaded without its being parsed: nothing here imports the compiler before it is needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stepwell import cache as caches
+from stepwell.arrays import dtype_of
+from stepwell.ir.errors import CompileError
+from stepwell.native_program import (
+    Accept,
+    Compiled,
+    Made,
+    NativeProgram,
+    signature_as_json,
+    signature_from_json,
+)
+from stepwell.program_input import NamedText, named_text
+from stepwell.request import Request, checked_request
+from stepwell.runtime.cache_store import Entry, Store
+from stepwell.runtime.executable import Executable, Signature
+from stepwell.runtime.memory import memory_bytes
+from stepwell.runtime.pool import worker_count
+from stepwell.schedule_files import attach
+from stepwell.target_names import CPU, TargetName, cpu_machine, default_target
+
+if TYPE_CHECKING:
+    from stepwell.backends.target import Target
+
+_PROGRAMS = "programs"
+
+
+def compile(
+    program: Any,
+    entry: str = "main",
+    target: str | TargetName | None = None,
+    opt_level: int = 2,
+    *,
+    simd: str | None = None,
+    donate: Sequence[int] = (),
+    verify_each: bool = False,
+    step: str | None = None,
+    validate: bool = False,
+    seed: int = 0,
+    cache: bool = True,
+    schedules: Any = None,
+) -> Executable:
+    """Compile a program for this machine, or for a GPU.
+
+    Args:
+        program: StableHLO (or any later step's) text, a path to it, a parsed module, or an object with `.as_text()` such as
+            `jax.jit(f).lower(*args)`.
+        entry: the function to run.
+        target: "cpu" (native code, the default), "interpreter" (NumPy, for checking), "gpu-sim" (a GPU's kernels, simulated),
+            "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90", "cuda:1". `STEPWELL_TARGET` changes the default.
+        opt_level: 0 (straight lowering) to 3.
+        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
+        donate: positions of arguments whose buffers the program may overwrite.
+        verify_each: run the verifier after every pass.
+        step: with the interpreter and gpu-sim, the step to lower to first (default: none, the program as it is; on gpu-sim
+            the last).
+        validate: run the program before and after each pass in the interpreter, on inputs made up from `seed`, and at the
+            end natively (docs/validation.md).
+        seed: what `validate` makes inputs from.
+        cache: False neither looks for native code in the cache on disk nor keeps it there (docs/cache.md); `STEPWELL_CACHE=0` does
+            so everywhere.
+        schedules: a schedule file's path, or a mapping from kernels (by hash or name) to schedules, to obey instead of what
+            Stepwell would choose (docs/schedules.md).
+
+    Returns:
+        An `Executable`: call it with arrays, get a tuple of NumPy arrays.
+
+    Raises:
+        InvalidProgramError: the program or an option is wrong.
+        UnsupportedError: the program needs something Stepwell does not do, or the machine has no GPU.
+        MiscompileError: `validate` found a pass, or native code, that changes a result.
+    """
+    wanted = seed if validate else None
+    request = checked_request(entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules)
+    return compile_request(program, request).executable
+
+
+def compile_request(program: Any, request: Request, accept: Accept | None = None) -> Compiled:
+    """Compile a program as `request` says; `accept` may refuse the entry's signature (by raising) before anything is lowered."""
+    place = _place(program, request)
+    if place is not None:
+        found = place.find(accept)
+        if found is not None:
+            return found
+        program = place.program
+    from stepwell.compiler import build
+
+    return build(program, request, accept, None if place is None else place.keep)
+
+
+# The cache -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a program is kept."""
+
+    store: Store
+    key: str
+    code: str | None
+    request: Request
+    target: Target
+    program: Any
+    """For the compiler."""
+    text: NamedText | None
+    """None of a module."""
+
+    def find(self, accept: Accept | None) -> Compiled | None:
+        """The program, loaded, if it is there and fits into this machine's memory."""
+        entry = self.store.get(_PROGRAMS, self.key)
+        if entry is None:
+            return None
+        try:
+            native, dtypes = _unpacked(entry)
+        except (CompileError, LookupError, TypeError, ValueError):
+            return None
+        if not _fits(native.signature):
+            return None
+        if accept is not None:
+            accept(native.signature)
+        texts = functools.cache(self._texts)
+        executable = native.load(lambda step: texts().at(step), lambda: texts().asm())
+        if entry.header["diagnostics"]:
+            from stepwell.kept_diagnostics import emit_again
+
+            emit_again(entry.header["diagnostics"], self.text)
+        return Compiled(executable, dtypes)
+
+    def keep(self, made: Made) -> None:
+        """Keep what the compiler made, unless its code changed meanwhile."""
+        native = made.native
+        if caches.code_digest() != self.code:
+            return
+        diagnostics: list[dict[str, Any]] = []
+        if made.diagnostics:
+            from stepwell.kept_diagnostics import diagnostics_as_json
+
+            diagnostics = diagnostics_as_json(made.diagnostics, "" if self.text is None else self.text.name)
+        header = {
+            "signature": signature_as_json(native.signature),
+            "symbol": native.symbol,
+            "element_dtypes": [dtype.name for dtype in made.element_dtypes],
+            "diagnostics": diagnostics,
+        }
+        self.store.put(_PROGRAMS, self.key, header, (native.pool, *native.objects))
+
+    def _texts(self) -> Any:
+        from stepwell.native import Texts
+        from stepwell.source import parse
+
+        request = self.request
+        options = {"entry": request.entry, "opt_level": request.opt_level, "donate": request.donate}
+        module = parse(self.program)
+        attach(module, request.schedules)
+        return Texts(module, target=self.target, **options)
+
+
+def _unpacked(entry: Entry) -> tuple[NativeProgram, tuple[np.dtype[Any], ...]]:
+    header = entry.header
+    pool, *objects = entry.pieces
+    native = NativeProgram(signature_from_json(header["signature"]), str(header["symbol"]), tuple(objects), pool)
+    return native, tuple(dtype_of(name) for name in header["element_dtypes"])
+
+
+def _fits(signature: Signature) -> bool:
+    """Whether a call's memory is within this machine's; what is not is compiled again, to say where it comes from."""
+    results = sum(t.nbytes for t in signature.outputs)
+    return signature.arena_bytes + signature.worker_bytes * worker_count() + results <= memory_bytes()
+
+
+def _place(program: Any, request: Request) -> _Place | None:
+    """Where a program is kept; None for one that is not."""
+    store = caches.store()
+    if store is None or not _is_plain(request):
+        return None
+    try:
+        target = request.target or default_target()
+        machine = cpu_machine(target, request.simd) if target.kind == CPU else None
+    except CompileError:  # said again, after what there is to say of the program
+        return None
+    if machine is None:
+        return None
+    module = _is_module(program)
+    text = None if module else named_text(program)
+    data = _module_bytes(program) if module else text.data if text is not None else None
+    if data is None or _calls_python(data):
+        return None
+    code = caches.code_digest()
+    key = caches.program_key(data, request, machine)
+    if key is None:
+        return None
+    return _Place(store, key, code, request, machine, program.clone() if module else text, text)
+
+
+def _is_plain(request: Request) -> bool:
+    """Whether code is all that is asked for, and nothing else than the request decides it: at -O3 what was tuned does."""
+    watched = request.verify_each or request.validate is not None or request.step is not None
+    return request.cache and not watched and request.opt_level < 3 and os.environ.get("STEPWELL_GUARD", "") in ("", "0")
+
+
+def _is_module(program: Any) -> bool:
+    """Whether a program is a parsed module: then what defines modules was imported."""
+    builtin = sys.modules.get("xdsl.dialects.builtin")
+    return builtin is not None and isinstance(program, builtin.ModuleOp)
+
+
+def _module_bytes(module: Any) -> bytes | None:
+    from stepwell.module_text import identity
+
+    return identity(module)
+
+
+def _calls_python(data: bytes) -> bool:
+    """Whether a program may call what a user registered in Python, of which no key can tell what it does."""
+    calls = sys.modules.get("stepwell.dialects.stablehlo.custom_calls")
+    if calls is None or not calls.registered_targets():
+        return False
+    return b"custom_call" in data or b"\\" in data  # the name of an op may be written with escapes
+
+
+__all__ = ["compile", "compile_request"]

@@ -1,0 +1,68 @@
+"""What a program is compiled for, as it was asked for: the options of `stepwell.compile`, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stepwell.ir.errors import InvalidProgramError
+from stepwell.schedule_files import Schedules, asked_schedules
+from stepwell.target_names import TargetName, parse_target
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `stepwell.compile`; all but `cache` decide the code, and are part of a program's key in the cache."""
+
+    entry: str = "main"
+    target: TargetName | None = None
+    opt_level: int = 2
+    simd: str | None = None
+    donate: tuple[int, ...] = ()
+    verify_each: bool = False
+    step: str | None = None
+    validate: int | None = None
+    """The seed to validate with, None not to."""
+    cache: bool = True
+    schedules: Schedules | None = None
+
+
+def checked_request(
+    entry: Any = "main",
+    target: Any = None,
+    opt_level: Any = 2,
+    simd: str | None = None,
+    donate: Any = (),
+    verify_each: bool = False,
+    step: str | None = None,
+    validate: int | None = None,
+    cache: bool = True,
+    schedules: Any = None,
+) -> Request:
+    """The request that options make.
+
+    Raises:
+        InvalidProgramError: one of them is not what it should be.
+    """
+    asked = None if target is None else parse_target(target)
+    if type(opt_level) is not int or opt_level not in range(4):
+        raise InvalidProgramError(f"opt_level is 0 to 3, not {opt_level!r}")
+    if type(entry) is not str:
+        raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
+    donated, obeyed = _donated(donate), asked_schedules(schedules)
+    return Request(entry, asked, opt_level, simd, donated, bool(verify_each), step, validate, bool(cache), obeyed)
+
+
+def _donated(donate: Any) -> tuple[int, ...]:
+    """The option `donate`, checked."""
+    if not isinstance(donate, list | tuple | range):
+        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
+    positions: tuple[Any, ...] = tuple(donate)
+    if not all(type(i) is int for i in positions):
+        raise InvalidProgramError(f"donate is a list of argument positions, not {donate!r}")
+    if len(set(positions)) != len(positions):
+        raise InvalidProgramError(f"donate={list(positions)} names an argument twice")
+    return positions
+
+
+__all__ = ["Request", "checked_request"]
