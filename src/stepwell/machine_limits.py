@@ -5,10 +5,14 @@ Measured figures (`stepwell targets --measure`) only say which share of the limi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from stepwell.backends.target import Target
+from stepwell.runtime.pool import worker_count
 
 CLOCK = 2.5e9
 """Cycles a second of a core nobody measured."""
@@ -29,6 +33,8 @@ class Rates:
     """Bytes read a second, by where they are: "L1", "L2", "L3", "memory"."""
     triad: float
     """Bytes a second of a triad in memory: two reads, one write."""
+    copy: float
+    """Bytes a second, read and written, of a copy in memory."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,60 @@ def assumed_limits(target: Target) -> Limits:
                 "memory": threads * _MEMORY_BYTES_A_SECOND,
             },
             threads * _MEMORY_BYTES_A_SECOND,
+            threads * _MEMORY_BYTES_A_SECOND,
         )
 
     capacities = {"L2": target.l2_bytes, "L3": target.l3_bytes}
-    return Limits("assumed", rates(1), rates(max(1, target.cores)), capacities)
+    return Limits("assumed", rates(1), rates(worker_count()), capacities)
+
+
+def limits_file() -> Path:
+    """Where measured figures are kept: `machine.json` in the cache folder."""
+    from stepwell.cache import folder
+
+    return folder() / "machine.json"
+
+
+def machine_key(target: Target) -> str:
+    """What figures are of: the processor, the instruction set, and how many threads "all" were."""
+    return f"{target.cpu} {target.level} cores={target.cores} threads={worker_count()}"
+
+
+def read_limits(path: Path) -> dict[str, Any]:
+    """Everything a file of figures says, by machine; nothing when there is none or it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    machines: Any = content.get("machines") if isinstance(content, dict) and content.get("format") == 1 else None
+    return dict(machines) if isinstance(machines, dict) else {}
+
+
+def limits_as_json(limits: Limits) -> dict[str, Any]:
+    """Limits as what JSON can say."""
+    return asdict(limits)
+
+
+def limits_from_json(made: Any) -> Limits | None:
+    """The inverse of `limits_as_json`; None for what is no such thing."""
+
+    def rates(entry: Any) -> Rates:
+        flops, read = ({str(k): float(v) for k, v in entry[which].items()} for which in ("flops", "read"))
+        if not {"f32", "f64"} <= set(flops) or not {"L1", "L2", "L3", "memory"} <= set(read):
+            raise ValueError("figures are missing")
+        found = Rates(int(entry["threads"]), flops, read, float(entry["triad"]), float(entry["copy"]))
+        if min(*flops.values(), *read.values(), found.triad, found.copy) <= 0:
+            raise ValueError("figures that no machine has")
+        return found
+
+    try:
+        capacities = {name: int(made["capacities"][name]) for name in ("L2", "L3")}
+        return Limits(str(made["source"]), rates(made["one"]), rates(made["all"]), capacities)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
 
 
 def limits_of(target: Target) -> Limits:
     """The measured limits of a target if there are any, else the assumed ones."""
-    return assumed_limits(target)
+    found = limits_from_json(read_limits(limits_file()).get(machine_key(target)))
+    return found or assumed_limits(target)
