@@ -257,6 +257,22 @@ class Emitter:
         bits = self.isub(self.to_bits(shifted), self.ci(self._magic_bits()))
         return self.sub(shifted, self.c(magic)), bits
 
+    def nearest_power(self, a: SSAValue, factor: SSAValue) -> tuple[SSAValue, SSAValue]:
+        """(n = round(a * factor) as float, what `scale_by` takes for 2^n), for -2 bias <= n <= 2 bias."""
+        magic = self.c(1.5 * 2.0**self.mantissa + 2 * self.bias)
+        shifted = self.fma(a, factor, magic)
+        return self.sub(shifted, magic), self.to_bits(shifted)
+
+    def scale_by(self, a: SSAValue, power: SSAValue) -> SSAValue:
+        """A * 2^n, n from `nearest_power`, in two steps so that overflow and denormals come out right.
+
+        The low bits of `power` are n + 2 bias: each half of it is the exponent field of a factor as it stands. At
+        n = -2 bias both factors are zero, so that what underflows far meets no denormals, which are slow.
+        """
+        half = self.sar(power, 1)
+        first, second = (self.to_float(self.shl(h, self.mantissa)) for h in (half, self.isub(power, half)))
+        return self.mul(self.mul(a, first), second)
+
     def _magic_bits(self) -> int:
         magic = 1.5 * 2.0**self.mantissa
         if self.is_f32:

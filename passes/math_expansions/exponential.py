@@ -12,14 +12,20 @@ from stepwell.passes.math_expansions.emitter import Emitter
 # ln 2 in two parts; the high part has enough trailing zeros that n * high is exact for every exponent n.
 LN2_HIGH = {True: 0.693359375, False: 0.693147180369123816490}
 LN2_LOW = {True: -2.12194440054690583e-4, False: 1.90821492927058770002e-10}
+LN2 = math.log(2)
 INF = math.inf
 
 
 def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
     """(r, n) with x = n ln 2 + r, |r| <= ln 2 / 2."""
-    n_float, n = e.nearest_int(e.mul(x, e.c(1.4426950408889634)))
-    r = e.fma(n_float, e.c(-LN2_HIGH[e.is_f32]), x)
-    return e.fma(n_float, e.c(-LN2_LOW[e.is_f32]), r), n
+    n_float, n = e.nearest_int(e.mul(x, e.c(1 / LN2)))
+    return _remainder(e, x, n_float), n
+
+
+def _remainder(e: Emitter, x: SSAValue, n: SSAValue) -> SSAValue:
+    """X - n ln 2."""
+    r = e.fma(n, e.c(-LN2_HIGH[e.is_f32]), x)
+    return e.fma(n, e.c(-LN2_LOW[e.is_f32]), r)
 
 
 def _exp_minus_one(e: Emitter, r: SSAValue) -> SSAValue:
@@ -32,18 +38,34 @@ def _clamp(e: Emitter, x: SSAValue, low32: float, high32: float, low64: float, h
     return e.at_least(e.at_most(x, high), low)
 
 
+def _exp_of(e: Emitter, r: SSAValue) -> SSAValue:
+    """exp(r) on the reduced range: 1 + r (1 + r P(r))."""
+    one = e.c(1.0)
+    return e.fma(e.fma(e.poly(r, e.pick(k.EXP_32, k.EXP_64)), r, one), r, one)
+
+
 def exp(e: Emitter, x: SSAValue) -> SSAValue:
     """e^x; 1.0 ULP (f32), 1.0 ULP (f64), denormal results rounded twice."""
-    r, n = _reduce(e, _clamp(e, x, -105.0, 89.0, -746.0, 710.0))
-    return e.scale(e.add(_exp_minus_one(e, r), e.c(1.0)), n)
+    x = _clamp(e, x, -254 * LN2, 89.0, -2046 * LN2, 710.0)
+    n, power = e.nearest_power(x, e.c(1 / LN2))
+    return e.scale_by(_exp_of(e, _remainder(e, x, n)), power)
 
 
 def exp2(e: Emitter, x: SSAValue) -> SSAValue:
     """2^x; the reduction is exact."""
-    x = _clamp(e, x, -151.0, 129.0, -1076.0, 1025.0)
-    n_float, n = e.nearest_int(x)
-    r = e.mul(e.sub(x, n_float), e.c(0.6931471805599453))
-    return e.scale(e.add(_exp_minus_one(e, r), e.c(1.0)), n)
+    x = _clamp(e, x, -254.0, 129.0, -2046.0, 1025.0)
+    n, power = e.nearest_power(x, e.c(1.0))
+    return e.scale_by(_exp_of(e, e.mul(e.sub(x, n), e.c(LN2))), power)
+
+
+def expm1_below(e: Emitter, magnitude: SSAValue) -> SSAValue:
+    """e^(-2 m) - 1 for 0 <= m <= 20 (10 in f32), m itself by -2 where it is tiny: 2^n (exp(r) - 1) + (2^n - 1)."""
+    # The integer's low bits are the exponent field of 2^n as they stand.
+    magic = e.c(1.5 * 2.0**e.mantissa + e.bias)
+    shifted = e.fma(magnitude, e.c(-2 / LN2), magic)
+    power = e.to_float(e.shl(e.to_bits(shifted), e.mantissa))
+    r = _remainder(e, e.mul(magnitude, e.c(-2.0)), e.sub(shifted, magic))
+    return e.fma(power, _exp_minus_one(e, r), e.sub(power, e.c(1.0)))
 
 
 def expm1(e: Emitter, x: SSAValue) -> SSAValue:

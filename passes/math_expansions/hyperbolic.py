@@ -7,13 +7,12 @@ import math
 from xdsl.ir import SSAValue
 
 from stepwell.passes.math_expansions.emitter import Emitter
-from stepwell.passes.math_expansions.exponential import exp, expm1, log, log1p
+from stepwell.passes.math_expansions.exponential import exp, expm1, expm1_below, log, log1p
 
 
 def tanh(e: Emitter, x: SSAValue) -> SSAValue:
     """Tanh x = -t / (t + 2) with t = expm1(-2 |x|)."""
-    magnitude = e.at_most(e.abs(x), 10.0 if e.is_f32 else 20.0)
-    t = expm1(e, e.mul(magnitude, e.c(-2.0)))
+    t = expm1_below(e, e.at_most(e.abs(x), 10.0 if e.is_f32 else 20.0))
     return e.copysign(e.div(t, e.add(t, e.c(2.0))), x)
 
 
