@@ -41,6 +41,7 @@ from stepwell.passes.stablehlo_to_linalg import (
     indexing,
     maps,
     reductions,
+    scans,
 )
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
 
@@ -48,6 +49,7 @@ RULES: dict[type[Operation], Rule] = {
     **maps.RULES,
     **data_movement.RULES,
     **reductions.RULES,
+    **scans.RULES,
     **contractions.RULES,
     **indexing.RULES,
     **control_flow.RULES,

@@ -8,8 +8,9 @@ After:
     %s = memref.subview %x[%i0, %j0] [2, 3] [1, 1] : memref<8x6xf32> to memref<2x3xf32, strided<[6, 1], offset: ?>>
     memref.copy %u, %s
 
-Sorting merges runs (`structured_loops/sort.py`), scattering goes through the updates one by one in order
-(`structured_loops/scatter.py`).
+A scan runs along its lines (`structured_loops/scan.py`), sorting merges runs (`structured_loops/sort.py`), scattering goes
+through the updates one by one in order (`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`,
+the bytes of its vectors, and what else the module of the op names.
 
 Needs: `bufferize`. Keeps: structured ops on tensors are refused.
 Fails: UnsupportedError on tensors and on ops without loops yet.
@@ -24,9 +25,10 @@ from typing import Any
 from xdsl.context import Context
 from xdsl.ir import Operation
 
-from stepwell.dialects.structured import ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, UpdateSliceOp
+from stepwell.dialects.structured import ScanOp, ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, UpdateSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
+from stepwell.passes.structured_loops.scan import scan_loops
 from stepwell.passes.structured_loops.scatter import (
     scatter_loops,
     select_and_scatter_loops,
@@ -35,6 +37,7 @@ from stepwell.passes.structured_loops.scatter import (
 from stepwell.passes.structured_loops.sort import sort_loops
 
 LOOPS: dict[type[Operation], Callable[[Any], None]] = {
+    ScanOp: scan_loops,
     ScatterOp: scatter_loops,
     SelectAndScatterOp: select_and_scatter_loops,
     SortOp: sort_loops,
@@ -47,6 +50,7 @@ class LowerStructuredToLoopsPass(Pass):
     """Sort, scatter and the like as loops over memrefs."""
 
     name = "lower-structured-to-loops"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Replace each structured op."""

@@ -8,6 +8,7 @@ import numpy as np
 from xdsl.ir import Operation, Region
 
 from stepwell.dialects import structured
+from stepwell.dialects.interp.structured_attention import attention
 from stepwell.dialects.structured import StructuredOp
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
@@ -63,6 +64,26 @@ def _merge_runs(interp: Interpreter, comparator: Region, lines: list[Array], wid
         right += take_right & valid
         left += ~take_right & valid
     return merged
+
+
+def _scan(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Element after element, all lines at once."""
+    assert isinstance(op, structured.ScanOp)
+    count, axis = len(op.outs), op.dimension.value.data
+    inputs = [np.moveaxis(np.asarray(a), axis, 0) for a in args[:count]]
+    targets = _targets(op, args[2 * count :])
+    lines = [np.moveaxis(t, axis, 0) for t in targets]
+    sums = [np.broadcast_to(np.array(a), t.shape[1:]) for a, t in zip(args[count : 2 * count], lines, strict=True)]
+    order = range(lines[0].shape[0])
+    for i in reversed(order) if op.reverse else order:
+        elements = [x[i].copy() for x in inputs]
+        before = sums
+        pair = (*elements, *sums) if op.reverse else (*sums, *elements)
+        results = interp.run_block(op.combiner.block, pair)
+        sums = [np.broadcast_to(np.asarray(r), b.shape) for r, b in zip(results, before, strict=True)]
+        for line, value in zip(lines, before if op.exclusive else sums, strict=True):
+            line[i] = value
+    return _finish(op, targets)
 
 
 def _index_vectors(op: structured.ScatterOp, indices: Array) -> Array:
@@ -173,6 +194,8 @@ def _yield(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple
 
 
 RULES: dict[str, Rule] = {
+    "structured.attention": attention,
+    "structured.scan": _scan,
     "structured.scatter": _scatter,
     "structured.select_and_scatter": _select_and_scatter,
     "structured.sort": _sort,

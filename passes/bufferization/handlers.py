@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
-from stepwell.dialects.structured import SortOp
+from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.engine import (
@@ -201,7 +201,7 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
     inputs = [v for v in op.operands[:first] if is_tensor(v)]
     later = list(op.operands[first:])
     homes: list[Home] = []
-    overwrites = isinstance(op, linalg.FillOp) or op.name == "structured.select_and_scatter"
+    overwrites = isinstance(op, linalg.FillOp | ScanOp | SelectAndScatterOp)
     for i, result in enumerate(op.results):
         rest = [v for v in later[i + 1 :] if state.home(v).place is not None]
         home = state.destination(op, first + i, result, others=[*inputs, *rest], taken=homes, overwrites=overwrites)
@@ -287,7 +287,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(READS, _read_only),
     **{
         f"structured.{n}": _destination_style
-        for n in ("scatter", "select_and_scatter", "sort", "update_slice", "fft", "cholesky", "triangular_solve")
+        for n in ("scan", "scatter", "select_and_scatter", "sort", "update_slice", "fft", "cholesky", "triangular_solve")
     },
     **{f"linalg.{n}": _destination_style for n in ("fill", "generic")},
 }

@@ -30,6 +30,7 @@ from stepwell.passes.schedules.merge import (
 )
 from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space
+from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
@@ -256,6 +257,9 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         if not isinstance(op, structured.UpdateSliceOp):
             raise unsupported(op, "it has no form for subgroups", "place its kernel on the host")
         update_phase(builder, op, machine)
+        return
+    if isinstance(op, structured.ScanOp):
+        scan_phase(builder, op, machine)
         return
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}

@@ -1,4 +1,4 @@
-"""reduce, reduce_window, sort and select_and_scatter.
+"""reduce, the windows of reduce_window, sort and select_and_scatter.
 
 Sums and products of floats below f32 accumulate in f32 and round once (docs/floating-point.md), whatever the schedule.
 """
@@ -145,7 +145,6 @@ def select_and_scatter(low: Lowering, op: stablehlo.SelectAndScatterOp) -> Seque
 
 RULES: dict[type[Operation], Rule] = {
     stablehlo.ReduceOp: reduce,
-    stablehlo.ReduceWindowOp: reduce_window,
     stablehlo.SelectAndScatterOp: select_and_scatter,
     stablehlo.SortOp: sort,
 }

@@ -27,6 +27,10 @@ class Emitter:
         self._constants[0] = anchor.result
         self._top.insertion_point = InsertPoint.before(anchor)
 
+    def at_top(self, op: Operation) -> SSAValue:
+        """Insert a constant where all of the loops see it."""
+        return self._top.insert(op).results[0]
+
     def value(self, index: Index) -> SSAValue:
         """An SSA value for an index."""
         if not isinstance(index, int):
@@ -65,6 +69,12 @@ class Emitter:
         if b == 1:
             return a
         return self.builder.insert(arith.MuliOp(self.value(a), self.value(b))).result
+
+    def remainder(self, a: Index, b: int) -> Index:
+        """`a mod b` of what is not negative."""
+        if isinstance(a, int):
+            return a % b
+        return self.builder.insert(arith.RemUIOp(a, self.value(b))).result
 
     def minimum(self, a: Index, b: Index) -> Index:
         """The smaller of two signed indices."""

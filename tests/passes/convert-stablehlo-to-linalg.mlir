@@ -174,3 +174,24 @@ func.func @case(%s: tensor<i32>, %a: tensor<f32>, %b: tensor<f32>) -> tensor<f32
   }) : (tensor<i32>) -> tensor<f32>
   return %0 : tensor<f32>
 }
+
+// -----
+
+// A window that grows by an element from one to the next is a scan, of the dims before, the dim, and those behind.
+
+// CHECK-LABEL: func.func @running_sum
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3x5x7xf32>)
+// CHECK: %[[C:.*]] = arith.constant dense<0.000000e+00> : tensor<f32>
+// CHECK: %[[F:.*]] = tensor.collapse_shape %[[X]] {{\[\[0 : i64, 1 : i64\], \[2 : i64\], \[3 : i64\]\]|\[\[0, 1\], \[2\], \[3\]\]}} : tensor<2x3x5x7xf32> into tensor<6x5x7xf32>
+// CHECK: %[[R:.*]] = structured.scan ins(%[[F]], %[[C]] : tensor<6x5x7xf32>, tensor<f32>) outs(%{{.*}} : tensor<6x5x7xf32>) {dimension = 1 : i64, reverse} {
+// CHECK: arith.addf
+// CHECK: tensor.expand_shape %[[R]]
+func.func @running_sum(%x: tensor<2x3x5x7xf32>) -> tensor<2x3x5x7xf32> {
+  %c = stablehlo.constant dense<0.0> : tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %c) <{window_dimensions = array<i64: 1, 1, 5, 1>, padding = dense<[[0, 0], [0, 0], [0, 4], [0, 0]]> : tensor<4x2xi64>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = stablehlo.add %a, %b : tensor<f32>
+    stablehlo.return %s : tensor<f32>
+  }) : (tensor<2x3x5x7xf32>, tensor<f32>) -> tensor<2x3x5x7xf32>
+  func.return %0 : tensor<2x3x5x7xf32>
+}

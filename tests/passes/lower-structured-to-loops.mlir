@@ -38,3 +38,30 @@ func.func @scatter(%i: memref<4xi32>, %u: memref<4xf32>, %x: memref<6xf32>) {
   }
   func.return
 }
+
+// -----
+
+// Prefixes within a vector by moves of 1 and 2 lanes; what is before it goes into all lanes.
+
+// CHECK-LABEL: func.func @scan
+// CHECK:         %[[N:.*]] = arith.constant dense<-0.000000e+00> : vector<4xf32>
+// CHECK:         scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[B:.*]] = %{{.*}}) -> (vector<4xf32>) {
+// CHECK:           %[[X:.*]] = vector.load %x[%{{.*}}, %{{.*}}] : memref<3x8xf32>, vector<4xf32>
+// CHECK-NEXT:      %[[M:.*]] = vector.shuffle %[[X]], %[[N]] [4, 0, 1, 2] : vector<4xf32>, vector<4xf32>
+// CHECK-NEXT:      %[[P:.*]] = arith.addf %[[M]], %[[X]] : vector<4xf32>
+// CHECK-NEXT:      %[[O:.*]] = vector.shuffle %[[P]], %[[N]] [4, 5, 0, 1] : vector<4xf32>, vector<4xf32>
+// CHECK-NEXT:      %[[Q:.*]] = arith.addf %[[O]], %[[P]] : vector<4xf32>
+// CHECK-NEXT:      %[[R:.*]] = arith.addf %[[B]], %[[Q]] : vector<4xf32>
+// CHECK-NEXT:      vector.store %[[R]], %y
+// CHECK-NEXT:      %[[L:.*]] = vector.shuffle %[[Q]], %[[Q]] [3, 3, 3, 3] : vector<4xf32>, vector<4xf32>
+// CHECK-NEXT:      %[[A:.*]] = arith.addf %[[B]], %[[L]] : vector<4xf32>
+// CHECK-NEXT:      scf.yield %[[A]] : vector<4xf32>
+func.func @scan(%x: memref<3x8xf32>, %i: memref<f32>, %y: memref<3x8xf32>) {
+  structured.scan ins(%x, %i : memref<3x8xf32>, memref<f32>) outs(%y : memref<3x8xf32>)
+      {dimension = 1 : i64, vector = 16 : i64, neutral = -0.0 : f32} {
+  ^bb0(%a: f32, %b: f32):
+    %s = arith.addf %a, %b : f32
+    structured.yield %s : f32
+  }
+  func.return
+}

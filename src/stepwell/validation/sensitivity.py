@@ -36,8 +36,8 @@ _SUMS = frozenset(
 )
 _REDUCERS = frozenset(
     "stablehlo.reduce stablehlo.reduce_window stablehlo.scatter stablehlo.select_and_scatter stablehlo.all_reduce "
-    "stablehlo.reduce_scatter linalg.generic vector.reduction vector.multi_reduction structured.scatter "
-    "structured.select_and_scatter".split()
+    "stablehlo.reduce_scatter linalg.generic vector.reduction vector.multi_reduction structured.scan "
+    "structured.scatter structured.select_and_scatter".split()
 )
 _BACKWARD_STABLE = frozenset(
     "stablehlo.fft stablehlo.cholesky stablehlo.triangular_solve stablehlo.batch_norm_training stablehlo.custom_call "

@@ -96,3 +96,58 @@ func.func @windows(%x: tensor<4x4xf32>, %s: tensor<2x3xf32>, %i: tensor<f32>, %o
   } -> tensor<4x4xf32>
   func.return %r : tensor<4x4xf32>
 }
+
+// -----
+
+func.func @scan_without_inits(%x: memref<8xf32>) {
+  // expected-error @+1 {{structured.scan: C1: needs one initial value and one destination per input}}
+  structured.scan outs(%x : memref<8xf32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    structured.yield %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @scan_inits(%x: memref<8x4xf32>, %i: memref<8xf32>) {
+  // expected-error @+1 {{structured.scan: C2: inputs and destinations must have one shape, initial values [4] or none}}
+  structured.scan ins(%x, %i : memref<8x4xf32>, memref<8xf32>) outs(%x : memref<8x4xf32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    structured.yield %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @scan_dimension(%x: memref<8xf32>, %i: memref<f32>) {
+  // expected-error @+1 {{structured.scan: C3: dimension 1 out of range for rank 1}}
+  structured.scan ins(%x, %i : memref<8xf32>, memref<f32>) outs(%x : memref<8xf32>) {dimension = 1 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    structured.yield %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @scan_types(%x: memref<8xf32>, %i: memref<i32>) {
+  // expected-error @+1 {{structured.scan: C4: initial values and destinations must have the inputs' types}}
+  structured.scan ins(%x, %i : memref<8xf32>, memref<i32>) outs(%x : memref<8xf32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    structured.yield %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @scan_region(%x: memref<8xf32>, %i: memref<f32>) {
+  // expected-error @+1 {{structured.scan: C5: the region must take (f32, f32)}}
+  structured.scan ins(%x, %i : memref<8xf32>, memref<f32>) outs(%x : memref<8xf32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32):
+    structured.yield %a : f32
+  }
+  func.return
+}

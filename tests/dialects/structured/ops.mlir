@@ -68,3 +68,34 @@ func.func @update_slice(%x: tensor<8x6xf32>, %u: tensor<2x3xf32>, %i: tensor<i32
   %r = structured.update_slice ins(%u, %i, %i : tensor<2x3xf32>, tensor<i32>, tensor<i32>) outs(%x : tensor<8x6xf32>) -> tensor<8x6xf32>
   func.return %r : tensor<8x6xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @scan
+// CHECK-SAME: (%[[X:.*]]: tensor<4x9xf32>, %[[I:.*]]: tensor<4xf32>)
+// CHECK: structured.scan ins(%[[X]], %[[I]] : tensor<4x9xf32>, tensor<4xf32>) outs(%{{.*}} : tensor<4x9xf32>) {dimension = 1 : i64, reverse, exclusive} {
+// CHECK-NEXT: ^{{.*}}(%[[A:.*]]: f32, %[[B:.*]]: f32):
+// CHECK-NEXT: %[[S:.*]] = arith.addf %[[A]], %[[B]] : f32
+// CHECK-NEXT: structured.yield %[[S]] : f32
+// CHECK: } -> tensor<4x9xf32>
+func.func @scan(%x: tensor<4x9xf32>, %i: tensor<4xf32>) -> tensor<4x9xf32> {
+  %e = tensor.empty() : tensor<4x9xf32>
+  %r = structured.scan ins(%x, %i : tensor<4x9xf32>, tensor<4xf32>) outs(%e : tensor<4x9xf32>) {dimension = 1 : i64, reverse, exclusive} {
+  ^bb0(%a: f32, %b: f32):
+    %s = arith.addf %a, %b : f32
+    structured.yield %s : f32
+  } -> tensor<4x9xf32>
+  func.return %r : tensor<4x9xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @scan_of_pairs
+// CHECK: structured.scan ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : memref<9xf32>, memref<9xi32>, memref<f32>, memref<i32>) outs(%{{.*}}, %{{.*}} : memref<9xf32>, memref<9xi32>) {dimension = 0 : i64}
+func.func @scan_of_pairs(%x: memref<9xf32>, %y: memref<9xi32>, %i: memref<f32>, %j: memref<i32>) {
+  structured.scan ins(%x, %y, %i, %j : memref<9xf32>, memref<9xi32>, memref<f32>, memref<i32>) outs(%x, %y : memref<9xf32>, memref<9xi32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32, %b: i32, %c: f32, %d: i32):
+    structured.yield %c, %d : f32, i32
+  }
+  func.return
+}
