@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from llvmlite import binding as llvm
 
+from stepwell.backends.x86_cpus import CPUS
 from stepwell.ir.errors import InvalidProgramError
 
 if TYPE_CHECKING:
@@ -103,11 +104,7 @@ def _host_features() -> frozenset[str]:
 @functools.cache
 def host_level() -> str:
     """The widest level this machine runs, highest first."""
-    features = _host_features()
-    for level in reversed(LEVELS):
-        if all(name in features for name in _FEATURES[level]):
-            return level
-    return "scalar"
+    return level_of(_host_features())
 
 
 @functools.cache
@@ -123,6 +120,52 @@ def host_target(level: str | None = None) -> Target:
     if LEVELS.index(wanted) > LEVELS.index(host_level()):
         raise InvalidProgramError(f"this machine has {host_level()}, not {wanted}")
     return target_for(wanted)
+
+
+def level_of(features: frozenset[str]) -> str:
+    """The widest level that a machine with these features runs."""
+    return next(level for level in reversed(LEVELS) if all(name in features for name in _FEATURES[level]))
+
+
+@functools.cache
+def _known_features() -> frozenset[str]:
+    """The features LLVM knows; none where it cannot tell."""
+    try:
+        return frozenset(llvm.get_host_cpu_features())
+    except RuntimeError:
+        return frozenset()
+
+
+def cpu_target(cpu: str, changes: str = "") -> Target:
+    """A processor by name (of `CPUS`) or level, with features added or taken away: `cpu_target("haswell", "+avxvnni,-fma")`.
+
+    Its caches and cores are those of a fixed machine: the description does not depend on where this runs.
+
+    Raises:
+        InvalidProgramError: no such processor or feature.
+    """
+    if cpu in LEVELS:
+        cpu = _CPU[cpu]
+    if cpu not in CPUS:
+        raise InvalidProgramError(f"unknown processor '{cpu}'; there are {', '.join(CPUS)}")
+    level, extra = CPUS[cpu]
+    features = dict.fromkeys((*_FEATURES[level], *extra), True)
+    for change in filter(None, changes.split(",")):
+        sign, name = change[:1], change[1:]
+        if sign not in "+-" or not name:
+            raise InvalidProgramError(f"a feature is added as '+name' or taken away as '-name', not '{change}'")
+        if _known_features() and name not in _known_features():
+            raise InvalidProgramError(f"unknown feature '{name}' of a processor; LLVM's names, such as avx512vnni")
+        features[name] = sign == "+"
+    level = level_of(frozenset(name for name, on in features.items() if on))
+    text = ",".join(f"{'+' if on else '-'}{name}" for name, on in features.items())
+    return Target("x86_64", level, cpu, text, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
+
+
+def missing_here(target: Target) -> list[str]:
+    """The features of a target that this machine lacks."""
+    wanted = [name[1:] for name in target.features.split(",") if name.startswith("+")]
+    return [name for name in wanted if name not in _host_features()]
 
 
 def target_for(level: str, *, generic: bool = False) -> Target:

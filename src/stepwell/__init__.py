@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from stepwell.errors import CompileError as CompileError
     from stepwell.errors import InvalidProgramError as InvalidProgramError
     from stepwell.errors import UnsupportedError as UnsupportedError
+    from stepwell.explanation.explain import explain as explain
+    from stepwell.explanation.model import Explanation as Explanation
     from stepwell.frontends.array import Array as Array
     from stepwell.frontends.errors import TracingError as TracingError
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
+    from stepwell.schedule_files import schedule as schedule
     from stepwell.source import parse as parse
 
 __version__ = "0.1.0"
@@ -48,6 +51,9 @@ _LAZY = {
     "memory_statistics": "stepwell.devices",
     "synchronize": "stepwell.devices",
     "jit": "stepwell.dispatch",
+    "explain": "stepwell.explanation.explain",
+    "Explanation": "stepwell.explanation.model",
+    "schedule": "stepwell.schedule_files",
     "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiling",
     "register_custom_call": "stepwell.custom_calls",
@@ -63,6 +69,7 @@ __all__ = [
     "Array",
     "CompileError",
     "Executable",
+    "Explanation",
     "InvalidProgramError",
     "TracingError",
     "UnsupportedError",
@@ -72,6 +79,7 @@ __all__ = [
     "compile",
     "device_properties",
     "device_put",
+    "explain",
     "jit",
     "lax",
     "memory_statistics",
@@ -79,6 +87,7 @@ __all__ = [
     "parse",
     "random",
     "register_custom_call",
+    "schedule",
     "synchronize",
     "tree_map",
     "unregister_custom_call",

@@ -69,6 +69,16 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         help="cpu, interpreter, gpu-sim or cuda, and a machine: cpu:avx2, cuda:sm_90 (stepwell targets lists them; "
         "default: STEPWELL_TARGET, else what the program is compiled for, else cpu)",
     )
+    parser.add_argument(
+        "--target-cpu",
+        metavar="CPU",
+        help="make code for this processor, such as haswell or znver4, instead of the machine at hand: short for --target cpu:CPU",
+    )
+    parser.add_argument(
+        "--target-features",
+        metavar="FEATURES",
+        help="what it has beyond its name or lacks, as in +avx512vnni,-avx512bf16; short for --target cpu:CPU,FEATURES",
+    )
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument(IMPORT, metavar="MODULE", action="append", default=[], dest="imports", help=IMPORT_HELP)
     parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
@@ -95,6 +105,26 @@ def _target(text: str) -> TargetName:
         return parse_target(text)
     except InvalidProgramError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _combined_target(arguments: argparse.Namespace) -> TargetName | None:
+    """The target that --target, --target-cpu and --target-features ask for together.
+
+    Raises:
+        InvalidProgramError: they ask for two.
+    """
+    cpu, features = arguments.target_cpu, arguments.target_features
+    if cpu is None and features is None:
+        return arguments.target
+    from stepwell.target_names import parse_target
+
+    target: TargetName | None = arguments.target
+    if target is not None and (target.kind != "cpu" or (cpu is not None and target.variant is not None)):
+        raise InvalidProgramError(f"--target {target} and --target-cpu or --target-features are two targets")
+    name = cpu or (target.variant if target is not None else None)
+    if name is None:
+        raise InvalidProgramError("--target-features changes a processor: name it with --target-cpu")
+    return parse_target(f"cpu:{name}" + (f",{features}" if features else ""))
 
 
 def _tolerance(text: str) -> float:
@@ -128,6 +158,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--step", choices=STEPS, help="with --target interpreter or gpu-sim: lower to this step, then interpret"
     )
     run.add_argument("--outputs", metavar="FILE.npz", help="write the results")
+    run.add_argument(
+        "--profile",
+        metavar="TRACE.json",
+        help="run a build that measures its kernels, print the times and write a trace for Chrome or Perfetto",
+    )
+    run.add_argument("--repeat", type=int, default=10, metavar="N", help="calls that --profile measures (default: 10)")
     run.add_argument(
         "--rtol", type=_tolerance, help="relative tolerance instead of the table's (docs/floating-point.md)"
     )
@@ -166,7 +202,14 @@ def build_parser() -> argparse.ArgumentParser:
     reduce.add_argument("--quiet", action="store_true", help="do not show progress on standard error")
     reduce.set_defaults(handler=reduce_command)
 
-    targets = commands.add_parser("targets", help="list the targets, one a line")
+    targets = commands.add_parser("targets", help="list the targets, one a line, and what this machine is and can do")
+    targets.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure peak and bandwidth of this machine (seconds, better while it is idle) and keep them for explain and profiles",
+    )
+    targets.add_argument("--simd", choices=SIMD, help="the instruction set to measure instead of the host's widest")
+    targets.add_argument("--json", action="store_true", help="as JSON")
     targets.set_defaults(handler=targets_command)
 
     fuzz.add_parser(commands)
@@ -215,8 +258,9 @@ def run_command(arguments: argparse.Namespace) -> int:
 
     inputs = load_arrays(arguments.inputs) if arguments.inputs is not None else []
     expected = load_arrays(arguments.expect) if arguments.expect is not None else None
-    if arguments.outputs is not None:
-        _check_writable(arguments.outputs)
+    for written in (arguments.outputs, arguments.profile):
+        if written is not None:
+            _check_writable(written)
     request = checked_request(
         entry=arguments.entry,
         target=arguments.target,
@@ -230,7 +274,11 @@ def run_command(arguments: argparse.Namespace) -> int:
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
     executable = compiled.executable
-    results = [np.asarray(result) for result in executable(*inputs)]
+    if arguments.profile is not None:
+        profile = executable.profile(*inputs, repeat=arguments.repeat)
+        _write(arguments.profile, profile.trace())
+        print(profile.text)
+    results = [np.asarray(r) for r in (executable(*inputs) if arguments.profile is None else profile.results)]
     for i, result in enumerate(results):
         shape = "x".join(str(d) for d in result.shape)
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
@@ -348,9 +396,10 @@ def reduce_command(arguments: argparse.Namespace) -> int:
 
 def targets_command(arguments: argparse.Namespace) -> int:
     """`stepwell targets`."""
-    from stepwell.device_targets import listing
+    from stepwell.measuring import describe
 
-    print(listing())
+    show: Any = None if arguments.json else lambda line: print(line, file=sys.stderr, flush=True)
+    print(describe(arguments.simd, measured=arguments.measure, as_json=arguments.json, progress=show))
     return 0
 
 
@@ -365,6 +414,8 @@ def doctor_command(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """The command, and what it printed on its way: a full disk must not pass for success."""
     import_modules(getattr(arguments, "imports", []))
+    if "target_cpu" in arguments:
+        arguments.target = _combined_target(arguments)
     code = arguments.handler(arguments)
     if not _output_is_closed():
         sys.stdout.flush()

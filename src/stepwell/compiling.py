@@ -135,6 +135,7 @@ class _Place:
             accept(native.signature)
         texts = functools.cache(self._texts)
         executable = native.load(lambda step: texts().at(step), lambda: texts().asm())
+        executable.profiler = lambda: texts().profiler()
         if entry.header["diagnostics"]:
             from stepwell.kept_diagnostics import emit_again
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 
 from stepwell.backends.target import Target
+from stepwell.backends.x86_cpus import CPUS
 from stepwell.dialects.stepwell import TARGET, TargetAttr
 from stepwell.ir.diagnostics import invalid
 from stepwell.steps import STEP_NAMES, current_step
@@ -91,7 +92,7 @@ def machine_for(name: TargetName, simd: str | None = None, *, reproducible: bool
         UnsupportedError: the GPU at hand is asked for, and there is none.
     """
     if not name.on_gpu:
-        return cpu_machine(name, simd, reproducible=reproducible)
+        return cpu_machine(name, simd, reproducible=reproducible, runs=False)
     return _gpu_machine(name, cpu_machine(TargetName(CPU), simd, reproducible=reproducible))
 
 
@@ -165,6 +166,7 @@ def listing() -> str:
     lines = [
         ("cpu", "native code for this machine at its widest instruction set"),
         *((f"cpu:{level}", "native code") for level in variants_of(CPU)),
+        *((f"cpu:{name}", f"code for a processor of level {level}") for name, (level, _) in CPUS.items()),
         ("interpreter", "NumPy rules, op by op, at the program's own step"),
         ("gpu-sim", f"the kernels of a GPU simulated in NumPy, with checks; as {DEFAULT_GPU}"),
         *((f"gpu-sim:{gpu}", "simulated") for gpu in gpu_names()),

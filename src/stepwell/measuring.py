@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ import numpy as np
 
 from stepwell.backends.measure import KERNELS, STRIDE, measurement_text, operations_a_round, symbol
 from stepwell.backends.object import compile_llvm
-from stepwell.backends.target import Target
-from stepwell.machine_limits import Limits, Rates, limits_as_json, limits_file, machine_key, read_limits
+from stepwell.backends.target import LEVELS, Target, host_level, host_target
+from stepwell.device_targets import listing
+from stepwell.machine_limits import Limits, Rates, limits_as_json, limits_file, limits_of, machine_key, read_limits
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.memory import POOL, Block
 from stepwell.runtime.pool import worker_count
@@ -184,4 +186,57 @@ def keep(target: Target, limits: Limits) -> Path:
     return path
 
 
-__all__ = ["keep", "measure"]
+def describe(
+    simd: str | None = None, *, measured: bool = False, as_json: bool = False, progress: Progress | None = None
+) -> str:
+    """`stepwell targets`: the targets there are, this machine, and what it can do as far as that was measured.
+
+    Args:
+        simd: the instruction set, instead of the widest.
+        measured: measure it now, and keep the figures.
+        as_json: as JSON instead of text.
+        progress: told every figure as it is measured.
+    """
+    target = host_target(simd)
+    if measured:
+        keep(target, measure(target, progress or (lambda _: None)))
+    limits = limits_of(target)
+    if as_json:
+        return _as_json(target, limits)
+    lines = [listing(), "", "this machine"]
+    known = [("cpu", target.cpu), *target.describe(), ("features", target.features.replace("+", "").replace(",", " "))]
+    lines += [f"  {name:<10}{value}" for name, value in known]
+    if limits.source == "measured":
+        lines += ["", *_limit_lines(limits)]
+    else:
+        lines += ["  limits    not measured: 'stepwell targets --measure' does"]
+    return "\n".join(lines)
+
+
+def _as_json(target: Target, limits: Limits) -> str:
+    machine = {
+        **asdict(target),
+        "levels": [level for level in LEVELS if LEVELS.index(level) <= LEVELS.index(host_level())],
+    }
+    names = [line.split()[0] for line in listing().splitlines()]
+    found = limits_as_json(limits) if limits.source == "measured" else None
+    return json.dumps({"targets": names, "machine": machine, "limits": found}, indent=2)
+
+
+def _limit_lines(limits: Limits) -> list[str]:
+    """The figures as a table of one thread and all."""
+    columns = (limits.one, limits.all) if limits.all.threads > 1 else (limits.one,)
+    heads = [f"{rates.threads} thread{'s' if rates.threads > 1 else ''}" for rates in columns]
+    rows = [("measured", *heads)]
+    rows += [(f"{e} flop/s", *(_giga(r.flops[e]) for r in columns)) for e in ("f32", "f64")]
+    rows += [(f"{p} read B/s", *(_giga(r.read[p]) for r in columns)) for p in ("L1", "L2", "L3", "memory")]
+    rows += [("memory copy B/s", *(_giga(r.copy) for r in columns))]
+    rows += [("memory triad B/s", *(_giga(r.triad) for r in columns))]
+    return ["  " + row[0].ljust(18) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows]
+
+
+def _giga(value: float) -> str:
+    return f"{value / 1e9:.1f} G"
+
+
+__all__ = ["describe", "keep", "measure"]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.backends.target import LEVELS, Target, host_target, target_for
+from stepwell.backends.target import LEVELS, Target, cpu_target, host_target, missing_here, target_for
+from stepwell.backends.x86_cpus import CPUS
 from stepwell.ir.errors import InvalidProgramError
 
 CPU, INTERPRETER, SIMULATOR, CUDA = "cpu", "interpreter", "gpu-sim", "cuda"
@@ -27,11 +28,13 @@ class TargetName:
     kind: str
     variant: str | None = None
     device: int | None = None
+    features: str = ""
+    """Of a CPU: what it has beyond its name, or lacks: "+avxvnni,-avx512f"."""
 
     def __str__(self) -> str:
         if self.variant is None:
             return self.kind if self.device is None else f"{self.kind}:{self.device}"
-        return f"{self.kind}:{self.variant}"
+        return f"{self.kind}:{self.variant}" + (f",{self.features}" if self.features else "")
 
     @property
     def on_gpu(self) -> bool:
@@ -74,11 +77,28 @@ def parse_target(text: Any) -> TargetName:
     variants = variants_of(kind)
     if not variants:
         raise InvalidProgramError(f"unknown target '{text}'; '{kind}' takes nothing after it")
+    if kind == CPU and (found := _cpu_of(variant)) is not None:
+        return found
     if variant not in variants:
         number = " or a GPU's number" if kind == CUDA else ""
         message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{number}"
-        raise _unknown(message, _close_name(text, [f"{kind}:{name}" for name in variants]))
+        near = (*variants, *CPUS) if kind == CPU else variants
+        raise _unknown(message, _close_name(text, [f"{kind}:{name}" for name in near]))
     return TargetName(kind, variant)
+
+
+def _cpu_of(variant: str) -> TargetName | None:
+    """A CPU by level or by name, with features after a comma; None for an unknown one.
+
+    Raises:
+        InvalidProgramError: a feature is none.
+    """
+    cpu, _, features = variant.partition(",")
+    if cpu not in CPUS and cpu not in LEVELS[1:]:
+        return None
+    if cpu in CPUS or features:
+        cpu_target(cpu, features)
+    return TargetName(CPU, cpu, features=features)
 
 
 def _near_variant(text: str) -> str | None:
@@ -121,14 +141,25 @@ def target_of_environment() -> TargetName | None:
         raise InvalidProgramError(f"{error}\nnote: {VARIABLE} says so") from None
 
 
-def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool = False) -> Target:
-    """This machine at the instruction set that a target or `simd` asks for; `reproducible` as above.
+def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool = False, runs: bool = True) -> Target:
+    """This machine at the instruction set that a target or `simd` asks for, or the processor that it names.
+
+    With `reproducible` it is a fixed machine of the level instead; `runs` says whether the code is to run here.
 
     Raises:
         InvalidProgramError: it has no such instruction set, or is asked for two.
     """
     if name.variant is not None and simd is not None and simd != name.variant:
         raise InvalidProgramError(f"target '{name}' and simd='{simd}' are two instruction sets")
+    if name.features or name.variant in CPUS:
+        assert name.variant is not None
+        target = cpu_target(name.variant, name.features)
+        missing = missing_here(target) if runs else []
+        if missing:
+            hint = "stepwell compile --emit=obj, asm or llvm makes code for other machines"
+            message = f"this machine cannot run code for {target.cpu}: it lacks {', '.join(missing[:6])}"
+            raise InvalidProgramError(f"{message}\nhint: {hint}")
+        return target
     level = name.variant or simd
     return target_for(level or "avx2", generic=True) if reproducible else host_target(level)
 
