@@ -18,7 +18,7 @@ CLOCK = 2.5e9
 """Cycles a second of a core nobody measured."""
 FMA_UNITS = 2
 _L2_BYTES_A_CYCLE = 32.0
-_L3_BYTES_A_CYCLE = 8.0
+_L3_BYTES_A_CYCLE = 5.0
 _MEMORY_BYTES_A_SECOND = 10e9
 
 

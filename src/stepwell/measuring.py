@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -84,6 +84,24 @@ def _rates(kernels: TimedKernels, target: Target, threads: int, progress: Progre
     return Rates(threads, flops, read, triad, copy)
 
 
+def _at_least(one: Rates, every: Rates, progress: Progress) -> Rates:
+    """The rates of all threads; where they did less than one, others had the cores, and that of one is the better limit."""
+
+    def larger(less: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+        return {name: max(less[name], more[name]) for name in more}
+
+    raised = Rates(
+        every.threads,
+        larger(one.flops, every.flops),
+        larger(one.read, every.read),
+        max(one.triad, every.triad),
+        max(one.copy, every.copy),
+    )
+    if raised != every:
+        progress("several threads did less than one: measure again while the machine is idle")
+    return raised
+
+
 def measure(target: Target, progress: Progress = lambda _: None) -> Limits:
     """Measure a machine on one thread and on all, in some seconds.
 
@@ -96,7 +114,7 @@ def measure(target: Target, progress: Progress = lambda _: None) -> Limits:
     kernels = TimedKernels(compile_llvm(measurement_text(target), target), symbols, threads, 3, MEMORY_BYTES)
     try:
         one = _rates(kernels, target, 1, progress)
-        every = _rates(kernels, target, threads, progress) if threads > 1 else one
+        every = _at_least(one, _rates(kernels, target, threads, progress), progress) if threads > 1 else one
     finally:
         kernels.close()
     return Limits("measured", one, every, {"L2": target.l2_bytes, "L3": target.l3_bytes})

@@ -1,0 +1,231 @@
+"""`stepwell explain`: what is said of kernels is what they do, and it is read off the IR."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+import stepwell
+from stepwell.backends.target import target_for
+from stepwell.cli import main
+from stepwell.machine_limits import assumed_limits
+
+LAYER = """
+func.func @main(%x: tensor<64x48xf32>, %w: tensor<48x80xf32>, %b: tensor<80xf32>) -> tensor<64x80xf32> {
+  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<64x48xf32>, tensor<48x80xf32>) -> tensor<64x80xf32>
+  %c = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<80xf32>) -> tensor<64x80xf32>
+  %s = stablehlo.add %p, %c : tensor<64x80xf32>
+  return %s : tensor<64x80xf32>
+}
+"""
+
+TWICE = """
+func.func @main(%x: tensor<100xf32>, %n: tensor<i32>) -> tensor<100xf32> {
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %r:2 = stablehlo.while(%a = %n, %y = %x) : tensor<i32>, tensor<100xf32>
+    cond {
+      %zero = stablehlo.constant dense<0> : tensor<i32>
+      %c = stablehlo.compare GT, %a, %zero : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    } do {
+      %d = stablehlo.subtract %a, %one : tensor<i32>
+      %e = stablehlo.exponential %y : tensor<100xf32>
+      stablehlo.return %d, %e : tensor<i32>, tensor<100xf32>
+    }
+  return %r#1 : tensor<100xf32>
+}
+"""
+
+
+def test_a_layer_is_one_kernel_with_its_flops_and_bytes():
+    found = explained()
+    (kernel,) = found.kernels
+    assert kernel.kind == "contraction"
+    assert kernel.launches == 1
+    assert not kernel.repeated
+    assert kernel.flops == 2 * 64 * 48 * 80 + 64 * 80
+    assert kernel.bytes_read == 4 * (64 * 48 + 48 * 80 + 80)
+    assert kernel.bytes_written == 4 * 64 * 80
+    assert kernel.intensity == kernel.flops / kernel.bytes
+    assert kernel.schedule.startswith('#kernel.schedule<"contraction"')
+    assert kernel.because
+    assert found.arena_bytes == found.lower_bound_bytes == 0
+    assert [v.type for v in found.inputs] == ["f32[64x48]", "f32[48x80]", "f32[80]"]
+
+
+def test_the_time_is_the_roof_of_the_limits():
+    limits = assumed_limits(target_for("avx2", generic=True))
+    seconds, bound = limits.roof(10**9, 1000, 1000, "f32", 1)
+    assert bound == "compute"
+    assert seconds == pytest.approx(10**9 / limits.one.flops["f32"])
+    seconds, bound = limits.roof(1, 10**9, 10**9, "f32", 1)
+    assert bound == "memory"
+    assert seconds == pytest.approx(2e9 / limits.one.triad)
+    assert limits.roof(1, 1000, 1000, "f32", 1)[1] == "L2"
+    assert limits.roof(10**9, 0, 0, "f64", 1)[0] == 2 * limits.roof(10**9, 0, 0, "f32", 1)[0]
+
+
+def test_what_the_text_and_the_json_say_is_the_same_every_time():
+    first, second = explained(), stepwell.explain(LAYER, simd="avx2")
+    assert first.text == second.text
+    assert first.json() == second.json()
+    said = json.loads(first.json())
+    assert said["graph"][0]["op"] == "launch"
+    assert said["kernels"][0]["flops"] == first.kernels[0].flops
+    assert max(len(line) for line in first.text.splitlines()) <= 140
+
+
+def test_a_loop_is_shown_with_what_it_repeats():
+    found = stepwell.explain(TWICE, simd="avx2")
+    assert "loop until its condition fails" in found.text
+    inside = [kernel for kernel in found.kernels if kernel.repeated]
+    assert any(kernel.flops == 100 for kernel in inside)
+    assert "times and more" in found.text
+
+
+def test_a_program_below_its_kernels_is_explained_by_what_it_says():
+    scheduled = stepwell.compile(LAYER, simd="avx2").ir("scheduled")
+    found = stepwell.explain(scheduled, simd="avx2")
+    (kernel,) = found.kernels
+    assert kernel.flops is None
+    assert kernel.schedule
+    assert "fused" in found.text
+
+
+def test_a_program_for_a_gpu_is_explained_without_times():
+    found = stepwell.explain(LAYER, target="cuda:sm_90")
+    assert found.kernels[0].flops == 2 * 64 * 48 * 80 + 64 * 80
+    assert found.kernels[0].seconds is None
+    assert "at least" in found.text
+
+
+def test_unknown_extents_are_refused():
+    text = """func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %r = stablehlo.add %x, %x : tensor<?xf32>
+      return %r : tensor<?xf32>
+    }"""
+    with pytest.raises(stepwell.UnsupportedError, match="unknown extents"):
+        stepwell.explain(text)
+
+
+def test_the_command_prints_writes_and_refuses(tmp_path, capsys):
+    file = tmp_path / "layer.mlir"
+    file.write_text(LAYER)
+    assert main(["explain", str(file), "--simd", "avx2"]) == 0
+    assert "k_contraction_0: contraction, launched once" in capsys.readouterr().out
+    assert main(["explain", str(file), "--json", "-o", str(tmp_path / "e.json")]) == 0
+    assert json.loads((tmp_path / "e.json").read_text())["entry"] == "main"
+    assert main(["explain", str(file), "--entry", "other"]) == 1
+    assert "other" in capsys.readouterr().err
+
+
+# Schedules ----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def explained():
+    return stepwell.explain(LAYER, simd="avx2")
+
+
+@pytest.fixture
+def schedules(tmp_path):
+    file = tmp_path / "schedules.json"
+    file.write_text(explained().schedules)
+    return file
+
+
+def edit(file, schedule):
+    """Give the kernel of a file another schedule."""
+    content = json.loads(file.read_text())
+    content["kernels"][0]["schedule"] = schedule
+    file.write_text(json.dumps(content))
+
+
+def test_the_schedules_written_give_the_same_code(schedules):
+    plain = stepwell.compile(LAYER, simd="avx2", cache=False)
+    obeyed = stepwell.compile(LAYER, simd="avx2", schedules=schedules, cache=False)
+    assert obeyed.ir("llvm") == plain.ir("llvm")
+    assert "stepwell.schedules" not in obeyed.ir("scheduled")
+
+
+@pytest.mark.parametrize("key", ["name", "hash"])
+def test_a_schedule_made_in_python_is_obeyed_and_right(key):
+    kernel = explained().kernels[0]
+    wanted = stepwell.schedule("contraction", vector=32, mr=3, nr=8, tasks=2)
+    exe = stepwell.compile(LAYER, simd="avx2", schedules={getattr(kernel, key): wanted})
+    assert "mr = 3" in exe.ir("scheduled")
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((64, 48), (48, 80), (80,)))
+    np.testing.assert_allclose(exe(x, w, b)[0], x @ w + b, rtol=1e-4, atol=1e-4)
+
+
+def test_an_edited_file_is_not_found_in_the_cache_of_the_old_one(schedules):
+    before = stepwell.compile(LAYER, simd="avx2", schedules=schedules).ir("scheduled")
+    edit(schedules, '#kernel.schedule<"loops", {vector = 32 : i64}>')
+    after = stepwell.compile(LAYER, simd="avx2", schedules=schedules).ir("scheduled")
+    assert before != after
+
+
+def test_a_schedule_for_no_kernel_is_a_warning(schedules, tmp_path, capsys):
+    program = tmp_path / "p.mlir"
+    program.write_text(LAYER)
+    content = json.loads(schedules.read_text())
+    content["kernels"].append({"kernel": "k_contraction_9", "schedule": '#kernel.schedule<"loops", {}>'})
+    schedules.write_text(json.dumps(content))
+    assert main(["compile", str(program), "--simd", "avx2", "--schedules", str(schedules), "--emit=scheduled"]) == 0
+    err = capsys.readouterr().err
+    assert "warning: " in err
+    assert "no kernel 'k_contraction_9'" in err
+    assert "did you mean 'k_contraction_0'" in err
+
+
+def test_a_schedule_that_a_kernel_cannot_have_is_a_located_error(schedules):
+    edit(schedules, '#kernel.schedule<"rows", {vector = 32 : i64}>')
+    with pytest.raises(
+        stepwell.InvalidProgramError, match=r"<string>:\d+:\d+: error: .*@k_contraction_0 has a rows schedule"
+    ):
+        stepwell.compile(LAYER, simd="avx2", schedules=schedules)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "schedules.json:1:2: error: no file of schedules"),
+        ("[]", '"format" is not "stepwell-schedules-1"'),
+        ('{"format": "stepwell-schedules-1"}', '"kernels" is no list'),
+        ('{"format": "stepwell-schedules-1", "kernels": [3]}', 'the entry 3 has no "kernel"'),
+        (
+            '{"format": "stepwell-schedules-1",\n "kernels": [{"kernel": "k", "schedule": "fast"}]}',
+            "schedules.json:2:42: error: 'fast' is no schedule",
+        ),
+        (
+            '{"format": "stepwell-schedules-1", "kernels": [{"kernel": "k", "schedule": ""}, {"kernel": "k", "schedule": ""}]}',
+            "has two entries",
+        ),
+    ],
+)
+def test_a_wrong_file_says_where(schedules, content, message):
+    schedules.write_text(content)
+    with pytest.raises(stepwell.InvalidProgramError) as error:
+        stepwell.compile(LAYER, schedules=schedules)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: stepwell.schedule("loop"), "there is no strategy 'loop'\nhint: did you mean 'loops'"),
+        (lambda: stepwell.schedule("loops", mr=3), "has no parameter 'mr'"),
+        (lambda: stepwell.schedule("loops", vector=3), "must be a power of two"),
+        (lambda: stepwell.schedule("loops", vector=1.5), "neither a number nor a text"),
+        (lambda: stepwell.compile(LAYER, schedules={"k": 3}), "no schedule: make one with stepwell.schedule"),
+        (lambda: stepwell.compile(LAYER, schedules={3: "x"}), "by hash or name, not for 3"),
+        (lambda: stepwell.compile(LAYER, schedules=3), "not int"),
+        (lambda: stepwell.compile(LAYER, schedules="/nowhere/s.json"), "cannot read"),
+    ],
+)
+def test_wrong_schedules_are_refused_with_what_helps(make, message):
+    with pytest.raises(stepwell.InvalidProgramError) as error:
+        make()
+    assert message in str(error.value)
