@@ -20,6 +20,13 @@ func.func @main(%x: tensor<64x48xf32>, %w: tensor<48x80xf32>, %b: tensor<80xf32>
 }
 """
 
+ADD = """
+func.func @main(%x: tensor<64xf32>) -> tensor<64xf32> {
+  %s = stablehlo.add %x, %x : tensor<64xf32>
+  return %s : tensor<64xf32>
+}
+"""
+
 TWICE = """
 func.func @main(%x: tensor<100xf32>, %n: tensor<i32>) -> tensor<100xf32> {
   %one = stablehlo.constant dense<1> : tensor<i32>
@@ -181,11 +188,14 @@ def test_a_schedule_for_no_kernel_is_a_warning(schedules, tmp_path, capsys):
 
 
 def test_a_schedule_that_a_kernel_cannot_have_is_a_located_error(schedules):
-    edit(schedules, '#kernel.schedule<"rows", {vector = 32 : i64}>')
-    with pytest.raises(
-        stepwell.InvalidProgramError, match=r"<string>:\d+:\d+: error: .*@k_contraction_0 has a rows schedule"
-    ):
+    edit(schedules, '#kernel.schedule<"rows", {vector = 32 : i64, mr = 3 : i64}>')
+    with pytest.raises(stepwell.InvalidProgramError, match=r"<string>:\d+:\d+: error: .* it has no parameter 'mr'"):
         stepwell.compile(LAYER, simd="avx2", schedules=schedules)
+    wanted = {"k_map_0": stepwell.schedule("contraction", vector=32)}
+    with pytest.raises(
+        stepwell.InvalidProgramError, match=r"<string>:3:\d+: error: .*no op of the kernel is a contraction"
+    ):
+        stepwell.compile(ADD, simd="avx2", schedules=wanted)
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,25 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
     kernel.return %x : tensor<65536xf32>
   }
 }
+
+// -----
+
+// Schedules that the module brings along come first: by name, by hash (here of a kernel that does not exist), or tuned; the tables are gone then.
+// CHECK-LABEL: builtin.module attributes
+// CHECK-NOT: stepwell.schedules
+// CHECK-NOT: stepwell.tuned
+// CHECK: kernel.func @given
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {vector = 32 : i64, tasks = 7 : i64}>
+// CHECK: kernel.func @other
+// CHECK-SAME: reason = "one vectorized
+module attributes {
+    stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64},
+    stepwell.schedules = {given = #kernel.schedule<"loops", {vector = 32 : i64, tasks = 7 : i64}>},
+    stepwell.tuned = {"00" = #kernel.schedule<"loops", {vector = 32 : i64, tasks = 9 : i64}>}} {
+  kernel.func @given(%x: tensor<65xf32>, %o: tensor<65xf32>) -> tensor<65xf32> attributes {access = ["read", "write"]} {
+    kernel.return %x : tensor<65xf32>
+  }
+  kernel.func @other(%x: tensor<66xf32>, %o: tensor<66xf32>) -> tensor<66xf32> attributes {access = ["read", "write"]} {
+    kernel.return %x : tensor<66xf32>
+  }
+}
