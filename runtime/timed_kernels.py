@@ -40,6 +40,10 @@ class TimedKernels:
         """Where the first arrays start."""
         return [block.address for block in self._arrays[:count]]
 
+    def array(self, number: int) -> Any:
+        """What is in an array, as f32."""
+        return _floats(self._arrays[number])
+
     def close(self) -> None:
         """Give the memory back."""
         for block in (*self._arrays, *self._results):
