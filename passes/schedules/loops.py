@@ -33,6 +33,7 @@ from stepwell.passes.schedules.plan import Machine, Plan, plan_space
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.space import Target
+from stepwell.passes.schedules.split_reduction import Split, find_split, merging_nest, partial_targets
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 from stepwell.passes.schedules.updates import update_phase
 
@@ -211,11 +212,44 @@ def space_phase(
         return simt_phase(builder, nests, targets, homes, machine)
     plan = plan_space(nests, machine)
     cuts = choose_cut(plan, nests, targets, machine)
+    split = _find_parts(plan, nests, targets, cuts, machine)
+    if split is not None:
+        return _split_phases(builder, nests[0], split, targets, homes, machine)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         return emit_task(builder, nests, plan, targets, cuts, ivs, outs)
 
     return builder.phase([c.tasks for c in cuts] or [1], homes, task)
+
+
+def _find_parts(
+    plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], cuts: Sequence[Cut], machine: Machine
+) -> Split | None:
+    """The parts of a reduction to few points, for tasks that no cut of its results would give."""
+    wanted = min(machine.tasks, int(nests[0].points * plan.cost / machine.grain))
+    given = cuts[0].tasks if cuts else 1
+    if wanted < 2 * given or any(not o.reduced for n in nests for o in n.outputs):
+        return None
+    return find_split(plan, nests, targets, replace(machine, split=wanted))
+
+
+def _split_phases(
+    builder: KernelBuilder,
+    nest: Nest,
+    split: Split,
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order."""
+    partial, places, scratch = partial_targets(builder, nest, split, targets, homes)
+
+    def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
+
+    results = builder.phase([split.cut.tasks], scratch, task)
+    merged, merged_targets = merging_nest(nest, split, targets, results)
+    return space_phase(builder, [merged], merged_targets, homes, replace(machine, tasks=1))
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:

@@ -8,8 +8,10 @@ from itertools import product
 import ml_dtypes
 import numpy as np
 import pytest
+from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.printer import Printer
 
+from stepwell.dialects.kernel import ScheduleAttr
 from stepwell.dialects.registry import DIALECTS, get_dialect, interpreter_rules
 from stepwell.ir.context import make_context
 from stepwell.ir.interpreter import Interpreter
@@ -41,8 +43,13 @@ def print_module(module) -> str:
     return stream.getvalue()
 
 
-def check(kernel: str, args, level: str, strategy: str = "", expect: str | None = None, tolerance=1e-5, cores=2):
-    """Compare the kernel in the interpreter before and after scheduling; returns the scheduled text."""
+def check(
+    kernel: str, args, level: str, strategy: str = "", expect: str | None = None, tolerance=1e-5, cores=2, grain=0
+):
+    """Compare the kernel in the interpreter before and after scheduling; returns the scheduled text.
+
+    With `grain`, tasks of so few nanoseconds are worth their while.
+    """
     bits = LEVELS[level]
     target = f'{{level = "{level}", vector_bits = {bits} : i64, cores = {cores} : i64, l2_bytes = 1048576 : i64}}'
     module = parse_module(f"module attributes {{stepwell.target = {target}}} {{\n{kernel}\n}}", "k", context())
@@ -52,6 +59,9 @@ def check(kernel: str, args, level: str, strategy: str = "", expect: str | None 
     func = module.body.block.first_op
     if expect is not None:
         assert func.schedule.strategy.data == expect, func.schedule
+    if grain:
+        parameters = {**func.schedule.params.data, "grain": IntegerAttr(grain, i64)}
+        func.properties["schedule"] = ScheduleAttr(func.schedule.strategy.data, parameters)
     ApplySchedulePass().apply(context(), func)
     module.verify()
     text = print_module(module)
@@ -127,6 +137,41 @@ def reduce_kernel(shape, keep: int, op: str, dtype: str, init: str) -> str:
       }} -> {out}
       kernel.return %r : {out}
     }}"""
+
+
+def reduce_all_kernel(shape, op: str, dtype: str, init: str) -> str:
+    """Reduce a matrix to a number, starting from `init`."""
+    x = tensor(shape, dtype)
+    return f"""kernel.func @k(%x: {x}, %o: tensor<{dtype}>) -> tensor<{dtype}> attributes {{access = ["read", "write"]}} {{
+      %e = tensor.empty() : tensor<{dtype}>
+      %c = arith.constant {init} : {dtype}
+      %f = linalg.fill ins(%c : {dtype}) outs(%e : tensor<{dtype}>) -> tensor<{dtype}>
+      %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> ()>],
+          iterator_types = ["reduction", "reduction"]}} ins(%x : {x}) outs(%f : tensor<{dtype}>) {{
+      ^bb0(%a: {dtype}, %b: {dtype}):
+        %z = arith.{op} %a, %b : {dtype}
+        linalg.yield %z : {dtype}
+      }} -> tensor<{dtype}>
+      kernel.return %r : tensor<{dtype}>
+    }}"""
+
+
+@pytest.mark.parametrize(
+    ("level", "op", "dtype", "init"),
+    [("avx512", "addf", "f32", "0.5"), ("avx2", "maximumf", "f32", "0xff800000"), ("sse4.2", "muli", "i32", "3")],
+)
+def test_reductions_to_few_points_are_done_in_parts_merged_in_order(level, op, dtype, init):
+    rng = np.random.default_rng(0)
+    for shape in [(1, 1), (0, 5), (7, 1), (1, 257), (13, 65), (127, 3)]:
+        x = values(rng, shape, dtype)
+        if op == "maximumf" and x.size > 20:
+            x[shape[0] // 2, 0] = np.nan
+        args = [x, np.zeros((), DTYPES[dtype])]
+        text = check(reduce_all_kernel(shape, op, dtype, init), args, level, expect="loops", grain=1)
+        assert ("scratch<launch>" in text) == (x.size > 200)
+    columns = [x, np.zeros(3, DTYPES[dtype])]
+    text = check(reduce_kernel((127, 3), 1, op, dtype, init), columns, level, expect="loops", grain=1)
+    assert "scratch<launch>" in text
 
 
 @pytest.mark.parametrize("level", LEVELS)
