@@ -17,6 +17,9 @@ import pytest
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# What is tested is made, not found: the tests of the cache turn it on, each in a folder of its own.
+os.environ["STEPWELL_CACHE"] = "0"
+
 # IR is cyclic, and much of it is made and dropped: what the suite imports need not be looked through again for each program.
 gc.set_threshold(100_000, 50, 100)
 

@@ -18,6 +18,8 @@ class NamedText:
 
     data: bytes
     name: str
+    text: str | None = None
+    """Where it was given as text."""
 
 
 def looks_like_path(program: str) -> bool:
@@ -57,7 +59,7 @@ def _read(path: str | Path) -> NamedText | None:
 
 def _encoded(text: str, name: str) -> NamedText | None:
     try:
-        return NamedText(text.encode(), name)
+        return NamedText(text.encode(), name, text)
     except UnicodeEncodeError:
         return None
 

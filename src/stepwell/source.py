@@ -26,7 +26,8 @@ def program_text(program: Any) -> tuple[str, str]:
         UnsupportedError: MLIR bytecode.
     """
     if isinstance(program, NamedText):
-        return decode_source(program.data, program.name), program.name
+        text = decode_source(program.data, program.name) if program.text is None else program.text
+        return text, program.name
     if isinstance(program, bytes | bytearray):
         return decode_source(bytes(program), "<bytes>"), "<bytes>"
     if isinstance(program, Path) or (isinstance(program, str) and looks_like_path(program)):
