@@ -34,11 +34,14 @@ from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
-from stepwell.passes.schedules.contraction_analysis import Contraction, choose_tiling, find_contraction
+from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
+from stepwell.passes.schedules.contraction_choice import choose_tiling
 from stepwell.passes.schedules.lanes import can_vectorize
 
 MAX_OPS = 32
 """Ops in one group at most."""
+TILED = MachineDescription(vector_bits=512)
+"""The machine whose tiles decide what is a contraction: the same on every machine with vectors."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def is_tiled(op: Operation, machine: MachineDescription) -> bool:
         return False
     if machine.subgroup > 1:
         return refusal(found) is None and worth(found) is None
-    return not isinstance(choose_tiling(found, 64, 32, 1 << 20), str)
+    return not isinstance(choose_tiling(found, TILED), str)
 
 
 def _join_epilogues(groups: Groups, machine: MachineDescription) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, IntegerAttr, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -20,6 +21,7 @@ from stepwell.backends.llvm.rows import LINE_BYTES, Place, RowAccess, and_masks,
 from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import (
     element_bytes,
+    element_type,
     memory_type,
     row_type,
     scalar_type,
@@ -36,6 +38,7 @@ from stepwell.backends.llvm.writer import (
     row_major_strides,
     unsupported,
 )
+from stepwell.dialects.vector import ContractOp
 
 
 def _leading(shape: Sequence[int]) -> list[tuple[int, ...]]:
@@ -272,6 +275,40 @@ def _transfer_read(w: FunctionWriter, op: Operation) -> None:
     w.values[result] = rows
 
 
+class RowsOnDemand(list[str]):
+    """Rows of one element, each read when it is first asked for."""
+
+    def __init__(self, count: int, load: Callable[[int], str]):
+        super().__init__([""] * count)
+        self._load = load
+
+    def __getitem__(self, row: Any) -> Any:
+        known = super().__getitem__(row)
+        if known == "":
+            known = self._load(row)
+            self[row] = known
+        return known
+
+
+def _feeds_contraction(op: Operation) -> bool:
+    """Whether a column of numbers is only multiplied with rows, before anything is written.
+
+    Then each number is read where it is multiplied: read all at once they would fill the registers that sums are in.
+    """
+    result = op.results[0]
+    use = result.get_user_of_unique_use()
+    if not isinstance(use, ContractOp) or use.parent is not op.parent or use.lhs is not result:
+        return False
+    if element_type(result.type) != element_type(use.result.type):
+        return False
+    other = op.next_op
+    while other is not None and other is not use:
+        if not other.name.startswith(("arith.", "affine.apply", "vector.transfer_read", "vector.contract")):
+            return False
+        other = other.next_op
+    return other is use
+
+
 def _read_broadcast(
     w: FunctionWriter,
     op: Operation,
@@ -284,6 +321,9 @@ def _read_broadcast(
     if masks is not None:
         raise unsupported(op, "a mask with a broadcast minor dim; broadcast in a register instead")
     access = RowAccess(w, transfer.buffer, 1, 1)
+    if transfer.lanes == 1 and not any(transfer.checked) and _feeds_contraction(op):
+        places = [at for at, _, _ in transfer.rows(indices, None)]
+        return RowsOnDemand(len(places), lambda row: access.read(places[row]))
     name = access.name
     rows: list[str] = []
     condition = transfer.lanes

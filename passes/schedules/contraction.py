@@ -2,31 +2,42 @@
 
 The loop dims of `C[..] += A[..] * B[..]` are classed by who uses them: batch (all three), m (A and C), n (B and C; one of
 them is last in C and becomes the vector dim), k (A and B). One m and one n dim are tiled by mr x nr, the others are
-looped over. An operand is copied to scratch first when its layout (or element type) does not suit the inner loop: B as
-panels `[..][n/nr][k][nr]`, A as rows `[..][m][k]` padded against cache-set conflicts. Tiles at the edges have their own,
-static, size. Every other op of the kernel is done by the `loops` strategy.
+looped over. A task does some rows and columns:
+
+```
+for batch dims and other dims of B
+  for blocks of columns, so many panels of nr as stay in the L2 cache
+    for runs of kc terms of the sums:        B's part is packed as panels
+      for other dims of A, for mr rows:      A's part is packed where that helps, and stays in the L1 cache
+        for nr columns:                      a tile in registers: read the sums so far, add kc terms, write
+```
+
+The sums so far are kept in the result, or where that has another element type in scratch; the epilogue is done on a tile when
+its last terms are added. Tiles at the edges have their own, static, size. Every other op of the kernel is done by the
+`loops` strategy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from math import prod
+from dataclasses import dataclass
+from math import lcm, prod
 
+from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import TensorType
-from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.contraction_analysis import (
     Contraction,
-    Tiling,
     epilogue_of,
     find_contraction,
     ops_between,
 )
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, unit_of, units_of
+from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -34,20 +45,18 @@ from stepwell.passes.schedules.lanes import (
     Point,
     broadcast,
     evaluate_on_tile,
+    is_tile,
     read,
-    transfer_read,
+    transfer_write,
     vector_of,
     write_tile,
 )
-from stepwell.passes.schedules.loops import escapes, schedule_around, space_phase
-from stepwell.passes.schedules.nest import (
-    Access,
-    Nest,
-    Output,
-    uses_dim,
-)
-from stepwell.passes.schedules.plan import Machine
-from stepwell.passes.schedules.space import Target, tiled_loop
+from stepwell.passes.schedules.loops import escapes, schedule_around
+from stepwell.passes.schedules.nest import Access, uses_dim
+from stepwell.passes.schedules.plan import WIDE_BYTES, Machine
+from stepwell.passes.schedules.space import tiled_loop
+
+Body = Callable[[], Sequence[SSAValue]]
 
 
 def schedule_contraction(
@@ -72,8 +81,21 @@ def _init_suits(found: Contraction) -> bool:
     return found.op.body.block.args[2].type == found.accumulator
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a tile is."""
+
+    index: list[Index]
+    """Of the whole space."""
+    local: list[Index]
+    """Of the task's part of the results."""
+    column: Index
+    """In the block of columns."""
+    run: Sums
+
+
 class _ContractionPhase:
-    """Emits the packing and the main phase of one contraction."""
+    """Emits the phase of one contraction."""
 
     def __init__(self, builder: KernelBuilder, found: Contraction, tiling: Tiling, machine: Machine):
         self.builder = builder
@@ -89,175 +111,70 @@ class _ContractionPhase:
         self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.exprs = found.maps[2].results
-        self.panelled = False
+        self.a, self.b = self.nest.inputs[found.a], self.nest.inputs[found.b]
+        self.pack_a = tiling.pack_a or not isinstance(self.a, Access)
+        self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
+        self.terms = self._terms()
+        self.packer = Packer(builder, found, tiling, self.terms)
+        on_b = found.maps[1].results
+        self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
+        self.outer_a = [d for d in found.outer if d not in self.outer_b]
+        self.starts: dict[int, Index] = {}
+        self.extents: dict[int, Index] = {}
+
+    def _terms(self) -> int:
+        """Points of the outermost k dim in one run of `kc` terms: whole steps of the inner loop."""
+        found, tiling = self.found, self.tiling
+        outermost, *others = (found.sizes[d] for d in found.reduced)
+        terms = max(1, tiling.kc // prod(others))
+        if terms >= outermost:
+            return outermost
+        if not others:
+            step = lcm(tiling.unroll, ROWS_AT_ONCE, self._lanes()) if self.pack_a or self.pack_b else tiling.unroll
+            terms = -(-terms // step) * step
+        return min(outermost, terms)
+
+    def _lanes(self) -> int:
+        return self.tiling.vector_bytes // byte_width(self.found.accumulator)
 
     def emit(self) -> list[Operation]:
         """Emit; returns the ops that are done besides the contraction."""
         builder, em = self.builder, self.em
         em.location = self.found.op.location
-        a, b = self.nest.inputs[self.found.a], self.nest.inputs[self.found.b]
-        self.a = self._pack_a(a) if self.tiling.pack_a or not isinstance(a, Access) else a
-        self.b = self._pack_b(b) if self.tiling.pack_b or not isinstance(b, Access) else b
         homes = [builder.destination(op, r) for op, r in self.stored]
-        self.homes = homes
-        cut = self._cut()
+        self.sums = self._home_of_sums(homes)
+        self.homes = homes if self.sums < len(homes) else [*homes, self._scratch()]
+        grid = choose_grid(self.found, self.tiling, self.machine.tasks, self.machine.grain)
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
-            return self._task(cut, ivs[0], outs)
+            return self._task(grid.cuts, ivs, outs)
 
-        results = builder.phase([cut[2]], homes, task)
-        for (_, original), home, result in zip(self.stored, homes, results, strict=True):
+        results = builder.phase([n for _, n in grid.cuts] or [1], self.homes, task)
+        for (_, original), home, result in zip(self.stored, homes, results, strict=False):
             builder.define(original, result, builder.home(home))
         return [*self.epilogue, *self.skipped]
 
-    # Packing.
+    def _home_of_sums(self, homes: Sequence[SSAValue]) -> int:
+        """Which result holds the sums between runs: the contraction's, another of its type, or (one past all) scratch."""
+        if self.terms >= self.found.sizes[self.found.reduced[0]]:
+            return 0
+        suits = [i for i, home in enumerate(homes) if _element(home) == self.found.accumulator]
+        own = [i for i in suits if self.stored[i][0] is self.found.op]
+        return (own or suits or [len(homes)])[0]
 
-    def _cast_block(self, casts: Sequence[Operation], kind: Attribute) -> Block | None:
-        if not casts:
-            return None
-        block = Block(arg_types=[kind, casts[-1].results[0].type])
-        value: SSAValue = block.args[0]
-        for cast in casts:
-            copy = type(cast).create(operands=[value], result_types=[cast.results[0].type])
-            block.add_op(copy)
-            value = copy.results[0]
-        block.add_op(linalg.YieldOp(value))
-        return block
+    def _scratch(self) -> SSAValue:
+        return self.builder.scratch(self.found.op.results[0].type, kernel.ScratchScope.LAUNCH)
 
-    def _copy(
-        self,
-        source: Access | SSAValue,
-        casts: Sequence[Operation],
-        sizes: Sequence[int],
-        exprs: Sequence[AffineExpr],
-        target: SSAValue,
-    ) -> SSAValue:
-        """A phase that writes the (cast) operand into scratch."""
-        kind = source.element if isinstance(source, Access) else source.type
-        output = Output(target, tuple(exprs), reduced=False)
-        nest = Nest(
-            tuple(sizes), (False,) * len(sizes), [source], [output], self._cast_block(casts, kind), self.em.location
-        )
-        return space_phase(self.builder, [nest], [Target(output, tuple(exprs))], [target], self.machine)[0]
+    # A task.
 
-    def _packed_type(self, casts: Sequence[Operation], source: Access | SSAValue) -> Attribute:
-        if casts:
-            return casts[-1].results[0].type
-        return source.element if isinstance(source, Access) else source.type
-
-    def _pack_a(self, source: Access | SSAValue) -> Access:
-        """A as `[outer][m][k]`, rows padded by a cache line when they would share cache sets."""
-        found = self.found
-        dims = [d for d in found.outer if uses_dim(found.maps[0].results, d)]
-        dims += [found.m] if found.m is not None else []
-        order = [*dims, *found.reduced]
-        shape = [found.sizes[d] for d in order]
-        if found.m is None:
-            shape.insert(len(dims), 1)
-        kind = self._packed_type(found.a_casts, source)
-        if shape[-1] * byte_width(kind) % 1024 == 0:
-            shape[-1] += 64 // byte_width(kind)
-        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.LAUNCH)
-        exprs: list[AffineExpr] = [AffineExpr.dimension(i) for i in range(len(order))]
-        if found.m is None:
-            exprs.insert(len(dims), AffineExpr.constant(0))
-        moved = self._moved(source, order, None)
-        packed = self._copy(moved, found.a_casts, [found.sizes[d] for d in order], exprs, target)
-        final = list(self._dims(order))
-        if found.m is None:
-            final.insert(len(dims), AffineExpr.constant(0))
-        if found.m is not None and len(found.reduced) > 1:
-            # The kernel reads [m, k] as the two minor dims: bring m behind the outer k dims.
-            return self._a_minor(source, dims, kind)
-        return Access(packed, tuple(final))
-
-    def _a_minor(self, source: Access | SSAValue, dims: Sequence[int], kind: Attribute) -> Access:
-        """A as `[outer][outer k][m][inner k]`, for several k dims."""
-        found = self.found
-        assert found.m is not None
-        order = [*dims[:-1], *found.reduced[:-1], found.m, found.reduced[-1]]
-        shape = [found.sizes[d] for d in order]
-        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.LAUNCH)
-        moved = self._moved(source, order, None)
-        packed = self._copy(moved, found.a_casts, shape, self._positions(len(order)), target)
-        return Access(packed, self._dims(order))
-
-    @staticmethod
-    def _positions(count: int) -> list[AffineExpr]:
-        return [AffineExpr.dimension(i) for i in range(count)]
-
-    def _dims(self, order: Sequence[int]) -> tuple[AffineExpr, ...]:
-        return tuple(AffineExpr.dimension(d) for d in order)
-
-    def _moved(self, source: Access | SSAValue, order: Sequence[int], n: AffineExpr | None) -> Access | SSAValue:
-        """The operand over the copy's dims (`order`), with n replaced when given."""
-        if not isinstance(source, Access):
-            return source
-        exprs: list[AffineExpr] = []
-        for d in range(len(self.found.sizes)):
-            if d == self.found.n and n is not None:
-                exprs.append(n)
-            else:
-                exprs.append(AffineExpr.dimension(order.index(d)) if d in order else AffineExpr.constant(0))
-        symbols = [AffineExpr.symbol(i) for i in range(len(source.symbols))]
-        return replace(source, exprs=tuple(e.replace_dims_and_symbols(exprs, symbols) for e in source.exprs))
-
-    def _pack_b(self, source: Access | SSAValue) -> Access:
-        """B as panels `[outer][n/nr][k][nr]`; the last panel only as wide as it is."""
-        found, nr = self.found, self.tiling.nr
-        outer = [d for d in found.outer if uses_dim(found.maps[1].results, d)]
-        depth = [found.sizes[d] for d in found.reduced]
-        columns = found.sizes[found.n]
-        kind = self._packed_type(found.b_casts, source)
-        panels = -(-columns // nr)
-        lead = [found.sizes[d] for d in outer]
-        target = self.builder.scratch(TensorType(kind, [*lead, panels, *depth, nr]), kernel.ScratchScope.LAUNCH)
-        for first, count, width in ((0, columns // nr, nr), (columns // nr, 1, columns % nr)):
-            if not count or not width:
-                continue
-            # Copy dims: outer, panel, k, column in the panel.
-            order = [*outer, -1, *found.reduced, -2]
-            panel, column = AffineExpr.dimension(len(outer)), AffineExpr.dimension(len(order) - 1)
-            moved = self._moved(source, order, (panel + first) * nr + column)
-            exprs = self._positions(len(order))
-            exprs[len(outer)] = panel + first
-            target = self._copy(moved, found.b_casts, [*lead, count, *depth, width], exprs, target)
-        # Tiles start at panels: the panel number is a symbol, set per tile.
-        place, inside = AffineExpr.symbol(0), AffineExpr.constant(0)
-        self.panelled = True
-        return Access(target, (*self._dims(outer), place, *self._dims(found.reduced), inside))
-
-    # The main phase.
-
-    def _cut(self) -> tuple[int | None, int, int]:
-        """The dim cut over tasks, its points per task (whole tiles), and how many tasks."""
-        found, tiling = self.found, self.tiling
-        peak = 2.0 * tiling.vector_bytes / byte_width(found.accumulator)
-        wanted = min(self.machine.tasks, int(prod(found.sizes) / peak / self.machine.grain))
-        if wanted < 2:
-            return None, 0, 1
-        best: tuple[int, int, int] | None = None
-        for dim in (*found.outer, *([found.m] if found.m is not None else []), found.n):
-            unit = tiling.mr if dim == found.m else tiling.nr if dim == found.n else 1
-            units = -(-found.sizes[dim] // unit)
-            chunk = -(-units // min(wanted, units))
-            tasks = -(-units // chunk)
-            if best is None or tasks > best[2]:
-                best = dim, chunk * unit, tasks
-            if units >= wanted:
-                break
-        return best if best is not None and best[2] > 1 else (None, 0, 1)
-
-    def _task(self, cut: tuple[int | None, int, int], task: Index, outs: Sequence[SSAValue]) -> Sequence[Slice]:
+    def _task(
+        self, cuts: Sequence[tuple[int, int]], task: Sequence[Index], outs: Sequence[SSAValue]
+    ) -> Sequence[Slice]:
         found, em = self.found, self.em
-        dim, chunk, tasks = cut
-        self.starts: dict[int, Index] = {}
-        self.extents: dict[int, Index] = {d: s for d, s in enumerate(found.sizes)}
-        if dim is not None:
-            size = found.sizes[dim]
-            self.starts[dim] = em.apply(AffineExpr.dimension(0) * chunk, [task])
-            left = em.apply(AffineExpr.dimension(0) * (-chunk) + size, [task])
-            self.extents[dim] = chunk if tasks * chunk == size else em.minimum(chunk, left)
+        self.starts = {}
+        self.extents = dict(enumerate(found.sizes))
+        for (dim, parts), iv in zip(cuts, task, strict=False):
+            self.starts[dim], self.extents[dim] = self._part(dim, parts, iv)
         offsets: list[Index] = []
         sizes: list[Index] = []
         for expr in self.exprs:
@@ -265,25 +182,47 @@ class _ContractionPhase:
             offsets.append(self.starts.get(expr.position, 0))
             sizes.append(self.extents[expr.position])
         slices = [self.builder.slice_of(out, offsets, sizes) for out in outs]
-        last = self._outer(0, [0] * len(found.sizes), slices)
+        last = self._over(self.outer_b, [0] * len(found.sizes), slices, self._blocks)
         em.location = found.op.location
         return [(v, offsets, sizes) for v in last]
 
-    def _outer(self, level: int, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
-        """Loops over batch and the other m and n dims."""
-        if level == len(self.found.outer):
-            return self._blocks(local, outs)
-        dim = self.found.outer[level]
+    def _part(self, dim: int, parts: int, task: Index) -> tuple[Index, Index]:
+        """First point and extent of a task's part of a dim: whole tiles, shared out evenly."""
+        em, size = self.em, self.found.sizes[dim]
+        unit, units = unit_of(self.found, self.tiling, dim), units_of(self.found, self.tiling, dim)
+        d = AffineExpr.dimension(0)
+        start = em.apply((d * units) // parts * unit, [task])
+        if size % (parts * unit) == 0:
+            return start, size // parts
+        end = em.minimum(em.apply(((d + 1) * units) // parts * unit, [task]), size)
+        return start, em.apply(d - AffineExpr.dimension(1), [end, start])
+
+    def _most(self, dim: int) -> int:
+        """A bound of the extent of a task's part of a dim."""
+        extent = self.extents[dim]
+        return extent if isinstance(extent, int) else self.found.sizes[dim]
+
+    def _over(
+        self,
+        dims: Sequence[int],
+        local: list[Index],
+        outs: Sequence[SSAValue],
+        body: Callable[[list[Index], Sequence[SSAValue]], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """Loops over dims, one point at a time."""
+        if not dims:
+            return body(local, outs)
+        dim, *rest = dims
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             inner = list(local)
             inner[dim] = iv
-            return self._outer(level + 1, inner, args)
+            return self._over(rest, inner, args, body)
 
         return self.em.loop(0, self.extents[dim], 1, outs, trip)
 
     def _blocks(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
-        """Blocks of B panels that stay in L2; in each, all of A's panels."""
+        """Blocks of B panels that stay in L2."""
         em, found, tiling = self.em, self.found, self.tiling
         extent, width = self.extents[found.n], tiling.block * tiling.nr
         if isinstance(extent, int):
@@ -291,137 +230,242 @@ class _ContractionPhase:
             blocks = -(-extent // width)
             width = -(-extent // (blocks * tiling.nr)) * tiling.nr
             if blocks == 1:
-                return self._panels(local, 0, extent, outs)
+                return self._runs(local, 0, extent, extent, outs)
             if extent % width == 0:
-                return em.loop(0, extent, width, outs, lambda iv, args: self._panels(local, iv, width, args))
+                return em.loop(0, extent, width, outs, lambda iv, args: self._runs(local, iv, width, width, args))
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             left = em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, iv])
-            return self._panels(local, iv, em.minimum(width, left), args)
+            return self._runs(local, iv, em.minimum(width, left), width, args)
 
         return em.loop(0, extent, width, outs, trip)
 
-    def _panels(self, local: list[Index], first: Index, columns: Index, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+    def _runs(
+        self, local: list[Index], first: Index, columns: Index, most: int, outs: Sequence[SSAValue]
+    ) -> Sequence[SSAValue]:
+        """Runs of terms of the sums; in each, all rows."""
+        em, size = self.em, self.found.sizes[self.found.reduced[0]]
+        d = AffineExpr.dimension(0)
+
+        def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            if isinstance(k, int):
+                run = Sums(k, self.terms, True, True)
+            else:
+                left = em.apply(d * -1 + size, [k])
+                extent = self.terms if size % self.terms == 0 else em.minimum(self.terms, left)
+                first_run = em.add(arith.CmpiOp(k, em.index(0), "eq")).result
+                last_run = em.add(arith.CmpiOp(em.index(left), em.index(self.terms), "sle")).result
+                run = Sums(k, extent, first_run, last_run)
+            b = self._operand_b(local, first, columns, most, run)
+            return self._over(
+                self.outer_a, local, args, lambda at, values: self._rows(at, first, columns, b, run, values)
+            )
+
+        return em.loop(0, size, self.terms, outs, trip)
+
+    def _operand_b(self, local: list[Index], first: Index, columns: Index, most: int, run: Sums) -> Operand:
+        if not self.pack_b:
+            assert isinstance(self.b, Access)
+            return self.packer.direct_b(self.b)
+        index = self._absolute(local)
+        return self.packer.pack_b(self.b, index, self._sum(index[self.found.n], first), columns, most, run)
+
+    def _operand_a(self, local: list[Index], rows: int, run: Sums) -> Operand:
+        if not self.pack_a:
+            assert isinstance(self.a, Access)
+            return self.packer.direct_a(self.a)
+        return self.packer.pack_a(self.a, self._absolute(local), rows, run)
+
+    def _sum(self, x: Index, y: Index) -> Index:
+        return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
+
+    def _absolute(self, local: Sequence[Index]) -> list[Index]:
+        return [self._sum(self.starts.get(d, 0), i) for d, i in enumerate(local)]
+
+    def _rows(
+        self, local: list[Index], first: Index, columns: Index, b: Operand, run: Sums, outs: Sequence[SSAValue]
+    ) -> Sequence[SSAValue]:
+        """Tiles: `mr` rows at a time, of these `nr` columns at a time."""
         found, tiling = self.found, self.tiling
 
         def row(i: Index, rows: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            def column(j: Index, width: int, inner: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                at = list(local)
-                if found.m is not None:
-                    at[found.m] = i
-                at[found.n] = self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [first, j])
-                return self._tile(at, rows, width, inner)
+            at = list(local)
+            if found.m is not None:
+                at[found.m] = i
+            a = self._operand_a(at, rows, run)
 
-            return self._tiles(columns, found.sizes[found.n], tiling.nr, args, column)
+            def column(j: Index, width: int, inner: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                here = list(at)
+                here[found.n] = self._sum(first, j)
+                place = _Place(self._absolute(here), here, j, run)
+                return self._tile(place, (a, b), (rows, width), inner)
+
+            return tiled_loop(self.em, columns, found.sizes[found.n] % tiling.nr, tiling.nr, args, column)
 
         if found.m is None:
             return row(0, 1, outs)
-        return self._tiles(self.extents[found.m], found.sizes[found.m], tiling.mr, outs, row)
+        return tiled_loop(self.em, self.extents[found.m], found.sizes[found.m] % tiling.mr, tiling.mr, outs, row)
 
-    def _tiles(
-        self,
-        extent: Index,
-        size: int,
-        step: int,
-        outs: Sequence[SSAValue],
-        body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+    # A tile.
+
+    def _tile(
+        self, place: _Place, operands: tuple[Operand, Operand], shape: tuple[int, int], outs: Sequence[SSAValue]
     ) -> Sequence[SSAValue]:
-        """Full tiles, then the edge tile."""
-        return tiled_loop(self.em, extent, size % step, step, outs, body)
-
-    def _tile(self, local: list[Index], rows: int, columns: int, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """One register tile: accumulate over k, run the epilogue, write."""
-        em, found = self.em, self.found
-        index: list[Index] = [
-            em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [self.starts.get(d, 0), i])
-            for d, i in enumerate(local)
-        ]
+        rows, columns = shape
         width, mask = self._columns(rows, columns)
-        rows_dim = found.m if found.m is not None else -1
-        lanes = Lanes((rows_dim, found.n), (rows, width), mask)
-        initial = self._initial(Point(index, lanes), Point(local, lanes), outs)
-        b = self.b
-        if self.panelled:
-            panel = em.apply(AffineExpr.dimension(0) // self.tiling.nr, [index[found.n]])
-            b = replace(b, symbols=(em.index(panel),))
-        total = self._accumulate(0, index, lanes, initial, b)
-        return self._finish(index, local, lanes, total, outs)
+        lanes = Lanes((self.found.m if self.found.m is not None else -1, self.found.n), (rows, width), mask)
+        initial = self._initial(place, lanes, outs)
+        local = list(place.local)
+        local[self.found.n] = place.column
+        total = self._accumulate(0, (list(place.index), local), lanes, initial, operands, place.run)
+        return self._finish(place, lanes, total, outs)
 
     def _columns(self, rows: int, columns: int) -> tuple[int, SSAValue | None]:
-        """Vector width of a tile: the edge is masked where all operations take masks (at 64 bytes), else as wide as it is."""
-        lanes = self.tiling.vector_bytes // byte_width(self.found.accumulator)
-        if columns % lanes == 0 or self.tiling.vector_bytes < 64:
+        """Vector width of a tile: the edge is masked where all operations take masks, else as wide as it is."""
+        lanes = self._lanes()
+        if columns % lanes == 0 or self.tiling.vector_bytes < WIDE_BYTES:
             return columns, None
         width = -(-columns // lanes) * lanes
         return width, self.em.constant_mask([rows, columns], [rows, width])
 
-    def _initial(self, point: Point, local: Point, outs: Sequence[SSAValue]) -> SSAValue:
-        assert point.lanes is not None
-        init = self.nest.outputs[0].init
-        kind = vector_of(self.found.accumulator, point.lanes.shape)
-        if init is None:
-            return self.em.splat(number(self.found.accumulator, 0), kind)
-        if isinstance(init, Access):
-            in_place = [i for i, home in enumerate(self.homes) if home is init.value]
-            if in_place:
-                value = read(self.em, Access(outs[in_place[0]], self.exprs), local)
-            else:
-                value = read(self.em, init, point)
-        else:
-            value = init
-        return broadcast(self.em, value, point.lanes.shape)
+    def _initial(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> SSAValue:
+        """The sums before a run: what they start from, or what the run before left."""
 
-    def _accumulate(self, level: int, index: list[Index], lanes: Lanes, acc: SSAValue, b: Access) -> SSAValue:
-        """Loops over the k dims carrying the tile."""
+        def start() -> SSAValue:
+            return broadcast(self.em, self._start(place, lanes, outs), lanes.shape)
+
+        def so_far() -> SSAValue:
+            return read(self.em, Access(outs[self.sums], self.exprs), Point(place.local, lanes))
+
+        if place.run.first is True or self._starts_in_place() == self.sums:
+            return start()
+        return self._either(place.run.first, lambda: [start()], lambda: [so_far()])[0]
+
+    def _starts_in_place(self) -> int | None:
+        """The result that holds what the sums start from."""
+        init = self.nest.outputs[0].init
+        homes = [i for i, home in enumerate(self.homes) if isinstance(init, Access) and home is init.value]
+        return homes[0] if homes else None
+
+    def _start(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> SSAValue:
+        init = self.nest.outputs[0].init
+        if init is None:
+            kind = vector_of(self.found.accumulator, lanes.shape)
+            return self.em.splat(number(self.found.accumulator, 0), kind)
+        if not isinstance(init, Access):
+            return init
+        at = self._starts_in_place()
+        if at is not None:
+            return read(self.em, Access(outs[at], self.exprs), Point(place.local, lanes))
+        return read(self.em, init, Point(place.index, lanes))
+
+    def _either(self, condition: SSAValue | bool, then: Body, otherwise: Body) -> Sequence[SSAValue]:
+        """The values of one of two bodies."""
+        if isinstance(condition, bool):
+            return then() if condition else otherwise()
+        em = self.em
+        blocks = (Block(), Block())
+        types = []
+
+        def fill(body: Body) -> None:
+            values = body()
+            types[:] = [v.type for v in values]
+            em.add(scf.YieldOp(*values))
+
+        for block, body in zip(blocks, (then, otherwise), strict=True):
+            em.inside(block, lambda body=body: fill(body))
+        return em.add(scf.IfOp(condition, types, Region(blocks[0]), Region(blocks[1]))).results
+
+    def _accumulate(
+        self,
+        level: int,
+        at: tuple[list[Index], list[Index]],
+        lanes: Lanes,
+        total: SSAValue,
+        operands: tuple[Operand, Operand],
+        run: Sums,
+    ) -> SSAValue:
+        """Loops over the k dims carrying the tile; `at` counts them from the start of all and of the run."""
         found, em = self.found, self.em
         dim = found.reduced[level]
-        innermost = level == len(found.reduced) - 1
-        step = self.tiling.unroll if innermost else 1
+        extent = run.extent if level == 0 else found.sizes[dim]
+        start = run.start if level == 0 else 0
 
-        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        def there(k: Index) -> tuple[list[Index], list[Index]]:
+            index, local = list(at[0]), list(at[1])
+            index[dim], local[dim] = self._sum(start, k), k
+            return index, local
+
+        if level < len(found.reduced) - 1:
+
+            def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                return [self._accumulate(level + 1, there(k), lanes, args[0], operands, run)]
+
+            return em.loop(0, extent, 1, [total], trip)[0]
+
+        def steps(k: Index, count: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             value = args[0]
-            for u in range(step):
-                at = list(index)
-                at[dim] = em.apply(AffineExpr.dimension(0) + u, [iv])
-                if innermost:
-                    value = self._multiply(at, lanes, value, b)
-                else:
-                    value = self._accumulate(level + 1, at, lanes, value, b)
+            for u in range(count):
+                value = self._multiply(there(self._sum(k, u)), lanes, value, operands)
             return [value]
 
-        return em.loop(0, found.sizes[dim], step, [acc], trip)[0]
+        unroll = self.tiling.unroll
+        return tiled_loop(em, extent, found.sizes[dim] % unroll, unroll, [total], steps)[0]
 
-    def _multiply(self, index: list[Index], lanes: Lanes, acc: SSAValue, b: Access) -> SSAValue:
+    def _multiply(
+        self, at: tuple[list[Index], list[Index]], lanes: Lanes, total: SSAValue, operands: tuple[Operand, Operand]
+    ) -> SSAValue:
         """One step of k: column of A times row of B."""
         em, (rows, width) = self.em, lanes.shape
         mask = None
         if lanes.mask is not None:
             assert isinstance(lanes.mask.owner, vector.ConstantMaskOp)
-            columns = lanes.mask.owner.mask_dim_sizes.get_values()[1]
-            mask = em.constant_mask([1, columns], [1, width])
-        column = self._operand(self.a, index, (rows, 1), None)
-        row = self._operand(b, index, (1, width), mask)
+            mask = em.constant_mask([lanes.mask.owner.mask_dim_sizes.get_values()[1]], [width])
+        row = self.packer.row(operands[1], *at, width, mask)
+        column = self.packer.column(operands[0], *at, rows)
         m, n, k = (AffineExpr.dimension(d) for d in range(3))
         maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
-        return em.add(vector.ContractOp(column, row, acc, maps, ["parallel", "parallel", "reduction"])).result
+        return em.add(vector.ContractOp(column, row, total, maps, ["parallel", "parallel", "reduction"])).result
 
-    def _operand(self, access: Access, index: list[Index], shape: tuple[int, int], mask: SSAValue | None) -> SSAValue:
-        indices = [self.em.apply(e, index, access.symbols) for e in access.exprs]
-        return transfer_read(self.em, access.value, indices, shape, mask)
+    def _finish(self, place: _Place, lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        """After the last run the epilogue on the tile and the results, before it the sums so far."""
 
-    def _finish(
-        self, index: list[Index], local: list[Index], lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]
-    ) -> Sequence[SSAValue]:
-        """The epilogue on the tile, then the writes."""
+        def results() -> Sequence[SSAValue]:
+            return self._results(place, lanes, total, outs)
+
+        def so_far() -> Sequence[SSAValue]:
+            kept = list(outs)
+            kept[self.sums] = self._write(total, outs[self.sums], place, lanes)
+            return kept
+
+        if not self.epilogue and self.sums < len(self.stored):
+            return results()
+        return self._either(place.run.last, results, so_far)
+
+    def _results(self, place: _Place, lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]) -> list[SSAValue]:
         em = self.em
         values: dict[SSAValue, SSAValue] = {self.found.op.results[0]: total}
-        place = [e.position for e in self.exprs if isinstance(e, AffineDimExpr)]
-        dims = tuple(place.index(d) if d in place else -1 for d in lanes.dims)
-        point = Point([index[d] for d in place], Lanes(dims, lanes.shape, lanes.mask))
+        order = [e.position for e in self.exprs if isinstance(e, AffineDimExpr)]
+        dims = tuple(order.index(d) if d in order else -1 for d in lanes.dims)
+        point = Point([place.index[d] for d in order], Lanes(dims, lanes.shape, lanes.mask))
         evaluate_on_tile(
             em, self.epilogue_nests, self.builder.resolve, values, point, lambda access: read(em, access, point)
         )
-        written: list[SSAValue] = []
-        for (_, original), out in zip(self.stored, outs, strict=True):
-            written.append(write_tile(em, values[original], out, self.exprs, local, lanes))
+        written = list(outs)
+        for i, (_, original) in enumerate(self.stored):
+            written[i] = self._write(values[original], outs[i], place, lanes)
         return written
+
+    def _write(self, value: SSAValue, out: SSAValue, place: _Place, lanes: Lanes) -> SSAValue:
+        """A tile of a result; of large ones also fetch what the next tile will read and write."""
+        ahead = self.tiling.nr * byte_width(_element(out)) if self.machine.prefetch else 0
+        if not is_tile(self.exprs, lanes.dims) or lanes.mask is not None:
+            return write_tile(self.em, value, out, self.exprs, place.local, lanes)
+        indices = [self.em.apply(e, place.local) for e in self.exprs]
+        return transfer_write(self.em, broadcast(self.em, value, lanes.shape), out, indices, None, ahead)
+
+
+def _element(value: SSAValue) -> Attribute:
+    assert isinstance(value.type, TensorType)
+    return value.type.element_type

@@ -1,4 +1,4 @@
-"""Reading a generic as a contraction, choosing its tiles, and finding its epilogue: what the strategy decides on."""
+"""Reading a generic as a contraction, and finding its epilogue: what the strategy decides on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
-from stepwell.ir.dtypes import byte_width
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.kernel_builder import is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -21,7 +20,6 @@ from stepwell.passes.schedules.lanes import (
     unused,
 )
 from stepwell.passes.schedules.nest import (
-    coefficient,
     generic_extents,
     is_contiguous,
     uses_dim,
@@ -29,20 +27,6 @@ from stepwell.passes.schedules.nest import (
 
 CASTS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp, arith.TruncFOp)
 PRODUCTS: dict[type[Operation], type[Operation]] = {arith.AddfOp: arith.MulfOp, arith.AddiOp: arith.MuliOp}
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """The numbers of a contraction's schedule."""
-
-    mr: int
-    nr: int
-    unroll: int
-    pack_a: bool
-    pack_b: bool
-    block: int
-    """Panels of B worked on together, so that they stay in the L2 cache."""
-    vector_bytes: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +61,11 @@ class Contraction:
     def rows(self) -> int:
         """Extent of m (1 when there is none)."""
         return 1 if self.m is None else self.sizes[self.m]
+
+    @property
+    def depth(self) -> int:
+        """Terms of each sum."""
+        return prod(self.sizes[d] for d in self.reduced)
 
 
 def find_contraction(op: Operation) -> Contraction | str:
@@ -156,67 +145,6 @@ def _product_of(op: linalg.GenericOp) -> tuple[tuple[Operation, ...], tuple[Oper
     if set(chains) != {0, 1} or len(list(block.ops)) != count + 1:
         return None
     return chains[0], chains[1]
-
-
-def choose_tiling(found: Contraction, vector_bytes: int, registers: int, l2_bytes: int) -> Tiling | str:
-    """Tile sizes and packing for a machine, or why other loops do better."""
-    lanes = max(1, vector_bytes // byte_width(found.accumulator))
-    depth = prod(found.sizes[d] for d in found.reduced)
-    columns = found.sizes[found.n]
-    if vector_bytes == 0:
-        return "scalar code"
-    if 0 in found.sizes:
-        return "an empty space"
-    b_direct = _b_is_direct(found)
-    if columns < 4 or depth * columns * found.rows < 64:
-        return "too small for tiles"
-    if found.rows < 4 and not b_direct:
-        return "few rows and columns that are not contiguous: dot products"
-    per_row = {32: 2, 16: 2}[registers]
-    most = {32: 14, 16: 6 if vector_bytes > 16 else 4}[registers]
-    if found.rows < 4:
-        per_row = 8 // max(1, found.rows) if registers == 32 else 6 // max(1, found.rows)
-    nr = min(per_row * lanes, -(-columns // lanes) * lanes)
-    panels = -(-found.rows // most)
-    mr = -(-found.rows // panels)
-    panel_bytes = depth * nr * byte_width(found.accumulator)
-    big = depth * columns * byte_width(found.accumulator) > 128 << 10 and found.rows >= 4 * most
-    pack_b = not b_direct or bool(found.b_casts) or big
-    pack_a = not _a_is_direct(found) or bool(found.a_casts) or (_a_conflicts(found) and columns >= 4 * nr)
-    unroll = next(u for u in (4, 2, 1) if found.sizes[found.reduced[-1]] % u == 0)
-    block = max(1, l2_bytes // 2 // max(1, panel_bytes))
-    return Tiling(mr, nr, unroll, pack_a, pack_b, block, vector_bytes)
-
-
-def must_pack_a(found: Contraction) -> bool:
-    """A cannot be read where it is."""
-    return not _a_is_direct(found) or bool(found.a_casts)
-
-
-def must_pack_b(found: Contraction) -> bool:
-    """B cannot be read where it is."""
-    return not _b_is_direct(found) or bool(found.b_casts)
-
-
-def _b_is_direct(found: Contraction) -> bool:
-    exprs = found.maps[1].results
-    return len(exprs) >= 2 and is_contiguous(exprs, found.n)
-
-
-def _a_is_direct(found: Contraction) -> bool:
-    exprs = found.maps[0].results
-    if len(exprs) < 2:
-        return False
-    if found.m is None or found.rows == 1:
-        return True
-    return coefficient(exprs[-2], found.m) == 1 and not uses_dim([*exprs[:-2], exprs[-1]], found.m)
-
-
-def _a_conflicts(found: Contraction) -> bool:
-    """Rows of A that lie a multiple of 4 KB apart fall into one cache set."""
-    kind = found.op.inputs[found.a].type
-    assert isinstance(kind, TensorType)
-    return found.rows > 4 and kind.get_shape()[-1] * byte_width(kind.element_type) % 4096 == 0
 
 
 def epilogue_of(found: Contraction) -> list[linalg.GenericOp]:

@@ -124,6 +124,7 @@ _REGISTER_TILES = (
               derived="the layout", kind="flag"),
     Parameter("pack_b", "copy B into panels first; so it is in any case where it cannot be read in place",
               derived="the layout", kind="flag"),
+    Parameter("kc", "terms of the sums done in one pass over the result, in whole steps", derived="the L1 cache", least=1),
     Parameter("block", "panels of B worked on together", derived="the L2 cache", least=1),
 )  # fmt: skip
 

@@ -18,14 +18,8 @@ from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
 from stepwell.passes.schedules.block_contraction import schedule_block_contraction
 from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
-from stepwell.passes.schedules.contraction_analysis import (
-    Contraction,
-    Tiling,
-    choose_tiling,
-    find_contraction,
-    must_pack_a,
-    must_pack_b,
-)
+from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
@@ -103,39 +97,16 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
         found = find_contraction(op)
         if not isinstance(found, Contraction):
             continue
-        tiling = choose_tiling(found, machine.vector_bytes, machine.registers, machine.l2_bytes)
+        tiling = choose_tiling(found, machine)
         if isinstance(tiling, Tiling):
-            return {
-                "mr": tiling.mr,
-                "nr": tiling.nr,
-                "k_unroll": tiling.unroll,
-                "pack_a": int(tiling.pack_a),
-                "pack_b": int(tiling.pack_b),
-                "block": tiling.block,
-            }
+            return tiling.numbers()
     return None
 
 
-def _tiling_for(numbers: Mapping[str, int], vector_bytes: int) -> Callable[[Contraction], Tiling | str]:
+def _tiling_for(numbers: Mapping[str, int], machine: MachineDescription) -> Callable[[Contraction], Tiling | str]:
     """The schedule's numbers, corrected where an operand's layout or extent leaves no choice."""
-
-    def tiling(found: Contraction) -> Tiling | str:
-        chosen = choose_tiling(found, vector_bytes, 32 if vector_bytes == 64 else 16, 1 << 20)
-        if not isinstance(chosen, Tiling):
-            return chosen
-        depth = found.sizes[found.reduced[-1]]
-        unroll = numbers.get("k_unroll", chosen.unroll)
-        return Tiling(
-            mr=min(numbers.get("mr", chosen.mr), found.rows),
-            nr=numbers.get("nr", chosen.nr),
-            unroll=unroll if depth % max(1, unroll) == 0 else chosen.unroll,
-            pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found),
-            pack_b=bool(numbers.get("pack_b", chosen.pack_b)) or must_pack_b(found),
-            block=max(1, numbers.get("block", chosen.block)),
-            vector_bytes=vector_bytes,
-        )
-
-    return tiling
+    vectors = replace(machine, vector_bits=numbers["vector"] * 8)
+    return lambda found: tiling_of(found, numbers, vectors)
 
 
 def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
@@ -173,7 +144,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     elif strategy == "contraction":
         if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
-        schedule_contraction(builder, machine, _tiling_for(numbers, machine.vector_bytes))
+        schedule_contraction(builder, machine, _tiling_for(numbers, description))
     elif strategy == "block-contraction":
         schedule_block_contraction(builder, machine, tiles_for(func, values, description))
     else:

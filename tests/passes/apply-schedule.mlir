@@ -71,12 +71,14 @@ kernel.func @rows(%x: tensor<4x64xf32>, %o: tensor<4x64xf32>) -> tensor<4x64xf32
 
 // -----
 
-// A contraction: B packed in panels, register tiles over k, edges with their own static tile.
+// A contraction: B packed in panels by the task, register tiles over k, edges with their own static tile.
 // CHECK-LABEL: kernel.func @matmul
-// CHECK: tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<2x8x32xf32>
+// CHECK: scf.forall
+// CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<2x8x32xf32>
+// CHECK: vector.transfer_read %B{{.*}} : tensor<8x64xf32>, vector<4x32xf32>
 // CHECK: scf.for %{{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<14x32xf32>)
-// CHECK: %[[A:.*]] = vector.transfer_read %A{{.*}} : tensor<30x8xf32>, vector<14x1xf32>
 // CHECK: %[[B:.*]] = vector.transfer_read %{{.*}} : tensor<2x8x32xf32>, vector<1x32xf32>
+// CHECK: %[[A:.*]] = vector.transfer_read %A{{.*}} : tensor<30x8xf32>, vector<14x1xf32>
 // CHECK: vector.contract {{.*}} %[[A]], %[[B]], %{{.*}} : vector<14x1xf32>, vector<1x32xf32> into vector<14x32xf32>
 // CHECK: vector.contract {{.*}} into vector<2x32xf32>
 kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64xf32>) -> tensor<30x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, unroll = 4 : i64, mr = 14 : i64, nr = 32 : i64, k_unroll = 2 : i64, pack_b = 1 : i64}>} {
@@ -90,6 +92,42 @@ kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64
     linalg.yield %s : f32
   } -> tensor<30x64xf32>
   kernel.return %r : tensor<30x64xf32>
+}
+
+// -----
+
+// Sums in two runs of terms: the first starts from zero, the second from what the first left in the result; the epilogue,
+// which makes another type, is done after the second, so that the sums need scratch. A is packed row by row for each tile.
+// CHECK-LABEL: kernel.func @runs
+// CHECK: %[[SUMS:.*]] = tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<13x32xf32>
+// CHECK: scf.for %[[K:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[K]]
+// CHECK: %[[LAST:.*]] = arith.cmpi sle
+// CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<1x64x32xf32>
+// CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<13x80xf32>
+// CHECK: scf.if %[[FIRST]] -> (vector<13x32xf32>)
+// CHECK: vector.contract
+// CHECK: scf.if %[[LAST]]
+// CHECK: arith.truncf
+// CHECK: } else {
+// CHECK-NEXT: vector.transfer_write {{.*}} : vector<13x32xf32>, tensor<13x32xf32>
+kernel.func @runs(%A: tensor<13x128xf32>, %B: tensor<128x32xf32>, %o: tensor<13x32xf16>) -> tensor<13x32xf16> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, mr = 13 : i64, nr = 32 : i64, k_unroll = 2 : i64, pack_a = 1 : i64, pack_b = 1 : i64, kc = 50 : i64}>} {
+  %e = tensor.empty() : tensor<13x32xf32>
+  %h = tensor.empty() : tensor<13x32xf16>
+  %c = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<13x32xf32>) -> tensor<13x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<13x128xf32>, tensor<128x32xf32>) outs(%f : tensor<13x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<13x32xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<13x32xf32>) outs(%h : tensor<13x32xf16>) {
+  ^bb0(%a: f32, %b: f16):
+    %p = arith.truncf %a : f32 to f16
+    linalg.yield %p : f16
+  } -> tensor<13x32xf16>
+  kernel.return %t : tensor<13x32xf16>
 }
 
 // -----

@@ -1,0 +1,273 @@
+"""Choosing the tiles of a contraction from shapes and caches: register tile, blocks of the sums, packing, and tasks.
+
+The inner loop does `mr` rows by `nr` columns of the result in registers. A block of `kc` terms of the sums is so long that
+the rows of A that a tile reads stay in the L1 cache while B is passed over them, and `block` panels of `nr` columns of B are
+as many as stay in the L2 cache. An operand is packed, by the task that uses it, where that costs less than reading it in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from xdsl.dialects.builtin import TensorType
+
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import MachineDescription
+from stepwell.passes.schedules.contraction_analysis import Contraction
+from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
+from stepwell.passes.schedules.plan import WIDE_BYTES
+
+LINE = 64
+"""Bytes of a cache line."""
+PAGE = 4096
+"""Bytes after which addresses fall into the same sets of an L1 cache."""
+PRODUCTS_PER_LANE = 4.5
+"""Products that a lane adds up in a nanosecond, at best."""
+COPY_A, COPY_B = 0.12, 0.3
+"""Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The numbers of a contraction's schedule."""
+
+    mr: int
+    nr: int
+    unroll: int
+    pack_a: bool
+    pack_b: bool
+    block: int
+    """Panels of B worked on together, so that they stay in the L2 cache."""
+    kc: int
+    """Terms of the sums done in one pass over the result."""
+    vector_bytes: int
+
+    def numbers(self) -> dict[str, int]:
+        """As parameters of a schedule."""
+        return {
+            "mr": self.mr,
+            "nr": self.nr,
+            "k_unroll": self.unroll,
+            "pack_a": int(self.pack_a),
+            "pack_b": int(self.pack_b),
+            "kc": self.kc,
+            "block": self.block,
+        }
+
+
+def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | str:
+    """Tile sizes and packing for a machine, or why other loops do better."""
+    width = byte_width(found.accumulator)
+    if machine.vector_bytes == 0:
+        return "scalar code"
+    if 0 in found.sizes:
+        return "an empty space"
+    columns, depth = found.sizes[found.n], found.depth
+    if columns < 4 or depth * columns * found.rows < 64:
+        return "too small for tiles"
+    if found.rows < 4 and not b_is_direct(found):
+        return "few rows and columns that are not contiguous: dot products"
+    lanes = max(1, machine.vector_bytes // width)
+    if found.rows < 4:
+        return _few_rows(found, machine, lanes)
+    mr, nr = _register_tile(found, machine, lanes)
+    small = depth * (found.rows + columns) * width <= machine.l2_bytes
+    again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
+    pack_b = must_pack_b(found) or again >= 4
+    crowded = shares_sets(found, mr)
+    pack_a = must_pack_a(found) or (columns >= 4 * nr and (crowded or not small))
+    kc = _terms(found, machine, mr, width, pack_b)
+    panel_bytes = kc * nr * width
+    block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
+    return Tiling(mr, nr, _unroll(found), pack_a, pack_b, block, kc, machine.vector_bytes)
+
+
+def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDescription) -> Tiling | str:
+    """The tiling that a schedule's numbers describe, chosen where they do not say, corrected where a layout leaves no choice."""
+    chosen = choose_tiling(found, machine)
+    if not isinstance(chosen, Tiling):
+        return chosen
+    return Tiling(
+        mr=min(numbers.get("mr", chosen.mr), found.rows),
+        nr=numbers.get("nr", chosen.nr),
+        unroll=min(numbers.get("k_unroll", chosen.unroll), found.sizes[found.reduced[-1]]),
+        pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found),
+        pack_b=bool(numbers.get("pack_b", chosen.pack_b)) or must_pack_b(found),
+        block=max(1, numbers.get("block", chosen.block)),
+        kc=max(1, min(numbers.get("kc", chosen.kc), found.depth)),
+        vector_bytes=chosen.vector_bytes,
+    )
+
+
+def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Tiling:
+    """B is read once, whole lines of a few of its rows at a time; the result waits in the L1 cache."""
+    vectors = (8 if machine.vector_bytes >= WIDE_BYTES else 4) // min(2, found.rows)
+    columns = found.sizes[found.n]
+    nr = min(vectors * lanes, -(-columns // lanes) * lanes)
+    unroll = min(8, found.sizes[found.reduced[-1]])
+    kc = unroll if columns > nr else found.depth
+    width = byte_width(found.accumulator)
+    block = max(1, machine.l1_bytes // 2 // (nr * width * found.rows))
+    return Tiling(found.rows, nr, unroll, must_pack_a(found), must_pack_b(found), block, kc, machine.vector_bytes)
+
+
+def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) -> tuple[int, int]:
+    """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A."""
+    columns = found.sizes[found.n]
+    most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
+    if machine.vector_bytes >= WIDE_BYTES and 2 * lanes < columns <= 4 * lanes and shares_sets(found, most):
+        most, per_row = 6, 4
+    nr = min(per_row * lanes, -(-columns // lanes) * lanes)
+    panels = -(-found.rows // most)
+    return -(-found.rows // panels), nr
+
+
+def _unroll(found: Contraction) -> int:
+    inner = found.sizes[found.reduced[-1]]
+    return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
+
+
+def _terms(found: Contraction, machine: MachineDescription, mr: int, width: int, pack_b: bool) -> int:
+    """Terms of one pass: blocks of equal length, as long as the rows of A stay in the L1 cache."""
+    depth = found.depth
+    most = max(16, machine.l1_bytes * 7 // 10 // (mr * width))
+    if not pack_b:
+        # Rows of B in place: not so many that their pages are forgotten.
+        most = max(64, min(most, machine.l2_bytes // 2 // (found.sizes[found.n] * width)))
+    blocks = -(-depth // most)
+    return min(depth, (-(-depth // blocks) + 3) // 4 * 4)
+
+
+def must_pack_a(found: Contraction) -> bool:
+    """A cannot be read where it is."""
+    return not a_is_direct(found) or bool(found.a_casts)
+
+
+def must_pack_b(found: Contraction) -> bool:
+    """B cannot be read where it is."""
+    return not b_is_direct(found) or bool(found.b_casts)
+
+
+def b_is_direct(found: Contraction) -> bool:
+    """Rows of B are contiguous."""
+    exprs = found.maps[1].results
+    return len(exprs) >= 2 and is_contiguous(exprs, found.n)
+
+
+def a_is_direct(found: Contraction) -> bool:
+    """The rows of A that a tile reads lie one after the other along one dim of it."""
+    return found.rows == 1 or row_dim(found) is not None
+
+
+def row_dim(found: Contraction) -> int | None:
+    """The dim of A along which the rows of a tile lie, one step apart."""
+    exprs = found.maps[0].results
+    if found.m is None:
+        return None
+    using = [i for i, e in enumerate(exprs) if uses_dim([e], found.m)]
+    if len(using) != 1 or coefficient(exprs[using[0]], found.m) != 1:
+        return None
+    return using[0]
+
+
+def shares_sets(found: Contraction, rows: int) -> bool:
+    """Whether rows of A lie so far apart that they fall into the same few sets of the L1 cache."""
+    place = row_dim(found)
+    if place is None or rows <= 4:
+        return False
+    kind = found.op.inputs[found.a].type
+    assert isinstance(kind, TensorType)
+    step = strides_of(kind.get_shape())[place] * byte_width(kind.element_type)
+    if step < LINE:
+        return False
+    sets = [i * step % PAGE // LINE for i in range(rows)]
+    return max(sets.count(s) for s in sets) > 6
+
+
+# Tasks.
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The dims cut over tasks: each in `parts` runs of whole tiles, of lengths that differ by one tile at most."""
+
+    cuts: tuple[tuple[int, int], ...] = ()
+    """(dim, parts), for those cut."""
+
+
+def unit_of(found: Contraction, tiling: Tiling, dim: int) -> int:
+    """Points of a dim that are not cut apart."""
+    return tiling.mr if dim == found.m else tiling.nr if dim == found.n else 1
+
+
+def units_of(found: Contraction, tiling: Tiling, dim: int) -> int:
+    """Pieces that a dim could be cut into."""
+    return -(-found.sizes[dim] // unit_of(found, tiling, dim))
+
+
+def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int) -> Grid:
+    """Which dims are cut into how many tasks: what is done soonest, counting what each task packs for itself."""
+    peak = PRODUCTS_PER_LANE * tiling.vector_bytes / byte_width(found.accumulator)
+    wanted = min(tasks, int(prod(found.sizes) / peak / grain))
+    if wanted < 2:
+        return Grid()
+    dims = [*found.outer, *([found.m] if found.m is not None else []), found.n]
+    cores = max(min(2, tasks), tasks // 4)
+    best, least = Grid(), float("inf")
+    for grid in _grids(found, tiling, dims, wanted):
+        cost = _cost(found, tiling, dict(grid.cuts), peak, cores)
+        if cost < 0.98 * least:
+            best, least = grid, cost
+    return best
+
+
+def _grids(found: Contraction, tiling: Tiling, dims: Sequence[int], wanted: int) -> list[Grid]:
+    """Ways to cut one or two dims into tasks, few first."""
+    units = {d: units_of(found, tiling, d) for d in dims}
+    sizes = [p for p in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256) if p <= wanted]
+    grids: dict[tuple[tuple[int, int], ...], None] = {}
+    for first, second in product(dims, dims):
+        for p, q in product(sizes, sizes):
+            if first >= second and (first > second or q > 1):
+                continue
+            if 1 < p * q <= wanted and p <= units[first] and q <= units[second]:
+                grids[tuple((d, n) for d, n in ((first, p), (second, q)) if n > 1)] = None
+    return [Grid(cuts) for cuts in sorted(grids, key=lambda cuts: prod(n for _, n in cuts))]
+
+
+def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: float, cores: int) -> float:
+    """Nanoseconds until all tasks are done."""
+    points = {d: float(s) for d, s in enumerate(found.sizes)}
+    for d, n in parts.items():
+        points[d] = -(-units_of(found, tiling, d) // n) * unit_of(found, tiling, d)
+    work = prod(points.values()) / peak
+    maps = found.maps
+    if tiling.pack_b:
+        work += COPY_B * prod(points[d] for d in points if uses_dim(maps[1].results, d))
+    if tiling.pack_a:
+        passes = -(-points[found.n] // (tiling.block * tiling.nr))
+        work += COPY_A * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
+    count = prod(parts.values())
+    rounds = -(-count // cores)
+    # With one task a core, a core that has something else to do is waited for.
+    return rounds * work * (1.04 if rounds == 1 else 1.0)
+
+
+__all__ = [
+    "Grid",
+    "Tiling",
+    "a_is_direct",
+    "b_is_direct",
+    "choose_grid",
+    "choose_tiling",
+    "must_pack_a",
+    "must_pack_b",
+    "row_dim",
+    "shares_sets",
+    "tiling_of",
+    "unit_of",
+    "units_of",
+]

@@ -1,0 +1,249 @@
+"""The operands of a contraction as its tiles read them: where they are, or packed by the task into scratch of its own.
+
+B is packed as panels `[panel][k..][nr]`, A as the rows of one tile, `[k..][row][k]` or, where rows are contiguous in it,
+`[k..][k][row]`. Packing also converts, transposes in registers, and gathers what has no rows (a window with strides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import vector as upstream_vector
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, BoolAttr, TensorType, VectorType
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+
+from stepwell.dialects import kernel
+from stepwell.ir.dtypes import byte_width
+from stepwell.passes.schedules.contraction_analysis import Contraction
+from stepwell.passes.schedules.contraction_choice import Tiling, row_dim
+from stepwell.passes.schedules.emit import Emitter, Index
+from stepwell.passes.schedules.kernel_builder import KernelBuilder
+from stepwell.passes.schedules.lanes import Lanes, Point, broadcast, is_vector, read, transfer_write, vector_of
+from stepwell.passes.schedules.nest import Access, is_contiguous
+from stepwell.passes.schedules.plan import WIDE_BYTES
+from stepwell.passes.schedules.space import tiled_loop
+
+ROWS_AT_ONCE = 4
+"""Rows of B copied next to each other: whole lines of a panel, from few pages at a time."""
+
+Copy = Callable[[Sequence[Index], int, SSAValue], SSAValue]
+"""Copies what belongs to some terms: `(k dims, how many of the innermost, scratch)`, giving the new scratch."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A run of terms of the sums: the outermost k dim from `start`, `extent` points."""
+
+    start: Index
+    extent: Index
+    first: SSAValue | bool
+    """Whether the sums start here."""
+    last: SSAValue | bool
+    """Whether they end here."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a tile reads: a tensor at `exprs` of the dims, k dims counted from the start of the run where it is packed."""
+
+    access: Access
+    packed: bool
+    rows: int | None = None
+    """The dim of the tensor along which the rows of a tile of A lie."""
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Packs the operands of one contraction."""
+
+    builder: KernelBuilder
+    found: Contraction
+    tiling: Tiling
+    terms: int
+    """Points of the outermost k dim in a run, at most."""
+
+    @property
+    def em(self) -> Emitter:
+        """Where ops go."""
+        return self.builder.em
+
+    # B.
+
+    def direct_b(self, access: Access) -> Operand:
+        """B where it is."""
+        return Operand(access, packed=False)
+
+    def pack_b(
+        self, source: Access | SSAValue, index: Sequence[Index], first: Index, columns: Index, most: int, run: Sums
+    ) -> Operand:
+        """The columns from `first` (of the whole) as panels; `index` holds the outer dims, `most` bounds the columns."""
+        found, nr = self.found, self.tiling.nr
+        kind, k = _kind_of(source, found.b_casts), found.reduced[-1]
+        lanes = self._lanes(found.accumulator)
+        line = -(-nr // lanes) * lanes
+        inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
+        target = self.builder.scratch(TensorType(kind, [-(-most // nr), *inner, line]), kernel.ScratchScope.WORKER)
+        crossed = isinstance(source, Access) and is_contiguous(source.exprs, k)
+        depth = lanes if crossed else ROWS_AT_ONCE
+
+        def panel(ks: Sequence[Index], j: Index, width: int, steps: int, out: SSAValue) -> SSAValue:
+            place = self.em.apply(AffineExpr.dimension(0) // nr, [j])
+            for piece in range(0, width, lanes if crossed else line):
+                at = self._moved(index, ks, run)
+                at[found.n] = self._sum(first, self._sum(j, piece))
+                shape, mask = (steps, min(lanes, width - piece) if crossed else width), None
+                if not crossed and width % lanes and self.tiling.vector_bytes >= WIDE_BYTES:
+                    shape = (steps, -(-width // lanes) * lanes)
+                    mask = self.em.constant_mask([steps, width], shape)
+                value = self._piece(source, found.b_casts, at, (k, found.n), shape, mask)
+                out = transfer_write(self.em, value, out, [place, *ks, piece])
+            return out
+
+        def rows(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
+            return tiled_loop(
+                self.em,
+                columns,
+                found.sizes[found.n] % nr,
+                nr,
+                [out],
+                lambda j, width, args: [panel(ks, j, width, steps, args[0])],
+            )[0]
+
+        target = self._over_terms(run, depth, target, rows)
+        exprs: list[AffineExpr] = [AffineExpr.dimension(found.n) // nr]
+        exprs += [AffineExpr.dimension(d) for d in found.reduced]
+        return Operand(Access(target, (*exprs, AffineExpr.constant(0))), packed=True)
+
+    # A.
+
+    def direct_a(self, access: Access) -> Operand:
+        """A where it is."""
+        return Operand(access, packed=False, rows=row_dim(self.found))
+
+    def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
+        """The rows of one tile; `index` holds the outer dims and the first row."""
+        found = self.found
+        m, k = found.m, found.reduced[-1]
+        kind = _kind_of(source, found.a_casts)
+        across = m is not None and isinstance(source, Access) and is_contiguous(source.exprs, m)
+        extents = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
+        line = 64 // byte_width(kind)
+        if across:
+            shape, depth = [*extents, -(-self.tiling.mr // line) * line], ROWS_AT_ONCE
+        else:
+            # Lines of rows are an odd number apart, so that they spread over the sets of the cache.
+            long = -(-extents[-1] // line) // 2 * 2 + 1
+            shape, depth = [*extents[:-1], self.tiling.mr, long * line], self._lanes(kind)
+        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.WORKER)
+        dims = (-1 if m is None else m, k)
+
+        def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
+            at = self._moved(index, ks, run)
+            if across:
+                value = self._piece(source, found.a_casts, at, (k, dims[0]), (steps, rows))
+                return transfer_write(self.em, value, out, [*ks, 0])
+            value = self._piece(source, found.a_casts, at, dims, (rows, steps))
+            return transfer_write(self.em, value, out, [*ks[:-1], 0, ks[-1]])
+
+        target = self._over_terms(run, depth, target, copy)
+        terms: list[AffineExpr] = [AffineExpr.dimension(d) for d in found.reduced]
+        zero = AffineExpr.constant(0)
+        exprs = (*terms, zero) if across else (*terms[:-1], zero, terms[-1])
+        return Operand(Access(target, exprs), packed=True, rows=len(shape) - (1 if across else 2))
+
+    # Shared.
+
+    def _lanes(self, kind: Attribute) -> int:
+        return max(1, self.tiling.vector_bytes // byte_width(kind))
+
+    def _sum(self, x: Index, y: Index) -> Index:
+        return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
+
+    def _moved(self, index: Sequence[Index], ks: Sequence[Index], run: Sums) -> list[Index]:
+        """The index with the k dims at `ks` of the run."""
+        at = list(index)
+        for i, (d, k) in enumerate(zip(self.found.reduced, ks, strict=True)):
+            at[d] = self._sum(run.start, k) if i == 0 else k
+        return at
+
+    def _over_terms(self, run: Sums, step: int, target: SSAValue, body: Copy) -> SSAValue:
+        """Loops over the k dims of a run, `step` points of the innermost at once, carrying what is written."""
+        found = self.found
+
+        def level(number: int, ks: list[Index], out: SSAValue) -> SSAValue:
+            dim = found.reduced[number]
+            extent = run.extent if number == 0 else found.sizes[dim]
+            if number < len(found.reduced) - 1:
+                return self.em.loop(0, extent, 1, [out], lambda k, args: [level(number + 1, [*ks, k], args[0])])[0]
+            edge = found.sizes[dim] % step
+            return tiled_loop(
+                self.em, extent, edge, step, [out], lambda k, steps, args: [body([*ks, k], steps, args[0])]
+            )[0]
+
+        return level(0, [], target)
+
+    def _piece(
+        self,
+        source: Access | SSAValue,
+        casts: Sequence[Operation],
+        at: Sequence[Index],
+        dims: tuple[int, int],
+        shape: tuple[int, int],
+        mask: SSAValue | None = None,
+    ) -> SSAValue:
+        """A piece of an operand, converted."""
+        em = self.em
+        value = read(em, source, Point(list(at), Lanes(dims, shape, mask))) if isinstance(source, Access) else source
+        for cast in casts:
+            kind: Attribute = cast.results[0].type
+            result = vector_of(kind, shape) if is_vector(value) else kind
+            copy = type(cast).create(operands=[value], result_types=[result], properties=dict(cast.properties))
+            value = em.add(copy).results[0]
+        return broadcast(em, value, shape)
+
+    # Reading.
+
+    def column(self, operand: Operand, at: Sequence[Index], local: Sequence[Index], rows: int) -> SSAValue:
+        """The numbers of A that a tile multiplies a row of B with."""
+        return self._vector(operand, at, local, (rows, 1), (operand.rows if rows > 1 else None, None), None)
+
+    def row(
+        self, operand: Operand, at: Sequence[Index], local: Sequence[Index], width: int, mask: SSAValue | None
+    ) -> SSAValue:
+        """A row of B."""
+        last = len(operand.access.exprs) - 1
+        return self._vector(operand, at, local, (1, width), (None, last), None if operand.packed else mask)
+
+    def _vector(
+        self,
+        operand: Operand,
+        at: Sequence[Index],
+        local: Sequence[Index],
+        shape: tuple[int, int],
+        dims: tuple[int | None, int | None],
+        mask: SSAValue | None,
+    ) -> SSAValue:
+        em, access = self.em, operand.access
+        place = local if operand.packed else at
+        indices = em.indices([em.apply(e, place, access.symbols) for e in access.exprs])
+        results = [AffineConstantExpr(0) if d is None else AffineDimExpr(d) for d in dims]
+        amap = AffineMapAttr(AffineMap(len(indices), 0, tuple(results)))
+        kind = access.element
+        op = upstream_vector.TransferReadOp(
+            access.value,
+            indices,
+            em.zero(kind),
+            VectorType(kind, shape),
+            ArrayAttr([BoolAttr.from_bool(True)] * 2),
+            amap,
+            mask,
+        )
+        return em.add(op).result
+
+
+def _kind_of(source: Access | SSAValue, casts: Sequence[Operation]) -> Attribute:
+    if casts:
+        return casts[-1].results[0].type
+    return source.element if isinstance(source, Access) else source.type
