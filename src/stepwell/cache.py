@@ -93,6 +93,14 @@ def store() -> Store | None:
     return _safe_store(folder(), limit())
 
 
+def why_off(found: Store) -> str | None:
+    """Why nothing is found or kept in a store; None when the cache is in use."""
+    if not is_on():
+        return f"{SWITCH} is 0"
+    reason = why_unsafe(found.folder)
+    return None if reason is None else f"it {reason}"
+
+
 @functools.cache
 def _safe_store(place: Path, most: int) -> Store | None:
     reason = why_unsafe(place)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepwell import cache_command as cache
 from stepwell.errors import CompileError, InternalError, InvalidProgramError
 from stepwell.explanation import command as explanation
 from stepwell.fuzz import command as fuzz
@@ -213,6 +214,8 @@ def build_parser() -> argparse.ArgumentParser:
     targets.set_defaults(handler=targets_command)
 
     fuzz.add_parser(commands)
+
+    cache.add_parser(commands)
 
     doctor = commands.add_parser("doctor", help="show versions, CPU features, LLVM, GPU and CUDA")
     doctor.set_defaults(handler=doctor_command)
