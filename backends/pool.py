@@ -1,4 +1,4 @@
-"""The thread pool as an object: `runtime/pool.mlir`, compiled by this compiler like any other module."""
+"""The parallel runtime as an object: `runtime/*.mlir`, compiled by this compiler like any other module."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from stepwell.backends.target import Target
 from stepwell.dialects.registry import context
 from stepwell.ir.parser import parse_module
 
-SOURCE = "pool.mlir"
+SOURCES = ("deque.mlir", "pool.mlir", "threads.mlir", "arena.mlir")
+"""Together one module: each calls functions of the others."""
+
+
+def pool_source() -> str:
+    """The text of the module."""
+    folder = resources.files("stepwell.runtime")
+    return "\n".join(folder.joinpath(name).read_text() for name in SOURCES)
 
 
 @functools.cache
 def pool_object(target: Target) -> bytes:
-    """The object that defines `stepwell_parallel_for` and `stepwell_set_workers`."""
-    text = resources.files("stepwell.runtime").joinpath(SOURCE).read_text()
-    module = parse_module(text, SOURCE, context())
+    """The object that defines `stepwell_parallel_for` and what else `runtime/pool.py` names."""
+    module = parse_module(pool_source(), "pool.mlir", context())
     (host,) = write_llvm(module, target)
     return compile_llvm(host.text, target, 2)

@@ -1,503 +1,514 @@
-// The thread pool behind rt.parallel_for: fork-join, dynamic chunks, one job at a time.
+// The parallel runtime: loops and futures on work-stealing deques (runtime/deque.mlir), by threads that spin, then sleep
+// (runtime/threads.mlir). docs/parallel-runtime.md says how it works and what it costs.
 //
-// A caller takes the lock, posts a job by opening the ticket, works through chunks itself, closes the ticket and waits for the
-// workers that joined. Whoever finds the lock taken (a nested loop, another thread's call) runs its loop alone. Workers spin a
-// while for the next job, then sleep on a futex. A worker that comes late finds the ticket closed: nobody waits for it.
+// A loop is a descriptor on the stack of the thread that runs it. That thread works through the indices a chunk at a time; whenever its
+// deque is empty (so whenever somebody took what it offered) it offers the second half of what it has left. Who takes a piece
+// treats it alike. At the end the thread waits until all indices are done, and meanwhile helps with loops of the same call.
 //
-// @pool, 64-bit words, a cache line a group:
-//    0 lock: 0, or the process that holds it (a lock of another process is one that a fork left behind)
-//    8 ticket: job number * 65536 + workers inside * 2 + open
-//   16 next index    24 function, 25 its argument, 26 count, 27 chunk
-//   32 process the threads belong to, 33 threads started, 34 workers wanted, 35 key of the worker number, 36 first signal
-// @signal, 32-bit words: 0 job number (workers sleep on it), 16 sleeping workers, 32 the caller sleeps on the ticket
+// A loop's descriptor, 16 words: 0 status, 1 function, 2 its argument, 3 chunk, 4 record of the call's caller, 5 depth,
+// 6 record of the thread that waits for it, 7 bottom of the deque before; 8 indices not done yet (a line of its own).
 
-"memref.global"() <{sym_name = "pool", sym_visibility = "private", type = memref<64xi64>, initial_value}> : () -> ()
-"memref.global"() <{sym_name = "signal", sym_visibility = "private", type = memref<48xi32>, initial_value}> : () -> ()
-
-// How many threads work on a loop, the caller included. Takes effect before the first parallel loop of a process.
-func.func @stepwell_set_workers(%workers: i64) {
+// Calls `fn(ctx, begin, end, worker)` on pieces of [0, n) of a multiple of `grain` indices (but the last) until all are done.
+// The first status that is not 0 stops the loop and is returned.
+func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i64) -> i32 {
   %pool = memref.get_global @pool : memref<64xi64>
-  %wanted = arith.constant 34 : index
-  memref.store %workers, %pool[%wanted] : memref<64xi64>
-  func.return
-}
-
-// Loops that ran on the pool since the process started (job numbers), for tests.
-func.func @stepwell_pool_jobs() -> i64 {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %ticket_at = arith.constant 8 : index
-  %bits = arith.constant 16 : i64
-  %ticket = rt.atomic_load acquire %pool[%ticket_at] : memref<64xi64>
-  %jobs = arith.shrui %ticket, %bits : i64
-  func.return %jobs : i64
-}
-
-func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i64) {
-  %pool = memref.get_global @pool : memref<64xi64>
+  %wanted_at = arith.constant 16 : index
   %c0 = arith.constant 0 : i64
-  %wanted_at = arith.constant 34 : index
+  %c1 = arith.constant 1 : i64
+  %zero = arith.constant 0 : i32
   %workers = memref.load %pool[%wanted_at] : memref<64xi64>
   %some = arith.cmpi sgt, %n, %c0 : i64
-  scf.if %some {
+  %result = scf.if %some -> (i32) {
     // A chunk is at least the grain, and there are at most 64 a worker.
     %shift = arith.constant 6 : i64
     %parts = arith.shli %workers, %shift : i64
-    %c1 = arith.constant 1 : i64
     %parts1 = arith.maxsi %parts, %c1 : i64
     %share = arith.divui %n, %parts1 : i64
-    %chunk = arith.maxsi %grain, %share : i64
+    %least = arith.maxsi %grain, %c1 : i64
+    %chunk = arith.maxsi %least, %share : i64
     %alone0 = arith.cmpi sle, %n, %chunk : i64
     %alone1 = arith.cmpi sle, %workers, %c1 : i64
     %alone = arith.ori %alone0, %alone1 : i1
-    %got = scf.if %alone -> (i1) {
-      %no = arith.constant false
-      scf.yield %no : i1
+    %entered = scf.if %alone -> (i64) {
+      scf.yield %c0 : i64
     } else {
-      %locked = func.call @lock() : () -> i1
-      scf.yield %locked : i1
+      %record = func.call @enter() : () -> i64
+      scf.yield %record : i64
     }
-    scf.if %got {
-      func.call @start_threads() : () -> ()
-      func.call @run_job(%fn, %ctx, %n, %chunk) : (!rt.ptr, !rt.ptr, i64, i64) -> ()
-      %lock_at = arith.constant 0 : index
-      rt.atomic_store release %c0, %pool[%lock_at] : memref<64xi64>
+    %shared = arith.cmpi ne, %entered, %c0 : i64
+    %status = scf.if %shared -> (i32) {
+      %address = rt.int_to_ptr %entered : i64 to !rt.ptr
+      %record = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
+      %done = func.call @run_loop(%record, %fn, %ctx, %n, %chunk) : (memref<288xi64>, !rt.ptr, !rt.ptr, i64, i64) -> i32
+      func.call @leave(%record) : (memref<288xi64>) -> ()
+      scf.yield %done : i32
     } else {
       %worker = func.call @current_worker() : () -> i64
-      rt.call_indirect %fn(%ctx, %c0, %n, %worker) : (!rt.ptr, i64, i64, i64) -> ()
+      %done = rt.call_indirect %fn(%ctx, %c0, %n, %worker) : (!rt.ptr, i64, i64, i64) -> i32
+      scf.yield %done : i32
     }
-  }
-  func.return
-}
-
-func.func private @process() -> i64 {
-  %id = rt.call_external @getpid() : () -> i32
-  %wide = arith.extsi %id : i32 to i64
-  func.return %wide : i64
-}
-
-// Takes the lock unless someone of this process has it.
-func.func private @lock() -> i1 {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %lock_at = arith.constant 0 : index
-  %me = func.call @process() : () -> i64
-  %holder = rt.atomic_load monotonic %pool[%lock_at] : memref<64xi64>
-  %mine = arith.cmpi eq, %holder, %me : i64
-  %got = scf.if %mine -> (i1) {
-    %no = arith.constant false
-    scf.yield %no : i1
+    scf.yield %status : i32
   } else {
-    %old, %done = rt.compare_exchange acquire %holder, %me, %pool[%lock_at] : memref<64xi64>
-    scf.yield %done : i1
-  }
-  func.return %got : i1
-}
-
-// The number of the worker this thread is, 0 when it is none.
-func.func private @current_worker() -> i64 {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %key_at = arith.constant 35 : index
-  %stored = rt.atomic_load acquire %pool[%key_at] : memref<64xi64>
-  %c0 = arith.constant 0 : i64
-  %none = arith.cmpi eq, %stored, %c0 : i64
-  %worker = scf.if %none -> (i64) {
-    scf.yield %c0 : i64
-  } else {
-    %c1 = arith.constant 1 : i64
-    %wide = arith.subi %stored, %c1 : i64
-    %key = arith.trunci %wide : i64 to i32
-    %value = rt.call_external @pthread_getspecific(%key) : (i32) -> !rt.ptr
-    %number = rt.ptr_to_int %value : !rt.ptr to i64
-    scf.yield %number : i64
-  }
-  func.return %worker : i64
-}
-
-// Under the lock: start the threads once per process.
-func.func private @start_threads() {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %signal = memref.get_global @signal : memref<48xi32>
-  %process_at = arith.constant 32 : index
-  %started_at = arith.constant 33 : index
-  %wanted_at = arith.constant 34 : index
-  %first_at = arith.constant 36 : index
-  %job_at = arith.constant 0 : index
-  %me = func.call @process() : () -> i64
-  %owner = memref.load %pool[%process_at] : memref<64xi64>
-  %foreign = arith.cmpi ne, %owner, %me : i64
-  scf.if %foreign {
-    %c0 = arith.constant 0 : i64
-    %c1 = arith.constant 1 : i64
-    %z = arith.constant 0 : i32
-    %sleeping_at = arith.constant 16 : index
-    %waits_at = arith.constant 32 : index
-    rt.atomic_store monotonic %z, %signal[%sleeping_at] : memref<48xi32>
-    rt.atomic_store monotonic %z, %signal[%waits_at] : memref<48xi32>
-    func.call @reset_ticket() : () -> ()
-    func.call @make_key() : () -> ()
-    %job = rt.atomic_load monotonic %signal[%job_at] : memref<48xi32>
-    %job_wide = arith.extui %job : i32 to i64
-    memref.store %job_wide, %pool[%first_at] : memref<64xi64>
-    %wanted = memref.load %pool[%wanted_at] : memref<64xi64>
-    %last = scf.while (%id = %c1) : (i64) -> (i64) {
-      %more = arith.cmpi slt, %id, %wanted : i64
-      %go = scf.if %more -> (i1) {
-        %ok = func.call @start_thread(%id) : (i64) -> i1
-        scf.yield %ok : i1
-      } else {
-        %no = arith.constant false
-        scf.yield %no : i1
-      }
-      scf.condition(%go) %id : i64
-    } do {
-    ^bb0(%id: i64):
-      %next = arith.addi %id, %c1 : i64
-      scf.yield %next : i64
-    }
-    %threads = arith.subi %last, %c1 : i64
-    memref.store %threads, %pool[%started_at] : memref<64xi64>
-    memref.store %me, %pool[%process_at] : memref<64xi64>
-  }
-  func.return
-}
-
-// After a fork the workers that were inside are gone: keep the job number, close the ticket.
-func.func private @reset_ticket() {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %ticket_at = arith.constant 8 : index
-  %keep = arith.constant -65536 : i64
-  %ticket = rt.atomic_load monotonic %pool[%ticket_at] : memref<64xi64>
-  %closed = arith.andi %ticket, %keep : i64
-  rt.atomic_store release %closed, %pool[%ticket_at] : memref<64xi64>
-  func.return
-}
-
-func.func private @make_key() {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %key_at = arith.constant 35 : index
-  %c0 = arith.constant 0 : i64
-  %stored = memref.load %pool[%key_at] : memref<64xi64>
-  %none = arith.cmpi eq, %stored, %c0 : i64
-  scf.if %none {
-    %i0 = arith.constant 0 : index
-    %slot = memref.alloca() : memref<1xi32>
-    %null = rt.int_to_ptr %c0 : i64 to !rt.ptr
-    %status = rt.call_external @pthread_key_create(%slot, %null) : (memref<1xi32>, !rt.ptr) -> i32
-    %z = arith.constant 0 : i32
-    %ok = arith.cmpi eq, %status, %z : i32
-    scf.if %ok {
-      %c1 = arith.constant 1 : i64
-      %key = memref.load %slot[%i0] : memref<1xi32>
-      %wide = arith.extui %key : i32 to i64
-      %plus = arith.addi %wide, %c1 : i64
-      rt.atomic_store release %plus, %pool[%key_at] : memref<64xi64>
-    }
-  }
-  func.return
-}
-
-func.func private @start_thread(%id: i64) -> i1 {
-  %thread = memref.alloca() : memref<1xi64>
-  %i0 = arith.constant 0 : index
-  %c0 = arith.constant 0 : i64
-  %z = arith.constant 0 : i32
-  %null = rt.int_to_ptr %c0 : i64 to !rt.ptr
-  %argument = rt.int_to_ptr %id : i64 to !rt.ptr
-  %body = rt.func_addr @worker : !rt.ptr
-  %status = rt.call_external @pthread_create(%thread, %null, %body, %argument)
-    : (memref<1xi64>, !rt.ptr, !rt.ptr, !rt.ptr) -> i32
-  %ok = arith.cmpi eq, %status, %z : i32
-  scf.if %ok {
-    %handle = memref.load %thread[%i0] : memref<1xi64>
-    %ignored = rt.call_external @pthread_detach(%handle) : (i64) -> i32
-  }
-  func.return %ok : i1
-}
-
-// Under the lock: post the job, work, wait for those who joined.
-func.func private @run_job(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64) {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %signal = memref.get_global @signal : memref<48xi32>
-  %ticket_at = arith.constant 8 : index
-  %next_at = arith.constant 16 : index
-  %fn_at = arith.constant 24 : index
-  %ctx_at = arith.constant 25 : index
-  %n_at = arith.constant 26 : index
-  %chunk_at = arith.constant 27 : index
-  %job_at = arith.constant 0 : index
-  %sleeping_at = arith.constant 16 : index
-  %c0 = arith.constant 0 : i64
-  %fn_int = rt.ptr_to_int %fn : !rt.ptr to i64
-  %ctx_int = rt.ptr_to_int %ctx : !rt.ptr to i64
-  memref.store %fn_int, %pool[%fn_at] : memref<64xi64>
-  memref.store %ctx_int, %pool[%ctx_at] : memref<64xi64>
-  memref.store %n, %pool[%n_at] : memref<64xi64>
-  memref.store %chunk, %pool[%chunk_at] : memref<64xi64>
-  rt.atomic_store monotonic %c0, %pool[%next_at] : memref<64xi64>
-  %ticket = rt.atomic_load monotonic %pool[%ticket_at] : memref<64xi64>
-  %open_next = arith.constant 65537 : i64
-  %opened = arith.addi %ticket, %open_next : i64
-  rt.atomic_store seq_cst %opened, %pool[%ticket_at] : memref<64xi64>
-  %one = arith.constant 1 : i32
-  %before = rt.atomic_rmw add seq_cst %one, %signal[%job_at] : memref<48xi32>
-  %sleeping = rt.atomic_load seq_cst %signal[%sleeping_at] : memref<48xi32>
-  %zero = arith.constant 0 : i32
-  %wake = arith.cmpi ne, %sleeping, %zero : i32
-  scf.if %wake {
-    %up = arith.addi %n, %chunk : i64
-    %chunks = arith.divui %up, %chunk : i64
-    func.call @futex_wake(%job_at, %chunks) : (index, i64) -> ()
-  }
-  func.call @work(%c0) : (i64) -> ()
-  %closing = arith.constant -2 : i64
-  %last = rt.atomic_rmw and seq_cst %closing, %pool[%ticket_at] : memref<64xi64>
-  func.call @wait_for_workers() : () -> ()
-  func.return
-}
-
-// Runs chunks of the posted job until none is left.
-func.func private @work(%worker: i64) {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %next_at = arith.constant 16 : index
-  %fn_at = arith.constant 24 : index
-  %ctx_at = arith.constant 25 : index
-  %n_at = arith.constant 26 : index
-  %chunk_at = arith.constant 27 : index
-  %fn_int = memref.load %pool[%fn_at] : memref<64xi64>
-  %ctx_int = memref.load %pool[%ctx_at] : memref<64xi64>
-  %n = memref.load %pool[%n_at] : memref<64xi64>
-  %chunk = memref.load %pool[%chunk_at] : memref<64xi64>
-  %fn = rt.int_to_ptr %fn_int : i64 to !rt.ptr
-  %ctx = rt.int_to_ptr %ctx_int : i64 to !rt.ptr
-  scf.while () : () -> () {
-    %begin = rt.atomic_rmw add monotonic %chunk, %pool[%next_at] : memref<64xi64>
-    %go = arith.cmpi slt, %begin, %n : i64
-    scf.if %go {
-      %stop = arith.addi %begin, %chunk : i64
-      %end = arith.minsi %stop, %n : i64
-      rt.call_indirect %fn(%ctx, %begin, %end, %worker) : (!rt.ptr, i64, i64, i64) -> ()
-    }
-    scf.condition(%go)
-  } do {
-    scf.yield
-  }
-  func.return
-}
-
-func.func private @workers_inside(%ticket: i64) -> i64 {
-  %c1 = arith.constant 1 : i64
-  %mask = arith.constant 32767 : i64
-  %shifted = arith.shrui %ticket, %c1 : i64
-  %inside = arith.andi %shifted, %mask : i64
-  func.return %inside : i64
-}
-
-// The ticket is closed: wait until no worker is inside, spinning first.
-func.func private @wait_for_workers() {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %signal = memref.get_global @signal : memref<48xi32>
-  %ticket_at = arith.constant 8 : index
-  %waits_at = arith.constant 32 : index
-  %c0 = arith.constant 0 : i64
-  %c1 = arith.constant 1 : i64
-  %limit = arith.constant 4000 : i64
-  %spins, %left = scf.while (%k = %c0) : (i64) -> (i64, i64) {
-    %ticket = rt.atomic_load acquire %pool[%ticket_at] : memref<64xi64>
-    %inside = func.call @workers_inside(%ticket) : (i64) -> i64
-    %busy = arith.cmpi ne, %inside, %c0 : i64
-    %patient = arith.cmpi slt, %k, %limit : i64
-    %again = arith.andi %busy, %patient : i1
-    scf.condition(%again) %k, %inside : i64, i64
-  } do {
-  ^bb0(%k: i64, %inside: i64):
-    rt.pause
-    %k1 = arith.addi %k, %c1 : i64
-    scf.yield %k1 : i64
-  }
-  %sleep = arith.cmpi ne, %left, %c0 : i64
-  scf.if %sleep {
-    %one = arith.constant 1 : i32
-    %zero = arith.constant 0 : i32
-    rt.atomic_store seq_cst %one, %signal[%waits_at] : memref<48xi32>
-    scf.while () : () -> () {
-      %ticket = rt.atomic_load seq_cst %pool[%ticket_at] : memref<64xi64>
-      %inside = func.call @workers_inside(%ticket) : (i64) -> i64
-      %busy = arith.cmpi ne, %inside, %c0 : i64
-      scf.if %busy {
-        %place = func.call @ticket_address() : () -> !rt.ptr
-        func.call @futex_sleep(%place, %ticket) : (!rt.ptr, i64) -> ()
-      }
-      scf.condition(%busy)
-    } do {
-      scf.yield
-    }
-    rt.atomic_store seq_cst %zero, %signal[%waits_at] : memref<48xi32>
-  }
-  func.return
-}
-
-func.func private @ticket_address() -> !rt.ptr {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %place = memref.subview %pool[8] [1] [1] : memref<64xi64> to memref<1xi64, strided<[1], offset: 8>>
-  %address = rt.memref_to_ptr %place : memref<1xi64, strided<[1], offset: 8>> to !rt.ptr
-  func.return %address : !rt.ptr
-}
-
-// A thread of the pool: wait for a job, join it if it is still open, work, leave.
-func.func private @worker(%argument: !rt.ptr) -> !rt.ptr {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %key_at = arith.constant 35 : index
-  %first_at = arith.constant 36 : index
-  %id = rt.ptr_to_int %argument : !rt.ptr to i64
-  %c0 = arith.constant 0 : i64
-  %c1 = arith.constant 1 : i64
-  %true = arith.constant true
-  %stored = memref.load %pool[%key_at] : memref<64xi64>
-  %some = arith.cmpi ne, %stored, %c0 : i64
-  scf.if %some {
-    %wide = arith.subi %stored, %c1 : i64
-    %key = arith.trunci %wide : i64 to i32
-    %status = rt.call_external @pthread_setspecific(%key, %argument) : (i32, !rt.ptr) -> i32
-  }
-  %first_wide = memref.load %pool[%first_at] : memref<64xi64>
-  %first = arith.trunci %first_wide : i64 to i32
-  %never = scf.while (%last = %first) : (i32) -> (i32) {
-    %job = func.call @next_job(%last) : (i32) -> i32
-    scf.condition(%true) %job : i32
-  } do {
-  ^bb0(%job: i32):
-    %joined = func.call @join() : () -> i1
-    scf.if %joined {
-      func.call @work(%id) : (i64) -> ()
-      func.call @leave() : () -> ()
-    }
-    scf.yield %job : i32
-  }
-  func.return %argument : !rt.ptr
-}
-
-// Returns the job number once it is not `last`: spins, then sleeps.
-func.func private @next_job(%last: i32) -> i32 {
-  %signal = memref.get_global @signal : memref<48xi32>
-  %job_at = arith.constant 0 : index
-  %sleeping_at = arith.constant 16 : index
-  %c0 = arith.constant 0 : i64
-  %c1 = arith.constant 1 : i64
-  %limit = arith.constant 4000 : i64
-  %spun, %spins = scf.while (%k = %c0) : (i64) -> (i32, i64) {
-    %job = rt.atomic_load acquire %signal[%job_at] : memref<48xi32>
-    %same = arith.cmpi eq, %job, %last : i32
-    %patient = arith.cmpi slt, %k, %limit : i64
-    %again = arith.andi %same, %patient : i1
-    scf.condition(%again) %job, %k : i32, i64
-  } do {
-  ^bb0(%job: i32, %k: i64):
-    rt.pause
-    %k1 = arith.addi %k, %c1 : i64
-    scf.yield %k1 : i64
-  }
-  %asleep = arith.cmpi eq, %spun, %last : i32
-  %result = scf.if %asleep -> (i32) {
-    %one = arith.constant 1 : i32
-    %in = rt.atomic_rmw add seq_cst %one, %signal[%sleeping_at] : memref<48xi32>
-    %woken = scf.while () : () -> (i32) {
-      %job = rt.atomic_load seq_cst %signal[%job_at] : memref<48xi32>
-      %same = arith.cmpi eq, %job, %last : i32
-      scf.if %same {
-        %place = rt.memref_to_ptr %signal : memref<48xi32> to !rt.ptr
-        %wide = arith.extui %last : i32 to i64
-        func.call @futex_sleep(%place, %wide) : (!rt.ptr, i64) -> ()
-      }
-      scf.condition(%same) %job : i32
-    } do {
-    ^bb0(%job: i32):
-      scf.yield
-    }
-    %out = rt.atomic_rmw sub seq_cst %one, %signal[%sleeping_at] : memref<48xi32>
-    scf.yield %woken : i32
-  } else {
-    scf.yield %spun : i32
+    scf.yield %zero : i32
   }
   func.return %result : i32
 }
 
-// Enters the posted job if its ticket is open.
-func.func private @join() -> i1 {
+// Starts `fn(ctx, 0, 1, worker)`, on this or another thread. The future (16 words) lives until it is awaited by this thread; futures
+// of a thread are awaited before the task or function that made them ends.
+func.func @stepwell_spawn(%fn: !rt.ptr, %ctx: !rt.ptr, %future: memref<16xi64>) {
   %pool = memref.get_global @pool : memref<64xi64>
-  %ticket_at = arith.constant 8 : index
+  %wanted_at = arith.constant 16 : index
+  %record_at = arith.constant 6 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %workers = memref.load %pool[%wanted_at] : memref<64xi64>
+  %several = arith.cmpi sgt, %workers, %c1 : i64
+  %entered = scf.if %several -> (i64) {
+    %record = func.call @enter() : () -> i64
+    scf.yield %record : i64
+  } else {
+    scf.yield %c0 : i64
+  }
+  memref.store %entered, %future[%record_at] : memref<16xi64>
+  %shared = arith.cmpi ne, %entered, %c0 : i64
+  %offered = scf.if %shared -> (i1) {
+    %address = rt.int_to_ptr %entered : i64 to !rt.ptr
+    %record = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
+    func.call @describe(%record, %future, %fn, %ctx, %c1, %c1)
+      : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr, i64, i64) -> ()
+    %pushed = func.call @offer(%record, %future, %c0, %c1) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
+    scf.yield %pushed : i1
+  } else {
+    %no = arith.constant false
+    scf.yield %no : i1
+  }
+  %true = arith.constant true
+  %now = arith.xori %offered, %true : i1
+  scf.if %now {
+    %status_at = arith.constant 0 : index
+    %left_at = arith.constant 8 : index
+    %worker = func.call @current_worker() : () -> i64
+    %status = rt.call_indirect %fn(%ctx, %c0, %c1, %worker) : (!rt.ptr, i64, i64, i64) -> i32
+    %wide = arith.extsi %status : i32 to i64
+    memref.store %wide, %future[%status_at] : memref<16xi64>
+    memref.store %c0, %future[%left_at] : memref<16xi64>
+  }
+  func.return
+}
+
+// Waits for a future of this thread, or does its work, and returns its status.
+func.func @stepwell_await(%future: memref<16xi64>) -> i32 {
+  %status_at = arith.constant 0 : index
+  %record_at = arith.constant 6 : index
+  %floor_at = arith.constant 7 : index
+  %c0 = arith.constant 0 : i64
+  %entered = memref.load %future[%record_at] : memref<16xi64>
+  %shared = arith.cmpi ne, %entered, %c0 : i64
+  scf.if %shared {
+    %address = rt.int_to_ptr %entered : i64 to !rt.ptr
+    %record = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
+    %floor = memref.load %future[%floor_at] : memref<16xi64>
+    %item = memref.alloca() : memref<8xi64>
+    // What lies above it in the deque was spawned after it by this very task.
+    scf.while () : () -> () {
+      %got = func.call @pop_above(%record, %floor, %item) : (memref<288xi64>, i64, memref<8xi64>) -> i1
+      scf.if %got {
+        func.call @run_item(%record, %item) : (memref<288xi64>, memref<8xi64>) -> ()
+      }
+      scf.condition(%got)
+    } do {
+      scf.yield
+    }
+    func.call @wait(%record, %future) : (memref<288xi64>, memref<16xi64>) -> ()
+    func.call @leave(%record) : (memref<288xi64>) -> ()
+  }
+  %status = rt.atomic_load monotonic %future[%status_at] : memref<16xi64>
+  %narrow = arith.trunci %status : i64 to i32
+  func.return %narrow : i32
+}
+
+// Fills in a loop's descriptor.
+func.func private @describe(
+  %record: memref<288xi64>, %loop: memref<16xi64>, %fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64
+) {
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %i2 = arith.constant 2 : index
+  %i3 = arith.constant 3 : index
+  %i4 = arith.constant 4 : index
+  %i5 = arith.constant 5 : index
+  %i6 = arith.constant 6 : index
+  %i7 = arith.constant 7 : index
+  %i8 = arith.constant 8 : index
+  %root_at = arith.constant 19 : index
+  %depth_at = arith.constant 20 : index
+  %loops_at = arith.constant 23 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %fn_int = rt.ptr_to_int %fn : !rt.ptr to i64
+  %ctx_int = rt.ptr_to_int %ctx : !rt.ptr to i64
+  %place = rt.memref_to_ptr %record : memref<288xi64> to !rt.ptr
+  %place_int = rt.ptr_to_int %place : !rt.ptr to i64
+  %root = memref.load %record[%root_at] : memref<288xi64>
+  %depth = memref.load %record[%depth_at] : memref<288xi64>
+  %bottom = rt.atomic_load monotonic %record[%i8] : memref<288xi64>
+  memref.store %c0, %loop[%i0] : memref<16xi64>
+  memref.store %fn_int, %loop[%i1] : memref<16xi64>
+  memref.store %ctx_int, %loop[%i2] : memref<16xi64>
+  memref.store %chunk, %loop[%i3] : memref<16xi64>
+  memref.store %root, %loop[%i4] : memref<16xi64>
+  memref.store %depth, %loop[%i5] : memref<16xi64>
+  memref.store %place_int, %loop[%i6] : memref<16xi64>
+  memref.store %bottom, %loop[%i7] : memref<16xi64>
+  memref.store %n, %loop[%i8] : memref<16xi64>
+  %loops = rt.atomic_load monotonic %record[%loops_at] : memref<288xi64>
+  %more = arith.addi %loops, %c1 : i64
+  rt.atomic_store monotonic %more, %record[%loops_at] : memref<288xi64>
+  func.return
+}
+
+// A loop on this thread, which others may join.
+func.func private @run_loop(%record: memref<288xi64>, %fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64) -> i32 {
+  %loop = memref.alloca() : memref<16xi64>
+  %status_at = arith.constant 0 : index
+  %left_at = arith.constant 8 : index
+  %depth_at = arith.constant 20 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  func.call @describe(%record, %loop, %fn, %ctx, %n, %chunk)
+    : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr, i64, i64) -> ()
+  %depth = memref.load %record[%depth_at] : memref<288xi64>
+  %deeper = arith.addi %depth, %c1 : i64
+  memref.store %deeper, %record[%depth_at] : memref<288xi64>
+  %ran = func.call @work(%record, %loop, %c0, %n) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
+  memref.store %depth, %record[%depth_at] : memref<288xi64>
+  // Nobody else has the descriptor when this thread did all.
+  %helped = arith.cmpi ne, %ran, %n : i64
+  scf.if %helped {
+    %before = rt.atomic_rmw sub acq_rel %ran, %loop[%left_at] : memref<16xi64>
+    func.call @wait(%record, %loop) : (memref<288xi64>, memref<16xi64>) -> ()
+  }
+  %status = rt.atomic_load monotonic %loop[%status_at] : memref<16xi64>
+  %narrow = arith.trunci %status : i64 to i32
+  func.return %narrow : i32
+}
+
+// Works on [begin, end) of a loop, offers halves, takes back what nobody took; returns how many indices this thread did.
+func.func private @work(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i64 {
+  %item = memref.alloca() : memref<8xi64>
+  %bottom_at = arith.constant 8 : index
+  %chunk_at = arith.constant 3 : index
+  %begin_at = arith.constant 1 : index
+  %end_at = arith.constant 2 : index
+  %c0 = arith.constant 0 : i64
+  %true = arith.constant true
+  %floor = rt.atomic_load monotonic %record[%bottom_at] : memref<288xi64>
+  %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
+  %b0, %e0, %total = scf.while (%from = %begin, %to = %end, %ran = %c0) : (i64, i64, i64) -> (i64, i64, i64) {
+    %some = arith.cmpi slt, %from, %to : i64
+    %again, %next_from, %next_to, %next_ran = scf.if %some -> (i1, i64, i64, i64) {
+      %kept = func.call @offer_half(%record, %loop, %from, %to) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
+      %ahead = arith.addi %from, %chunk : i64
+      %stop = arith.minsi %ahead, %kept : i64
+      func.call @run_chunk(%record, %loop, %from, %stop) : (memref<288xi64>, memref<16xi64>, i64, i64) -> ()
+      %count = arith.subi %stop, %from : i64
+      %sum = arith.addi %ran, %count : i64
+      scf.yield %true, %stop, %kept, %sum : i1, i64, i64, i64
+    } else {
+      %got = func.call @pop_above(%record, %floor, %item) : (memref<288xi64>, i64, memref<8xi64>) -> i1
+      %item_begin, %item_end = scf.if %got -> (i64, i64) {
+        %low = memref.load %item[%begin_at] : memref<8xi64>
+        %high = memref.load %item[%end_at] : memref<8xi64>
+        scf.yield %low, %high : i64, i64
+      } else {
+        scf.yield %c0, %c0 : i64, i64
+      }
+      scf.yield %got, %item_begin, %item_end, %ran : i1, i64, i64, i64
+    }
+    scf.condition(%again) %next_from, %next_to, %next_ran : i64, i64, i64
+  } do {
+  ^bb0(%from: i64, %to: i64, %ran: i64):
+    scf.yield %from, %to, %ran : i64, i64, i64
+  }
+  func.return %total : i64
+}
+
+// One call of a loop's function, unless the loop has failed.
+func.func private @run_chunk(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) {
+  %status_at = arith.constant 0 : index
+  %fn_at = arith.constant 1 : index
+  %ctx_at = arith.constant 2 : index
+  %worker_at = arith.constant 18 : index
+  %c0 = arith.constant 0 : i64
+  %failed = rt.atomic_load monotonic %loop[%status_at] : memref<16xi64>
+  %going = arith.cmpi eq, %failed, %c0 : i64
+  scf.if %going {
+    %fn_int = memref.load %loop[%fn_at] : memref<16xi64>
+    %ctx_int = memref.load %loop[%ctx_at] : memref<16xi64>
+    %worker = memref.load %record[%worker_at] : memref<288xi64>
+    %fn = rt.int_to_ptr %fn_int : i64 to !rt.ptr
+    %ctx = rt.int_to_ptr %ctx_int : i64 to !rt.ptr
+    %status = rt.call_indirect %fn(%ctx, %begin, %end, %worker) : (!rt.ptr, i64, i64, i64) -> i32
+    %wide = arith.extsi %status : i32 to i64
+    %bad = arith.cmpi ne, %wide, %c0 : i64
+    scf.if %bad {
+      %old, %first = rt.compare_exchange monotonic %c0, %wide, %loop[%status_at] : memref<16xi64>
+    }
+  }
+  func.return
+}
+
+// Offers the second half of [begin, end), in chunks, if this thread's deque is empty; returns the end of what is kept.
+func.func private @offer_half(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i64 {
+  %chunk_at = arith.constant 3 : index
+  %status_at = arith.constant 0 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
   %c2 = arith.constant 2 : i64
-  %true = arith.constant true
+  %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
+  %rest = arith.subi %end, %begin : i64
+  %divisible = arith.cmpi sgt, %rest, %chunk : i64
+  %waiting = func.call @waiting_items(%record) : (memref<288xi64>) -> i64
+  %empty = arith.cmpi sle, %waiting, %c0 : i64
+  %split = arith.andi %divisible, %empty : i1
+  %kept = scf.if %split -> (i64) {
+    %up = arith.addi %rest, %chunk : i64
+    %up1 = arith.subi %up, %c1 : i64
+    %chunks = arith.divui %up1, %chunk : i64
+    %chunks1 = arith.addi %chunks, %c1 : i64
+    %mine = arith.divui %chunks1, %c2 : i64
+    %length = arith.muli %mine, %chunk : i64
+    %middle = arith.addi %begin, %length : i64
+    %pushed = func.call @offer(%record, %loop, %middle, %end) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
+    %stop = arith.select %pushed, %middle, %end : i64
+    scf.yield %stop : i64
+  } else {
+    scf.yield %end : i64
+  }
+  func.return %kept : i64
+}
+
+// Pushes a piece and wakes as many sleepers as could work on it; false when the deque is full.
+func.func private @offer(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i1 {
+  %chunk_at = arith.constant 3 : index
+  %root_at = arith.constant 4 : index
+  %depth_at = arith.constant 5 : index
+  %address = rt.memref_to_ptr %loop : memref<16xi64> to !rt.ptr
+  %loop_int = rt.ptr_to_int %address : !rt.ptr to i64
+  %root = memref.load %loop[%root_at] : memref<16xi64>
+  %depth = memref.load %loop[%depth_at] : memref<16xi64>
+  %pushed = func.call @push(%record, %loop_int, %begin, %end, %root, %depth)
+    : (memref<288xi64>, i64, i64, i64, i64, i64) -> i1
+  scf.if %pushed {
+    %c1 = arith.constant 1 : i64
+    %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
+    %length = arith.subi %end, %begin : i64
+    %up = arith.addi %length, %chunk : i64
+    %up1 = arith.subi %up, %c1 : i64
+    %chunks = arith.divui %up1, %chunk : i64
+    func.call @notify(%record, %root, %chunks) : (memref<288xi64>, i64, i64) -> ()
+  }
+  func.return %pushed : i1
+}
+
+// Pops an item pushed after the bottom was `floor`: those below belong to loops further out.
+func.func private @pop_above(%record: memref<288xi64>, %floor: i64, %out: memref<8xi64>) -> i1 {
+  %bottom_at = arith.constant 8 : index
+  %bottom = rt.atomic_load monotonic %record[%bottom_at] : memref<288xi64>
+  %some = arith.cmpi sgt, %bottom, %floor : i64
+  %got = scf.if %some -> (i1) {
+    %popped = func.call @pop(%record, %out) : (memref<288xi64>, memref<8xi64>) -> i1
+    scf.yield %popped : i1
+  } else {
+    %no = arith.constant false
+    scf.yield %no : i1
+  }
+  func.return %got : i1
+}
+
+// Works on an item as a part of its call, and says what was done. The loop may be gone right after that.
+func.func private @run_item(%record: memref<288xi64>, %item: memref<8xi64>) {
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %i2 = arith.constant 2 : index
+  %i3 = arith.constant 3 : index
+  %i4 = arith.constant 4 : index
+  %left_at = arith.constant 8 : index
+  %root_at = arith.constant 19 : index
+  %depth_at = arith.constant 20 : index
+  %c1 = arith.constant 1 : i64
+  %loop_int = memref.load %item[%i0] : memref<8xi64>
+  %begin = memref.load %item[%i1] : memref<8xi64>
+  %end = memref.load %item[%i2] : memref<8xi64>
+  %root = memref.load %item[%i3] : memref<8xi64>
+  %depth = memref.load %item[%i4] : memref<8xi64>
+  %address = rt.int_to_ptr %loop_int : i64 to !rt.ptr
+  %loop = rt.ptr_to_memref %address : !rt.ptr to memref<16xi64>
+  %old_root = memref.load %record[%root_at] : memref<288xi64>
+  %old_depth = memref.load %record[%depth_at] : memref<288xi64>
+  %deeper = arith.addi %depth, %c1 : i64
+  memref.store %root, %record[%root_at] : memref<288xi64>
+  memref.store %deeper, %record[%depth_at] : memref<288xi64>
+  %ran = func.call @work(%record, %loop, %begin, %end) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
+  memref.store %old_root, %record[%root_at] : memref<288xi64>
+  memref.store %old_depth, %record[%depth_at] : memref<288xi64>
+  // [C1] Releases what was computed to who waits; sequentially consistent for the sake of who is about to sleep [J3].
+  %before = rt.atomic_rmw sub seq_cst %ran, %loop[%left_at] : memref<16xi64>
+  %last = arith.cmpi eq, %before, %ran : i64
+  scf.if %last {
+    func.call @wake_joiners(%root) : (i64) -> ()
+  }
+  func.return
+}
+
+// Waits until all indices of a loop of this thread are done, and helps with loops of the same call that are as deep or deeper. (Others
+// could keep this thread for long, or nest without end.)
+func.func private @wait(%record: memref<288xi64>, %loop: memref<16xi64>) {
+  %item = memref.alloca() : memref<8xi64>
+  %left_at = arith.constant 8 : index
+  %loop_root_at = arith.constant 4 : index
+  %loop_depth_at = arith.constant 5 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %root = memref.load %loop[%loop_root_at] : memref<16xi64>
+  %depth = memref.load %loop[%loop_depth_at] : memref<16xi64>
+  %spun = scf.while (%spins = %c0) : (i64) -> (i64) {
+    // Acquire, with [C1].
+    %left = rt.atomic_load acquire %loop[%left_at] : memref<16xi64>
+    %busy = arith.cmpi ne, %left, %c0 : i64
+    scf.condition(%busy) %spins : i64
+  } do {
+  ^bb0(%spins: i64):
+    %got = func.call @find(%record, %root, %depth, %item) : (memref<288xi64>, i64, i64, memref<8xi64>) -> i1
+    %next = scf.if %got -> (i64) {
+      func.call @run_item(%record, %item) : (memref<288xi64>, memref<8xi64>) -> ()
+      scf.yield %c0 : i64
+    } else {
+      %patient = func.call @relax(%record, %spins) : (memref<288xi64>, i64) -> i1
+      %more = scf.if %patient -> (i64) {
+        %one_more = arith.addi %spins, %c1 : i64
+        scf.yield %one_more : i64
+      } else {
+        func.call @sleep_in_join(%record, %loop, %root, %depth) : (memref<288xi64>, memref<16xi64>, i64, i64) -> ()
+        scf.yield %c0 : i64
+      }
+      scf.yield %more : i64
+    }
+    scf.yield %next : i64
+  }
+  func.return
+}
+
+// Steals an item, from a random victim on, of the call of `root` (0: of any) and no less deep than `depth`.
+func.func private @find(%record: memref<288xi64>, %root: i64, %depth: i64, %out: memref<8xi64>) -> i1 {
+  %steals_at = arith.constant 26 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
   %false = arith.constant false
-  %joined = scf.while () : () -> (i1) {
-    %ticket = rt.atomic_load acquire %pool[%ticket_at] : memref<64xi64>
-    %bit = arith.andi %ticket, %c1 : i64
-    %open = arith.cmpi ne, %bit, %c0 : i64
-    %done = scf.if %open -> (i1) {
-      %entered = arith.addi %ticket, %c2 : i64
-      %old, %exchanged = rt.compare_exchange acq_rel %ticket, %entered, %pool[%ticket_at] : memref<64xi64>
-      scf.yield %exchanged : i1
+  %true = arith.constant true
+  %count = func.call @record_count(%record) : (memref<288xi64>) -> i64
+  %start = func.call @random_below(%record, %count) : (memref<288xi64>, i64) -> i64
+  %self = rt.memref_to_ptr %record : memref<288xi64> to !rt.ptr
+  %self_int = rt.ptr_to_int %self : !rt.ptr to i64
+  %k0, %found = scf.while (%k = %c0, %got = %false) : (i64, i1) -> (i64, i1) {
+    %more = arith.cmpi slt, %k, %count : i64
+    %none = arith.xori %got, %true : i1
+    %go = arith.andi %more, %none : i1
+    scf.condition(%go) %k, %got : i64, i1
+  } do {
+  ^bb0(%k: i64, %got: i1):
+    %ahead = arith.addi %start, %k : i64
+    %over = arith.cmpi sge, %ahead, %count : i64
+    %wrapped = arith.subi %ahead, %count : i64
+    %number = arith.select %over, %wrapped, %ahead : i64
+    %victim_int = func.call @record_at(%record, %number) : (memref<288xi64>, i64) -> i64
+    %address = rt.int_to_ptr %victim_int : i64 to !rt.ptr
+    %victim = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
+    // A look without fences first.
+    %waiting = func.call @waiting_items(%victim) : (memref<288xi64>) -> i64
+    %some = arith.cmpi sgt, %waiting, %c0 : i64
+    %other = arith.cmpi ne, %victim_int, %self_int : i64
+    %try = arith.andi %some, %other : i1
+    %stolen = scf.if %try -> (i1) {
+      %won = func.call @steal(%victim, %root, %depth, %out) : (memref<288xi64>, i64, i64, memref<8xi64>) -> i1
+      scf.yield %won : i1
     } else {
       scf.yield %false : i1
     }
-    %failed = arith.xori %done, %true : i1
-    %again = arith.andi %open, %failed : i1
-    scf.condition(%again) %done : i1
+    %k1 = arith.addi %k, %c1 : i64
+    scf.yield %k1, %stolen : i64, i1
+  }
+  scf.if %found {
+    %steals = rt.atomic_load monotonic %record[%steals_at] : memref<288xi64>
+    %more = arith.addi %steals, %c1 : i64
+    rt.atomic_store monotonic %more, %record[%steals_at] : memref<288xi64>
+  }
+  func.return %found : i1
+}
+
+// Whether a `find` of the same kind would see something to steal.
+func.func private @is_work(%record: memref<288xi64>, %root: i64, %depth: i64) -> i1 {
+  %item = memref.alloca() : memref<8xi64>
+  %top_at = arith.constant 0 : index
+  %root_at = arith.constant 3 : index
+  %depth_at = arith.constant 4 : index
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %false = arith.constant false
+  %true = arith.constant true
+  %count = func.call @record_count(%record) : (memref<288xi64>) -> i64
+  %self = rt.memref_to_ptr %record : memref<288xi64> to !rt.ptr
+  %self_int = rt.ptr_to_int %self : !rt.ptr to i64
+  %k0, %found = scf.while (%k = %c0, %got = %false) : (i64, i1) -> (i64, i1) {
+    %more = arith.cmpi slt, %k, %count : i64
+    %none = arith.xori %got, %true : i1
+    %go = arith.andi %more, %none : i1
+    scf.condition(%go) %k, %got : i64, i1
   } do {
-  ^bb0(%done: i1):
-    scf.yield
-  }
-  func.return %joined : i1
-}
-
-// Leaves a job; the last one out wakes a caller that sleeps.
-func.func private @leave() {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %signal = memref.get_global @signal : memref<48xi32>
-  %ticket_at = arith.constant 8 : index
-  %waits_at = arith.constant 32 : index
-  %c2 = arith.constant 2 : i64
-  %rest = arith.constant 65535 : i64
-  %before = rt.atomic_rmw sub seq_cst %c2, %pool[%ticket_at] : memref<64xi64>
-  %low = arith.andi %before, %rest : i64
-  %last = arith.cmpi eq, %low, %c2 : i64
-  scf.if %last {
-    %waits = rt.atomic_load seq_cst %signal[%waits_at] : memref<48xi32>
-    %zero = arith.constant 0 : i32
-    %asleep = arith.cmpi ne, %waits, %zero : i32
-    scf.if %asleep {
-      %place = func.call @ticket_address() : () -> !rt.ptr
-      %one = arith.constant 1 : i64
-      func.call @futex_call(%place, %one) : (!rt.ptr, i64) -> ()
+  ^bb0(%k: i64, %got: i1):
+    %victim_int = func.call @record_at(%record, %k) : (memref<288xi64>, i64) -> i64
+    %address = rt.int_to_ptr %victim_int : i64 to !rt.ptr
+    %victim = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
+    %waiting = func.call @waiting_items(%victim) : (memref<288xi64>) -> i64
+    %some = arith.cmpi sgt, %waiting, %c0 : i64
+    %other = arith.cmpi ne, %victim_int, %self_int : i64
+    %look = arith.andi %some, %other : i1
+    %fits = scf.if %look -> (i1) {
+      %top = rt.atomic_load monotonic %victim[%top_at] : memref<288xi64>
+      func.call @read_item(%victim, %top, %item) : (memref<288xi64>, i64, memref<8xi64>) -> ()
+      %item_root = memref.load %item[%root_at] : memref<8xi64>
+      %item_depth = memref.load %item[%depth_at] : memref<8xi64>
+      %any = arith.cmpi eq, %root, %c0 : i64
+      %same = arith.cmpi eq, %item_root, %root : i64
+      %deep = arith.cmpi sge, %item_depth, %depth : i64
+      %related = arith.andi %same, %deep : i1
+      %yes = arith.ori %any, %related : i1
+      scf.yield %yes : i1
+    } else {
+      scf.yield %false : i1
     }
+    %k1 = arith.addi %k, %c1 : i64
+    scf.yield %k1, %fits : i64, i1
   }
-  func.return
+  func.return %found : i1
 }
 
-func.func private @futex_wake(%index: index, %count: i64) {
-  %signal = memref.get_global @signal : memref<48xi32>
-  %place = memref.subview %signal[%index] [1] [1] : memref<48xi32> to memref<1xi32, strided<[1], offset: ?>>
-  %address = rt.memref_to_ptr %place : memref<1xi32, strided<[1], offset: ?>> to !rt.ptr
-  %most = arith.constant 32767 : i64
-  %some = arith.minsi %count, %most : i64
-  func.call @futex_call(%address, %some) : (!rt.ptr, i64) -> ()
-  func.return
-}
-
-// futex(address, FUTEX_WAKE_PRIVATE, count)
-func.func private @futex_call(%address: !rt.ptr, %count: i64) {
-  %futex = arith.constant 202 : i64
-  %wake = arith.constant 129 : i64
-  %status = rt.call_external @syscall(%futex, %address, %wake, %count) variadic 1 : (i64, !rt.ptr, i64, i64) -> i64
-  func.return
-}
-
-// futex(address, FUTEX_WAIT_PRIVATE, seen, no timeout): sleeps while the low 32 bits at the address are those of `seen`.
-func.func private @futex_sleep(%address: !rt.ptr, %seen: i64) {
-  %futex = arith.constant 202 : i64
-  %wait = arith.constant 128 : i64
-  %none = arith.constant 0 : i64
-  %status = rt.call_external @syscall(%futex, %address, %wait, %seen, %none) variadic 1
-    : (i64, !rt.ptr, i64, i64, i64) -> i64
-  func.return
+// A number of [0, count), by xorshift; 0 of none.
+func.func private @random_below(%record: memref<288xi64>, %count: i64) -> i64 {
+  %seed_at = arith.constant 21 : index
+  %c1 = arith.constant 1 : i64
+  %c7 = arith.constant 7 : i64
+  %c9 = arith.constant 9 : i64
+  %c32 = arith.constant 32 : i64
+  %seed = memref.load %record[%seed_at] : memref<288xi64>
+  %left = arith.shli %seed, %c7 : i64
+  %x1 = arith.xori %seed, %left : i64
+  %right = arith.shrui %x1, %c9 : i64
+  %x2 = arith.xori %x1, %right : i64
+  memref.store %x2, %record[%seed_at] : memref<288xi64>
+  %high = arith.shrui %x2, %c32 : i64
+  %scaled = arith.muli %high, %count : i64
+  %number = arith.shrui %scaled, %c32 : i64
+  func.return %number : i64
 }

@@ -1,6 +1,6 @@
-"""The process's one thread pool: loading its object, and how many workers it has.
+"""The process's one thread pool: loading its object, how many workers it has and where they run.
 
-The pool is written in `runtime/pool.mlir`; whoever compiles hands its object over.
+The pool is written in `runtime/pool.mlir` and the files it names; whoever compiles hands its object over.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from typing import Any
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.runtime.loader import PARALLEL_FOR, Library
 
-_EXPORTS = (PARALLEL_FOR, "stepwell_set_workers", "stepwell_pool_jobs")
+SPAWN = "stepwell_spawn"
+AWAIT = "stepwell_await"
+THREADS = "STEPWELL_NUM_THREADS"
+AFFINITY = "STEPWELL_AFFINITY"
+
+_CONFIGURE = "stepwell_configure_pool"
+_COUNTER = "stepwell_pool_counter"
+_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, _CONFIGURE, _COUNTER)
 _MOST = 4096
+_LOOPS, _STEALS, _SLEEPS = 23, 26, 27
+"""Words of a worker's record (runtime/deque.mlir) that count."""
 
 _lock = threading.Lock()
 _state: dict[str, Any] = {}
+_loaded: list[Library] = []
+"""Never unloaded: threads run their code."""
 
 
 def _cores() -> int:
@@ -32,36 +43,66 @@ def worker_count() -> int:
     Raises:
         InvalidProgramError: `STEPWELL_NUM_THREADS` is not a number of threads.
     """
-    asked = os.environ.get("STEPWELL_NUM_THREADS")
+    asked = os.environ.get(THREADS)
     if asked:
         if not asked.isdigit() or not 1 <= int(asked) <= _MOST:
-            raise InvalidProgramError(f"STEPWELL_NUM_THREADS must be 1 to {_MOST}, not '{asked}'")
+            raise InvalidProgramError(f"{THREADS} must be 1 to {_MOST}, not '{asked}'")
         return int(asked)
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(int(first), _MOST) if first.isdigit() and int(first) > 0 else _cores()
 
 
+def threads_stay() -> bool:
+    """Whether each thread of the pool stays on one core: `STEPWELL_AFFINITY=cores`.
+
+    Raises:
+        InvalidProgramError: `STEPWELL_AFFINITY` is something else.
+    """
+    asked = os.environ.get(AFFINITY, "none")
+    if asked not in ("none", "cores"):
+        raise InvalidProgramError(f"{AFFINITY} is 'none' (the default) or 'cores', not '{asked}'")
+    return asked == "cores"
+
+
 class Pool:
     """A loaded pool."""
 
-    def __init__(self, data: bytes, workers: int):
+    def __init__(self, data: bytes, workers: int, *, pin: bool = False):
         self.library = Library([data], _EXPORTS)
+        _loaded.append(self.library)
         self.parallel_for = self.library.address(PARALLEL_FOR)
-        set_workers = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address("stepwell_set_workers"))
-        set_workers(workers)
-        self._jobs = ctypes.CFUNCTYPE(ctypes.c_int64)(self.library.address("stepwell_pool_jobs"))
+        configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
+        configure(workers, _cores(), int(pin))
+        self._counter = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self.library.address(_COUNTER))
 
     def jobs(self) -> int:
-        """How many loops ran on more than one thread."""
-        return int(self._jobs())
+        """How many loops and futures other threads could take a part of."""
+        return int(self._counter(_LOOPS))
+
+    def steals(self) -> int:
+        """How many pieces of loops moved to another thread."""
+        return int(self._counter(_STEALS))
+
+    def sleeps(self) -> int:
+        """How often a thread went to sleep since there was nothing to do."""
+        return int(self._counter(_SLEEPS))
 
 
 def process_pool(data: bytes) -> Pool:
     """The pool of this process, loaded from `data` the first time. It is never unloaded: its threads live on."""
     with _lock:
         if "pool" not in _state:
-            _state["pool"] = Pool(data, worker_count())
+            _state["pool"] = Pool(data, worker_count(), pin=threads_stay())
         return _state["pool"]
+
+
+def _after_fork() -> None:
+    """Another thread may have held the lock; a child has one thread, which holds none."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def parallel_for_address(data: bytes) -> int:

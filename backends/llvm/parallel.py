@@ -1,6 +1,6 @@
 """`rt`: parallel loops are outlined here; atomics, calls of C functions and addresses are instructions.
 
-The body of `rt.parallel_for` becomes two functions: `body(ptr ctx, i64 begin, i64 end, i64 worker)`, which unpacks the
+The body of `rt.parallel_for` becomes two functions: `i32 body(ptr ctx, i64 begin, i64 end, i64 worker)`, which unpacks the
 captured values, and the loop itself, whose parameters keep the `noalias` of the buffers they are.
 """
 
@@ -114,8 +114,8 @@ def _parallel_for(w: FunctionWriter, op: Operation) -> None:
     _write_loop(w, op, symbol, free, captures)
     _write_trampoline(w, symbol, captures)
     context = _pack(w, list(captures.types.items()))
-    w.module.declare(PARALLEL_FOR, f"declare void @{PARALLEL_FOR}(ptr, ptr, i64, i64)")
-    w.line(f"call void @{PARALLEL_FOR}(ptr @{quoted(symbol)}, ptr {context}, i64 {total}, i64 {grain.value.data})")
+    w.module.declare(PARALLEL_FOR, f"declare i32 @{PARALLEL_FOR}(ptr, ptr, i64, i64)")
+    w.emit(f"call i32 @{PARALLEL_FOR}(ptr @{quoted(symbol)}, ptr {context}, i64 {total}, i64 {grain.value.data})")
 
 
 def _struct(types: Iterable[str]) -> str:
@@ -137,13 +137,13 @@ def _pack(w: FunctionWriter, captured: list[tuple[str, str]]) -> str:
 def _write_trampoline(w: FunctionWriter, symbol: str, captures: _Captures) -> None:
     types = list(captures.types.values())
     struct = _struct(types)
-    lines = [f"define internal void @{quoted(symbol)}(ptr %ctx, i64 %begin, i64 %end, i64 %worker) #0 {{", "entry:"]
+    lines = [f"define internal i32 @{quoted(symbol)}(ptr %ctx, i64 %begin, i64 %end, i64 %worker) #0 {{", "entry:"]
     for position, type_ in enumerate(types):
         lines.append(f"  %p{position} = getelementptr inbounds {struct}, ptr %ctx, i32 0, i32 {position}")
         lines.append(f"  %c{position} = load {type_}, ptr %p{position}")
     arguments = [f"{type_} %c{i}" for i, type_ in enumerate(types)]
     arguments += ["i64 %begin", "i64 %end", "i64 %worker"]
-    lines += [f"  call void @{quoted(f'{symbol}.loop')}({', '.join(arguments)})", "  ret void", "}"]
+    lines += [f"  call void @{quoted(f'{symbol}.loop')}({', '.join(arguments)})", "  ret i32 0", "}"]
     w.module.functions.append("\n".join(lines))
 
 

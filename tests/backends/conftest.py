@@ -24,14 +24,17 @@ from stepwell.source import parse
 
 RUNNABLE = [level for level in ("sse4.2", "avx2", "avx512") if LEVELS.index(level) <= LEVELS.index(host_level())]
 
-_PARALLEL_FOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-_BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_BODY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
 @_PARALLEL_FOR
 def _serial_parallel_for(body, context, count, grain):
     for begin in range(0, count, grain):
-        _BODY(body)(context, begin, min(begin + grain, count), 0)
+        status = _BODY(body)(context, begin, min(begin + grain, count), 0)
+        if status:
+            return status
+    return 0
 
 
 SERIAL = ctypes.cast(_serial_parallel_for, ctypes.c_void_p).value

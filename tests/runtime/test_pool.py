@@ -1,23 +1,34 @@
-"""The thread pool: every index once, from many threads at once, nested, and after a fork."""
+"""The thread pool: every index once, from many threads at once, nested, failing, and around forks."""
 
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
+import random
+import signal
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from stepwell.backends.pool import pool_object
+from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.object import compile_llvm
+from stepwell.backends.pool import pool_object, pool_source
 from stepwell.backends.target import host_target
+from stepwell.dialects.registry import context
+from stepwell.ir.parser import parse_module
 from stepwell.runtime import pool as pool_module
 from stepwell.runtime.pool import Pool
 
-BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-PARALLEL_FOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+BODY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+PARALLEL_FOR = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+SPAWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+AWAIT = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 WORKERS = 8
+PROCESS = os.getpid()
+fork_with_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +36,79 @@ def pool():
     return Pool(pool_object(host_target()), WORKERS)
 
 
+@pytest.fixture(scope="module")
+def pool_of_old_kernel():
+    """As where the kernel does not know MADV_WIPEONFORK (18)."""
+    known = "%wipe_on_fork = arith.constant 18 : i32"
+    assert known in pool_source()
+    (host,) = write_llvm(
+        parse_module(pool_source().replace(known, known.replace("18", "9999")), "pool.mlir", context()), host_target()
+    )
+    return Pool(compile_llvm(host.text, host_target(), 1), WORKERS)
+
+
+@pytest.fixture(params=["wiped by the kernel", "told by the process number"])
+def forking_pool(request):
+    names = {"wiped by the kernel": "pool", "told by the process number": "pool_of_old_kernel"}
+    return request.getfixturevalue(names[request.param])
+
+
 def run(pool, body, n, grain):
-    callback = BODY(lambda _, begin, end, worker: body(begin, end, worker))
-    PARALLEL_FOR(pool.parallel_for)(ctypes.cast(callback, ctypes.c_void_p), None, n, grain)
+    callback = BODY(lambda _, begin, end, worker: body(begin, end, worker) or 0)
+    return PARALLEL_FOR(pool.parallel_for)(ctypes.cast(callback, ctypes.c_void_p), None, n, grain)
+
+
+def spread(pool, body, n):
+    """Runs each index as a task of its own that lets others have a part."""
+
+    def each(begin, end, worker):
+        for i in range(begin, end):
+            body(i, worker)
+
+    assert run(pool, each, n, 1) == 0
+
+
+def exit_of(child, seconds=30):
+    """How a child process ends; it fails the test when it does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    pytest.fail("the child hangs")
+
+
+def in_child(work):
+    """How a forked child ends that does `work`: with 0 when it returns true."""
+    child = os.fork()
+    if child == 0:
+        status = 2
+        try:
+            status = 0 if work() else 3
+        finally:
+            os._exit(status)
+    return exit_of(child)
+
+
+class Numbers:
+    """Checks that no two tasks of one call have the same worker number at the same time."""
+
+    def __init__(self):
+        self.inside, self.seen, self.failures = set(), set(), []
+        self._lock = threading.Lock()
+
+    def task(self, worker, seconds=0.0):
+        with self._lock:
+            if worker in self.inside or not 0 <= worker < WORKERS:
+                self.failures.append(worker)
+            self.inside.add(worker)
+            self.seen.add(worker)
+        time.sleep(seconds)
+        with self._lock:
+            self.inside.discard(worker)
 
 
 @pytest.mark.parametrize(
@@ -42,58 +123,155 @@ def test_every_index_runs_once(pool, n, grain):
         chunks.append((begin, end))
         counts[begin:end] += 1
 
-    run(pool, body, n, grain)
+    assert run(pool, body, n, grain) == 0
     assert (counts[: max(n, 0)] == 1).all()
     assert len(chunks) <= 128 * WORKERS
     assert all(end - begin >= min(grain, n - begin) for begin, end in chunks)
 
 
 def test_workers_share_a_slow_loop_and_never_share_a_number(pool):
-    inside, seen = set(), set()
-    lock = threading.Lock()
-
-    def body(begin, end, worker):
-        with lock:
-            assert worker not in inside
-            inside.add(worker)
-            seen.add(worker)
-        time.sleep(0.002)
-        with lock:
-            inside.remove(worker)
-
-    run(pool, body, 200, 1)
-    assert len(seen) > 1
+    numbers = Numbers()
+    spread(pool, lambda _, worker: numbers.task(worker, 0.002), 200)
+    assert not numbers.failures
+    assert len(numbers.seen) > 1
 
 
-def test_callers_at_once_and_nested_loops(pool):
-    """Eight threads run loops whose bodies run loops; each index of each is done once, by a worker of the outer number."""
+def test_idle_workers_take_pieces_of_a_nested_loop(pool):
+    numbers = Numbers()
+
+    def outer(i, _):
+        if i == 0:
+            spread(pool, lambda _, worker: numbers.task(worker, 0.002), 60)
+
+    spread(pool, outer, 2)
+    assert not numbers.failures
+    assert len(numbers.seen) > 1
+
+
+def test_callers_at_once_nested_loops_and_numbers_private_to_each_call(pool):
+    """Twelve threads run loops of random sizes whose tasks run loops: each index once, numbers unique within a call."""
     failures = []
 
     def caller(seed):
-        for _ in range(20):
-            counts = np.zeros((16, 33), np.int64)
+        draw = random.Random(seed)
+        for _ in range(6):
+            rows, columns, grain = draw.randint(1, 17), draw.randint(0, 40), draw.randint(1, 5)
+            counts, numbers = np.zeros((rows, columns), np.int64), Numbers()
 
-            def outer(begin, end, worker, counts=counts):
-                for i in range(begin, end):
+            def outer(i, _, counts=counts, numbers=numbers, columns=columns, grain=grain):
+                def inner(low, high, worker):
+                    numbers.task(worker)
+                    counts[i, low:high] += 1
 
-                    def inner(low, high, nested, i=i, worker=worker, counts=counts):
-                        counts[i, low:high] += 1
-                        if worker and nested != worker:
-                            failures.append((worker, nested))
+                run(pool, inner, columns, grain)
 
-                    run(pool, inner, 33, 2)
+            spread(pool, outer, rows)
+            if not (counts == 1).all() or numbers.failures:
+                failures.append((seed, rows, columns, numbers.failures))
 
-            run(pool, outer, 16, 1)
-            if not (counts == 1).all():
-                failures.append(seed)
-
-    threads = [threading.Thread(target=caller, args=(i,)) for i in range(8)]
+    threads = [threading.Thread(target=caller, args=(i,)) for i in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
     assert not failures
+
+
+def test_loops_nested_five_deep_run_each_task_once(pool):
+    counts = np.zeros((3,) * 5, np.int64)
+
+    def level(place):
+        def body(i, _):
+            if len(place) == 4:
+                counts[(*place, i)] += 1
+            else:
+                level((*place, i))
+
+        spread(pool, body, 3)
+
+    level(())
+    assert (counts == 1).all()
+
+
+def test_more_callers_than_the_pool_has_records_for_all_finish(pool):
+    done, gate = [], threading.Barrier(80)
+
+    def caller():
+        gate.wait()
+        total = []
+        spread(pool, lambda i, _: total.append(i), 9)
+        done.append(sorted(total) == list(range(9)))
+
+    threads = [threading.Thread(target=caller) for _ in range(80)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert done == [True] * 80
+
+
+def test_the_first_error_of_a_task_stops_the_loop_and_reaches_the_caller(pool):
+    ran = []
+
+    def body(begin, end, worker):
+        ran.append(begin)
+        time.sleep(0.0005)
+        return 41 if begin == 3 else 0
+
+    assert run(pool, body, 400, 1) == 41
+    assert len(ran) < 400
+    assert run(pool, lambda *_: 0, 400, 1) == 0  # nothing of it is left behind
+    assert run(pool, lambda *_: -5, 1, 1) == -5  # also of a loop that nobody shares
+
+
+def test_an_error_of_a_nested_loop_reaches_the_caller_through_the_tasks(pool):
+    def outer(begin, end, worker):
+        for i in range(begin, end):
+            status = run(pool, lambda low, high, _, i=i: 7 if i == 5 and low <= 11 < high else 0, 30, 1)
+            if status:
+                return status
+        return 0
+
+    assert run(pool, outer, 12, 1) == 7
+
+
+def test_workers_without_work_sleep_and_wake_for_the_next_loop(pool):
+    for _ in range(3):
+        before = pool.sleeps()
+        numbers = Numbers()
+        spread(pool, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002), 100)
+        assert len(numbers.seen) > 1
+        deadline = time.monotonic() + 30
+        while pool.sleeps() == before:
+            assert time.monotonic() < deadline, "no thread ever sleeps"
+            time.sleep(0.005)
+
+
+def test_futures_run_once_in_any_order_and_bring_their_status(pool):
+    spawn, await_ = SPAWN(pool.library.address("stepwell_spawn")), AWAIT(pool.library.address("stepwell_await"))
+    ran, lock = [], threading.Lock()
+
+    def start(number, seconds):
+        def body(_, begin, end, worker):
+            time.sleep(seconds)
+            with lock:
+                ran.append(number)
+            return 100 + number
+
+        future, callback = (ctypes.c_int64 * 24)(), BODY(body)
+        address = (ctypes.addressof(future) + 63) // 64 * 64
+        spawn(ctypes.cast(callback, ctypes.c_void_p), None, address)
+        return address, (future, callback)
+
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]):
+        ran.clear()
+        futures = [start(i, 0.002) for i in range(4)]
+        assert run(pool, lambda *_: 0, 50, 1) == 0  # a loop between the two is no matter
+        assert [await_(futures[i][0]) for i in order] == [100 + i for i in order]
+        assert sorted(ran) == [0, 1, 2, 3]
+    many = [start(i, 0.0) for i in range(50)]  # more than a deque holds
+    assert [await_(address) for address, _ in reversed(many)] == [100 + i for i in range(49, -1, -1)]
 
 
 def test_many_small_loops_use_the_pool(pool):
@@ -110,34 +288,83 @@ def test_many_small_loops_use_the_pool(pool):
     assert pool.jobs() - before == 500
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_starts_its_own_threads(pool):
-    run(pool, lambda *_: time.sleep(0.001), 50, 1)  # the parent's threads exist
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            counts, seen = np.zeros(200, np.int64), set()
+def shares_a_loop(pool):
+    """Whether a slow loop is done right, by several threads."""
+    counts, numbers = np.zeros(100, np.int64), Numbers()
 
-            def body(begin, end, worker):
-                counts[begin:end] += 1
-                seen.add(worker)
-                time.sleep(0.001)
+    def body(i, worker):
+        counts[i] += 1
+        numbers.task(worker, 0.001)
 
-            run(pool, body, 200, 1)
-            status = 0 if (counts == 1).all() and len(seen) > 1 else 2
-        finally:
-            os._exit(status)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            assert os.waitstatus_to_exitcode(status) == 0
+    spread(pool, body, 100)
+    return (counts == 1).all() and len(numbers.seen) > 1 and not numbers.failures
+
+
+@fork_with_threads
+def test_a_forked_child_starts_its_own_threads_and_so_does_its_child(forking_pool):
+    assert shares_a_loop(forking_pool)  # the parent's threads exist
+
+    def work():
+        return (
+            shares_a_loop(forking_pool)
+            and in_child(lambda: shares_a_loop(forking_pool)) == 0
+            and shares_a_loop(forking_pool)
+        )
+
+    assert in_child(work) == 0
+    assert shares_a_loop(forking_pool)
+
+
+@fork_with_threads
+def test_a_fork_in_the_middle_of_other_threads_loops_hangs_nobody(forking_pool):
+    stop, results = threading.Event(), []
+
+    def caller():
+        while not stop.is_set():
+            results.append(shares_a_loop(forking_pool))
+
+    threads = [threading.Thread(target=caller) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(4):
+            assert in_child(lambda: shares_a_loop(forking_pool)) == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+    assert results
+    assert all(results)
+
+
+@fork_with_threads
+@pytest.mark.parametrize("forks", ["the caller", "a worker"])
+def test_a_child_forked_by_a_task_works_alone_and_cannot_wait_for_its_parents_threads(forking_pool, forks):
+    """It may leave; where it goes on with the loop, it is stopped rather than left waiting."""
+    both, forked, children, main = threading.Barrier(2), threading.Event(), [], threading.get_ident()
+
+    def body(i, _):
+        both.wait(30)  # two threads have a piece each
+        if (threading.get_ident() == main) != (forks == "the caller"):
+            assert forked.wait(30)
             return
-        time.sleep(0.01)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    pytest.fail("the child hangs")
+        child = os.fork()
+        if child == 0:
+            faulthandler.disable()
+            done = []
+            spread(forking_pool, lambda k, _: done.append(k), 20)
+            if sorted(done) != list(range(20)):
+                os._exit(1)
+        else:
+            children.append(child)
+            forked.set()
+
+    spread(forking_pool, body, 2)
+    if os.getpid() != PROCESS:
+        os._exit(4)
+    assert exit_of(children[0]) == -signal.SIGABRT
+    assert shares_a_loop(forking_pool)
 
 
 @pytest.mark.parametrize(
@@ -161,3 +388,28 @@ def test_a_bad_thread_count_is_refused(monkeypatch):
     monkeypatch.setenv("STEPWELL_NUM_THREADS", "many")
     with pytest.raises(ValueError, match="STEPWELL_NUM_THREADS"):
         pool_module.worker_count.__wrapped__()
+
+
+def test_affinity_binds_each_thread_to_a_core_and_changes_no_result(monkeypatch):
+    assert not pool_module.threads_stay()
+    monkeypatch.setenv("STEPWELL_AFFINITY", "cores")
+    assert pool_module.threads_stay()
+    bound = Pool(pool_object(host_target()), 3, pin=True)
+    cores, numbers = {}, Numbers()
+
+    def body(i, worker):
+        cores[worker] = os.sched_getaffinity(threading.get_native_id())
+        numbers.task(worker, 0.002)
+
+    spread(bound, body, 100)
+    assert not numbers.failures
+    allowed = sorted(os.sched_getaffinity(0))
+    for worker, place in cores.items():
+        if worker:
+            assert place == {allowed[worker % len(allowed)]}
+
+
+def test_a_bad_affinity_is_refused(monkeypatch):
+    monkeypatch.setenv("STEPWELL_AFFINITY", "yes")
+    with pytest.raises(ValueError, match="STEPWELL_AFFINITY"):
+        pool_module.threads_stay()
