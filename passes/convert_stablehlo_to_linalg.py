@@ -22,6 +22,7 @@ Fails: `UnsupportedError` naming the op that has no lowering, and why.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -43,6 +44,7 @@ from stepwell.passes.stablehlo_to_linalg import (
     reductions,
     scans,
 )
+from stepwell.passes.stablehlo_to_linalg.attention import drop, settle_composites
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
 
 RULES: dict[type[Operation], Rule] = {
@@ -65,14 +67,14 @@ STRUCTURED_FORMS: dict[str, type[Operation]] = {
 """The op of the `structured` dialect that an op becomes, by name; every other one becomes linalg, tensor and scf ops."""
 
 
-def convert_function(function: func.FuncOp) -> func.FuncOp:
-    """The step-2 counterpart of a function, not inserted anywhere."""
+def convert_function(function: func.FuncOp, decompositions: Mapping[str, func.FuncOp] | None = None) -> func.FuncOp:
+    """The step-2 counterpart of a function, not inserted anywhere; `decompositions` are those of claimed composites."""
     if function.is_declaration:
         raise unsupported(function, "a function without a body cannot be compiled", "define it or remove the call")
     if len(function.body.blocks) != 1:
         raise unsupported(function, "several blocks", "write control flow with stablehlo.if, case and while")
     builder = LocatedBuilder(InsertPoint.at_end(function.body.block), function.location)
-    low = Lowering(builder, RULES)
+    low = Lowering(builder, RULES, decompositions or {})
     block, results = control_flow.convert_block(low, function.body.block)
     with low.inside(block):
         builder.insert(func.ReturnOp(*results))
@@ -97,9 +99,11 @@ class ConvertStablehloToLinalgPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Convert every function of the module."""
         assert isinstance(op, ModuleOp)
+        claimed = settle_composites(op)
         for function in list(op.body.block.ops):
-            if isinstance(function, func.FuncOp):
-                new = convert_function(function)
+            if isinstance(function, func.FuncOp) and function.sym_name.data not in claimed:
+                new = convert_function(function, claimed)
                 op.body.block.insert_op_before(new, function)
                 function.detach()
                 function.erase()
+        drop(claimed.values())

@@ -94,7 +94,7 @@ def _call_site(callee: LocationAttr, caller: LocationAttr) -> LocationAttr:
     return caller if isinstance(callee, UnknownLoc) else CallSiteLoc(callee, caller)
 
 
-def _inline_call(call: func.CallOp, callee: func.FuncOp) -> list[func.CallOp]:
+def _inline_call(call: Operation, callee: func.FuncOp) -> list[func.CallOp]:
     """Copy the body of `callee` before `call` and erase the call; returns the calls in the copy."""
     block = callee.body.block
     values: dict[SSAValue, SSAValue] = dict(zip(block.args, call.operands, strict=True))
@@ -119,6 +119,14 @@ def _inline_call(call: func.CallOp, callee: func.FuncOp) -> list[func.CallOp]:
     call.detach()
     call.erase()
     return copied_calls
+
+
+def inline_composite(op: Operation, decomposition: func.FuncOp) -> Operation | None:
+    """Copy a decomposition in place of the op that names it, and erase that; returns the last op of the copy."""
+    following = op.next_op
+    assert following is not None, "a terminator"
+    _inline_call(op, decomposition)
+    return following.prev_op
 
 
 def _can_inline(callee: func.FuncOp) -> bool:

@@ -29,6 +29,7 @@ TENSOR = Step(
         ("symbol-dce", "drop what the entry does not reach"),
         ("canonicalize", "fold constants, identities and reshapes while ops are few"),
         ("cse", "JAX repeats constants and broadcasts"),
+        ("raise-attention", "what has a strategy of its own is named while it can be seen whole"),
     ),
 )
 

@@ -5,7 +5,7 @@ Before: %m = linalg.generic ... {max}              After: %m = linalg.generic ..
                                                                kernel.reason = "2 ops share 1 leading dim"}
 
 A kernel is one of: `map` (one space of parallel loops), `rows` (reductions and maps sharing their leading parallel dims),
-`contraction` (a matrix product and the maps of its result), `single` (anything else, a chain of insert_slice).
+`contraction` (a matrix product and the maps of its result), `attention`, `single` (anything else, a chain of insert_slice).
 Fills, empty tensors and constants belong to whoever uses them. A group never waits for something that waits for it.
 `kernel.reason` says why a group is together, `kernel.remarks` (on its last op) why others stayed out.
 
@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, 
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
+from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.ir.destinations import is_structured
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
@@ -284,7 +285,7 @@ def _annotate(groups: Groups, number: int) -> int:
     for group in groups.all():
         if not is_structured(group.ops[0]):
             continue
-        kind = group.kind or ("map" if _all_maps(group.ops) else "single")
+        kind = group.kind or _kind_of(group.ops)
         _write(group.ops, number, kind, group.reason or ("one op" if len(group.ops) == 1 else f"{len(group.ops)} ops"))
         _remark(group)
         number += 1
@@ -293,6 +294,13 @@ def _annotate(groups: Groups, number: int) -> int:
             _write([op], number, "map", "the host reads the filled tensor")
             number += 1
     return number
+
+
+def _kind_of(ops: Sequence[Operation]) -> str:
+    """The kind of a group that nothing joined."""
+    if any(isinstance(op, AttentionOp) for op in ops):
+        return "attention"
+    return "map" if _all_maps(ops) else "single"
 
 
 def _write(ops: Sequence[Operation], number: int, kind: str, reason: str) -> None:

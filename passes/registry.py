@@ -39,6 +39,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "plan-memory": ("plan_memory", "PlanMemoryPass"),
     "prepare-entry": ("prepare_entry", "PrepareEntryPass"),
     "profile-launches": ("profile_launches", "ProfileLaunchesPass"),
+    "raise-attention": ("raise_attention", "RaiseAttentionPass"),
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "refine-shapes": ("refine_shapes", "RefineShapesPass"),
     "split-complex": ("split_complex", "SplitComplexPass"),

@@ -142,6 +142,18 @@ STRATEGIES: dict[str, Strategy] = {
         ),
         Strategy("contraction", "sums of products in register tiles, with the maps of their result", _REGISTER_TILES,
                  where="cores"),
+        Strategy(
+            "attention",
+            "softmax of scores online, over tiles `keys x queries`, and the sums they weight over tiles `columns x queries`",
+            (
+                Parameter("queries", "queries done together: lanes of a tile", derived="the machine", least=1, most=1 << 12),
+                Parameter("keys", "keys of a tile of scores", derived="the machine", least=1, most=64),
+                Parameter("columns", "columns of a tile of results", derived="the machine", least=1, most=64),
+                Parameter("key_block", "keys between two corrections of the results, in whole tiles",
+                          derived="the L1 cache", least=1),
+            ),
+            where="cores",
+        ),
         Strategy("block-rows", "rows as above, but a block does a row and each of its subgroups a segment", (_SHARED,),
                  where="subgroups"),
         Strategy(

@@ -14,6 +14,8 @@ from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.attention import schedule_attention
+from stepwell.passes.schedules.attention_choice import choose_attention, find_attention, obstacle, tiles_of
 from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
 from stepwell.passes.schedules.block_contraction import schedule_block_contraction
 from stepwell.passes.schedules.block_rows import BlockRows
@@ -57,6 +59,10 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     }
     if _result_bytes(func) > machine.l2_bytes:
         common["prefetch"] = AHEAD
+    attention = find_attention(func)
+    if attention is not None and obstacle(attention) is None:
+        # Nothing else carries it out, whatever was asked for.
+        return "attention", {**common, **choose_attention(attention, machine)}, "online softmax over tiles of keys"
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
         if tiled is not None:
@@ -145,6 +151,9 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
         if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
         schedule_contraction(builder, machine, _tiling_for(numbers, description))
+    elif strategy == "attention":
+        _check_attention(func, strategy)
+        schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))
     elif strategy == "block-contraction":
         schedule_block_contraction(builder, machine, tiles_for(func, values, description))
     else:
@@ -153,6 +162,16 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
             raise wrong(func, strategy, reason, "use 'loops'")
         schedule_loops(builder, machine)
     builder.finish()
+
+
+def _check_attention(func: kernel.FuncOp, strategy: str) -> None:
+    """The kernel has an attention, in a form that the strategy takes."""
+    attention = find_attention(func)
+    if attention is None:
+        raise wrong(func, strategy, "no op of the kernel is an attention", "use 'loops'")
+    problem = obstacle(attention)
+    if problem is not None:
+        raise wrong(func, strategy, problem, "materialize its operands row by row")
 
 
 def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, description: MachineDescription) -> None:

@@ -6,11 +6,11 @@ A rule takes the lowering and an op of step 1 and returns the step-2 values of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -32,6 +32,8 @@ from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.stablehlo_to_linalg.scalars import Scalars, signless_element
 
+REMARKS = "kernel.remarks"
+"""What passes of step 1 have to say about an op: goes to what becomes of it."""
 Shape = tuple[int, ...]
 Rule = Callable[["Lowering", Any], Sequence[SSAValue]]
 Body = Callable[[Scalars, list[SSAValue]], Sequence[SSAValue]]
@@ -73,9 +75,16 @@ def _is_complex(a_type: Attribute) -> bool:
 class Lowering:
     """The state of one conversion."""
 
-    def __init__(self, builder: LocatedBuilder, rules: dict[type[Operation], Rule]):
+    def __init__(
+        self,
+        builder: LocatedBuilder,
+        rules: dict[type[Operation], Rule],
+        decompositions: Mapping[str, func.FuncOp] | None = None,
+    ):
         self.builder = builder
         self.rules = rules
+        self.decompositions = decompositions or {}
+        """What the composites are that rules claim, by the name of their decomposition."""
         self.values: dict[SSAValue, SSAValue] = {}
         self.splats: dict[SSAValue, Splat] = {}
         """Values of step 1 known to hold one constant everywhere."""
@@ -129,6 +138,8 @@ class Lowering:
         self.builder.location = op.location
         for old, new in zip(op.results, rule(self, op), strict=True):
             self.values[old] = new
+            if REMARKS in op.attributes and isinstance(new.owner, Operation):
+                new.owner.attributes[REMARKS] = op.attributes[REMARKS]
             if old.name_hint and not new.name_hint:
                 new.name_hint = old.name_hint
 

@@ -1,0 +1,1 @@
+"""Recognizing attention in StableHLO, and making `structured.attention` of what was recognized."""

@@ -1,0 +1,346 @@
+"""Reading a product of softmaxed scores and values as attention: which operand is what, over which dims.
+
+The space of the scores (what the softmax reads) names all dims but two: the product of queries and keys sums over `depth`, the
+values have a `column`. Matching starts at the last product and goes up; what is not as expected is a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, FloatAttr
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineExpr
+
+from stepwell.dialects import stablehlo
+from stepwell.ir.dtypes import byte_width
+from stepwell.passes.attention.tracing import (
+    ZERO,
+    Exprs,
+    dim_of,
+    element_of,
+    identity,
+    moved,
+    same_place,
+    shape_of,
+    splat_of,
+)
+from stepwell.passes.stablehlo_to_linalg.scalar_rules import SCALAR_RULES
+
+DOT = stablehlo.DotGeneralOp
+FLOATS = (BFloat16Type, Float16Type, Float32Type, Float64Type)
+MOST_OPS = 48
+"""Ops between the product and the softmax that are looked through."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor and where its elements are: `exprs` over the space of the scores, then `depth` and `column`."""
+
+    value: SSAValue
+    exprs: Exprs
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What was recognized. The dims of a space are the scores' dims, then depth and column."""
+
+    last: DOT
+    """Scores times values."""
+    product: DOT
+    """Queries times keys."""
+    product_exprs: Exprs
+    """Where the product's element is that makes a score."""
+    scores: SSAValue
+    """What the softmax reads."""
+    query: Operand
+    key: Operand
+    value: Operand
+    sizes: tuple[int, ...]
+    query_dim: int
+    key_dim: int
+    result: Exprs
+    """The dim that each dim of the last product's result is; 0 where it has one element."""
+    softmax: tuple[Operation, ...]
+    """The ops from the scores to the last product."""
+
+    @property
+    def rank(self) -> int:
+        """The dims of scores."""
+        return len(self.sizes) - 2
+
+    @property
+    def depth_dim(self) -> int:
+        """What the product of queries and keys sums over."""
+        return self.rank
+
+    @property
+    def column_dim(self) -> int:
+        """What the values have and the scores have not."""
+        return self.rank + 1
+
+    @property
+    def batch_dims(self) -> tuple[int, ...]:
+        """All other dims."""
+        return tuple(d for d in range(self.rank) if d not in (self.query_dim, self.key_dim))
+
+
+@dataclass(frozen=True)
+class _Softmax:
+    scores: SSAValue
+    axis: int
+    ops: tuple[Operation, ...]
+
+
+def match_attention(last: DOT) -> Attention | str | None:
+    """The attention that ends in a product, why it is none although it has a softmax, or None."""
+    for side, other in ((0, 1), (1, 0)):
+        weights, casts = _through_casts(last.operands[side])
+        softmax = _softmax_of(weights)
+        if isinstance(softmax, _Softmax):
+            return _match(last, (side, other), replace(softmax, ops=(*softmax.ops, *casts)))
+        if isinstance(softmax, str):
+            return softmax
+    return None
+
+
+def _through_casts(value: SSAValue) -> tuple[SSAValue, list[Operation]]:
+    """The value before converts between floats, and these."""
+    casts: list[Operation] = []
+    while (op := _float_cast(value)) is not None:
+        casts.insert(0, op)
+        value = op.operands[0]
+    return value, casts
+
+
+def _widened(value: SSAValue) -> SSAValue:
+    """The value before converts that lose nothing."""
+    while (op := _float_cast(value)) is not None and _holds(element_of(value), element_of(op.operands[0])):
+        value = op.operands[0]
+    return value
+
+
+def _float_cast(value: SSAValue) -> stablehlo.ConvertOp | None:
+    op = value.owner
+    if not isinstance(op, stablehlo.ConvertOp):
+        return None
+    kinds = (element_of(value), element_of(op.operands[0]))
+    return op if all(isinstance(k, FLOATS) for k in kinds) else None
+
+
+def _holds(wide: Attribute, narrow: Attribute) -> bool:
+    """Whether every number of a float type is one of another."""
+    return wide == narrow or byte_width(wide) > byte_width(narrow)
+
+
+# The softmax.
+
+
+def _softmax_of(weights: SSAValue) -> _Softmax | str | None:
+    """`exp(s - max(s)) / sum(exp(s - max(s)))` along one dim."""
+    divide = weights.owner
+    if not isinstance(divide, stablehlo.DivideOp) or not isinstance(divide.lhs.owner, stablehlo.ExponentialOp):
+        return None
+    exponential = divide.lhs.owner
+    total = _reduced(divide.rhs, divide.lhs, stablehlo.AddOp)
+    if total is None:
+        return None
+    subtract = exponential.operand.owner
+    if not isinstance(subtract, stablehlo.SubtractOp):
+        return "the softmax does not subtract a maximum"
+    scores = subtract.lhs
+    highest = _reduced(subtract.rhs, scores, stablehlo.MaximumOp)
+    if highest is None:
+        return "the softmax subtracts something else than its maximum"
+    if highest[0] != total[0]:
+        return "the softmax sums along another dim than it takes the maximum of"
+    ops = (*highest[1], subtract, exponential, *total[1], divide)
+    return _Softmax(scores, total[0], ops)
+
+
+def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tuple[int, list[Operation]] | None:
+    """The one dim along which `value`, of the shape of `source`, is that reduced, and the ops of it."""
+    shape = shape_of(source)
+    ops: list[Operation] = []
+    exprs = identity(len(shape))
+    while isinstance(value.owner, Operation) and (before := moved(value.owner, exprs)) is not None:
+        ops.insert(0, value.owner)
+        value, exprs = value.owner.operands[0], before
+    op = value.owner
+    if not isinstance(op, stablehlo.ReduceOp) or len(op.inputs) != 1 or op.inputs[0] is not source:
+        return None
+    axes = op.dimensions.get_values()
+    start = splat_of(op.init_values[0])
+    neutral = 0.0 if combiner is stablehlo.AddOp else -np.inf
+    if len(axes) != 1 or not isinstance(start, FloatAttr) or start.value.data != neutral:
+        return None
+    body = list(op.body.block.ops)
+    if len(body) != 2 or not isinstance(body[0], combiner) or set(body[0].operands) != set(op.body.block.args):
+        return None
+    left = tuple(e for d, e in enumerate(identity(len(shape))) if d != axes[0])
+    if not same_place(exprs, left, [n for d, n in enumerate(shape) if d != axes[0]]):
+        return None
+    return axes[0], [*_behind(op.init_values[0]), op, *ops]
+
+
+def _behind(constant: SSAValue) -> list[Operation]:
+    """The ops that make a constant."""
+    made: list[Operation] = []
+    while isinstance(constant.owner, Operation):
+        made.insert(0, constant.owner)
+        if not constant.owner.operands:
+            break
+        constant = constant.owner.operands[0]
+    return made
+
+
+# The products.
+
+
+def _match(last: DOT, sides: tuple[int, int], softmax: _Softmax) -> Attention | str:
+    scores, axis = softmax.scores, softmax.axis
+    shape = shape_of(scores)
+    kind = element_of(scores)
+    if not isinstance(kind, Float32Type | Float64Type):
+        return f"the softmax is computed in {kind}"
+    found = _find_product(scores)
+    if isinstance(found, str):
+        return found
+    product, product_exprs = found
+    for dot in (last, product):
+        reason = _rounds_operands(dot)
+        if reason is not None:
+            return reason
+    values = _values_of(last, sides, axis, shape)
+    if isinstance(values, str):
+        return values
+    value, result, columns = values
+    pair = _factors_of(product, product_exprs, axis, len(shape))
+    if isinstance(pair, str):
+        return pair
+    query, key, own, depth = pair
+    lines = [d for d in own if shape[d] > 1]
+    if not lines or shape[axis] < 2:
+        return "there is one query or one key"
+    query_dim = max(lines, key=lambda d: (shape[d], d))
+    for operand in (query, key, value):
+        if not isinstance(element_of(operand.value), FLOATS) or not _holds(kind, element_of(operand.value)):
+            return f"an operand of {element_of(operand.value)} does not fit into the softmax's {kind}"
+    sizes = (*shape, depth, columns)
+    return Attention(
+        last, product, product_exprs, scores, query, key, value, sizes, query_dim, axis, result, softmax.ops
+    )
+
+
+def _find_product(scores: SSAValue) -> tuple[DOT, Exprs] | str:
+    """The product with a value for each score, through pointwise ops and moves: the first one on the way."""
+    volume = prod(shape_of(scores))
+    pending: list[tuple[SSAValue, Exprs]] = [(scores, identity(len(shape_of(scores))))]
+    seen: set[SSAValue] = set()
+    while pending:
+        value, exprs = pending.pop()
+        op = value.owner
+        if value in seen or not isinstance(op, Operation) or prod(shape_of(value)) != volume:
+            continue
+        seen.add(value)
+        if len(seen) > MOST_OPS:
+            return "its scores take too many ops"
+        if isinstance(op, DOT):
+            return op, exprs
+        before = moved(op, exprs)
+        if before is not None:
+            pending.append((op.operands[0], before))
+        elif is_pointwise(op):
+            pending += [(o, exprs) for o in reversed(op.operands) if len(shape_of(o)) == len(exprs)]
+    return "its scores are no product of queries and keys"
+
+
+def is_pointwise(op: Operation) -> bool:
+    """Whether each element of the result is made of the operands' elements there."""
+    return type(op) in SCALAR_RULES and not op.regions
+
+
+def _rounds_operands(dot: DOT) -> str | None:
+    """Whether a product's algorithm is another one than to multiply what it is given and sum in f32 or f64."""
+    if dot.algorithm is None:
+        return None
+    algorithm = dot.algorithm
+    given = [element_of(o) for o in dot.operands]
+    asked = [algorithm.lhs_precision_type, algorithm.rhs_precision_type]
+    plain = asked == given and isinstance(algorithm.accumulation_type, Float32Type | Float64Type)
+    return None if plain else "a product asks for an algorithm of its own"
+
+
+def _values_of(last: DOT, sides: tuple[int, int], axis: int, shape: Sequence[int]) -> tuple[Operand, Exprs, int] | str:
+    """The values with their places, the dims of the result, and how many columns there are."""
+    numbers = last.dot_dimension_numbers.data
+    batching = (numbers.lhs_batching_dimensions, numbers.rhs_batching_dimensions)
+    contracting = (numbers.lhs_contracting_dimensions, numbers.rhs_contracting_dimensions)
+    weights, other = sides
+    if tuple(contracting[weights]) != (axis,):
+        return "the product with the values sums over another dim than the softmax does"
+    places: dict[int, AffineExpr] = {contracting[other][0]: AffineExpr.dimension(axis)}
+    places |= {
+        theirs: AffineExpr.dimension(ours) for ours, theirs in zip(batching[weights], batching[other], strict=True)
+    }
+    extents = shape_of(last.operands[other])
+    free = [d for d in range(len(extents)) if d not in places]
+    lines = [d for d in free if extents[d] > 1]
+    if len(lines) != 1:
+        return f"the values have {len(lines)} dims of columns"
+    column = AffineExpr.dimension(len(shape) + 1)
+    places |= {d: column if d in lines else ZERO for d in free}
+    exprs = tuple(_unit(places[d], n) for d, n in enumerate(extents))
+    ours = [AffineExpr.dimension(d) for d in range(len(shape)) if d != axis and d not in batching[weights]]
+    theirs = [places[d] for d in free]
+    order = [*ours, *theirs] if weights == 0 else [*theirs, *ours]
+    result = (*(AffineExpr.dimension(d) for d in batching[weights]), *order)
+    return Operand(_widened(last.operands[other]), exprs), result, extents[lines[0]]
+
+
+def _unit(expr: AffineExpr, extent: int) -> AffineExpr:
+    return expr if extent != 1 else ZERO
+
+
+def _factors_of(product: DOT, exprs: Exprs, axis: int, rank: int) -> tuple[Operand, Operand, list[int], int] | str:
+    """Queries and keys with their places, the dims that only queries have, and the extent of the depth."""
+    numbers = product.dot_dimension_numbers.data
+    batching = (numbers.lhs_batching_dimensions, numbers.rhs_batching_dimensions)
+    contracting = (numbers.lhs_contracting_dimensions, numbers.rhs_contracting_dimensions)
+    if len(contracting[0]) != 1:
+        return "queries and keys are summed over several dims"
+    depth = AffineExpr.dimension(rank)
+    dims = [dim_of(e) for e in exprs]
+    named = [d for d in dims if d is not None]
+    if len(set(named)) != len(named) or axis not in named:
+        return "the scores are spread or transposed in a way that is not understood"
+    at = len(batching[0])
+    places: list[dict[int, AffineExpr]] = []
+    for side in (0, 1):
+        extents = shape_of(product.operands[side])
+        mine = {d: exprs[i] for i, d in enumerate(batching[side])} | {contracting[side][0]: depth}
+        for d in [d for d in range(len(extents)) if d not in mine]:
+            mine[d] = exprs[at]
+            at += 1
+        places.append(mine)
+    free = [
+        [dim_of(e) for d, e in mine.items() if d not in batching[side] and d not in contracting[side]]
+        for side, mine in enumerate(places)
+    ]
+    keys = 1 if axis in free[1] else 0
+    if [d for d in free[keys] if d is not None] != [axis]:
+        return "its keys have several dims"
+    operands: list[Operand] = []
+    for side in (0, 1):
+        extents = shape_of(product.operands[side])
+        value = _widened(product.operands[side])
+        operands.append(Operand(value, tuple(_unit(places[side][d], n) for d, n in enumerate(extents))))
+    own = [d for d in free[1 - keys] if d is not None]
+    extent = shape_of(product.operands[0])[contracting[0][0]]
+    return operands[1 - keys], operands[keys], own, extent
+
+
+__all__ = ["DOT", "Attention", "Operand", "is_pointwise", "match_attention"]

@@ -1,0 +1,715 @@
+"""The `attention` strategy: online softmax over blocks of keys, in tiles whose lanes are queries.
+
+A task does a few blocks of queries of one batch. Per block of queries: Q is turned so that a row holds one depth of every
+query; then, block of keys by block of keys, tiles `keys x queries` of scores go through the score's region into scratch that
+stays in the first cache, the running maximum of each lane is brought up to date, scores become weights (and their sum) and
+tiles `columns x queries` of results are corrected to the new maximum and added to. All of that is vertical: no lane meets
+another one. At the end results are divided by the sums, turned back and written.
+
+Weights are kept smaller by a power of two, the number of keys, so that a sum of weighted values is never larger than the
+largest value and overflows only where a weighted mean would. Keys that the causal mask hides from all queries of a block are
+passed over: their weights are 0 unless some maximum is as low as the fill, which is asked at run time; what 0 times their
+values is (NaN where one is not finite) is added all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from xdsl.dialects import arith, scf
+from xdsl.dialects import math as math_dialect
+from xdsl.dialects import vector as upstream_vector
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    AnyFloat,
+    ArrayAttr,
+    BoolAttr,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    VectorType,
+    f32,
+    i1,
+    i32,
+)
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+
+from stepwell.dialects import kernel, vector
+from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.ir.dtypes import byte_width
+from stepwell.passes.schedules.attention_choice import AttentionTiles, dims_of, index_of
+from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
+from stepwell.passes.schedules.lanes import (
+    Lanes,
+    Point,
+    broadcast,
+    lanes_along,
+    read,
+    transfer_read,
+    transfer_write,
+    vector_of,
+)
+from stepwell.passes.schedules.loops import schedule_around, space_phase
+from stepwell.passes.schedules.nest import Access, Nest, Output, uses_dim
+from stepwell.passes.schedules.plan import Machine
+from stepwell.passes.schedules.space import Target
+
+D0, D1 = AffineExpr.dimension(0), AffineExpr.dimension(1)
+HIDDEN = 110.0
+"""By how much a score has to be below another one for its weight to be 0 (f32: 104; f64: see `_hidden`)."""
+
+
+def schedule_attention(
+    builder: KernelBuilder, machine: Machine, tiles: Callable[[AttentionOp], AttentionTiles]
+) -> None:
+    """Attentions of the kernel by tiles; the rest as loops."""
+
+    def whole(op: Operation) -> Sequence[Operation] | None:
+        if not isinstance(op, AttentionOp):
+            return None
+        AttentionPhase(builder, op, tiles(op), machine).emit()
+        return []
+
+    schedule_around(builder, machine, whole)
+
+
+class AttentionPhase:
+    """Emits the phase of one attention."""
+
+    def __init__(self, builder: KernelBuilder, op: AttentionOp, tiles: AttentionTiles, machine: Machine):
+        self.builder = builder
+        self.em: Emitter = builder.em
+        self.op = op
+        self.tiles = tiles
+        self.machine = machine
+        self.kind = op.score_type
+        self.query, self.key, self.depth, self.column = dims_of(op)
+        self.sizes = op.extents
+        self.lanes = max(1, machine.vector_bytes // byte_width(self.kind))
+        self.rows = min(tiles.queries, self.sizes[self.query])
+        """Lanes that are queries."""
+        self.wide = vector_of(self.kind, tiles.queries)
+
+    def emit(self) -> None:
+        """The casts of keys and values, then the phase itself."""
+        builder, op, em = self.builder, self.op, self.em
+        em.location = op.location
+        self.q = builder.resolve(op.query, op.maps[0].results)
+        self.k = self._in_score_type(builder.resolve(op.key, op.maps[1].results), (self.key, self.depth))
+        self.v = self._in_score_type(builder.resolve(op.value, op.maps[2].results), (self.key, self.column))
+        self.extras = [builder.resolve(e, m.results) for e, m in zip(op.extras, op.maps[3:-1], strict=True)]
+        home = builder.destination(op, op.res[0])
+        blocks = -(-self.sizes[self.query] // self.tiles.queries)
+        batches = self.sizes[: op.batch]
+        parts = min(blocks, max(1, -(-self.machine.tasks // max(1, math.prod(batches)))))
+        chunk = -(-blocks // parts)
+        counts = [*batches, -(-blocks // chunk)]
+
+        def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+            return self._task(ivs[:-1], ivs[-1], chunk * self.tiles.queries, outs[0])
+
+        (result,) = builder.phase(counts, [home], task)
+        builder.define(op.res[0], result, builder.home(home))
+
+    def _in_score_type(self, source: Access, inner: tuple[int, int]) -> Access:
+        """An operand of a narrower float type, copied into launch scratch in the type of scores."""
+        if source.element == self.kind:
+            return source
+        dims = [*(d for d in range(self.op.batch) if uses_dim(source.exprs, d)), *inner]
+        sizes = [self.sizes[d] for d in dims]
+        target = self.builder.scratch(TensorType(self.kind, sizes), kernel.ScratchScope.LAUNCH)
+        places = [
+            AffineExpr.dimension(dims.index(d)) if d in dims else AffineExpr.constant(0) for d in range(len(self.sizes))
+        ]
+        symbols = [AffineExpr.symbol(i) for i in range(len(source.symbols))]
+        moved = replace(source, exprs=tuple(e.replace_dims_and_symbols(places, symbols) for e in source.exprs))
+        block = Block(arg_types=[source.element, self.kind])
+        cast = arith.ExtFOp(block.args[0], self.kind)  # pyright: ignore[reportArgumentType]
+        block.add_ops([cast, linalg.YieldOp(cast.result)])
+        output = Output(target, tuple(AffineExpr.dimension(i) for i in range(len(dims))), reduced=False)
+        nest = Nest(tuple(sizes), (False,) * len(sizes), [moved], [output], block, self.op.location)
+        made = space_phase(self.builder, [nest], [Target(output, output.exprs)], [target], self.machine)[0]
+        return Access(made, tuple(AffineExpr.dimension(d) for d in dims))
+
+    # A task and its blocks of queries.
+
+    def _task(self, batch: Sequence[Index], part: Index, chunk: int, out: SSAValue) -> Sequence[Slice]:
+        em, queries = self.em, self.sizes[self.query]
+        first = em.apply(D0 * chunk, [part])
+        extent: Index = min(chunk, queries)
+        if queries % chunk and queries > chunk:
+            extent = em.minimum(chunk, em.apply(D0 * -1 + queries, [first]))
+        places = [next(iter(e.used_dims())) for e in self.op.maps[-1].results]
+        offsets: list[Index] = [batch[d] if d < self.op.batch else first if d == self.query else 0 for d in places]
+        sizes: list[Index] = [1 if d < self.op.batch else extent if d == self.query else self.sizes[d] for d in places]
+        piece = self.builder.slice_of(out, offsets, sizes)
+        self.out_places = places
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return [self._queries(list(batch), first, iv, args[0])]
+
+        (last,) = em.loop(0, extent, self.tiles.queries, [piece], trip)
+        return [(last, offsets, sizes)]
+
+    def _queries(self, batch: list[Index], first: Index, local: Index, out: SSAValue) -> SSAValue:
+        """One block of queries; the last one overlaps the one before so that its lanes are full, where there are so many."""
+        em = self.em
+        em.location = self.op.location
+        wanted = em.apply(D0 + D1, [first, local])
+        start = em.minimum(wanted, self.sizes[self.query] - self.rows)
+        if self.sizes[self.query] % self.tiles.queries == 0 or self.rows < self.tiles.queries:
+            start = wanted
+        self.start = start
+        self.at: list[Index] = [*batch, start, 0, 0, 0]
+        self.turned = self._turned(self.q, self.depth, 0, self.sizes[self.depth], self.kind)
+        columns = self._padded(self.sizes[self.column])
+        sums = self._filled([columns, self.tiles.queries], 0.0)
+        lowest = self._splat(-math.inf)
+        running, total, sums, done = self._all_keys(lowest, self._splat(0.0), sums)
+        del running
+        return self._finish(total, sums, done, em.apply(D0 - D1, [wanted, start]), local, out)
+
+    def _scratch(self, shape: Sequence[int], kind: Attribute | None = None) -> SSAValue:
+        return self.builder.scratch(TensorType(kind or self.kind, list(shape)), kernel.ScratchScope.WORKER)
+
+    def _padded(self, count: int) -> int:
+        return -(-count // self.lanes) * self.lanes
+
+    def _splat(self, value: float, shape: Sequence[int] = ()) -> SSAValue:
+        return self.em.splat(number(self.kind, value), vector_of(self.kind, [*shape, self.tiles.queries]))
+
+    def _filled(self, shape: Sequence[int], value: float) -> SSAValue:
+        """Scratch of equal elements."""
+        em, row = self.em, vector_of(self.kind, [1, shape[1]])
+        filling = em.splat(number(self.kind, value), row)
+        return em.loop(
+            0, shape[0], 1, [self._scratch(shape)], lambda i, args: [transfer_write(em, filling, args[0], [i, 0])]
+        )[0]
+
+    # Turning: rows of queries become rows whose lanes are queries.
+
+    def _turned(self, access: Access, dim: int, begin: Index, count: Index, kind: Attribute) -> SSAValue:
+        """`count` elements along a dim, from `begin`, of each query: as rows of queries, in scratch."""
+        em = self.em
+        most = count if isinstance(count, int) else min(self.tiles.block, self.sizes[dim])
+        shape = [self._padded(most), self.tiles.queries]
+        rows = self._scratch([shape[1], shape[0]], kind)
+        whole = isinstance(count, int) and count % self.lanes == 0
+        main = count if whole else em.apply(D0 // self.lanes * self.lanes, [count])
+
+        def line(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def piece(c: Index, inner: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+                at = list(self.at)
+                at[self.query] = em.apply(D0 + D1, [self.start, r])
+                at[dim] = em.apply(D0 + D1, [begin, c])
+                value = read(em, access, Point(at, lanes_along(dim, self.lanes, mask)))
+                value = widen(em, broadcast(em, value, self.lanes), kind)
+                return [transfer_write(em, value, inner[0], [r, c])]
+
+            done = em.loop(0, main, self.lanes, args, piece)
+            if whole:
+                return done
+            # A mask per trip, so that no lane beyond the last element is read.
+            left = em.apply(D0 - D1, [count, main])
+            mask = em.add(upstream_vector.CreateMaskOp([em.index(left)], vector_of(i1, self.lanes))).results[0]
+            if isinstance(left, int):
+                mask = em.constant_mask([left], [self.lanes])
+                return piece(main, done, mask)
+            return em.loop(main, count, self.lanes, done, lambda c, inner: piece(c, inner, mask))
+
+        filled = em.loop(0, self.rows, 1, [rows], line)[0]
+        if self.rows < shape[1]:
+            filled = self._zero_rows(filled, shape, kind)
+        return self._transposed(filled, self._scratch(shape, kind))
+
+    def _zero_rows(self, rows: SSAValue, shape: Sequence[int], kind: Attribute) -> SSAValue:
+        """Lanes that are no queries get numbers, so that nothing depends on what was in the scratch."""
+        em = self.em
+        zero = em.splat(number(kind, 0), vector_of(kind, [1, shape[0]]))
+        return em.loop(self.rows, shape[1], 1, [rows], lambda r, args: [transfer_write(em, zero, args[0], [r, 0])])[0]
+
+    def _transposed(self, source: SSAValue, target: SSAValue, scale: SSAValue | None = None) -> SSAValue:
+        """Scratch transposed into other scratch, tile by tile; `scale` multiplies each row of the source."""
+        em, n = self.em, self.lanes
+        assert isinstance(source.type, TensorType)
+        outer, inner = source.type.get_shape()
+
+        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def tile(c: Index, held: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                value = transfer_read(em, source, [r, c], [n, n])
+                if scale is not None:
+                    factor = transfer_read(em, scale, [0, c], [1, n])
+                    value = em.add(arith.MulfOp(value, self._spread(factor, [n, n]))).result
+                turned = em.add(vector.TransposeOp(value, [1, 0])).result
+                return [transfer_write(em, turned, held[0], [c, r])]
+
+            return em.loop(0, inner, n, args, tile)
+
+        return em.loop(0, outer, n, [target], row)[0]
+
+    def _spread(self, value: SSAValue, shape: Sequence[int]) -> SSAValue:
+        """A row as every row of a tile."""
+        assert isinstance(value.type, VectorType)
+        return self.em.add(upstream_vector.BroadcastOp(value, vector_of(value.type.element_type, list(shape)))).results[
+            0
+        ]
+
+    # Keys.
+
+    def _all_keys(
+        self, lowest: SSAValue, total: SSAValue, sums: SSAValue
+    ) -> tuple[SSAValue, SSAValue, SSAValue, Index]:
+        """Every key that counts: maximum, sum of weights and results, and where the keys that do not begin."""
+        em, keys, block = self.em, self.sizes[self.key], self.tiles.block
+
+        def over(begin: Index, end: Index, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                if isinstance(end, int) and (end % block == 0 or isinstance(iv, int)):
+                    count: Index = block if not isinstance(iv, int) else min(block, end - iv)
+                else:
+                    count = em.minimum(block, em.apply(D0 - D1, [end, iv]))
+                return self._key_block(iv, count, *args)
+
+            return em.loop(begin, end, block, carried, trip)
+
+        start = (lowest, total, sums)
+        visible = keys if self.op.causal is None else self._visible()
+        if self.op.fill is None or (isinstance(visible, int) and visible >= keys):
+            state = over(0, keys, start)
+            return state[0], state[1], state[2], keys
+        # The first pass does what the queries see; the second the rest, where some maximum is as low as the fill.
+        limit = math.fsum([self.op.fill.value.data, HIDDEN if byte_width(self.kind) == 4 else 760.0])
+        bound = self._splat(limit)
+
+        def both(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            begin, end, *state = args
+            done = over(begin, end, state)
+            low = em.add(arith.CmpfOp(done[0], bound, "ole")).result
+            any_low = self._any(low)
+            more = em.add(arith.SelectOp(any_low, em.index(keys), end)).result
+            return [end, more, *done]
+
+        zero, seen = em.index(0), em.index(visible)
+        done, _, *state = em.loop(0, 2, 1, [zero, seen, *start], both)
+        return state[0], state[1], state[2], done
+
+    def _visible(self) -> Index:
+        """Keys that some query of the block may see, in whole tiles of scores."""
+        em, keys, tile = self.em, self.sizes[self.key], self.tiles.keys
+        assert self.op.causal is not None
+        last = self.op.causal.value.data + self.rows
+        count = em.apply((D0 + (last + tile - 1)) // tile * tile, [self.start])
+        if isinstance(count, int):
+            return min(max(count, 0), keys)
+        at_least = em.add(arith.MaxSIOp(em.index(count), em.index(0))).result
+        return em.minimum(at_least, keys)
+
+    def _any(self, flags: SSAValue) -> SSAValue:
+        """Whether a lane that is a query is set."""
+        em = self.em
+        if self.rows < self.tiles.queries:
+            mask = em.constant_mask([self.rows], [self.tiles.queries])
+            flags = em.add(arith.AndIOp(flags, mask)).result
+        properties = {"kind": CombiningKindAttr(CombiningKindFlag.OR)}
+        op = upstream_vector.ReductionOp.create(operands=[flags], result_types=[i1], properties=properties)
+        return em.add(op).results[0]
+
+    def _key_block(
+        self, begin: Index, count: Index, lowest: SSAValue, total: SSAValue, sums: SSAValue
+    ) -> Sequence[SSAValue]:
+        """One block of keys: its scores, the new maxima, weights and results."""
+        em, queries = self.em, self.tiles.queries
+        turned = [self._turned_extra(e, begin, count) for e in self.extras]
+        scores = self._scratch([self.tiles.block, queries])
+        tile = self.tiles.keys
+        even = isinstance(count, int) and count % tile == 0
+
+        def row(t: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            # The last tile overlaps the one before: the same scores are made twice.
+            base = t if even else em.minimum(t, em.apply(D0 - tile, [count]))
+            made = self._scores(begin, base, turned)
+            highest = self._larger(args[0], self._highest(made))
+            return [highest, transfer_write(em, made, args[1], [base, 0])]
+
+        highest, scores = em.loop(0, count, tile, [lowest, scores], row)
+        # Rows that have seen only -inf keep weights of 0, not NaN.
+        nothing = em.add(arith.CmpfOp(highest, self._splat(-math.inf), "oeq")).result
+        base = em.add(arith.SelectOp(nothing, self._splat(0.0), highest)).result
+        before = em.add(arith.SubfOp(lowest, base)).result
+        correction = em.add(math_dialect.ExpOp(before)).result
+        total = em.add(arith.MulfOp(total, correction)).result
+        total, scores = self._weights(count, base, total, scores)
+        return [highest, total, self._add_values(begin, count, correction, scores, sums)]
+
+    def _larger(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """The larger lanes; where one is NaN, `a`: a NaN score makes its weight, and so the sum, NaN."""
+        above = self.em.add(arith.CmpfOp(b, a, "ogt")).result
+        return self.em.add(arith.SelectOp(above, b, a)).result
+
+    def _highest(self, tile: SSAValue) -> SSAValue:
+        """The maximum over the rows of a tile, pairwise; NaN only where every row but the first is unordered."""
+        assert isinstance(tile.type, VectorType)
+        rows = [
+            self.em.add(upstream_vector.ExtractOp(tile, [i], self.wide)).result for i in range(tile.type.get_shape()[0])
+        ]
+        while len(rows) > 1:
+            rows = [self._larger(*rows[i : i + 2]) if i + 1 < len(rows) else rows[i] for i in range(0, len(rows), 2)]
+        return rows[0]
+
+    def _weights(self, count: Index, base: SSAValue, total: SSAValue, scores: SSAValue) -> Sequence[SSAValue]:
+        """Scores become weights in place, and their sum grows."""
+        em, queries = self.em, self.tiles.queries
+        # A power of two: exact.
+        smaller = 2.0 ** -math.ceil(math.log2(self.sizes[self.key]) + 1)
+        vectors = max(1, queries // self.lanes)
+        step = max(1, self.machine.unroll // vectors)
+
+        def some(rows: int, carried: Sequence[SSAValue], begin: Index, end: Index) -> Sequence[SSAValue]:
+            lowest = self._spread(base, [rows, queries])
+            factor = self._splat(smaller, [rows])
+
+            def trip(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                value = transfer_read(em, args[1], [r, 0], [rows, queries])
+                value = em.add(arith.SubfOp(value, lowest)).result
+                value = em.add(math_dialect.ExpOp(value)).result
+                value = em.add(arith.MulfOp(value, factor)).result
+                held = args[0]
+                for i in range(rows):
+                    one = em.add(upstream_vector.ExtractOp(value, [i], self.wide)).result
+                    held = em.add(arith.AddfOp(held, one)).result
+                return [held, transfer_write(em, value, args[1], [r, 0])]
+
+            return em.loop(begin, end, rows, carried, trip)
+
+        return self._in_steps(count, step, [total, scores], some)
+
+    def _in_steps(
+        self,
+        count: Index,
+        step: int,
+        carried: Sequence[SSAValue],
+        some: Callable[[int, Sequence[SSAValue], Index, Index], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """`some(rows, carried, begin, end)` by `step` keys, and one by one what is left of the last ones."""
+        em = self.em
+        if self._divides(count, step):
+            return some(step, carried, 0, count)
+        main = em.apply(D0 // step * step, [count])
+        return some(1, some(step, carried, 0, main), main, count)
+
+    def _divides(self, count: Index, step: int) -> bool:
+        """Whether the keys of a block are surely a multiple of `step`."""
+        if isinstance(count, int):
+            return count % step == 0
+        tiles, keys = self.tiles, self.sizes[self.key]
+        return tiles.block % step == 0 and keys % step == 0 and (self.op.causal is None or tiles.keys % step == 0)
+
+    # Tiles.
+
+    def _scores(self, begin: Index, base: Index, turned: Sequence[SSAValue | None]) -> SSAValue:
+        """One tile of scores, masked."""
+        em = self.em
+        shape = [self.tiles.keys, self.tiles.queries]
+        at = list(self.at)
+        at[self.key] = em.apply(D0 + D1, [begin, base])
+        depth = self.sizes[self.depth]
+        step = 2 - depth % 2
+        zero = self._splat(0.0, [shape[0]])
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            value = args[0]
+            for u in range(step):
+                at[self.depth] = em.apply(D0 + u, [iv])
+                left = self._column_of(self.k, at, self.key, self.depth, shape[0])
+                row = transfer_read(em, self.turned, [at[self.depth], 0], [1, shape[1]])
+                value = self._multiply(left, row, value)
+            return [value]
+
+        (products,) = em.loop(0, depth, step, [zero], trip)
+        at[self.depth] = 0
+        scored = self._region(products, at, base, turned)
+        if self.op.causal is None or self.op.fill is None:
+            return scored
+        return self._causal(scored, at[self.key])
+
+    def _multiply(self, left: SSAValue, row: SSAValue, acc: SSAValue) -> SSAValue:
+        m, n, k = (AffineExpr.dimension(d) for d in range(3))
+        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
+        return self.em.add(vector.ContractOp(left, row, acc, maps, ["parallel", "parallel", "reduction"])).result
+
+    def _column_of(self, access: Access, at: Sequence[Index], rows: int, along: int, count: int) -> SSAValue:
+        """`count` elements along the dim `rows`, one each row: read one by one, whatever the layout."""
+        em = self.em
+        indices = [em.apply(e, at, access.symbols) for e in access.exprs]
+        places = [index_of(access.exprs, d) for d in (rows, along)]
+        assert None not in places
+        amap = AffineMap(len(indices), 0, tuple(AffineExpr.dimension(p) for p in places if p is not None))
+        in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * 2)
+        kind = VectorType(access.element, [count, 1])
+        op = upstream_vector.TransferReadOp(
+            access.value, em.indices(indices), em.zero(access.element), kind, in_bounds, AffineMapAttr(amap), None
+        )
+        return em.add(op).result
+
+    def _causal(self, scored: SSAValue, key: Index) -> SSAValue:
+        """The fill above the diagonal; only tiles that cross it are looked at closely."""
+        em, op = self.em, self.op
+        assert op.causal is not None
+        assert op.fill is not None
+        shape = [self.tiles.keys, self.tiles.queries]
+        offset = op.causal.value.data
+        # Row r is key + r, lane l is start + l: hidden where r > l + (start + offset - key).
+        room = em.apply(D0 - D1 + offset, [self.start, key])
+        filling = em.splat(op.fill, vector_of(self.kind, shape))
+
+        def masked() -> SSAValue:
+            distance = em.add(arith.IndexCastOp(em.index(room), i32)).result
+            steps = em.add(vector.StepOp(shape[1], i32)).result
+            reach = em.add(arith.AddiOp(steps, broadcast(em, distance, shape[1]))).result
+            hidden = em.add(arith.CmpiOp(self._row_numbers(shape, i32), self._spread(reach, shape), "sgt")).result
+            return em.add(arith.SelectOp(hidden, filling, scored)).result
+
+        crosses = em.add(arith.CmpiOp(em.index(room), em.index(shape[0] - 1), "slt")).result
+        return _branch(em, crosses, masked, lambda: scored)
+
+    def _row_numbers(self, shape: Sequence[int], kind: Attribute) -> SSAValue:
+        """Each row's number in all of its lanes."""
+        em = self.em
+        step = em.add(vector.StepOp(shape[0], kind)).result  # pyright: ignore[reportArgumentType]
+        column = em.add(vector.ShapeCastOp(step, vector_of(kind, [shape[0], 1]))).result
+        return em.add(upstream_vector.BroadcastOp(column, vector_of(kind, list(shape)))).results[0]
+
+    # The region of scores.
+
+    def _turned_extra(self, access: Access, begin: Index, count: Index) -> SSAValue | None:
+        """An operand that queries and keys index, as rows of queries, where it is not so in memory."""
+        if not (uses_dim(access.exprs, self.query) and uses_dim(access.exprs, self.key)):
+            return None
+        if index_of(access.exprs, self.query) == len(access.exprs) - 1:
+            return None
+        return self._turned(access, self.key, begin, count, widened(access.element))
+
+    def _region(
+        self, products: SSAValue, at: Sequence[Index], base: Index, turned: Sequence[SSAValue | None]
+    ) -> SSAValue:
+        em = self.em
+        shape = [self.tiles.keys, self.tiles.queries]
+        block = self.op.score.block
+        values: dict[SSAValue, SSAValue] = {block.args[0]: products}
+        if block.args[1].first_use is not None:
+            lanes = em.add(vector.StepOp(shape[1])).result
+            numbers = em.add(arith.AddiOp(lanes, broadcast(em, em.index(at[self.query]), shape[1]))).result
+            values[block.args[1]] = self._spread(numbers, shape)
+        if block.args[2].first_use is not None:
+            first = broadcast(em, em.index(at[self.key]), shape)
+            values[block.args[2]] = em.add(arith.AddiOp(self._row_numbers(shape, INDEX), first)).result
+        for argument, access, rows in zip(block.args[3:], self.extras, turned, strict=True):
+            if argument.first_use is not None:
+                values[argument] = self._extra(access, rows, at, base, shape)
+        for op in block.ops:
+            if op is block.last_op:
+                return broadcast(em, values[op.operands[0]], shape)
+            self._evaluate(op, values, shape)
+        raise AssertionError("a region without an end")
+
+    def _evaluate(self, op: Operation, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> None:
+        """One op of the region on a tile; what is the same everywhere stays a scalar."""
+        em = self.em
+        if isinstance(op, arith.ConstantOp):
+            values[op.result] = em.constant(op.value, op.result.type)
+            return
+        operands = [values[o] for o in op.operands]
+        results: Sequence[Attribute] = [r.type for r in op.results]
+        if any(isinstance(o.type, VectorType) for o in operands):
+            operands = [broadcast(em, o, shape) for o in operands]
+            results = [vector_of(t, shape) for t in results]
+        copy = type(op).create(
+            operands=operands, result_types=results, properties=dict(op.properties), attributes=dict(op.attributes)
+        )
+        em.add(copy)
+        values.update(zip(op.results, copy.results, strict=True))
+
+    def _extra(
+        self, access: Access, rows: SSAValue | None, at: Sequence[Index], base: Index, shape: Sequence[int]
+    ) -> SSAValue:
+        """The elements of an extra operand of one tile: a scalar or a tile."""
+        em = self.em
+        if rows is not None:
+            return narrow(em, transfer_read(em, rows, [base, 0], shape), access.element)
+        mask = None if self.rows == shape[1] else em.constant_mask([shape[0], self.rows], shape)
+        if not uses_dim(access.exprs, self.query) and not uses_dim(access.exprs, self.key):
+            return read(em, access, Point(list(at)))
+        return read(em, access, Point(list(at), Lanes((self.key, self.query), tuple(shape), mask)))
+
+    # Results.
+
+    def _add_values(
+        self, begin: Index, count: Index, correction: SSAValue, weights: SSAValue, sums: SSAValue
+    ) -> SSAValue:
+        """Results, corrected to the new maxima, plus the weighted values of a block of keys."""
+        columns, tile = self.sizes[self.column], self.tiles.columns
+        main = columns // tile * tile
+
+        def some(rows: int, first: int, last: int, held: SSAValue) -> SSAValue:
+            return self.em.loop(
+                first,
+                last,
+                rows,
+                [held],
+                lambda c, args: [self._add_tile(begin, count, correction, weights, args[0], c, rows)],
+            )[0]
+
+        sums = some(tile, 0, main, sums)
+        return some(columns - main, main, columns, sums) if main < columns else sums
+
+    def _add_tile(
+        self,
+        begin: Index,
+        count: Index,
+        correction: SSAValue,
+        weights: SSAValue,
+        sums: SSAValue,
+        column: Index,
+        rows: int,
+    ) -> SSAValue:
+        em, shape = self.em, [rows, self.tiles.queries]
+        held = transfer_read(em, sums, [column, 0], shape)
+        held = em.add(arith.MulfOp(held, self._spread(correction, shape))).result
+
+        def some(step: int, carried: Sequence[SSAValue], first: Index, last: Index) -> Sequence[SSAValue]:
+            def trip(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                value = args[0]
+                for u in range(step):
+                    at = list(self.at)
+                    at[self.column] = column
+                    at[self.key] = em.apply(D0 + D1 + u, [begin, r])
+                    left = self._column_of(self.v, at, self.column, self.key, rows)
+                    row = transfer_read(em, weights, [em.apply(D0 + u, [r]), 0], [1, shape[1]])
+                    value = self._multiply(left, row, value)
+                return [value]
+
+            return em.loop(first, last, step, carried, trip)
+
+        (made,) = self._in_steps(count, 2, [held], some)
+        return transfer_write(em, made, sums, [column, 0])
+
+    def _finish(
+        self, total: SSAValue, sums: SSAValue, done: Index, skipped: Index, local: Index, out: SSAValue
+    ) -> SSAValue:
+        """Divide by the sums of weights, turn, and write the rows that are this block's own."""
+        em, queries = self.em, self.tiles.queries
+        inverse = em.add(arith.DivfOp(self._splat(1.0), total)).result
+        kept = self._scratch([1, queries])
+        kept = transfer_write(em, inverse, kept, [0, 0])
+        assert isinstance(sums.type, TensorType)
+        columns = sums.type.get_shape()[0]
+        rows = self._transposed(sums, self._scratch([queries, columns]), kept)
+        beyond = self._values_beyond(done, columns)
+        assert isinstance(out.type, TensorType)
+        kind = out.type.element_type
+        count = self.sizes[self.column]
+
+        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            target = em.apply(D0 - D1 + AffineExpr.dimension(2), [r, skipped, local])
+            where: list[Index] = [target if d == self.query else 0 for d in self.out_places]
+
+            def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+                value = transfer_read(em, rows, [r, c], [self.lanes])
+                if beyond is not None:
+                    value = em.add(arith.AddfOp(value, transfer_read(em, beyond, [0, c], [self.lanes]))).result
+                value = narrow(em, value, kind)
+                return [transfer_write(em, value, held[0], [*where[:-1], c], mask)]
+
+            main = count // self.lanes * self.lanes
+            written = em.loop(0, main, self.lanes, args, piece)
+            if main == count:
+                return written
+            return piece(main, written, em.constant_mask([count - main], [self.lanes]))
+
+        return em.loop(skipped, self.rows, 1, [out], row)[0]
+
+    def _values_beyond(self, done: Index, columns: int) -> SSAValue | None:
+        """0 times the values of the keys that were passed over, summed: NaN where one of them is no number."""
+        em, keys = self.em, self.sizes[self.key]
+        if isinstance(done, int) and done >= keys:
+            return None
+        count = self.sizes[self.column]
+        zero = em.splat(number(self.kind, 0), vector_of(self.kind, self.lanes))
+
+        def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+            def one(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                at = list(self.at)
+                at[self.key], at[self.column] = iv, c
+                value = read(em, self.v, Point(at, lanes_along(self.column, self.lanes, mask)))
+                nothing = em.add(arith.MulfOp(value, zero)).result
+                return [em.add(arith.AddfOp(args[0], nothing)).result]
+
+            (made,) = em.loop(done, keys, 1, [zero], one, at_once=4)
+            return [transfer_write(em, made, held[0], [0, c])]
+
+        main = count // self.lanes * self.lanes
+        (made,) = em.loop(0, main, self.lanes, [self._scratch([1, columns])], piece)
+        if main < count:
+            (made,) = piece(main, [made], em.constant_mask([count - main], [self.lanes]))
+        return made
+
+
+def _branch(
+    em: Emitter, condition: SSAValue, on_true: Callable[[], SSAValue], on_false: Callable[[], SSAValue]
+) -> SSAValue:
+    """One value from one of two blocks."""
+    blocks = [Block(), Block()]
+    kinds: list[Attribute] = []
+    for block, make in zip(blocks, (on_true, on_false), strict=True):
+
+        def fill(make: Callable[[], SSAValue] = make) -> None:
+            made = make()
+            kinds.append(made.type)
+            em.add(scf.YieldOp(made))
+
+        em.inside(block, fill)
+    return em.add(scf.IfOp(condition, [kinds[0]], Region(blocks[0]), Region(blocks[1]))).results[0]
+
+
+def widened(kind: Attribute) -> Attribute:
+    """The type in which elements are turned: 32 bits at least."""
+    if isinstance(kind, IntegerType):
+        return IntegerType(max(32, kind.width.data))
+    assert isinstance(kind, AnyFloat)
+    return kind if byte_width(kind) >= 4 else f32
+
+
+def widen(em: Emitter, value: SSAValue, kind: Attribute) -> SSAValue:
+    """Lanes in a wider type of the same sort."""
+    assert isinstance(value.type, VectorType)
+    source = value.type.element_type
+    if source == kind:
+        return value
+    target = vector_of(kind, value.type.get_shape())
+    if not isinstance(kind, IntegerType):
+        return em.add(arith.ExtFOp(value, target)).result  # pyright: ignore[reportArgumentType]
+    return em.add(arith.ExtUIOp(value, target)).result  # pyright: ignore[reportArgumentType]
+
+
+def narrow(em: Emitter, value: SSAValue, kind: Attribute) -> SSAValue:
+    """The inverse of `widen`; floats are rounded."""
+    assert isinstance(value.type, VectorType)
+    source = value.type.element_type
+    if source == kind:
+        return value
+    target = vector_of(kind, value.type.get_shape())
+    if not isinstance(kind, IntegerType):
+        return em.add(arith.TruncFOp(value, target)).result  # pyright: ignore[reportArgumentType]
+    if kind == i1:
+        zero = em.splat(IntegerAttr(0, source), value.type)  # pyright: ignore[reportArgumentType]
+        return em.add(arith.CmpiOp(value, zero, "ne")).result
+    return em.add(arith.TruncIOp(value, target)).result  # pyright: ignore[reportArgumentType]
+
+
+__all__ = ["AttentionPhase", "schedule_attention"]
