@@ -14,7 +14,8 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
 from xdsl.ir import Attribute
 
 from stepwell.dialects import kernel
-from stepwell.ir.diagnostics import InvalidProgramDiagnosticError, close_name, invalid, warn
+from stepwell.ir.diagnostics import close_name, invalid, warn
+from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.structural_hash import structural_hash
 from stepwell.passes.schedules.parameters import checked
 
@@ -101,9 +102,17 @@ def _asked(function: kernel.FuncOp, key: str, entry: Attribute) -> kernel.Schedu
 
 
 def _holds(function: kernel.FuncOp, entry: kernel.ScheduleAttr) -> bool:
+    """Whether a kernel can have a schedule: nobody asked for it, so one that was found by another compiler is no error."""
+    from stepwell.passes.schedules.strategies import carry_out
+
+    module = function.parent_op()
+    target = module.attributes.get("stepwell.target") if module is not None else None
+    tried = function.clone()
+    ModuleOp([tried], {"stepwell.target": target} if target is not None else None)
     try:
-        checked(function, entry)
-    except InvalidProgramDiagnosticError:
+        checked(tried, entry)
+        carry_out(tried, entry)
+    except (InvalidProgramError, UnsupportedError):
         return False
     return True
 

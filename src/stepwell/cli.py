@@ -1,4 +1,4 @@
-"""The `stepwell` command: run, compile, explain, reduce, targets, doctor.
+"""The `stepwell` command: run, compile, explain, tune, reduce, targets, doctor.
 
 Errors go to standard error with their location and exit code 1; a wrong command line is exit code 2.
 """
@@ -19,6 +19,7 @@ from stepwell.explanation import command as explanation
 from stepwell.fuzz import command as fuzz
 from stepwell.imports import IMPORT, IMPORT_HELP, import_modules
 from stepwell.program_input import MOST_BYTES, NamedText
+from stepwell.tuning import command as tuning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ EXAMPLES = """examples:
   stepwell compile model.mlir --target cuda:sm_90 --emit=ptx
   stepwell explain model.mlir                           # its kernels, their costs and schedules, and why
   stepwell explain model.mlir --emit-schedules -o s.json && stepwell compile model.mlir --schedules s.json --emit=obj -o m.o
+  stepwell tune model.mlir --budget 2m                  # measure other schedules; -O3 takes what is better
   stepwell-opt model.mlir --pass-pipeline='builtin.module(canonicalize,cse)'
   stepwell compile model.mlir --validate-each          # hold every pass, and the code, against the interpreter
   stepwell reduce model.mlir --test ./is-interesting -o small.mlir
@@ -186,6 +188,9 @@ def build_parser() -> argparse.ArgumentParser:
     explanation.add_parser(commands, _add_program_arguments)
     commands.choices["explain"].set_defaults(handler=explain_command)
 
+    tuning.add_parser(commands, SIMD)
+    commands.choices["tune"].set_defaults(handler=tune_command)
+
     reduce = commands.add_parser(
         "reduce", help="make a program smaller while a test command goes on succeeding", description=REDUCE
     )
@@ -277,11 +282,14 @@ def run_command(arguments: argparse.Namespace) -> int:
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
     executable = compiled.executable
-    if arguments.profile is not None:
+    if arguments.profile is None:
+        made = executable(*inputs)
+    else:
         profile = executable.profile(*inputs, repeat=arguments.repeat)
         _write(arguments.profile, profile.trace())
         print(profile.text)
-    results = [np.asarray(r) for r in (executable(*inputs) if arguments.profile is None else profile.results)]
+        made = profile.results
+    results = [np.asarray(result) for result in made]
     for i, result in enumerate(results):
         shape = "x".join(str(d) for d in result.shape)
         print(f"result {i}: {result.dtype.name}[{shape}] {_preview(result)}")
@@ -378,6 +386,13 @@ def explain_command(arguments: argparse.Namespace) -> int:
         _check_writable(arguments.output)
     _write(arguments.output, explanation.explain_command(arguments, _program(arguments)))
     return 0
+
+
+def tune_command(arguments: argparse.Namespace) -> int:
+    """`stepwell tune`."""
+    if arguments.output is not None:
+        _check_writable(arguments.output)
+    return tuning.tune_command(arguments, _program(arguments))
 
 
 def reduce_command(arguments: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.pool import parallel_for_address, worker_count
-from stepwell.schedule_files import asked_schedules, attach
+from stepwell.schedule_files import asked_schedules, attach, schedules_for
 from stepwell.source import parse
 from stepwell.steps import STAGING
 
@@ -275,7 +275,7 @@ def emit(
     with no_garbage_collection():
         module = parse(program)
         machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
-        attach(module, asked_schedules(schedules))
+        attach(module, schedules_for(asked_schedules(schedules), opt_level, machine))
         check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):

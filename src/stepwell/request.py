@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepwell.ir.errors import InvalidProgramError
-from stepwell.schedule_files import Schedules, asked_schedules
-from stepwell.target_names import TargetName, parse_target
+from stepwell.schedule_files import Schedules, asked_schedules, with_tuned
+from stepwell.target_names import CPU, TargetName, cpu_machine, default_target, parse_target
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,18 @@ def checked_request(
     if type(entry) is not str:
         raise InvalidProgramError(f"entry is the name of a function, not {entry!r}")
     donated, obeyed = _donated(donate), asked_schedules(schedules)
+    if opt_level == 3:
+        obeyed = _tuned(obeyed, asked, simd)
     return Request(entry, asked, opt_level, simd, donated, bool(verify_each), step, validate, bool(cache), obeyed)
+
+
+def _tuned(schedules: Schedules | None, asked: TargetName | None, simd: str | None) -> Schedules | None:
+    """The schedules with what was tuned on this machine, for code that runs on its CPU."""
+    try:
+        name = asked or default_target()
+        return with_tuned(schedules, cpu_machine(name, simd)) if name.kind == CPU else schedules
+    except InvalidProgramError:  # said again by who compiles for that machine
+        return schedules
 
 
 def _donated(donate: Any) -> tuple[int, ...]:

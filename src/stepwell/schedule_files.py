@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from stepwell.ir.errors import InvalidProgramError
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from stepwell.backends.target import Target
     from stepwell.device_targets import Machine
     from stepwell.dialects.kernel import ScheduleAttr
 
@@ -69,6 +70,25 @@ def schedule(strategy: str, **parameters: int | str) -> ScheduleAttr:
     return made
 
 
+def with_tuned(schedules: Schedules | None, target: Target) -> Schedules | None:
+    """The schedules, and beside them what was tuned for a machine by this version: what -O3 takes."""
+    import stepwell
+    from stepwell.tuning.records import tuned_for
+
+    kept = tuned_for(target, stepwell.__version__)
+    if not kept:
+        return schedules
+    known = schedules or Schedules()
+    return replace(known, tuned=tuple({**dict(kept), **dict(known.tuned)}.items()))
+
+
+def schedules_for(schedules: Schedules | None, opt_level: int, machine: Machine) -> Schedules | None:
+    """What a program is compiled with for a machine at a level."""
+    from stepwell.backends.target import Target
+
+    return with_tuned(schedules, machine) if opt_level == 3 and isinstance(machine, Target) else schedules
+
+
 def _read(path: Path) -> str:
     try:
         size = path.stat().st_size
@@ -85,7 +105,8 @@ def asked_schedules(schedules: Any) -> Schedules | None:
     """What a user hands over as schedules.
 
     Args:
-        schedules: the path of a file, a mapping from a kernel's hash or name to a schedule (or its text), or None.
+        schedules: the path of a file of schedules, or of tuning records (.jsonl); a mapping from a kernel's hash or name to a
+            schedule (or its text); or None.
 
     Raises:
         InvalidProgramError: it is none of these, or a file is wrong; says where.
@@ -94,6 +115,8 @@ def asked_schedules(schedules: Any) -> Schedules | None:
         return schedules
     if isinstance(schedules, str | Path):
         text = _read(Path(schedules))
+        if Path(schedules).suffix == ".jsonl":
+            return Schedules(tuned=_records(str(schedules), text), source=str(schedules), text=text)
         return Schedules(_file_entries(str(schedules), text), source=str(schedules), text=text)
     if not isinstance(schedules, Mapping):
         kind = type(schedules).__name__
@@ -105,6 +128,22 @@ def asked_schedules(schedules: Any) -> Schedules | None:
         if not isinstance(value, str) and getattr(value, "name", "") != "kernel.schedule":
             raise InvalidProgramError(f"'{key}' is given {value!r}, no schedule: make one with stepwell.schedule(...)")
     return Schedules(tuple((key, str(value)) for key, value in entries.items()))
+
+
+def _records(path: str, text: str) -> tuple[tuple[str, str], ...]:
+    """The entries of a file of tuning records; later lines come before earlier ones of the same kernel."""
+    from stepwell.tuning.records import parse_record
+
+    entries: dict[str, str] = {}
+    position = 0
+    for line in text.splitlines(keepends=True):
+        try:
+            record = parse_record(line)
+        except (ValueError, RecursionError) as error:
+            raise _located(path, text, position, f"no tuning record: {error}") from None
+        entries[record.kernel] = record.schedule
+        position += len(line)
+    return tuple(entries.items())
 
 
 def _file_entries(path: str, text: str) -> tuple[tuple[str, str], ...]:
@@ -148,7 +187,13 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
     asked = {key: _attribute(key, text, schedules) for key, text in schedules.asked}
     if asked:
         module.attributes[SCHEDULES] = DictionaryAttr(asked)
-    tuned = {key: _attribute(key, text, schedules) for key, text in schedules.tuned}
+    tuned: dict[str, ScheduleAttr] = {}
+    for key, text in schedules.tuned:
+        try:
+            tuned[key] = _attribute(key, text, schedules)
+        except InvalidProgramError:
+            if json.dumps(text) in schedules.text:  # of a file that was asked for, not of what happens to be kept
+                raise
     if tuned:
         module.attributes[TUNED] = DictionaryAttr(tuned)
 
@@ -213,4 +258,13 @@ def schedules_text(module: ModuleOp, machine: Machine) -> str:
     return json.dumps({"format": FORMAT, "target": target, "kernels": entries}, indent=1) + "\n"
 
 
-__all__ = ["FORMAT", "Schedules", "asked_schedules", "attach", "schedule", "schedules_text"]
+__all__ = [
+    "FORMAT",
+    "Schedules",
+    "asked_schedules",
+    "attach",
+    "schedule",
+    "schedules_for",
+    "schedules_text",
+    "with_tuned",
+]

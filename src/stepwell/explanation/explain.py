@@ -39,7 +39,7 @@ from stepwell.passes.prepare_entry import find_entry
 from stepwell.passes.registry import PASSES, get_pass
 from stepwell.passes.schedules.parameters import checked, numbers_of
 from stepwell.passes.schedules.records import kernel_hash
-from stepwell.schedule_files import asked_schedules, attach, schedules_text
+from stepwell.schedule_files import asked_schedules, attach, schedules_for, schedules_text
 from stepwell.source import parse
 from stepwell.steps import STEP_NAMES
 
@@ -79,7 +79,7 @@ def explain(
     with no_garbage_collection():
         module = parse(program)
         machine = machine_for(choose(asked, module), simd)
-        attach(module, wanted)
+        attach(module, schedules_for(wanted, opt_level, machine))
         return explain_module(module, entry, machine, opt_level)
 
 
