@@ -213,7 +213,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 text=True,
-                env={**os.environ, "STEPWELL_GUARD": self._how.guard},
+                env={**os.environ, "STEPWELL_GUARD": self._how.guard, "STEPWELL_CACHE": "0"},
             )
         return self._process
 

@@ -7,6 +7,7 @@ run can be cut into pieces: `--seed 0 --count 5000`, then `--seed 5000 --count 5
 from __future__ import annotations
 
 import json
+import os
 import select
 import shutil
 import subprocess
@@ -79,7 +80,11 @@ class Worker:
         if self._process is None:
             command = [sys.executable, "-m", "stepwell.fuzz.worker"]
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+            # Programs that nobody has again are not worth keeping, and those found would not be compiled.
+            env = {**os.environ, "STEPWELL_CACHE": "0"}
+            self._process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=env
+            )
         return self._process
 
     def close(self) -> None:
