@@ -133,6 +133,8 @@ def _checked(i: int, value: Any, want: ArrayType) -> Array:
 
 
 def _as_array(i: int, value: Any, want: ArrayType) -> Array:
+    if type(value) is np.ndarray:  # so most calls never load numpy.ma
+        return value
     if isinstance(value, np.ma.MaskedArray):
         raise InvalidProgramError(f"argument {i} must be {want}, got a masked array; fill it first (.filled(value))")
     if isinstance(value, np.ndarray):

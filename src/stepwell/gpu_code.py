@@ -12,12 +12,12 @@ from xdsl.ir import Operation
 
 from stepwell.backends.llvm.nvptx import write_gpu_module
 from stepwell.backends.llvm_ir import write_llvm
-from stepwell.backends.object import compile_llvm
 from stepwell.backends.ptx import assemble, compile_ptx, format_resources
 from stepwell.backends.target import Target
 from stepwell.device_targets import GpuMachine
 from stepwell.dialects import gpu, kernel
 from stepwell.ir.diagnostics import invalid
+from stepwell.objects import compile_objects
 
 
 def emit_code(module: ModuleOp, what: str, machine: GpuMachine, opt_level: int) -> str | bytes:
@@ -53,7 +53,7 @@ def images(module: ModuleOp, machine: GpuMachine, opt_level: int) -> dict[str, b
 
 def host_objects(module: ModuleOp, host: Target, opt_level: int) -> list[bytes]:
     """Objects of the kernels that the host runs and their constants; the symbol of each is `host_symbol` of its name."""
-    return [compile_llvm(part.text, host, opt_level) for part in write_llvm(host_part(module), host)]
+    return compile_objects([part.text for part in write_llvm(host_part(module), host)], host, opt_level)
 
 
 def host_kernels(module: ModuleOp) -> list[str]:
