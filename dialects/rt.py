@@ -1,9 +1,8 @@
 """The parallel runtime: parallel loops of the CPU form (step 6), and what a thread pool in our IR is made of.
 
-`rt.parallel_for` and `rt.worker_id` are what lowered kernels use. The rest (atomics on memref elements,
-fences, calls
-of C functions and through function pointers) is what the runtime's own source, `runtime/pool.mlir`, is
-written in.
+`rt.parallel_for` and `rt.worker_id` are what lowered kernels use; `rt.spawn` and `rt.await` are single tasks beside the
+code that made them. The rest (atomics on memref elements, fences, calls of C functions and through function pointers) is
+what the runtime's own source, `runtime/pool.mlir`, is written in.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     NoneAttr,
     SymbolRefAttr,
+    i32,
     i64,
 )
 from xdsl.dialects.utils.enum_attribute import EnumAttribute
@@ -43,6 +43,7 @@ from xdsl.irdl import (
     operand_def,
     opt_operand_def,
     opt_prop_def,
+    opt_result_def,
     prop_def,
     region_def,
     result_def,
@@ -112,15 +113,27 @@ class AtomicKindAttr(EnumAttribute[AtomicKind], SpacedOpaqueSyntaxAttribute):
     name = "rt.kind"
 
 
+@irdl_attr_definition
+class FutureType(ParametrizedAttribute, TypeAttribute):
+    """`!rt.future`: a task that was spawned and not awaited yet."""
+
+    name = "rt.future"
+
+
 @irdl_op_definition
 class YieldOp(IRDLOperation):
-    """Ends the body of `rt.parallel_for`; implicit in the text."""
+    """Ends the body of `rt.parallel_for` or `rt.spawn`, with a status or without; implicit in the text if without."""
 
     name = "rt.yield"
 
-    traits = lazy_traits_def(lambda: (IsTerminator(), HasParent(ParallelForOp), Pure()))
+    status = opt_operand_def(i32)
 
-    assembly_format = "attr-dict"
+    traits = lazy_traits_def(lambda: (IsTerminator(), HasParent(ParallelForOp, SpawnOp), Pure()))
+
+    assembly_format = "($status^ `:` type($status))? attr-dict"
+
+    def __init__(self, status: SSAValue | None = None):
+        super().__init__(operands=[status])
 
 
 @irdl_op_definition
@@ -130,13 +143,15 @@ class ParallelForOp(IRDLOperation):
     Semantics: the index range is cut into chunks of about `grain` indices; a chunk runs on one worker, its
     indices in
     order. Iterations must not touch memory that another one writes, except through `rt.atomic_*`.
-    The count is static (`count`) or an index operand, never both.
+    The count is static (`count`) or an index operand, never both. Where the body yields a status, the first one
+    (in time) that is not 0 is the result, iterations that have not begun by then are left out, and 0 says that all
+    were done.
 
     Constraints: C1 exactly one of the static count and the operand; C2 a static count is not negative;
-    C3 grain is positive; C4 the body takes one index.
+    C3 grain is positive; C4 the body takes one index; C5 there is a result exactly if the body yields a status.
 
     Example: `rt.parallel_for (%i) = 0 to 64 grain 4 { ... }` or `rt.parallel_for (%i) = 0 to %n grain 1 { ...
-    }`
+    }` or `%status = rt.parallel_for (%i) = 0 to 64 grain 4 -> i32 { ... rt.yield %s : i32 }`
     """
 
     name = "rt.parallel_for"
@@ -145,10 +160,11 @@ class ParallelForOp(IRDLOperation):
     count = opt_prop_def(IntegerAttr)
     grain = prop_def(IntegerAttr)
     body = region_def("single_block")
+    status = opt_result_def(i32)
 
     traits = traits_def(SingleBlockImplicitTerminator(YieldOp), RecursiveMemoryEffect())
 
-    def __init__(self, count: int | SSAValue, body: Region | None = None, grain: int = 1):
+    def __init__(self, count: int | SSAValue, body: Region | None = None, grain: int = 1, with_status: bool = False):
         static = isinstance(count, int)
         if body is None:
             body = Region(Block(arg_types=[IndexType()]))
@@ -159,6 +175,7 @@ class ParallelForOp(IRDLOperation):
                 "grain": IntegerAttr(grain, IndexType()),
             },
             regions=[body],
+            result_types=[[i32] if with_status else []],
         )
 
     @property
@@ -182,6 +199,11 @@ class ParallelForOp(IRDLOperation):
         arg_types = list(self.body.block.arg_types)
         if len(arg_types) != 1 or not isinstance(arg_types[0], IndexType):
             raise VerifyException(f"rt.parallel_for: C4: the body takes one index, not {arg_types}")
+        last = self.body.block.last_op
+        yields = last is not None and bool(last.operands)
+        if yields != (self.status is not None):
+            said = "a status but there is no result" if yields else "no status but there is a result"
+            raise VerifyException(f"rt.parallel_for: C5: the body yields {said}")
 
     def print(self, printer: Printer) -> None:
         """Print the custom form."""
@@ -193,7 +215,9 @@ class ParallelForOp(IRDLOperation):
         elif self.dynamic_count is not None:
             printer.print_ssa_value(self.dynamic_count)
         printer.print_string(f" grain {self.grain.value.data} ")
-        printer.print_region(self.body, print_entry_block_args=False, print_block_terminators=False)
+        if self.status is not None:
+            printer.print_string("-> i32 ")
+        printer.print_region(self.body, print_entry_block_args=False, print_block_terminators=self.status is not None)
         printer.print_op_attributes(self.attributes, print_keyword=True)
 
     @classmethod
@@ -211,8 +235,11 @@ class ParallelForOp(IRDLOperation):
             count = parser.resolve_operand(parser.parse_unresolved_operand(), IndexType())
         parser.parse_keyword("grain")
         grain = parser.parse_integer()
+        with_status = parser.parse_optional_punctuation("->") is not None
+        if with_status and parser.parse_type() != i32:
+            parser.raise_error("a status of rt.parallel_for is an i32")
         body = parser.parse_region((index,))
-        op = cls(count, body, grain)
+        op = cls(count, body, grain, with_status)
         ensure_terminator(op, SingleBlockImplicitTerminator(YieldOp))
         attributes = parser.parse_optional_attr_dict_with_keyword()
         if attributes is not None:
@@ -221,8 +248,77 @@ class ParallelForOp(IRDLOperation):
 
 
 @irdl_op_definition
+class SpawnOp(IRDLOperation):
+    """Starts the body as a task of its own, on any worker, at any time until it is awaited.
+
+    The body must not touch memory that the code up to the `rt.await` writes, except through `rt.atomic_*`. A body that
+    yields no status has status 0.
+
+    Constraints: C1 the future is used once, by an `rt.await` in the same block; C2 the body takes nothing.
+
+    Example: `%f = rt.spawn { ... }` and later `%status = rt.await %f`
+    """
+
+    name = "rt.spawn"
+
+    body = region_def("single_block")
+    future = result_def(FutureType())
+
+    traits = traits_def(SingleBlockImplicitTerminator(YieldOp), MemoryReadEffect(), MemoryWriteEffect())
+
+    def __init__(self, body: Region):
+        super().__init__(regions=[body], result_types=[FutureType()])
+
+    def verify_(self) -> None:
+        """Check the constraints above."""
+        uses = list(self.future.uses)
+        if len(uses) != 1 or not isinstance(uses[0].operation, AwaitOp) or uses[0].operation.parent != self.parent:
+            raise VerifyException("rt.spawn: C1: the future must be awaited once, in the block that made it")
+        if self.body.block.args:
+            raise VerifyException(f"rt.spawn: C2: the body takes nothing, not {len(self.body.block.args)} values")
+
+    def print(self, printer: Printer) -> None:
+        """Print the custom form."""
+        printer.print_string(" ")
+        last = self.body.block.last_op
+        printer.print_region(self.body, print_block_terminators=last is not None and bool(last.operands))
+        printer.print_op_attributes(self.attributes, print_keyword=True)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SpawnOp:
+        """Parse the custom form."""
+        op = cls(parser.parse_region())
+        ensure_terminator(op, SingleBlockImplicitTerminator(YieldOp))
+        attributes = parser.parse_optional_attr_dict_with_keyword()
+        if attributes is not None:
+            op.attributes |= attributes.data
+        return op
+
+
+@irdl_op_definition
+class AwaitOp(IRDLOperation):
+    """Waits until a task is done, or does it, and returns its status."""
+
+    name = "rt.await"
+
+    future = operand_def(FutureType)
+    status = result_def(i32)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = "$future attr-dict"
+
+    def __init__(self, future: SSAValue):
+        super().__init__(operands=[future], result_types=[i32])
+
+
+@irdl_op_definition
 class WorkerIdOp(IRDLOperation):
-    """The number of the worker that runs the enclosing iteration, in [0, workers); 0 outside of any."""
+    """The number of the worker that runs the enclosing task, in [0, workers); 0 outside of any.
+
+    No two tasks of one call of the program have the same number at the same time, but that a task which runs a loop or
+    awaits a future may do other tasks of the call meanwhile: what a worker keeps by its number does not outlive that.
+    """
 
     name = "rt.worker_id"
 
@@ -587,6 +683,7 @@ Rt = Dialect(
         AtomicLoadOp,
         AtomicRMWOp,
         AtomicStoreOp,
+        AwaitOp,
         CallExternalOp,
         CallIndirectOp,
         CompareExchangeOp,
@@ -599,8 +696,9 @@ Rt = Dialect(
         PoisonOp,
         PtrToIntOp,
         PtrToMemRefOp,
+        SpawnOp,
         WorkerIdOp,
         YieldOp,
     ],
-    [AtomicKindAttr, MemoryOrderAttr, PtrType],
+    [AtomicKindAttr, FutureType, MemoryOrderAttr, PtrType],
 )

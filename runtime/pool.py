@@ -75,6 +75,10 @@ class Pool:
         configure(workers, _cores(), int(pin))
         self._counter = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self.library.address(_COUNTER))
 
+    def symbols(self) -> dict[str, int]:
+        """What compiled code calls, by name."""
+        return {name: self.library.address(name) for name in (PARALLEL_FOR, SPAWN, AWAIT)}
+
     def jobs(self) -> int:
         """How many loops and futures other threads could take a part of."""
         return int(self._counter(_LOOPS))
@@ -103,6 +107,11 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def runtime_symbols(data: bytes) -> dict[str, int]:
+    """What compiled code calls of the pool's object, by name."""
+    return process_pool(data).symbols()
 
 
 def parallel_for_address(data: bytes) -> int:

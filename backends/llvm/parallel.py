@@ -1,7 +1,8 @@
 """`rt`: parallel loops are outlined here; atomics, calls of C functions and addresses are instructions.
 
 The body of `rt.parallel_for` becomes two functions: `i32 body(ptr ctx, i64 begin, i64 end, i64 worker)`, which unpacks the
-captured values, and the loop itself, whose parameters keep the `noalias` of the buffers they are.
+captured values, and the loop itself, whose parameters keep the `noalias` of the buffers they are. That of `rt.spawn` is
+the same, for one index; its future is memory on the stack.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from stepwell.backends.llvm.writer import (
 from stepwell.dialects import rt
 
 PARALLEL_FOR = "stepwell_parallel_for"
+SPAWN = "stepwell_spawn"
+AWAIT = "stepwell_await"
+FUTURE = "[16 x i64]"
+"""What a future takes, by runtime/pool.mlir."""
+
 _BODY = "ptr, i64, i64, i64"
 
 
@@ -102,20 +108,47 @@ def _renamed(value: Value, names: dict[str, str]) -> Value:
 
 
 def _parallel_for(w: FunctionWriter, op: Operation) -> None:
-    free = _free_values(op)
-    captures = _Captures(w)
-    for value in free:
-        captures.add_value(value)
+    symbol, context = _outlined(w, op)
     count = attribute(op, "count")
     total = str(count.value.data) if isinstance(count, IntegerAttr) else w.scalar(operand(op, 0))
     grain = attribute(op, "grain")
     assert isinstance(grain, IntegerAttr)
+    w.module.declare(PARALLEL_FOR, f"declare i32 @{PARALLEL_FOR}(ptr, ptr, i64, i64)")
+    arguments = f"ptr @{quoted(symbol)}, ptr {context}, i64 {total}, i64 {grain.value.data}"
+    status = w.emit(f"call i32 @{PARALLEL_FOR}({arguments})")
+    if op.results:
+        w.values[op.results[0]] = status
+
+
+def _spawn(w: FunctionWriter, op: Operation) -> None:
+    symbol, context = _outlined(w, op)
+    future = w.alloca(FUTURE, 64)
+    w.module.declare(SPAWN, f"declare void @{SPAWN}(ptr, ptr, ptr)")
+    w.line(f"call void @{SPAWN}(ptr @{quoted(symbol)}, ptr {context}, ptr {future})")
+    w.values[op.results[0]] = future
+
+
+def _await(w: FunctionWriter, op: Operation) -> None:
+    w.module.declare(AWAIT, f"declare i32 @{AWAIT}(ptr)")
+    w.values[op.results[0]] = w.emit(f"call i32 @{AWAIT}(ptr {w.scalar(operand(op, 0))})")
+
+
+def _outlined(w: FunctionWriter, op: Operation) -> tuple[str, str]:
+    """Write the region of `op` as a function of its own: the symbol, and the captured values in memory."""
+    free = _free_values(op)
+    captures = _Captures(w)
+    for value in free:
+        captures.add_value(value)
     symbol = w.module.fresh_symbol(f"{w.symbol}$body")
     _write_loop(w, op, symbol, free, captures)
-    _write_trampoline(w, symbol, captures)
-    context = _pack(w, list(captures.types.items()))
-    w.module.declare(PARALLEL_FOR, f"declare i32 @{PARALLEL_FOR}(ptr, ptr, i64, i64)")
-    w.emit(f"call i32 @{PARALLEL_FOR}(ptr @{quoted(symbol)}, ptr {context}, i64 {total}, i64 {grain.value.data})")
+    _write_trampoline(w, symbol, captures, has_status(op))
+    return symbol, _pack(w, list(captures.types.items()))
+
+
+def has_status(op: Operation) -> bool:
+    """Whether the region of `op` yields one."""
+    last = op.regions[0].block.last_op
+    return last is not None and bool(last.operands)
 
 
 def _struct(types: Iterable[str]) -> str:
@@ -134,7 +167,7 @@ def _pack(w: FunctionWriter, captured: list[tuple[str, str]]) -> str:
     return context
 
 
-def _write_trampoline(w: FunctionWriter, symbol: str, captures: _Captures) -> None:
+def _write_trampoline(w: FunctionWriter, symbol: str, captures: _Captures, status: bool) -> None:
     types = list(captures.types.values())
     struct = _struct(types)
     lines = [f"define internal i32 @{quoted(symbol)}(ptr %ctx, i64 %begin, i64 %end, i64 %worker) #0 {{", "entry:"]
@@ -143,7 +176,8 @@ def _write_trampoline(w: FunctionWriter, symbol: str, captures: _Captures) -> No
         lines.append(f"  %c{position} = load {type_}, ptr %p{position}")
     arguments = [f"{type_} %c{i}" for i, type_ in enumerate(types)]
     arguments += ["i64 %begin", "i64 %end", "i64 %worker"]
-    lines += [f"  call void @{quoted(f'{symbol}.loop')}({', '.join(arguments)})", "  ret i32 0", "}"]
+    call = f"@{quoted(f'{symbol}.loop')}({', '.join(arguments)})"
+    lines += [f"  %s = call i32 {call}", "  ret i32 %s", "}"] if status else [f"  call void {call}", "  ret i32 0", "}"]
     w.module.functions.append("\n".join(lines))
 
 
@@ -156,17 +190,34 @@ def _write_loop(w: FunctionWriter, op: Operation, symbol: str, free: list[SSAVal
     inner.noalias_roots = {names[n]: a for n, a in w.noalias_roots.items() if n in names}
     parameters = [f"{text} %c{i}" for i, text in enumerate(captures.parameters())]
     parameters += ["i64 %begin", "i64 %end", "i64 %worker"]
+    status = _write_indices(inner, op)
+    kind = "i32" if has_status(op) else "void"
+    inner.line(f"ret {kind} {status}".rstrip())
+    head = f"define internal {kind} @{quoted(f'{symbol}.loop')}({', '.join(parameters)}) #1 {{"
+    w.module.functions.append(inner.text(head))
+
+
+def _write_indices(inner: FunctionWriter, op: Operation) -> str:
+    """Run the region for each index from %begin to %end, or once if it takes none; the status, if it has one."""
     block = op.regions[0].block
+    if not block.args:
+        yielded = inner.write_block(block).operands
+        return inner.scalar(yielded[0]) if yielded else ""
 
     def body(index: Index, _: list[str]) -> list[str]:
         inner.values[block.args[0]] = str(index)
-        inner.write_block(block)
+        yielded = inner.write_block(block).operands
+        if yielded:
+            status = inner.scalar(yielded[0])
+            failed, going = inner.fresh_labels("failed", "going")
+            inner.line(f"br i1 {inner.emit(f'icmp ne i32 {status}, 0')}, label %{failed}, label %{going}")
+            inner.start_block(failed)
+            inner.line(f"ret i32 {status}")
+            inner.start_block(going)
         return []
 
     counted_loop(inner, "i64", "%begin", "%end", 1, [], body)
-    inner.line("ret void")
-    head = f"define internal void @{quoted(f'{symbol}.loop')}({', '.join(parameters)}) #1 {{"
-    w.module.functions.append(inner.text(head))
+    return "0" if has_status(op) else ""
 
 
 def _worker_id(w: FunctionWriter, op: Operation) -> None:
@@ -313,6 +364,7 @@ EMITTERS: dict[str, Emitter] = {
     "rt.atomic_load": _atomic_load,
     "rt.atomic_rmw": _atomic_rmw,
     "rt.atomic_store": _atomic_store,
+    "rt.await": _await,
     "rt.call_external": _call_external,
     "rt.call_indirect": _call_indirect,
     "rt.compare_exchange": _compare_exchange,
@@ -325,5 +377,6 @@ EMITTERS: dict[str, Emitter] = {
     "rt.pause": _pause,
     "rt.ptr_to_int": _ptr_to_int,
     "rt.ptr_to_memref": _ptr_to_memref,
+    "rt.spawn": _spawn,
     "rt.worker_id": _worker_id,
 }

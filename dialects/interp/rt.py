@@ -1,4 +1,4 @@
-"""Interpreter rules of `rt`: parallel loops run serially as worker 0; atomics are plain reads and writes."""
+"""Interpreter rules of `rt`: parallel loops and tasks run serially as worker 0; atomics are plain reads and writes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,16 @@ def _parallel_for(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -
     assert isinstance(op, rt.ParallelForOp)
     count = op.static_count if op.static_count is not None else int(args[0])
     for i in range(count):
-        interp.run_block(op.body.block, (i,))
-    return ()
+        status = interp.run_block(op.body.block, (i,))
+        if status and int(status[0]):
+            return status
+    return () if op.status is None else (np.int32(0),)
+
+
+def _spawn(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The task is done at once: its future is its status."""
+    assert isinstance(op, rt.SpawnOp)
+    return interp.run_block(op.body.block) or (np.int32(0),)
 
 
 def _as_unsigned(value: Any) -> int:
@@ -107,6 +115,7 @@ RULES: dict[str, Rule] = {
     "rt.atomic_load": _atomic_load,
     "rt.atomic_rmw": _atomic_rmw,
     "rt.atomic_store": _atomic_store,
+    "rt.await": _identity,
     "rt.call_external": _call_external,
     "rt.call_indirect": _call_indirect,
     "rt.compare_exchange": _compare_exchange,
@@ -119,5 +128,6 @@ RULES: dict[str, Rule] = {
     "rt.poison": _poison,
     "rt.ptr_to_int": _identity,
     "rt.ptr_to_memref": _identity,
+    "rt.spawn": _spawn,
     "rt.worker_id": _worker_id,
 }

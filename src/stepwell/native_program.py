@@ -10,8 +10,8 @@ import numpy as np
 
 from stepwell.arrays import dtype_of
 from stepwell.runtime.executable import ArrayType, Executable, Signature
-from stepwell.runtime.loader import PARALLEL_FOR, Library, native_entry
-from stepwell.runtime.pool import parallel_for_address, worker_count
+from stepwell.runtime.loader import Library, native_entry
+from stepwell.runtime.pool import runtime_symbols, worker_count
 
 if TYPE_CHECKING:
     from stepwell.ir.diagnostics import Diagnostic
@@ -33,7 +33,7 @@ class NativeProgram:
 
     def load(self, ir: Callable[[str], str], asm: Callable[[], str]) -> Executable:
         """Link the program into this process."""
-        library = Library(self.objects, [self.symbol], {PARALLEL_FOR: parallel_for_address(self.pool)})
+        library = Library(self.objects, [self.symbol], runtime_symbols(self.pool))
         return Executable(
             self.signature,
             native_entry(library.address(self.symbol)),

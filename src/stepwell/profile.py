@@ -28,9 +28,9 @@ from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.profile_launches import SITES, ProfileLaunchesPass
 from stepwell.runtime.arguments import prepare
 from stepwell.runtime.executable import Signature
-from stepwell.runtime.loader import PARALLEL_FOR, Library, native_entry
+from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.memory import pooled_array
-from stepwell.runtime.pool import parallel_for_address, worker_count
+from stepwell.runtime.pool import runtime_symbols, worker_count
 from stepwell.runtime.profiler import ProfiledEntry, Recording, Times
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -172,7 +172,7 @@ class Profiler:
 
 
 def _loaded(native: NativeProgram, signature: Signature, sites: int) -> ProfiledEntry:
-    library = Library(native.objects, [native.symbol], {PARALLEL_FOR: parallel_for_address(native.pool)})
+    library = Library(native.objects, [native.symbol], runtime_symbols(native.pool))
     memory = (signature.arena_bytes, signature.worker_bytes * worker_count())
     return ProfiledEntry(native_entry(library.address(native.symbol)), sites, memory, library)
 

@@ -30,6 +30,79 @@ rt.parallel_for (%i) = 0 to 4 grain 0 {
 
 // -----
 
+func.func @f(%s: i32) {
+  // expected-error @+1 {{rt.parallel_for: C5: the body yields a status but there is no result}}
+  "rt.parallel_for"() <{count = 4 : index, grain = 1 : index}> ({
+  ^bb0(%i: index):
+    rt.yield %s : i32
+  }) : () -> ()
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.parallel_for: C5: the body yields no status but there is a result}}
+  %s = rt.parallel_for (%i) = 0 to 4 grain 1 -> i32 {
+  }
+  func.return
+}
+
+// -----
+
+// expected-error @+2 {{a status of rt.parallel_for is an i32}}
+func.func @f() {
+  %s = rt.parallel_for (%i) = 0 to 4 grain 1 -> i64 {
+  }
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.spawn: C1: the future must be awaited once, in the block that made it}}
+  %f = rt.spawn {
+  }
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.spawn: C1: the future must be awaited once, in the block that made it}}
+  %f = rt.spawn {
+  }
+  %a = rt.await %f
+  %b = rt.await %f
+  func.return
+}
+
+// -----
+
+func.func @f(%c: i1) {
+  // expected-error @+1 {{rt.spawn: C1: the future must be awaited once, in the block that made it}}
+  %f = rt.spawn {
+  }
+  scf.if %c {
+    %a = rt.await %f
+  }
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.spawn: C2: the body takes nothing, not 1 values}}
+  %f = "rt.spawn"() ({
+  ^bb0(%i: index):
+    rt.yield
+  }) : () -> !rt.future
+  %a = rt.await %f
+  func.return
+}
+
+// -----
+
 func.func @f(%m: memref<?xi64>) {
   // expected-error @+1 {{rt.atomic_load: C1: 0 indices for a memref of rank 1}}
   %l = rt.atomic_load acquire %m[] : memref<?xi64>

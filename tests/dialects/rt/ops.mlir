@@ -17,6 +17,35 @@ func.func @loops(%n: index, %x: memref<64xf32>) {
   func.return
 }
 
+// CHECK-LABEL: func.func @statuses
+// CHECK:       %[[S:.*]] = rt.parallel_for (%[[I:.*]]) = 0 to 64 grain 4 -> i32 {
+// CHECK-NEXT:    %[[V:.*]] = memref.load %{{.*}}[%[[I]]] : memref<64xi32>
+// CHECK-NEXT:    rt.yield %[[V]] : i32
+// CHECK-NEXT:  }
+// CHECK-NEXT:  %[[F:.*]] = rt.spawn {
+// CHECK-NEXT:    memref.store %[[S]], %{{.*}}[%{{.*}}] : memref<64xi32>
+// CHECK-NEXT:  } attributes {hint}
+// CHECK-NEXT:  %[[G:.*]] = rt.spawn {
+// CHECK-NEXT:    rt.yield %[[S]] : i32
+// CHECK-NEXT:  }
+// CHECK-NEXT:  %{{.*}} = rt.await %[[G]]
+// CHECK-NEXT:  %{{.*}} = rt.await %[[F]]
+func.func @statuses(%x: memref<64xi32>, %k: index) {
+  %s = rt.parallel_for (%i) = 0 to 64 grain 4 -> i32 {
+    %v = memref.load %x[%i] : memref<64xi32>
+    rt.yield %v : i32
+  }
+  %f = rt.spawn {
+    memref.store %s, %x[%k] : memref<64xi32>
+  } attributes {hint}
+  %g = rt.spawn {
+    rt.yield %s : i32
+  }
+  %second = rt.await %g
+  %first = rt.await %f
+  func.return
+}
+
 // CHECK-LABEL: func.func @atomics
 // CHECK:       rt.atomic_rmw add seq_cst %v, %m[%i] : memref<?xi64>
 // CHECK-NEXT:  %[[L:.*]] = rt.atomic_load acquire %m[%i] : memref<?xi64>
