@@ -335,7 +335,7 @@ def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:
     module = parse(text)
     stages["parse and verify"] = time.process_time() - start
     recorder = _PassClock(stages)
-    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages)
+    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages, cache=False)
     return stages
 
 
