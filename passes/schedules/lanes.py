@@ -37,6 +37,7 @@ from xdsl.ir.affine import (
 )
 
 from stepwell.dialects import vector
+from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 from stepwell.passes.schedules.nest import (
     Access,
@@ -56,6 +57,8 @@ class Lanes:
     dims: tuple[int, ...]
     shape: tuple[int, ...]
     mask: SSAValue | None = None
+    ahead: int = 0
+    """Of two vector dims: tiles further along the inner one whose lines are fetched with what is read across."""
 
     @property
     def dim(self) -> int:
@@ -198,6 +201,9 @@ def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAVa
     if lanes.mask is None and is_tile(access.exprs, (inner, outer)):
         indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
         crossed = transfer_read(em, access.value, indices, (lanes.shape[1], lanes.shape[0]))
+        step = step_in_memory(access, inner)
+        if lanes.ahead and step is not None and isinstance(crossed.owner, Operation):
+            prefetching(crossed.owner, lanes.ahead * lanes.shape[1] * step * byte_width(access.element))
         return em.add(vector.TransposeOp(crossed, [1, 0])).result
     rows: list[SSAValue] = []
     for i in range(lanes.shape[0]):
@@ -220,20 +226,26 @@ def row_mask(em: Emitter, lanes: Lanes) -> SSAValue | None:
 
 
 def write_tile(
-    em: Emitter, value: SSAValue, target: SSAValue, exprs: Sequence[AffineExpr], index: Sequence[Index], lanes: Lanes
+    em: Emitter,
+    value: SSAValue,
+    target: SSAValue,
+    exprs: Sequence[AffineExpr],
+    index: Sequence[Index],
+    lanes: Lanes,
+    ahead: int = 0,
 ) -> SSAValue:
     """Write for two vector dims: a tile at once, or row by row."""
     value = broadcast(em, value, lanes.shape)
     outer = lanes.dims[0]
     if is_tile(exprs, lanes.dims):
-        return transfer_write(em, value, target, [em.apply(e, index) for e in exprs], lanes.mask)
+        return transfer_write(em, value, target, [em.apply(e, index) for e in exprs], lanes.mask, ahead)
     assert isinstance(value.type, VectorType)
     for i in range(lanes.shape[0]):
         at = list(index)
         at[outer] = em.apply(AffineExpr.dimension(0) + i, [at[outer]])
         kind = vector_of(value.type.element_type, lanes.shape[1])
         row = em.add(upstream_vector.ExtractOp(value, [i], kind)).result
-        target = transfer_write(em, row, target, [em.apply(e, at) for e in exprs], row_mask(em, lanes))
+        target = transfer_write(em, row, target, [em.apply(e, at) for e in exprs], row_mask(em, lanes), ahead)
     return target
 
 

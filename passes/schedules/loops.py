@@ -276,7 +276,8 @@ def choose_cut(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], mac
     size = first.sizes[dim]
     chunk = -(-size // min(wanted, size))
     if dim in (plan.vector, plan.crossed):
-        chunk = -(-chunk // plan.width) * plan.width
+        unit = plan.block if dim == plan.crossed else plan.width
+        chunk = -(-chunk // unit) * unit
     cut = cut_dim(dim, size, chunk)
     return [cut] if cut.tasks > 1 else []
 

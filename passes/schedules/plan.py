@@ -7,7 +7,7 @@ reassociated (lanes are combined at the end).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.dialects.builtin import IntegerType, i1
 from xdsl.ir import Attribute
@@ -61,12 +61,19 @@ class Plan:
     """Estimated nanoseconds per point."""
     crossed: int | None = None
     """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
+    tiles: int = 4
+    """Such tiles next to each other along the second dim, done before the next along the first."""
     subgroup: int = 1
     """Lanes that hold a vector between them; what does not fill a vector is rounded up to so many."""
     prefetch: int = 0
     """Bytes ahead of results written along the vector dim that their lines are fetched."""
     at_once: int = 1
     """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
+
+    @property
+    def block(self) -> int:
+        """Points along the second vector dim that are done together."""
+        return self.width * self.tiles
 
     @property
     def steps_once(self) -> tuple[int, ...]:
@@ -155,7 +162,7 @@ def _crossed(plan: Plan, nests: Sequence[Nest], width: int) -> Plan:
                     continue
                 if min(sizes[dim], sizes[vector_dim]) >= 4:
                     outer = [*(d for d in plan.outer if d not in (dim, vector_dim)), dim, vector_dim]
-                    return Plan(tuple(outer), (), vector_dim, width, plan.cost / 2, dim)
+                    return replace(plan, outer=tuple(outer), width=width, cost=plan.cost / 2, crossed=dim)
     return plan
 
 

@@ -18,6 +18,7 @@ from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import BlockArgument, SSAValue
 from xdsl.ir.affine import AffineExpr
 
+from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.lanes import (
     BodyEvaluator,
@@ -42,6 +43,9 @@ from stepwell.passes.schedules.nest import (
     uses_dim,
 )
 from stepwell.passes.schedules.plan import Plan, keeps_vectors
+
+TILES_AHEAD = 2
+"""Tiles along the rows of a transposed result that are fetched before they are needed."""
 
 
 def tiled_loop(
@@ -156,36 +160,49 @@ class SpaceEmitter:
         self._dim_loop(self.plan.outer[level], point, self._stored, [], lambda p, _: (self._outer(level + 1, p), [])[1])
 
     def _tile_loops(self, point: Point) -> None:
-        """Loops over the two vector dims in square tiles; edge tiles have their own static size."""
+        """Loops over the two vector dims in square tiles, a few of them across at each step along.
+
+        So lines of what is read across and of what is written along are used whole before they leave the cache. Edge tiles
+        have their own static size.
+        """
         crossed, vector_dim = self.plan.crossed, self.plan.vector
         assert crossed is not None
         assert vector_dim is not None
+        width = self.plan.width
+
+        def tile(at: tuple[Index, Index], shape: tuple[int, int], tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            self._tensors.update(zip(self._stored, tensors, strict=True))
+            index = list(point.index)
+            for dim, iv in zip((crossed, vector_dim), at, strict=True):
+                index[dim] = self._sum(self.starts.get(dim, 0), iv)
+                self._local[dim] = iv
+            saved = [dict(loaded) for loaded in self._loaded]
+            ahead = TILES_AHEAD if self.plan.prefetch and shape == (width, width) else 0
+            self._step(Point(index, Lanes((crossed, vector_dim), shape, ahead=ahead)), [])
+            self._loaded = saved
+            return [self._tensors[s] for s in self._stored]
 
         def across(i: Index, rows: int, outer: Sequence[SSAValue]) -> Sequence[SSAValue]:
             def along(j: Index, columns: int, tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                self._tensors.update(zip(self._stored, tensors, strict=True))
-                index = list(point.index)
-                for dim, iv in ((crossed, i), (vector_dim, j)):
-                    index[dim] = self._sum(self.starts.get(dim, 0), iv)
-                    self._local[dim] = iv
-                saved = [dict(loaded) for loaded in self._loaded]
-                self._step(Point(index, Lanes((crossed, vector_dim), (rows, columns))), [])
-                self._loaded = saved
-                return [self._tensors[s] for s in self._stored]
+                def one(k: Index, height: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                    return tile((self._sum(k, i), j), (height, columns), args)
 
-            return self._whole_and_edge(vector_dim, outer, along)
+                return tiled_loop(self.em, rows, rows % width, width, tensors, one)
 
-        last = self._whole_and_edge(crossed, [self._tensors[s] for s in self._stored], across)
+            return self._whole_and_edge(vector_dim, width, outer, along)
+
+        last = self._whole_and_edge(crossed, self.plan.block, [self._tensors[s] for s in self._stored], across)
         self._tensors.update(zip(self._stored, last, strict=True))
 
     def _whole_and_edge(
         self,
         dim: int,
+        step: int,
         values: Sequence[SSAValue],
         body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
     ) -> Sequence[SSAValue]:
-        width, size = self.plan.width, self.nests[0].sizes[dim]
-        return tiled_loop(self.em, self.extents.get(dim, size), size % width, width, values, body)
+        size = self.nests[0].sizes[dim]
+        return tiled_loop(self.em, self.extents.get(dim, size), size % step, step, values, body)
 
     def _dim_loop(
         self,
@@ -396,8 +413,9 @@ class SpaceEmitter:
         indices = [self.em.apply(e, self._local, target.symbols) for e in target.exprs]
         lanes = point.lanes
         if lanes is not None and len(lanes.dims) == 2:
+            bytes_ahead = lanes.ahead * lanes.width * byte_width(output.element)
             self._tensors[output.original] = write_tile(
-                self.em, value, self._tensors[output.original], target.exprs, self._local, lanes
+                self.em, value, self._tensors[output.original], target.exprs, self._local, lanes, bytes_ahead
             )
             return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
