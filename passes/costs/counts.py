@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.dialects.builtin import AnyFloat, DenseArrayBase, IntegerType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
@@ -24,6 +24,8 @@ _INTEGER_ARITHMETIC = frozenset(
         "andi", "ori", "xori", "shli", "shrsi", "shrui",
     )
 )  # fmt: skip
+_SOFTMAX_FLOPS, _SOFTMAX_WORK = 4, 16
+"""A score's part of a softmax: the maximum, the difference, the exponential, the sum."""
 _HALVES = 2
 """An op that is no half of a multiply-add takes the place of both."""
 
@@ -127,15 +129,20 @@ def _sort(op: Operation) -> Counts:
 
 
 def _attention(op: Operation) -> Counts:
-    """Two products a score, and the scores' exponentials."""
-    query, key, value = (shape(v) for v in op.operands[:3])
-    scores = prod(query[:-1]) * key[-2]
-    if op.properties.get("causal") is not None or op.attributes.get("causal") is not None:
-        scores = scores // 2
+    """Two products a score, the scores' own maps and exponentials; half of the scores where those ahead are left out."""
+    sizes = op.properties.get("sizes")
+    assert isinstance(sizes, DenseArrayBase)
+    *batch, queries, keys, depth, columns = (int(n) for n in sizes.get_values())
+    scores = prod(batch) * queries * keys
+    if op.properties.get("causal") is not None:
+        scores = (scores + 1) // 2
     kind = op.operands[0].type
-    name = kind.element_type.name if isinstance(kind, TensorType) else ""
-    products = 2 * scores * (query[-1] + value[-1])
-    return Counts(0, products + 16 * _HALVES * scores, {name: products + 4 * scores})
+    element = kind.element_type.name if isinstance(kind, TensorType) else ""
+    products = 2 * scores * (depth + columns)
+    counts = Counts(0, products + _HALVES * _SOFTMAX_WORK * scores, {element: products + _SOFTMAX_FLOPS * scores})
+    for region in op.regions:
+        counts.add(body_counts(region), scores)
+    return counts
 
 
 _SPECIAL: dict[str, Callable[[Operation], Counts]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from xdsl.dialects import tensor
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import BlockArgument, Operation, SSAValue, Use
 from xdsl.ir.affine import AffineMap
@@ -52,9 +52,21 @@ def _reached_by(value: SSAValue, use: Use) -> int:
         if use.index >= len(op.inputs) or not op.body.block.args[use.index].uses:
             return 0  # only its extents are used, or it is a destination
         return _reached_through(indexing_maps(op)[use.index], shape(value), loop_bounds(op))
+    if op.name == "structured.attention" and not _is_destination(op, use.index):
+        return _reached_by_attention(op, use.index)
     if isinstance(op, kernel.ReturnOp) or _is_destination(op, use.index):
         return 0
     return volume(value)
+
+
+def _reached_by_attention(op: Operation, index: int) -> int:
+    """Elements that attention reads of an operand: its map places them."""
+    maps, sizes = op.properties["indexing_maps"], op.properties["sizes"]
+    assert isinstance(maps, ArrayAttr)
+    assert isinstance(sizes, DenseArrayBase)
+    amap = maps.data[index]
+    assert isinstance(amap, AffineMapAttr)
+    return _reached_through(amap.data, shape(op.operands[index]), tuple(int(n) for n in sizes.get_values()))
 
 
 def _reached_through(amap: AffineMap, sizes: tuple[int, ...], bounds: tuple[int, ...]) -> int:

@@ -18,12 +18,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel at work: what it reads, what it makes, why what is around it is not part of it."""
+    """A kernel at work: what it reads and makes, and what passes remarked, such as why what is around it is not part of it."""
 
     kernel: str
     reads: tuple[Value, ...]
     makes: tuple[Value, ...]
-    refused: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     location: str = ""
 
 

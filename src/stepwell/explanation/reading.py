@@ -99,12 +99,12 @@ class Reader:
         name = op.callee.root_reference.data
         self._count(self.launches, name, times, unknown)
         remarks = op.attributes.get("kernel.remarks")
-        refused = (
+        texts = (
             tuple(r.data for r in remarks.data if isinstance(r, StringAttr)) if isinstance(remarks, ArrayAttr) else ()
         )
-        reads = tuple(self.names.value(v) for v in op.ins)
+        reads = tuple(self.names.value(v) for v in (*op.ins, *_updated(op)))
         makes = self._results(op) if op.results else tuple(self.names.define(v) for v in op.outs)
-        return Launch(name, reads, makes, refused, location_text(op))
+        return Launch(name, reads, makes, texts, location_text(op))
 
     def _count(self, table: dict[str, int], name: str, times: int, unknown: bool) -> None:
         table[name] = table.get(name, 0) + times
@@ -133,6 +133,13 @@ class Reader:
                     self.names.define(argument)
                 arms.append(self.block(block, times, unknown))
         return tuple(arms)
+
+
+def _updated(op: kernel.LaunchOp) -> list[SSAValue]:
+    """The destinations whose contents a kernel reads, too."""
+    function = op.kernel()
+    kinds = function.access_kinds[len(op.ins) :] if function is not None else ()
+    return [out for out, kind in zip(op.outs, kinds, strict=False) if kind == kernel.READWRITE]
 
 
 def _trips(op: scf.ForOp) -> int | None:

@@ -155,9 +155,9 @@ def _kernel(kernel: Kernel, e: Explanation) -> str:
     lines = [f"{kernel.name}: {kernel.kind or 'kernel'}, {_times(kernel)}{where}{made}"]
     if kernel.reason:
         lines.extend(_wrapped("    fused     ", kernel.reason))
-    refused = dict.fromkeys(r for launch in e.launches() if launch.kernel == kernel.name for r in launch.refused)
-    for reason in refused:
-        lines.extend(_wrapped("    not fused ", reason))
+    remarks = dict.fromkeys(r for launch in e.launches() if launch.kernel == kernel.name for r in launch.remarks)
+    for remark in remarks:
+        lines.extend(_wrapped("    remark    ", remark))
     if kernel.schedule:
         lines.extend(_wrapped("    schedule  ", _short(kernel)))
         lines.extend(_wrapped("    because   ", kernel.because or "it says so itself"))
