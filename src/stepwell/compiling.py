@@ -133,7 +133,8 @@ class _Place:
             return None
         if accept is not None:
             accept(native.signature)
-        texts = functools.cache(self._texts)
+        source = self.program if self.text is not None else self.program.clone()
+        texts = functools.cache(lambda: self._texts(source))
         executable = native.load(lambda step: texts().at(step), lambda: texts().asm())
         executable.profiler = lambda: texts().profiler()
         if entry.header["diagnostics"]:
@@ -160,13 +161,13 @@ class _Place:
         }
         self.store.put(_PROGRAMS, self.key, header, (native.pool, *native.objects))
 
-    def _texts(self) -> Any:
+    def _texts(self, source: Any) -> Any:
         from stepwell.native import Texts
         from stepwell.source import parse
 
         request = self.request
         options = {"entry": request.entry, "opt_level": request.opt_level, "donate": request.donate}
-        module = parse(self.program)
+        module = parse(source)
         attach(module, request.schedules)
         return Texts(module, target=self.target, **options)
 
@@ -205,7 +206,7 @@ def _place(program: Any, request: Request) -> _Place | None:
     key = caches.program_key(data, request, machine)
     if key is None:
         return None
-    return _Place(store, key, code, request, machine, program.clone() if module else text, text)
+    return _Place(store, key, code, request, machine, program if module else text, text)
 
 
 def _is_plain(request: Request) -> bool:

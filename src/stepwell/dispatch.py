@@ -183,7 +183,13 @@ class Jitted:
     """A function that `jit` made; calls like the function it wraps."""
 
     def __init__(
-        self, function: Callable[..., Any], static: Chosen, donated: Chosen, target: TargetName | None, opt_level: int
+        self,
+        function: Callable[..., Any],
+        static: Chosen,
+        donated: Chosen,
+        target: TargetName | None,
+        opt_level: int,
+        on_disk: bool = True,
     ):
         functools.update_wrapper(self, function)
         self._function = function
@@ -194,6 +200,7 @@ class Jitted:
         self._parameters = [p.name for p in parameters_of(function)]
         self._target = target
         self._opt_level = opt_level
+        self._on_disk = on_disk
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -253,7 +260,7 @@ class Jitted:
         return Lowered(traced, {**options, "donate": self._donated.array_leaves(args, kwargs)})
 
     def _options(self, target: TargetName | None) -> dict[str, Any]:
-        return {"target": target or TargetName(CPU), "opt_level": self._opt_level}
+        return {"target": target or TargetName(CPU), "opt_level": self._opt_level, "cache": self._on_disk}
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: TargetName | None) -> Program:
         """The program of a call, whose static arguments are marked."""
@@ -301,6 +308,7 @@ def jit(
     donate_argnames: Names = (),
     target: str | TargetName | None = None,
     opt_level: int = 2,
+    cache: bool = True,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
 
@@ -313,6 +321,7 @@ def jit(
         target: as of `stepwell.compile`: "cpu", "interpreter", "gpu-sim", "cuda:sm_90", ...; by default what `STEPWELL_TARGET`
             says when `jit` is called, else each call runs where its arrays are: on their GPU, or on the CPU.
         opt_level: 0 to 3.
+        cache: as of `stepwell.compile`: whether native code may be found in, and is kept in, the cache on disk (docs/cache.md).
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
@@ -327,7 +336,7 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, chosen, opt_level)
+        return Jitted(f, static, donated, chosen, opt_level, cache)
 
     return decorate if function is None else decorate(function)
 

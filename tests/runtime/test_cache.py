@@ -115,8 +115,10 @@ def test_jitted_functions_are_found(folder, no_compiler):
         return x * 2 + 1
 
     stepwell.jit(function)(X)
-    no_compiler()
+    forbidden = no_compiler()
     np.testing.assert_array_equal(np.asarray(stepwell.jit(function)(X)), X * 2 + 1)
+    with pytest.raises(forbidden):
+        stepwell.jit(function, cache=False)(X)
 
 
 @pytest.mark.parametrize(
