@@ -7,7 +7,8 @@ Before:                                                  After:
 A producer without reductions disappears into the generics that read it: its body is copied there and its operands' maps are
 composed with the reader's. Cheap ones are repeated for each reader; costly ones move only into a single reader that does
 not repeat them. Constants, fills, broadcasts, transposes, slices and reshapes become maps. Sums of products take in moved
-data only. Then generics over one iteration space that share data become one generic with several results.
+data only; attention too, and writes its result as it is read. Then generics over one iteration space that share data become
+one generic with several results.
 
 Needs: step 2.  Keeps: step 2; host control flow; generics whose shapes are not static.
 """
@@ -23,7 +24,9 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation
 from xdsl.rewriter import Rewriter
 
+from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.ir.passes import Pass
+from stepwell.passes.fusion.attention import fold_attention_moves
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.decide import Decider
 from stepwell.passes.fusion.merge import merge_siblings
@@ -57,6 +60,7 @@ class FuseElementwisePass(Pass):
             if sink_reshapes(block):
                 _fold_producers(block)
             permute_outputs(block)
+            fold_attention_moves(block)
             if self.siblings:
                 merge_siblings(block)
             _drop_dead(block)
@@ -77,11 +81,13 @@ def _fold_producers(block: Block) -> None:
 
 
 _DROPPED = (
+    AttentionOp,
     linalg.GenericOp,
     linalg.FillOp,
     tensor.EmptyOp,
     tensor.ExpandShapeOp,
     tensor.CollapseShapeOp,
+    tensor.ExtractSliceOp,
     arith.ConstantOp,
 )
 

@@ -56,7 +56,7 @@ from stepwell.passes.schedules.lanes import (
     vector_of,
 )
 from stepwell.passes.schedules.loops import schedule_around, space_phase
-from stepwell.passes.schedules.nest import Access, Nest, Output, uses_dim
+from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.schedules.space import Target
 
@@ -118,8 +118,8 @@ class AttentionPhase:
         builder.define(op.res[0], result, builder.home(home))
 
     def _in_score_type(self, source: Access, inner: tuple[int, int]) -> Access:
-        """An operand of a narrower float type, copied into launch scratch in the type of scores."""
-        if source.element == self.kind:
+        """An operand of a narrower float type, copied into launch scratch in the type of scores where tasks do not copy it."""
+        if source.element == self.kind or self.tiles.pack:
             return source
         dims = [*(d for d in range(self.op.batch) if uses_dim(source.exprs, d)), *inner]
         sizes = [self.sizes[d] for d in dims]
@@ -150,6 +150,11 @@ class AttentionPhase:
         sizes: list[Index] = [1 if d < self.op.batch else extent if d == self.query else self.sizes[d] for d in places]
         piece = self.builder.slice_of(out, offsets, sizes)
         self.out_places = places
+        self.at = [*batch, 0, 0, 0, 0]
+        self.keys, self.values = self.k, self.v
+        if self.tiles.pack:
+            self.keys = self._packed(self.k, self.depth)
+            self.values = self._packed(self.v, self.column)
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             return [self._queries(list(batch), first, iv, args[0])]
@@ -174,6 +179,46 @@ class AttentionPhase:
         running, total, sums, done = self._all_keys(lowest, self._splat(0.0), sums)
         del running
         return self._finish(total, sums, done, em.apply(D0 - D1, [wanted, start]), local, out)
+
+    def _packed(self, source: Access, other: int) -> Access:
+        """The keys or values of a task, dense in scratch in the type of scores; lines are an odd number of cache lines."""
+        em = self.em
+        lines, inner = (other, self.key) if is_contiguous(source.exprs, self.key) else (self.key, other)
+        line = -(-self.sizes[inner] * byte_width(self.kind) // 64)
+        stride = (line + 1 - line % 2) * 64 // byte_width(self.kind)
+
+        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
+                at = list(self.at)
+                at[lines], at[inner] = r, c
+                value = read(em, source, Point(at, lanes_along(inner, self.lanes, mask)))
+                value = widen(em, broadcast(em, value, self.lanes), self.kind)
+                return [transfer_write(em, value, held[0], [r, c])]
+
+            return self._by_lanes(self.sizes[inner], args, piece)
+
+        (made,) = em.loop(0, self.sizes[lines], 1, [self._scratch([self.sizes[lines], stride])], row)
+        return Access(made, (AffineExpr.dimension(lines), AffineExpr.dimension(inner)))
+
+    def _by_lanes(
+        self,
+        count: Index,
+        carried: Sequence[SSAValue],
+        piece: Callable[[Index, Sequence[SSAValue], SSAValue | None], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """`piece(begin, carried, mask)` for vectors of `count` elements, the last one masked where it is not full."""
+        em = self.em
+        whole = isinstance(count, int) and count % self.lanes == 0
+        main = count if whole else em.apply(D0 // self.lanes * self.lanes, [count])
+        done = em.loop(0, main, self.lanes, carried, lambda c, args: piece(c, args, None))
+        if whole:
+            return done
+        left = em.apply(D0 - D1, [count, main])
+        if isinstance(left, int):
+            return piece(main, done, em.constant_mask([left], [self.lanes]))
+        # No lane beyond the last element is read, and nothing is done where none is left.
+        mask = em.add(upstream_vector.CreateMaskOp([em.index(left)], vector_of(i1, self.lanes))).results[0]
+        return em.loop(main, count, self.lanes, done, lambda c, args: piece(c, args, mask))
 
     def _scratch(self, shape: Sequence[int], kind: Attribute | None = None) -> SSAValue:
         return self.builder.scratch(TensorType(kind or self.kind, list(shape)), kernel.ScratchScope.WORKER)
@@ -200,11 +245,9 @@ class AttentionPhase:
         most = count if isinstance(count, int) else min(self.tiles.block, self.sizes[dim])
         shape = [self._padded(most), self.tiles.queries]
         rows = self._scratch([shape[1], shape[0]], kind)
-        whole = isinstance(count, int) and count % self.lanes == 0
-        main = count if whole else em.apply(D0 // self.lanes * self.lanes, [count])
 
         def line(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            def piece(c: Index, inner: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+            def piece(c: Index, inner: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
                 at = list(self.at)
                 at[self.query] = em.apply(D0 + D1, [self.start, r])
                 at[dim] = em.apply(D0 + D1, [begin, c])
@@ -212,16 +255,7 @@ class AttentionPhase:
                 value = widen(em, broadcast(em, value, self.lanes), kind)
                 return [transfer_write(em, value, inner[0], [r, c])]
 
-            done = em.loop(0, main, self.lanes, args, piece)
-            if whole:
-                return done
-            # A mask per trip, so that no lane beyond the last element is read.
-            left = em.apply(D0 - D1, [count, main])
-            mask = em.add(upstream_vector.CreateMaskOp([em.index(left)], vector_of(i1, self.lanes))).results[0]
-            if isinstance(left, int):
-                mask = em.constant_mask([left], [self.lanes])
-                return piece(main, done, mask)
-            return em.loop(main, count, self.lanes, done, lambda c, inner: piece(c, inner, mask))
+            return self._by_lanes(count, args, piece)
 
         filled = em.loop(0, self.rows, 1, [rows], line)[0]
         if self.rows < shape[1]:
@@ -426,7 +460,7 @@ class AttentionPhase:
             value = args[0]
             for u in range(step):
                 at[self.depth] = em.apply(D0 + u, [iv])
-                left = self._column_of(self.k, at, self.key, self.depth, shape[0])
+                left = self._column_of(self.keys, at, self.key, self.depth, shape[0])
                 row = transfer_read(em, self.turned, [at[self.depth], 0], [1, shape[1]])
                 value = self._multiply(left, row, value)
             return [value]
@@ -589,7 +623,7 @@ class AttentionPhase:
                     at = list(self.at)
                     at[self.column] = column
                     at[self.key] = em.apply(D0 + D1 + u, [begin, r])
-                    left = self._column_of(self.v, at, self.column, self.key, rows)
+                    left = self._column_of(self.values, at, self.column, self.key, rows)
                     row = transfer_read(em, weights, [em.apply(D0 + u, [r]), 0], [1, shape[1]])
                     value = self._multiply(left, row, value)
                 return [value]
@@ -619,18 +653,14 @@ class AttentionPhase:
             target = em.apply(D0 - D1 + AffineExpr.dimension(2), [r, skipped, local])
             where: list[Index] = [target if d == self.query else 0 for d in self.out_places]
 
-            def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+            def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
                 value = transfer_read(em, rows, [r, c], [self.lanes])
                 if beyond is not None:
                     value = em.add(arith.AddfOp(value, transfer_read(em, beyond, [0, c], [self.lanes]))).result
                 value = narrow(em, value, kind)
                 return [transfer_write(em, value, held[0], [*where[:-1], c], mask)]
 
-            main = count // self.lanes * self.lanes
-            written = em.loop(0, main, self.lanes, args, piece)
-            if main == count:
-                return written
-            return piece(main, written, em.constant_mask([count - main], [self.lanes]))
+            return self._by_lanes(count, args, piece)
 
         return em.loop(skipped, self.rows, 1, [out], row)[0]
 
@@ -642,22 +672,18 @@ class AttentionPhase:
         count = self.sizes[self.column]
         zero = em.splat(number(self.kind, 0), vector_of(self.kind, self.lanes))
 
-        def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None = None) -> Sequence[SSAValue]:
+        def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
             def one(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
                 at = list(self.at)
                 at[self.key], at[self.column] = iv, c
-                value = read(em, self.v, Point(at, lanes_along(self.column, self.lanes, mask)))
+                value = read(em, self.values, Point(at, lanes_along(self.column, self.lanes, mask)))
                 nothing = em.add(arith.MulfOp(value, zero)).result
                 return [em.add(arith.AddfOp(args[0], nothing)).result]
 
             (made,) = em.loop(done, keys, 1, [zero], one, at_once=4)
             return [transfer_write(em, made, held[0], [0, c])]
 
-        main = count // self.lanes * self.lanes
-        (made,) = em.loop(0, main, self.lanes, [self._scratch([1, columns])], piece)
-        if main < count:
-            (made,) = piece(main, [made], em.constant_mask([count - main], [self.lanes]))
-        return made
+        return self._by_lanes(count, [self._scratch([1, columns])], piece)[0]
 
 
 def _branch(

@@ -17,8 +17,10 @@ from stepwell.dialects import kernel
 from stepwell.dialects.structured_attention import INNER, AttentionOp
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
-from stepwell.passes.schedules.nest import coefficient, is_contiguous, uses_dim
+from stepwell.passes.schedules.nest import Access, coefficient, is_contiguous, step_in_memory, uses_dim
 
+MOST_PACKED = 8 << 20
+"""Bytes that a task copies at most."""
 ROWS = {64: 14, 32: 6, 16: 4}
 """Rows of a tile of two vectors, by bytes of a vector register."""
 
@@ -35,6 +37,8 @@ class AttentionTiles:
     """Columns of a tile of results."""
     block: int
     """Keys between two corrections of the results: whole tiles of scores."""
+    pack: bool = False
+    """Whether a task copies its keys and values first, dense and in the type of scores."""
 
 
 def find_attention(func: kernel.FuncOp) -> AttentionOp | None:
@@ -77,7 +81,13 @@ def obstacle(op: AttentionOp) -> str | None:
 def choose_attention(op: AttentionOp, machine: MachineDescription) -> dict[str, int]:
     """The parameters for an attention on a machine with vectors."""
     tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
-    return {"queries": tiles.queries, "keys": tiles.keys, "columns": tiles.columns, "key_block": tiles.block}
+    return {
+        "queries": tiles.queries,
+        "keys": tiles.keys,
+        "columns": tiles.columns,
+        "key_block": tiles.block,
+        "pack": int(tiles.pack),
+    }
 
 
 def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> AttentionTiles:
@@ -89,7 +99,8 @@ def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> 
     queries = -(-numbers.get("queries", chosen.queries) // lanes) * lanes
     keys = min(numbers.get("keys", chosen.keys), op.extents[key])
     block = _block(op.extents[key], keys, numbers.get("key_block", chosen.block))
-    return AttentionTiles(queries, keys, min(numbers.get("columns", chosen.columns), op.extents[column]), block)
+    columns = min(numbers.get("columns", chosen.columns), op.extents[column])
+    return AttentionTiles(queries, keys, columns, block, bool(numbers.get("pack", chosen.pack)))
 
 
 def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
@@ -102,7 +113,22 @@ def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
         keys += 1
     # A part of the cache for the scores and the queries: what they are multiplied with passes through the rest.
     wanted = max(2 * keys, l1_bytes * 5 // 8 // (queries * byte_width(op.score_type)) - depth)
-    return AttentionTiles(queries, keys, _column_rows(column, most), _block(key, keys, wanted))
+    return AttentionTiles(queries, keys, _column_rows(column, most), _block(key, keys, wanted), _packs(op))
+
+
+def _packs(op: AttentionOp) -> bool:
+    """Whether keys or values are of another type than scores, or their lines far apart: few sets of a cache, many pages."""
+    _, key, depth, column = dims_of(op)
+    width = byte_width(op.score_type)
+    if op.extents[key] * (op.extents[depth] + op.extents[column]) * width > MOST_PACKED:
+        return False
+    for number, other in ((1, depth), (2, column)):
+        access = Access(op.operands[number], op.maps[number].results)
+        inner, outer = sorted((other, key), key=lambda d: abs(step_in_memory(access, d) or 0))
+        apart = abs(step_in_memory(access, outer) or 0) > 2 * op.extents[inner]
+        if access.element != op.score_type or apart:
+            return True
+    return False
 
 
 def _column_rows(columns: int, most: int) -> int:

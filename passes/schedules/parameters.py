@@ -151,6 +151,8 @@ STRATEGIES: dict[str, Strategy] = {
                 Parameter("columns", "columns of a tile of results", derived="the machine", least=1, most=64),
                 Parameter("key_block", "keys between two corrections of the results, in whole tiles",
                           derived="the L1 cache", least=1),
+                Parameter("pack", "tasks copy their keys and values first, dense and in the type of scores",
+                          derived="the layout", kind="flag"),
             ),
             where="cores",
         ),

@@ -125,15 +125,17 @@ def attention(low: Lowering, op: stablehlo.CompositeOp, function: func.FuncOp) -
     given: dict[SSAValue, SSAValue] = dict(
         zip(function.body.block.args, (low.get(o) for o in op.operands), strict=True)
     )
-    space = [*found.batch_dims, found.query_dim, found.key_dim, found.depth_dim, found.column_dim]
-    place = [AffineExpr.dimension(space.index(d)) for d in range(len(space))]
+    # Dims of one element have no loop.
+    batch = [d for d in found.batch_dims if found.sizes[d] > 1]
+    space = [*batch, found.query_dim, found.key_dim, found.depth_dim, found.column_dim]
+    place = [AffineExpr.dimension(space.index(d)) if d in space else ZERO for d in range(len(found.sizes))]
 
     def amap(exprs: Sequence[AffineExpr]) -> AffineMap:
         return AffineMap(len(space), 0, tuple(e.replace_dims_and_symbols(place, []) for e in exprs))
 
     region, extras = _Region(low, found).build()
     operands = (found.query, found.key, found.value)
-    lines = [*found.batch_dims, found.query_dim, found.column_dim]
+    lines = [*batch, found.query_dim, found.column_dim]
     mask = causal_mask(found)
     result = low.result_type(op)
     target = low.empty([found.sizes[d] for d in lines], result.get_element_type())
@@ -150,12 +152,24 @@ def attention(low: Lowering, op: stablehlo.CompositeOp, function: func.FuncOp) -
     )
     made.attributes[REMARKS] = ArrayAttr([StringAttr(_described(found, mask, len(extras)))])
     value = low.builder.insert(made).res[0]
-    dims = [dim_of(e) for e in found.result]
-    if dims == lines:
-        return [value]
-    # The result over its own dims: dims of one element have no index of theirs.
-    exprs = [AffineExpr.dimension(dims.index(d)) if d in dims else ZERO for d in lines]
-    return [low.remap(value, result.get_shape(), exprs)]
+    return [_laid_out(low, value, lines, found, result.get_shape())]
+
+
+def _laid_out(low: Lowering, value: SSAValue, lines: Sequence[int], found: Attention, shape: Sequence[int]) -> SSAValue:
+    """What is made over the dims `lines`, as the program's last product has it."""
+    dims = [dim_of(e) if n > 1 else None for e, n in zip(found.result, shape, strict=True)]
+    large = [d for d in dims if d is not None]
+    if large != list(lines):
+        exprs = [AffineExpr.dimension(large.index(d)) for d in lines]
+        value = low.remap(value, [found.sizes[d] for d in large], exprs)
+    groups: list[list[int]] = []
+    for number, dim in enumerate(dims):
+        begins = dim is not None and not (groups and all(dims[d] is None for d in groups[-1]))
+        if begins or not groups:
+            groups.append([number])
+        else:
+            groups[-1].append(number)
+    return low.expand(value, groups, shape)
 
 
 def _described(found: Attention, mask: CausalMask | None, extras: int) -> str:

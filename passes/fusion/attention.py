@@ -1,0 +1,261 @@
+"""Attention reads and writes through maps: what only moves data before or after it disappears into them.
+
+An operand may come from a transpose, a broadcast, a slice or a reshape that splits dims; the result may go through transposes
+and dims of one element. What is left of the result's reshapes is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects import tensor
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from stepwell.dialects.structured_attention import INNER, AttentionOp
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.structured import indexing_maps, is_identity_map, iterator_kinds
+from stepwell.passes.schedules.attention_choice import obstacle
+
+REMARKS = "kernel.remarks"
+ZERO = AffineExpr.constant(0)
+Exprs = tuple[AffineExpr, ...]
+
+
+def fold_attention_moves(block: Block) -> None:
+    """Fold moves into every attention of a block; what moved stays where something else reads it."""
+    for op in list(block.ops):
+        if isinstance(op, AttentionOp):
+            _fold_result(_fold_operands(op))
+
+
+# Operands.
+
+
+def _fold_operands(op: AttentionOp) -> AttentionOp:
+    """The attention that reads its operands where they come from."""
+    operands, maps, sizes = list(op.operands), list(op.maps), op.extents
+    moved = 0
+    for number in range(len(operands) - 1):
+        value, exprs = operands[number], maps[number].results
+        while (before := _source(value, exprs)) is not None:
+            trial_operands, trial_maps = list(operands), list(maps)
+            trial_operands[number], trial_maps[number] = before[0], AffineMap(len(sizes), 0, before[1])
+            if _refused(op, trial_operands, trial_maps):
+                break
+            value, exprs = before
+            operands, maps = trial_operands, trial_maps
+            moved += 1
+    if not moved:
+        return op
+    return _rebuilt(op, operands, maps, f"{moved} moves of its operands became maps")
+
+
+def _refused(op: AttentionOp, operands: Sequence[SSAValue], maps: Sequence[AffineMap]) -> bool:
+    """Whether an attention of these operands would have no strategy."""
+    trial = AttentionOp(
+        (operands[0], operands[1], operands[2]), operands[3:-1], operands[-1], maps, op.extents, op.score.clone()
+    )
+    problem = obstacle(trial)
+    trial.erase()
+    return problem is not None
+
+
+def _source(value: SSAValue, exprs: Exprs) -> tuple[SSAValue, Exprs] | None:
+    """Where a move takes an element from; None when the value is no move."""
+    op = value.owner
+    if isinstance(op, tensor.ExpandShapeOp):
+        return op.src, _merged(op, exprs)
+    if isinstance(op, tensor.CollapseShapeOp):
+        before = _split(op, exprs)
+        return None if before is None else (op.src, before)
+    if isinstance(op, tensor.ExtractSliceOp):
+        return _sliced(op, exprs)
+    if isinstance(op, linalg.GenericOp) and _is_move(op):
+        inner = indexing_maps(op)[0]
+        return op.inputs[0], tuple(e.replace_dims_and_symbols(list(exprs), []) for e in inner.results)
+    return None
+
+
+def _is_move(op: linalg.GenericOp) -> bool:
+    """One input, taken as it is to every point of the result."""
+    maps = indexing_maps(op)
+    if len(op.inputs) != 1 or len(op.results) != 1 or any(k != "parallel" for k in iterator_kinds(op)):
+        return False
+    last = op.body.block.last_op
+    assert isinstance(last, linalg.YieldOp)
+    return is_identity_map(maps[1]) and last.operands[0] is op.body.block.args[0]
+
+
+def _groups(op: tensor.ExpandShapeOp | tensor.CollapseShapeOp) -> list[list[int]]:
+    return [[i.value.data for i in group.data] for group in op.reassociation.data]  # pyright: ignore
+
+
+def _shape(value: SSAValue) -> tuple[int, ...]:
+    assert isinstance(value.type, TensorType)
+    return value.type.get_shape()
+
+
+def _merged(op: tensor.ExpandShapeOp, exprs: Exprs) -> Exprs:
+    """Indices before dims were split: row-major sums of the parts."""
+    shape = _shape(op.result)
+    merged: list[AffineExpr] = []
+    for group in _groups(op):
+        total = ZERO
+        for d in group:
+            if shape[d] == 1:
+                continue
+            inner = prod(shape[i] for i in group if i > d)
+            part = exprs[d] if inner == 1 else exprs[d] * inner
+            total = part if total == ZERO else total + part
+        merged.append(total)
+    return tuple(merged)
+
+
+def _split(op: tensor.CollapseShapeOp, exprs: Exprs) -> Exprs | None:
+    """Indices before dims were merged, where at most one of each group has several elements."""
+    shape = _shape(op.src)
+    split: list[AffineExpr] = [ZERO] * len(shape)
+    for group, expr in zip(_groups(op), exprs, strict=True):
+        large = [d for d in group if shape[d] != 1]
+        if len(large) > 1:
+            return None
+        for d in large:
+            split[d] = expr
+    return tuple(split)
+
+
+def _sliced(op: tensor.ExtractSliceOp, exprs: Exprs) -> tuple[SSAValue, Exprs] | None:
+    """Indices in the tensor that a static slice, of its rank, is taken from."""
+    offsets, strides = op.static_offsets.get_values(), op.static_strides.get_values()
+    if DYNAMIC_INDEX in (*offsets, *strides) or len(offsets) != len(exprs):
+        return None
+    scaled = [e if s == 1 else e * s for e, s in zip(exprs, strides, strict=True)]
+    return op.source, tuple(e if o == 0 else e + o for e, o in zip(scaled, offsets, strict=True))
+
+
+# The result.
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A value the result has become: which dim of the attention each of its dims is, None for one element."""
+
+    value: SSAValue
+    dims: tuple[int | None, ...]
+
+
+def _fold_result(op: AttentionOp) -> None:
+    """Let the attention write its result as the transposes after it would."""
+    dims = [e.position if isinstance(e, AffineDimExpr) else None for e in op.maps[-1].results]
+    here = _Place(op.res[0], tuple(dims))
+    best: _Place | None = None
+    while (here := _next(here)) is not None:  # pyright: ignore
+        large = [d for d in here.dims if d is not None]
+        if large[-1] == op.batch + INNER - 1:
+            best = here
+    if best is None:
+        return
+    large = [d for d in best.dims if d is not None]
+    if large == dims:
+        return
+    builder = LocatedBuilder(InsertPoint.before(op), op.location)
+    kind = op.res[0].type
+    assert isinstance(kind, TensorType)
+    target = builder.insert(tensor.EmptyOp([], TensorType(kind.element_type, [op.extents[d] for d in large])))
+    maps = [*op.maps[:-1], AffineMap(len(op.sizes), 0, tuple(AffineExpr.dimension(d) for d in large))]
+    made = _rebuilt(op, [*op.operands[:-1], target.tensor], maps, "its result is written as it is read", replace=False)
+    value: SSAValue = made.res[0]
+    if len(large) < len(best.dims):
+        builder.insertion_point = InsertPoint.after(made)
+        value = builder.insert(_expanded(value, best)).results[0]
+    best.value.replace_all_uses_with(value)
+
+
+def _next(here: _Place) -> _Place | None:
+    """The only reader of a value when it only moves it."""
+    uses = list(here.value.uses)
+    if len(uses) != 1:
+        return None
+    op = uses[0].operation
+    if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
+        return _reshaped(op, here)
+    if not isinstance(op, linalg.GenericOp) or not _is_move(op) or op.inputs[0] is not here.value:
+        return None
+    exprs = indexing_maps(op)[0].results
+    dims: list[int | None] = [None] * len(_shape(op.results[0]))
+    for expr, dim in zip(exprs, here.dims, strict=True):
+        if isinstance(expr, AffineDimExpr) and dim is not None:
+            dims[expr.position] = dim
+        elif dim is not None or not isinstance(expr, AffineConstantExpr | AffineDimExpr):
+            return None
+    place = _Place(op.results[0], tuple(dims))
+    return place if _is_whole(place, here) else None
+
+
+def _reshaped(op: tensor.ExpandShapeOp | tensor.CollapseShapeOp, here: _Place) -> _Place | None:
+    """Through a reshape that only adds or drops dims of one element."""
+    before, after = _shape(here.value), _shape(op.results[0])
+    if [n for n in before if n != 1] != [n for n in after if n != 1]:
+        return None
+    large = iter([d for d, n in zip(here.dims, before, strict=True) if n != 1])
+    return _Place(op.results[0], tuple(next(large) if n != 1 else None for n in after))
+
+
+def _is_whole(place: _Place, before: _Place) -> bool:
+    """Whether a move left every element once."""
+    shape = _shape(place.value)
+    return prod(shape) == prod(_shape(before.value)) and all(
+        (d is None) == (n == 1) for d, n in zip(place.dims, shape, strict=True)
+    )
+
+
+def _expanded(value: SSAValue, place: _Place) -> Operation:
+    """The reshape that puts dims of one element back."""
+    groups: list[list[int]] = []
+    for number, dim in enumerate(place.dims):
+        if dim is None and groups:
+            groups[-1].append(number)
+        elif groups and all(place.dims[d] is None for d in groups[-1]):
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    reassociation = ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
+    shape = _shape(place.value)
+    return tensor.ExpandShapeOp(value, [], reassociation, shape, place.value.type)  # pyright: ignore
+
+
+def _rebuilt(
+    op: AttentionOp, operands: Sequence[SSAValue], maps: Sequence[AffineMap], note: str, *, replace: bool = True
+) -> AttentionOp:
+    """The attention with other operands; its region moves. Without `replace` the old one stays, without readers later."""
+    mask = None if op.causal is None or op.fill is None else (op.causal.value.data, op.fill)
+    made = AttentionOp(
+        (operands[0], operands[1], operands[2]),
+        operands[3:-1],
+        operands[-1],
+        maps,
+        op.extents,
+        op.score.clone(),
+        mask,
+    )
+    made.attributes.update(op.attributes)
+    before = op.attributes.get(REMARKS)
+    remarks = list(before.data) if isinstance(before, ArrayAttr) else []
+    made.attributes[REMARKS] = ArrayAttr([*remarks, StringAttr(note)])
+    made.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(made, op)
+    if replace:
+        op.res[0].replace_all_uses_with(made.res[0])
+        Rewriter.erase_op(op)
+    return made
+
+
+__all__ = ["fold_attention_moves"]
