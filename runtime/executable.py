@@ -16,7 +16,7 @@ import numpy as np
 from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_count, check_out, prepare, unshare
 from stepwell.runtime.guards import GuardPlan, run_guarded
-from stepwell.runtime.memory import POOL, Block, pooled_array
+from stepwell.runtime.memory import POOL, Block, address_of, pooled_array
 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 """Bits of `flags.num`, as NumPy's C interface fixes them."""
@@ -95,10 +95,11 @@ class Executable:
         self._profiled: Any = None
         needs = _CONTIGUOUS | _ALIGNED
         self._expected = [
-            (t.shape, t.dtype, needs | _WRITEABLE if i in signature.donated else needs, t.dtype == np.bool_)
+            (t.shape, t.dtype, needs | _WRITEABLE if i in signature.donated else needs)
             for i, t in enumerate(signature.inputs)
         ]
         self._donated = signature.donated if len(signature.inputs) > 1 else ()
+        self._careful = bool(self._donated) or any(t.dtype == np.bool_ for t in signature.inputs)
         self._results = [(t.shape, t.dtype, t.nbytes) for t in signature.outputs]
 
     @property
@@ -145,7 +146,7 @@ class Executable:
             raise UnsupportedError("profiles are of native code on a CPU; compile for target 'cpu'")
         if self._profiled is None:
             self._profiled = self.profiler()
-        return self._profiled.profile(arrays, repeat)
+        return self._profiled.profile(self._inputs(arrays), repeat)
 
     def __repr__(self) -> str:
         inputs = ", ".join(str(t) for t in self.input_types)
@@ -184,34 +185,47 @@ class Executable:
                 addresses = [address for _, address in made]
             else:
                 outputs = check_out(out, self.signature.outputs, inputs)
-                addresses = [array.__array_interface__["data"][0] for array in outputs]
+                addresses = [address_of(array) for array in outputs]
             self._run(inputs, outputs, addresses)
         except MemoryError as error:
             raise InvalidProgramError(f"the program needs more memory than there is: {error}") from None
         return tuple(outputs)
 
-    def _inputs(self, arrays: Sequence[Any]) -> list[Array]:
-        """The arguments, checked, in the form native code reads."""
-        expected = self._expected
-        check_count(len(arrays), self.signature.inputs)
-        inputs: list[Array] = []
-        for array, (shape, dtype, needs, is_bool) in zip(arrays, expected, strict=True):
+    def _inputs(self, arrays: Sequence[Any]) -> Sequence[Array]:
+        """The arguments, checked, in the form native code reads: themselves where they are."""
+        if len(arrays) != len(self._expected) or self._careful:
+            return self._prepared(arrays)
+        for array, (shape, dtype, needs) in zip(arrays, self._expected, strict=True):
             if (
                 type(array) is not np.ndarray
                 or array.dtype != dtype
                 or array.shape != shape
                 or array.flags.num & needs != needs
             ):
-                i = len(inputs)
-                array = prepare(i, array, self.signature.inputs[i], i in self.signature.donated, self._remark)
-            if is_bool:
-                array = canonical_bools(len(inputs), array, self._remark)
+                return self._prepared(arrays)
+        return arrays
+
+    def _prepared(self, arrays: Sequence[Any]) -> list[Array]:
+        """The arguments, each checked and copied where it must be."""
+        signature = self.signature
+        check_count(len(arrays), signature.inputs)
+        inputs: list[Array] = []
+        for i, (array, (shape, dtype, needs)) in enumerate(zip(arrays, self._expected, strict=True)):
+            if (
+                type(array) is not np.ndarray
+                or array.dtype != dtype
+                or array.shape != shape
+                or array.flags.num & needs != needs
+            ):
+                array = prepare(i, array, signature.inputs[i], i in signature.donated, self._remark)
+            if dtype == np.bool_:
+                array = canonical_bools(i, array, self._remark)
             inputs.append(array)
         if self._donated:
             unshare(inputs, self._donated, self._remark)
         return inputs
 
-    def _run(self, inputs: list[Array], outputs: list[Array], out_addresses: list[int]) -> None:
+    def _run(self, inputs: Sequence[Array], outputs: list[Array], out_addresses: list[int]) -> None:
         if self._runner is not None:
             self._runner(inputs, outputs)
             return
@@ -220,21 +234,16 @@ class Executable:
             self._run_guarded(self._entry, self.signature.guard, inputs, outputs)
             return
         frame = self._take_frame()
-        pointers = frame.pointers
-        position = 0
-        for array in inputs:
-            pointers[position] = array.__array_interface__["data"][0]
-            position += 1
-        for address in out_addresses:
-            pointers[position] = address
-            position += 1
+        addresses = [address_of(array) for array in inputs]
+        addresses += out_addresses
+        frame.pointers[: len(addresses)] = addresses
         status = self._entry(frame.address)
         self._frames.append(frame)
         if status:
             raise CompileError(f"the program stopped with status {status}")
 
     def _run_guarded(
-        self, entry: Callable[[int], int], guard: GuardPlan, inputs: list[Array], outputs: list[Array]
+        self, entry: Callable[[int], int], guard: GuardPlan, inputs: Sequence[Array], outputs: list[Array]
     ) -> None:
         sizes = self.signature.arena_bytes, self.signature.worker_bytes
         status = run_guarded(entry, guard, *sizes, self._worker_count, inputs, outputs)

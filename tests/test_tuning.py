@@ -13,7 +13,7 @@ from stepwell.passes.schedules.grids import GRIDS, TOGETHER, neighbours, other_s
 from stepwell.passes.schedules.parameters import STRATEGIES, problem_of
 from stepwell.schedule_files import asked_schedules
 from stepwell.tuning import tune as tuning
-from stepwell.tuning.alone import Bench
+from stepwell.tuning.alone import SAME, Bench
 from stepwell.tuning.records import Record, keep_records, machine_name, parse_record, read_records, records_file
 
 PRODUCT = """
@@ -105,6 +105,7 @@ def test_other_results_and_illegal_schedules_are_refused():
     bench = Bench(function, chosen, target_for("avx2"), 2)
     assert not isinstance(bench.candidate(stepwell.schedule("contraction", vector=32, mr=2, nr=16)), str)
     assert "has no parameter 'mr'" in str(bench.candidate(unchecked("loops", mr=3)))
+    assert bench.candidate(stepwell.schedule("contraction", vector=32, mr=2, nr=16, reason="another")) == SAME
     bench.chosen.outputs[0][3, 4] += 1
     assert "other results" in str(bench.candidate(stepwell.schedule("contraction", vector=32, mr=3, nr=8)))
 

@@ -20,13 +20,11 @@ from stepwell.dialects.registry import context
 from stepwell.explanation.explain import read_explanation, to_kernels
 from stepwell.explanation.model import Explanation, Kernel
 from stepwell.explanation.text import duration, quantity
-from stepwell.ir.errors import InvalidProgramError
 from stepwell.machine_limits import Limits, limits_of
 from stepwell.native import signature_of
 from stepwell.native_program import NativeProgram
 from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.profile_launches import SITES, ProfileLaunchesPass
-from stepwell.runtime.arguments import prepare
 from stepwell.runtime.executable import Signature
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.memory import pooled_array
@@ -141,9 +139,8 @@ class Profiler:
         native = NativeProgram(self._signature, entry_symbol(name), objects, pool_object(target))
         self._entry = _loaded(native, self._signature, len(self._sites))
 
-    def profile(self, arrays: Sequence[Any], repeat: int) -> Profile:
-        """Call the program so often and read its times."""
-        given = _prepared(arrays, self._signature)
+    def profile(self, given: Sequence[Array], repeat: int) -> Profile:
+        """Call the program so often on arguments in the form native code reads, and read its times."""
         outputs = [pooled_array(t.shape, t.dtype, t.nbytes)[0] for t in self._signature.outputs]
         donated = self._signature.donated
 
@@ -175,15 +172,6 @@ def _loaded(native: NativeProgram, signature: Signature, sites: int) -> Profiled
     library = Library(native.objects, [native.symbol], runtime_symbols(native.pool))
     memory = (signature.arena_bytes, signature.worker_bytes * worker_count())
     return ProfiledEntry(native_entry(library.address(native.symbol)), sites, memory, library)
-
-
-def _prepared(arrays: Sequence[Any], signature: Signature) -> list[Array]:
-    """The arguments as native code reads them."""
-    if len(arrays) != len(signature.inputs):
-        raise InvalidProgramError(f"the program takes {len(signature.inputs)} arguments, not {len(arrays)}")
-    return [
-        prepare(i, a, t, False, lambda _: None) for i, (a, t) in enumerate(zip(arrays, signature.inputs, strict=True))
-    ]
 
 
 def _added(one: Times | None, other: Times) -> Times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import time
 from collections.abc import Sequence
@@ -13,14 +14,17 @@ from xdsl.dialects import func, tensor
 from xdsl.dialects.builtin import FunctionType, ModuleOp, TensorType
 from xdsl.ir import Block, Region, SSAValue
 
+from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.target import Target
 from stepwell.compare import Tolerance, first_difference, tolerance_for
-from stepwell.compiler import no_garbage_collection
+from stepwell.compiler import lower, no_garbage_collection
 from stepwell.dialects import kernel
 from stepwell.dialects.stepwell import TARGET
 from stepwell.generated_inputs import generated_inputs
 from stepwell.ir.errors import CompileError
-from stepwell.native import build_executable
+from stepwell.native import signature_of
+from stepwell.native_program import NativeProgram
+from stepwell.objects import compile_objects, pool_object
 from stepwell.runtime.executable import Executable
 from stepwell.runtime.pool import worker_count
 from stepwell.source import element_dtypes
@@ -28,6 +32,7 @@ from stepwell.steps import mark_step
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _SEED = 42
+SAME = "the same code as another schedule"
 _LONG = 0.05
 """Seconds of a call from which fewer are measured."""
 
@@ -93,22 +98,36 @@ class Bench:
         entry = next(op for op in module.body.block.ops if isinstance(op, func.FuncOp))
         self.inputs = generated_inputs(entry.function_type.inputs.data, _SEED)
         self._dtypes = element_dtypes(module)
-        self.chosen = self._built(module, schedule)
+        self._known: dict[str, None] = {}
+        chosen = self._built(module, schedule)
+        assert chosen is not None
+        self.chosen = chosen
         self.chosen.seconds(self.inputs)
         self.call = min(self.chosen.seconds(self.inputs) for _ in range(3))
 
-    def _built(self, module: ModuleOp, schedule: kernel.ScheduleAttr) -> Candidate:
+    def _built(self, module: ModuleOp, schedule: kernel.ScheduleAttr) -> Candidate | None:
+        """The kernel with a schedule; None where its code is that of one built before."""
         with no_garbage_collection():
-            executable = build_executable(module, "main", self._target, self._opt_level)
-        outputs = [np.zeros(t.shape, t.dtype) for t in executable.output_types]
-        return Candidate(schedule, executable, outputs)
+            lower(module, "device", target=self._target, opt_level=self._opt_level)
+            name, signature = signature_of(module)
+            texts = [part.text for part in write_llvm(module, self._target)]
+        digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+        if digest in self._known:
+            return None
+        self._known[digest] = None
+        objects = compile_objects(texts, self._target, self._opt_level, cache=False)
+        native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(self._target))
+        outputs = [np.zeros(t.shape, t.dtype) for t in signature.outputs]
+        return Candidate(schedule, native.load(lambda _: "", lambda: ""), outputs)
 
     def candidate(self, schedule: kernel.ScheduleAttr) -> Candidate | str:
-        """The kernel with another schedule, or why it cannot have it: refused, or not the same results."""
+        """The kernel with another schedule, or why not: refused, the same code as another, or not the same results."""
         try:
             made = self._built(alone(self._function, schedule, self._target), schedule)
         except CompileError as error:
             return str(error).splitlines()[0]
+        if made is None:
+            return SAME
         made.seconds(self.inputs)
         for got, want in zip(made.outputs, self.chosen.outputs, strict=True):
             difference = first_difference(got, want, self._tolerance(want))
@@ -134,4 +153,4 @@ class Bench:
         return statistics.median(times[0]), statistics.median(times[1])
 
 
-__all__ = ["Bench", "Candidate", "alone"]
+__all__ = ["SAME", "Bench", "Candidate", "alone"]

@@ -22,7 +22,7 @@ from stepwell.ir.machine import machine_of
 from stepwell.passes.schedules.grids import neighbours, other_strategies
 from stepwell.passes.schedules.records import kernel_hash
 from stepwell.source import parse
-from stepwell.tuning.alone import Bench, Candidate
+from stepwell.tuning.alone import SAME, Bench, Candidate
 from stepwell.tuning.records import Record, machine_name
 
 Progress = Callable[[str], None]
@@ -180,7 +180,7 @@ class _Search:
         with diagnostic_handler(lambda _: None):
             made = self._bench.candidate(schedule)
         if isinstance(made, str):
-            self.refused += 1
+            self.refused += made != SAME
             return False
         self.tried += 1
         best, mine = self._bench.race(self._best, made, _QUICK)
