@@ -143,6 +143,7 @@ def run_case(case: Case, folder: Path, how: Configuration) -> Record:
         exe = stepwell.compile(
             folder / case["mlir"],
             entry=case["entry"],
+            cache=False,
             target=how.target,
             opt_level=how.opt_level,
             simd=how.simd,

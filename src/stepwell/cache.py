@@ -27,7 +27,6 @@ from stepwell.backends.versions import toolchain
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.request import Request
 from stepwell.runtime.cache_store import Store, why_unsafe
-from stepwell.runtime.memory import memory_bytes
 
 SWITCH = "STEPWELL_CACHE"
 FOLDER = "STEPWELL_CACHE_DIR"
@@ -134,7 +133,7 @@ def program_key(data: bytes, request: Request, target: Target) -> str | None:
         return None
     decides = (request.entry, request.opt_level, request.donate, request.schedules)
     versions = (code, toolchain(), sys.version, np.__version__, ml_dtypes.__version__)
-    return _key(["program", FORMAT, repr(decides), repr(target), memory_bytes(), versions], data)
+    return _key(["program", FORMAT, repr(decides), repr(target), versions], data)
 
 
 def _key(parts: object, data: bytes) -> str:

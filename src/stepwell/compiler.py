@@ -191,7 +191,7 @@ def _built(
             verify_each,
             watchers,
             accept=accept,
-            cache=request.cache,
+            cache=request.cache and not watchers,
             keep=keep,
         )
         return _checked(executable, watchers, module, entry, opt_level, machine)

@@ -126,7 +126,7 @@ class _Place:
         if entry is None:
             return None
         try:
-            native, dtypes = _unpacked(entry)
+            native, dtypes, said = _unpacked(entry)
         except (CompileError, LookupError, TypeError, ValueError):
             return None
         if not _fits(native.signature):
@@ -137,10 +137,10 @@ class _Place:
         texts = functools.cache(lambda: self._texts(source))
         executable = native.load(lambda step: texts().at(step), lambda: texts().asm())
         executable.profiler = lambda: texts().profiler()
-        if entry.header["diagnostics"]:
+        if said:
             from stepwell.kept_diagnostics import emit_again
 
-            emit_again(entry.header["diagnostics"], self.text)
+            emit_again(said, self.text)
         return Compiled(executable, dtypes)
 
     def keep(self, made: Made) -> None:
@@ -172,17 +172,19 @@ class _Place:
         return Texts(module, target=self.target, **options)
 
 
-def _unpacked(entry: Entry) -> tuple[NativeProgram, tuple[np.dtype[Any], ...]]:
+def _unpacked(entry: Entry) -> tuple[NativeProgram, tuple[np.dtype[Any], ...], list[dict[str, Any]]]:
+    """(the program, the dtypes of its values, what was said of it)."""
     header = entry.header
     pool, *objects = entry.pieces
     native = NativeProgram(signature_from_json(header["signature"]), str(header["symbol"]), tuple(objects), pool)
-    return native, tuple(dtype_of(name) for name in header["element_dtypes"])
+    return native, tuple(dtype_of(name) for name in header["element_dtypes"]), list(header["diagnostics"])
 
 
 def _fits(signature: Signature) -> bool:
     """Whether a call's memory is within this machine's; what is not is compiled again, to say where it comes from."""
     results = sum(t.nbytes for t in signature.outputs)
-    return signature.arena_bytes + signature.worker_bytes * worker_count() + results <= memory_bytes()
+    planned = signature.arena_bytes + signature.worker_bytes * worker_count() + results
+    return max(planned, *(t.nbytes for t in signature.inputs), 0) <= memory_bytes()
 
 
 def _place(program: Any, request: Request) -> _Place | None:

@@ -145,7 +145,7 @@ def build_executable(
     instrumentations: tuple[Instrumentation, ...] = (),
     stages: dict[str, float] | None = None,
     accept: Accept | None = None,
-    cache: bool = True,
+    cache: bool = False,
     keep: Callable[[NativeProgram], None] | None = None,
 ) -> Executable:
     """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage.
@@ -335,7 +335,7 @@ def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:
     module = parse(text)
     stages["parse and verify"] = time.process_time() - start
     recorder = _PassClock(stages)
-    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages, cache=False)
+    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages)
     return stages
 
 

@@ -95,7 +95,7 @@ def test_a_mutant_is_of_one_program_of_a_split_file(tmp_path: Path):
 
 
 def test_a_diagnostic_without_a_place_is_a_failure(monkeypatch: pytest.MonkeyPatch):
-    def refuse(data: bytes) -> None:
+    def refuse(data: bytes, cache: bool) -> None:
         raise InvalidProgramDiagnosticError(Diagnostic("error", None, "no"))
 
     monkeypatch.setattr(stepwell, "compile", refuse)

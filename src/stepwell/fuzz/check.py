@@ -43,7 +43,7 @@ def levels() -> list[str]:
 
 def _differences(text: str, program: Program, results: Sequence[Value], opt_level: int, simd: str) -> str | None:
     want = stepwell.compile(text, target="interpreter")(*program.inputs)
-    got = stepwell.compile(text, opt_level=opt_level, simd=simd)(*program.inputs)
+    got = stepwell.compile(text, opt_level=opt_level, simd=simd, cache=False)(*program.inputs)
     misses = (mismatch(g, w, v) for g, w, v in zip(got, want, results, strict=True))
     return next(filter(None, misses), None)
 
@@ -63,7 +63,7 @@ def check_program(seed: int, opt_levels: Sequence[int] = OPT_LEVELS) -> Outcome:
         simd = sets[(seed + number) % len(sets)]
         how = f"-O{opt_level} {simd}"
         try:
-            got = stepwell.compile(module, opt_level=opt_level, simd=simd)(*program.inputs)
+            got = stepwell.compile(module, opt_level=opt_level, simd=simd, cache=False)(*program.inputs)
         except UnsupportedError as error:
             refused = f"{how}: {_headline(error)}"
             continue
@@ -103,7 +103,7 @@ def check_mutant(seed: int, corpus: Sequence[Path]) -> Outcome:
     data = mutant(seed, corpus)
     text = data.decode("utf-8", "surrogateescape")
     try:
-        stepwell.compile(data)
+        stepwell.compile(data, cache=False)
     except InternalError as error:
         return Outcome(seed, "error", f"internal: {_headline(error)}", text)
     except CompileError as error:
