@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
-DESCRIPTION = """Compiled programs, and the objects they are made of, are kept in STEPWELL_CACHE_DIR (default: the user's cache folder): at most
-STEPWELL_CACHE_LIMIT bytes (default: 2G), what was used least recently goes first. STEPWELL_CACHE=0 turns the cache off."""
+DESCRIPTION = """Compiled programs, and the objects they are made of, are kept in STEPWELL_CACHE_DIR (default: the user's cache
+folder): at most STEPWELL_CACHE_LIMIT bytes (default: 2G), what was used least recently goes first. STEPWELL_CACHE=0 turns the cache off."""
 
 
 def add_parser(commands: Any) -> None:
