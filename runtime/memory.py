@@ -26,6 +26,8 @@ LIMIT = 1 << 30
 
 _HUGE = 4 << 20
 _SMALL = 64 << 10
+TINY = 4 << 10
+"""Arrays up to so many bytes come from NumPy, which is quick with them."""
 _SLAB = 1 << 20
 
 
@@ -151,24 +153,40 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.after_fork)
 
 
-class _Owner:
-    """Holds one block for the arrays over it and gives it back when the last of them dies."""
+word_at = ctypes.c_size_t.from_address
+"""`word_at(address).value` is the word in memory there."""
 
-    __slots__ = ("__array_interface__", "_block", "_give")
+DATA = object.__basicsize__
+"""Where an array object has the address of its elements: the first field of NumPy's public `PyArrayObject`, after Python's own."""
 
-    def __init__(self, block: Block, shape: tuple[int, ...], typestr: str):
-        self._block = block
-        self._give = POOL.give  # kept: the module may be gone when the interpreter ends
-        self.__array_interface__ = {"data": (block.address, False), "shape": shape, "typestr": typestr, "version": 3}
+_probe = np.empty(8, np.uint8)[3:]
+HAS_DATA = word_at(id(_probe) + DATA).value == _probe.__array_interface__["data"][0]
+"""Whether it is there, in this Python and NumPy."""
+del _probe
 
-    def __del__(self) -> None:
-        self._give(self._block)
+
+def address_of(array: np.ndarray[Any, Any]) -> int:
+    """The address of an array's elements; asking NumPy for it takes longer than a small kernel."""
+    return word_at(id(array) + DATA).value if HAS_DATA else array.__array_interface__["data"][0]
+
+
+@functools.cache
+def _owner_of(size: int) -> type[ctypes.Array[ctypes.c_char]]:
+    """The type of objects that lend a block of `size` bytes to arrays, and give it back when the last of them dies."""
+    give = POOL.give  # kept: the module may be gone when the interpreter ends
+
+    def __del__(self: Any) -> None:
+        give(self.block)
+
+    return type("Owner", (ctypes.c_char * size,), {"__del__": __del__})
 
 
 def pooled_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[np.ndarray[Any, Any], int]:
-    """(a NumPy array over a pooled block of `size` bytes, its address)."""
+    """(a NumPy array of `size` bytes over a pooled block, its address); NumPy keeps small ones itself."""
+    if size <= TINY:
+        array = np.empty(shape, dtype)
+        return array, address_of(array)
     block = POOL.take(size)
-    # bfloat16 and friends are void to the array interface: an unsigned view of equal width carries them.
-    native = dtype.isbuiltin == 1
-    array = np.asarray(_Owner(block, shape, dtype.str if native else f"<u{dtype.itemsize}"))
-    return (array if native else array.view(dtype)), block.address
+    owner: Any = _owner_of(block.size).from_address(block.address)
+    owner.block = block
+    return np.ndarray(shape, dtype, owner), block.address

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stepwell.runtime.memory import ALIGNMENT, Pool, pooled_array
+import stepwell
+from stepwell.ir.errors import InvalidProgramError
+from stepwell.runtime.memory import ALIGNMENT, POOL, Pool, address_of, pooled_array
 
 
 def mappings() -> int:
@@ -68,3 +70,40 @@ def test_a_forked_child_writes_to_its_own_arrays(count):
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert (array == 1).all()
+
+
+def test_the_address_of_an_array_is_that_of_its_elements():
+    base = np.arange(30.0).reshape(5, 6)
+    for array in (base, base[2:, 1:], base[::-1], np.zeros((0, 3)), np.zeros((), np.int8), base.view(np.uint8)):
+        assert address_of(array) == array.ctypes.data
+
+
+def test_large_arrays_come_from_the_pool_and_go_back_with_their_last_view():
+    array, address = pooled_array((5000,), np.dtype(np.float32), 20000)
+    assert address == array.ctypes.data
+    assert address % ALIGNMENT == 0
+    view = array[10:20]
+    view[:] = 7.0
+    del array
+    idle = POOL.idle_bytes
+    assert (view == 7.0).all()
+    del view
+    assert POOL.idle_bytes > idle
+    again, reused = pooled_array((5000,), np.dtype(np.float32), 20000)
+    assert reused == address
+    assert again.flags.writeable
+
+
+def test_later_calls_look_at_their_arguments_as_the_first_did():
+    text = "func.func @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {\n  return %x : tensor<2x3xf32>\n}"
+    identity = stepwell.compile(text)
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for _ in range(3):
+        results = [identity(a)[0] for a in (x, np.asfortranarray(x), x[::-1][::-1], np.flip(np.flip(x)))]
+        assert all(np.array_equal(r, x) and r is not x for r in results)
+        assert not np.shares_memory(results[0], results[1])
+        for wrong in (x.T, x.astype(np.float64), x[0]):
+            with pytest.raises(InvalidProgramError, match="argument 0 must be float32"):
+                identity(wrong)
+        with pytest.raises(InvalidProgramError, match="takes 1 argument"):
+            identity(x, x)
