@@ -334,15 +334,27 @@ class AttentionPhase:
         return state[0], state[1], state[2], done
 
     def _visible(self) -> Index:
-        """Keys that some query of the block may see, in whole tiles of scores."""
-        em, keys, tile = self.em, self.sizes[self.key], self.tiles.keys
+        """The first keys that have to be looked at, since a query of the block may see them; whole tiles are left.
+
+        Neither they nor what is left ends with less than a tile in the last block, so that every tile finds its rows.
+        """
+        em, keys, tile, block = self.em, self.sizes[self.key], self.tiles.keys, self.tiles.block
         assert self.op.causal is not None
-        last = self.op.causal.value.data + self.rows
-        count = em.apply((D0 + (last + tile - 1)) // tile * tile, [self.start])
-        if isinstance(count, int):
-            return min(max(count, 0), keys)
-        at_least = em.add(arith.MaxSIOp(em.index(count), em.index(0))).result
-        return em.minimum(at_least, keys)
+        # Key j is seen by query i where j <= i + causal: the last query is start + rows - 1.
+        hidden = em.apply(D0 * -1 + (keys - self.rows - self.op.causal.value.data), [self.start])
+        if isinstance(hidden, int):
+            hidden = min(max(hidden, 0), keys)
+        else:
+            hidden = em.minimum(em.add(arith.MaxSIOp(hidden, em.index(0))).result, keys)
+        visible = em.apply(D0 // tile * -tile + keys, [hidden])
+        rest = keys % tile
+        if rest == 0:
+            return visible
+        if isinstance(visible, int):
+            return visible + tile if visible % block == rest and visible < keys else visible
+        short = em.add(arith.CmpiOp(em.index(em.apply(D0 % block, [visible])), em.index(rest), "eq")).result
+        more = em.index(em.apply(D0 + tile, [visible]))
+        return em.minimum(em.add(arith.SelectOp(short, more, visible)).result, keys)
 
     def _any(self, flags: SSAValue) -> SSAValue:
         """Whether a lane that is a query is set."""
