@@ -9,8 +9,8 @@ After:  func.func @main(%x, %out, %arena, %workers, %profile: memref<?xi64>) {
 Launches are numbered in the order of the text: their kernels are `stepwell.profile = ["k0", ...]` of the module. What is in the
 buffer is said at `HEADER` below. Nothing else of the code changes, and a program that is not profiled has nothing of this.
 
-Needs: step 6 on a CPU, with an entry (`stepwell.abi`).  Keeps: kernels.
-Fails: UnsupportedError for a program that a GPU runs.
+Needs: step 6 in its CPU form, with an entry (`stepwell.abi`).  Keeps: kernels.
+Fails: UnsupportedError for a machine with a host of its own, whose kernels are not called.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from stepwell.dialects import kernel
 from stepwell.dialects.stepwell import ABI
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import invalid, unsupported
+from stepwell.ir.machine import machine_of
 from stepwell.ir.parser import parse_module
 from stepwell.ir.passes import Pass
 
@@ -131,6 +132,8 @@ class ProfileLaunchesPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Give the functions of the host a buffer, and every launch its two calls."""
         assert isinstance(op, ModuleOp)
+        if machine_of(op).subgroup > 1:
+            raise unsupported(op, "its kernels are not launched by calls of its host, which profiles measure")
         functions = [f for f in op.body.block.ops if isinstance(f, func.FuncOp) and f.body.blocks]
         if not any(ABI in f.attributes for f in functions):
             raise invalid(op, f"'{self.name}' needs an entry, a function with {ABI}", "run prepare-entry first")
@@ -155,8 +158,6 @@ def _instrument(function: func.FuncOp, names: dict[str, None], sites: list[str])
     if function.arg_attrs is not None:
         function.properties["arg_attrs"] = ArrayAttr([*function.arg_attrs.data, type(function.arg_attrs.data[0])({})])
     for op in list(function.walk()):
-        if op.name.startswith("gpu."):
-            raise unsupported(op, "profiles are of programs for a CPU", "compile for target 'cpu'")
         if isinstance(op, func.CallOp) and op.callee.root_reference.data in names:
             op.operands = [*op.operands, buffer]
         elif isinstance(op, kernel.LaunchOp):

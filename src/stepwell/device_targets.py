@@ -173,7 +173,8 @@ def listing() -> str:
         ("cuda", "the GPU of this machine; cuda:1, ... are its others"),
         *((f"cuda:{gpu}", "PTX, cubin, resources without a GPU; runs where there is one") for gpu in gpu_names()),
     ]
-    return "\n".join(f"{name:<18}{what}" for name, what in lines)
+    width = max(len(name) for name, _ in lines) + 2
+    return "\n".join(f"{name:<{width}}{what}" for name, what in lines)
 
 
 __all__ = [
