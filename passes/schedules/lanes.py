@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     BoolAttr,
     ComplexType,
+    DenseArrayBase,
     IndexType,
     IntegerAttr,
     TensorType,
@@ -59,6 +60,8 @@ class Lanes:
     mask: SSAValue | None = None
     ahead: int = 0
     """Of two vector dims: tiles further along the inner one whose lines are fetched with what is read across."""
+    picks: bool = False
+    """Elements a few apart are picked out of the vectors they lie in, rather than gathered."""
 
     @property
     def dim(self) -> int:
@@ -71,9 +74,9 @@ class Lanes:
         return self.shape[-1]
 
 
-def lanes_along(dim: int, width: int, mask: SSAValue | None = None) -> Lanes:
+def lanes_along(dim: int, width: int, mask: SSAValue | None = None, picks: bool = False) -> Lanes:
     """Lanes along one dim."""
-    return Lanes((dim,), (width,), mask)
+    return Lanes((dim,), (width,), mask, picks=picks)
 
 
 @dataclass
@@ -168,10 +171,59 @@ def read(em: Emitter, access: Access, point: Point) -> SSAValue:
         return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
     if is_contiguous(access.exprs, lanes.dim):
         return transfer_read(em, access.value, indices, [lanes.width], lanes.mask)
+    if lanes.picks and 2 <= steps_apart(access, lanes.dim) <= MOST_APART:
+        return _picked(em, access, indices, lanes)
     step = step_in_memory(access, lanes.dim)
     if step is not None:
         return _gather(em, access, indices, _multiples(em, step, lanes.width), lanes)
     return _gather_positions(em, access, point, lanes)
+
+
+MOST_APART = 4
+"""Elements so far apart are still picked out of vectors: beyond, a vector has too few of them."""
+
+
+def steps_apart(access: Access, dim: int) -> int:
+    """By how much a point of `dim` moves along the last dim of a tensor, when along nothing else; 0: otherwise."""
+    if not access.exprs or uses_dim(access.exprs[:-1], dim) or access.element == i1:
+        return 0
+    return coefficient(access.exprs[-1], dim) or 0
+
+
+def _picked(em: Emitter, access: Access, indices: list[Index], lanes: Lanes) -> SSAValue:
+    """Every second (third, fourth) element, out of the vectors that hold them and nothing beyond the last."""
+    step, width = steps_apart(access, lanes.dim), lanes.width
+    *outer, first = indices
+    if lanes.mask is None and step == 2:
+        # Of two vectors, the second ends at the last element.
+        low = transfer_read(em, access.value, indices, [width])
+        last = em.apply(AffineExpr.dimension(0) + (width - 1), [first])
+        high = transfer_read(em, access.value, [*outer, last], [width])
+        picks = [2 * k if 2 * k < width else 2 * k + 1 for k in range(width)]
+        return _shuffled(em, low, high, picks)
+    wide = transfer_read(em, access.value, indices, [width * step], _spread_mask(em, lanes, step))
+    return _shuffled(em, wide, wide, [step * k for k in range(width)])
+
+
+def _spread_mask(em: Emitter, lanes: Lanes, step: int) -> SSAValue:
+    """The mask of a vector `step` times as wide, up to the last element that counts."""
+    wide = lanes.width * step
+    if lanes.mask is None:
+        return em.constant_mask([wide - step + 1], [wide])
+    owner = lanes.mask.owner
+    if isinstance(owner, vector.ConstantMaskOp):
+        return em.constant_mask([step * (owner.mask_dim_sizes.get_values()[-1] - 1) + 1], [wide])
+    assert isinstance(owner, upstream_vector.CreateMaskOp)
+    count = em.apply(AffineExpr.dimension(0) * step - (step - 1), [owner.mask_dim_sizes[-1]])
+    return em.add(upstream_vector.CreateMaskOp([em.index(count)], vector_of(i1, wide))).results[0]
+
+
+def _shuffled(em: Emitter, low: SSAValue, high: SSAValue, picks: Sequence[int]) -> SSAValue:
+    assert isinstance(low.type, VectorType)
+    kind = vector_of(low.type.element_type, len(picks))
+    mask = DenseArrayBase.from_list(i64, list(picks))
+    op = upstream_vector.ShuffleOp.create(operands=[low, high], result_types=[kind], properties={"mask": mask})
+    return em.add(op).results[0]
 
 
 def is_tile(exprs: Sequence[AffineExpr], dims: Sequence[int]) -> bool:

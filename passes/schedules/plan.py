@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import IntegerType, i1
 from xdsl.ir import Attribute
 
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.schedules.lanes import can_vectorize, is_tile
+from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, is_tile, steps_apart
 from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, step_in_memory, uses_dim
 
 
@@ -210,6 +210,8 @@ def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> 
                 total += 0.2 / lanes
             elif is_contiguous(access.exprs, dim):
                 total += 1.0 / lanes
+            elif 2 <= steps_apart(access, dim) <= MOST_APART:
+                total += 2.0 * steps_apart(access, dim) / lanes
             else:
                 total += 1.0 if step_in_memory(access, dim) is not None else 2.5
         total += len(nest.outputs) / lanes

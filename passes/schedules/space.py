@@ -263,7 +263,7 @@ class SpaceEmitter:
         em, width, at_once = self.em, self.plan.width, self._at_once(dim)
         if isinstance(extent, int):
             main = extent - extent % width
-            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)), at_once)
+            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once)
             rest = extent - main
             if not rest:
                 return values
@@ -272,17 +272,20 @@ class SpaceEmitter:
             mask = None
             if narrow != rest:
                 mask = em.constant_mask([rest], [narrow])
-            return trip(main, values, lanes_along(dim, narrow, mask))
+            return trip(main, values, self._lanes(dim, narrow, mask))
         count = em.index(extent)
         rest = em.add(arith.RemUIOp(count, em.index(width))).result
         main = em.add(arith.SubiOp(count, rest)).result
-        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, lanes_along(dim, width)), at_once)
+        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once)
 
         def tail(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             mask = em.add(upstream_vector.CreateMaskOp([rest], vector_of(i1, width))).results[0]
-            return trip(iv, args, lanes_along(dim, width, mask))
+            return trip(iv, args, self._lanes(dim, width, mask))
 
         return em.loop(main, count, width, values, tail)
+
+    def _lanes(self, dim: int, width: int, mask: SSAValue | None = None) -> Lanes:
+        return lanes_along(dim, width, mask, picks=self.plan.subgroup == 1)
 
     def _rounded(self, rest: int) -> int:
         """Lanes for what does not fill a vector: whole subgroups, or what a register may hold."""

@@ -443,3 +443,31 @@ def test_scattered_elements_are_gathered(level):
     picked = rng.integers(0, 9, 45).astype(np.int32)
     args = [values(rng, (9, 7), "f32"), picked, np.zeros(45, np.float32)]
     assert "vector.gather" in check(kernel, args, level) or level == "scalar"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("step", [2, 3, 4, 5])
+def test_elements_a_few_apart_are_picked_out_of_vectors(level, step):
+    """Windows along a row, its end just what the last one needs."""
+    rng = np.random.default_rng(7)
+    for count in [1, 3, 16, 67]:
+        x, out = tensor((3, step * (count - 1) + 2), "f32"), tensor((3, count), "f32")
+        kernel = f"""kernel.func @k(%x: {x}, %o: {out}) -> {out} attributes {{access = ["read", "write"]}} {{
+          %e = tensor.empty() : {out}
+          %w = tensor.empty() : tensor<2xf32>
+          %c = arith.constant 0xff800000 : f32
+          %f = linalg.fill ins(%c : f32) outs(%e : {out}) -> {out}
+          %r = linalg.generic {{indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1 * {step} + d2)>,
+              affine_map<(d0, d1, d2) -> (d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>],
+              iterator_types = ["parallel", "parallel", "reduction"]}}
+              ins(%x, %w : {x}, tensor<2xf32>) outs(%f : {out}) {{
+          ^bb0(%a: f32, %u: f32, %b: f32):
+            %z = arith.maximumf %b, %a : f32
+            linalg.yield %z : f32
+          }} -> {out}
+          kernel.return %r : {out}
+        }}"""
+        args = [values(rng, (3, step * (count - 1) + 2), "f32"), np.zeros((3, count), np.float32)]
+        text = check(kernel, args, level, grain=1)
+        assert "vector.shuffle" in text or step == 5 or level == "scalar" or count < 16
+        assert "vector.gather" not in text or step == 5
