@@ -7,6 +7,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
+    AnyFloat,
     ArrayAttr,
     DenseArrayBase,
     Float32Type,
@@ -64,8 +65,10 @@ class AttentionOp(StructuredOp):
         C2: query, key and value are indexed by (batch, query, depth), (batch, key, depth) and (batch, key, column) dims only,
             each extra by batch, query and key dims only, and every index is inside of its tensor.
         C3: the destination's map permutes the batch, query and column dims, with column last, and has their extents.
-        C4: the region takes a score (f32 or f64), two indices (query, key), and an element of each extra; it yields a score.
+        C4: the region takes a score (f32 or f64), two indices (query, key), and an element of each extra; it yields a score,
+            by arith and math ops alone.
         C5: `causal` and `fill` come together, and fill is a score.
+        C6: query, key, value and destination have float elements, none wider than a score.
 
     Example:
         ```mlir
@@ -199,13 +202,24 @@ class AttentionOp(StructuredOp):
             raise VerifyException(f"structured.attention: C3: the destination {self.out.type} must have the extents")
 
     def _verify_score(self) -> None:
-        """C4 and C5."""
+        """C4 to C6."""
         args = self.score.block.args
         if not args or not isinstance(args[0].type, Float32Type | Float64Type):
             raise VerifyException("structured.attention: C4: scores must be f32 or f64")
         kind = args[0].type
         elements = [element_type_of(e) for e in self.extras]
         self.verify_region(self.score, "C4: the region", [kind, IndexType(), IndexType(), *elements], [kind])
+        for op in self.score.block.ops:
+            if op is not self.score.block.last_op and (op.regions or not op.name.startswith(("arith.", "math."))):
+                raise VerifyException(
+                    f"structured.attention: C4: the region has {op.name}: only arith and math ops may be"
+                )
+        for value in (self.query, self.key, self.value, self.out):
+            element = element_type_of(value)
+            if not isinstance(element, AnyFloat) or element.bitwidth > kind.bitwidth:
+                raise VerifyException(
+                    f"structured.attention: C6: elements of {element} are not floats as narrow as {kind}"
+                )
         if (self.causal is None) != (self.fill is None) or (self.fill is not None and self.fill.type != kind):
             raise VerifyException("structured.attention: C5: causal needs a fill that is a score, and only then")
 

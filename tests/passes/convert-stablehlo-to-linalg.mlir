@@ -195,3 +195,97 @@ func.func @running_sum(%x: tensor<2x3x5x7xf32>) -> tensor<2x3x5x7xf32> {
   }) : (tensor<2x3x5x7xf32>, tensor<f32>) -> tensor<2x3x5x7xf32>
   func.return %0 : tensor<2x3x5x7xf32>
 }
+
+// -----
+
+// Attention is claimed where there are vectors for it: the causal mask is told apart from the other one, the scale is a product,
+// and the result is transposed as the program's last product has it.
+
+// CHECK-LABEL: func.func @attention_claimed
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x8x16xf32>, %[[K:.*]]: tensor<2x12x16xf32>, %[[V:.*]]: tensor<2x12x16xf32>, %[[B:.*]]: tensor<12xi1>)
+// CHECK: %[[O:.*]] = structured.attention ins(%[[Q]], %[[K]], %[[V]], %[[B]] :
+// CHECK-SAME: sizes = array<i64: 2, 8, 12, 16, 16>, causal = 2 : i64, fill = -1.000000e+09 : f32
+// CHECK-SAME: kernel.remarks = ["recognized as attention of 8 queries and 12 keys, causal from 2, 1 masks or biases"]
+// CHECK-NEXT: ^{{.*}}(%[[S:.*]]: f32, %{{.*}}: index, %{{.*}}: index, %[[H:.*]]: i1):
+// CHECK: %[[C:.*]] = arith.constant 1.250000e-01 : f32
+// CHECK-NEXT: %[[T:.*]] = arith.mulf %[[S]], %[[C]] : f32
+// CHECK: %[[N:.*]] = arith.xori %[[H]]
+// CHECK: %[[R:.*]] = arith.select %[[N]], %[[T]], %{{.*}} : f32
+// CHECK-NEXT: structured.yield %[[R]] : f32
+// CHECK: linalg.generic {{.*}} ins(%[[O]] : tensor<2x8x16xf32>) outs(%{{.*}} : tensor<2x16x8xf32>)
+// CHECK-NOT: func.func private
+func.func @attention_claimed(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v: tensor<2x12x16xf32>, %b: tensor<12xi1>) -> tensor<2x16x8xf32> {
+  %o = stablehlo.composite "stepwell.attention" %q, %k, %v, %b {decomposition = @attention} : (tensor<2x8x16xf32>, tensor<2x12x16xf32>, tensor<2x12x16xf32>, tensor<12xi1>) -> tensor<2x16x8xf32>
+  func.return %o : tensor<2x16x8xf32>
+}
+func.func private @attention(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v: tensor<2x12x16xf32>, %b: tensor<12xi1>) -> tensor<2x16x8xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %eight = stablehlo.constant dense<8.0> : tensor<2x8x12xf32>
+  %fill = stablehlo.constant dense<-1.0e9> : tensor<2x8x12xf32>
+  %two = stablehlo.constant dense<2> : tensor<8x12xi32>
+  %0 = stablehlo.dot_general %k, %q, batching_dims = [0] x [0], contracting_dims = [2] x [2] : (tensor<2x12x16xf32>, tensor<2x8x16xf32>) -> tensor<2x12x8xf32>
+  %1 = stablehlo.transpose %0, dims = [0, 2, 1] : (tensor<2x12x8xf32>) -> tensor<2x8x12xf32>
+  %2 = stablehlo.divide %1, %eight : tensor<2x8x12xf32>
+  %i = stablehlo.iota dim = 0 : tensor<8x12xi32>
+  %j = stablehlo.iota dim = 1 : tensor<8x12xi32>
+  %ii = stablehlo.add %i, %two : tensor<8x12xi32>
+  %above = stablehlo.compare LT, %ii, %j, SIGNED : (tensor<8x12xi32>, tensor<8x12xi32>) -> tensor<8x12xi1>
+  %bb = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<12xi1>) -> tensor<8x12xi1>
+  %hidden = stablehlo.or %above, %bb : tensor<8x12xi1>
+  %h = stablehlo.broadcast_in_dim %hidden, dims = [1, 2] : (tensor<8x12xi1>) -> tensor<2x8x12xi1>
+  %s = stablehlo.select %h, %fill, %2 : tensor<2x8x12xi1>, tensor<2x8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [2] : (tensor<2x8x12xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<2x8x12xf32>
+  %e = stablehlo.exponential %d : tensor<2x8x12xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [2] : (tensor<2x8x12xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x12xf32>
+  %w = stablehlo.divide %e, %tt : tensor<2x8x12xf32>
+  %o = stablehlo.dot_general %v, %w, batching_dims = [0] x [0], contracting_dims = [1] x [2] : (tensor<2x12x16xf32>, tensor<2x8x12xf32>) -> tensor<2x16x8xf32>
+  func.return %o : tensor<2x16x8xf32>
+}
+
+// -----
+
+// Lanes that move in groups have no strategy for it: it is as if nothing had been recognized.
+
+// CHECK-LABEL: func.func @attention_as_parts
+// CHECK-NOT: structured.attention
+// CHECK-NOT: call
+// CHECK: math.exp
+// CHECK: kernel.remarks = ["attention as its parts: lanes that move in groups have no strategy for it"]
+// CHECK-NOT: func.func private
+module attributes {stepwell.target = {level = "simt", subgroup = 32 : i64, vector_bits = 4096 : i64, cores = 132 : i64}} {
+func.func @attention_as_parts(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v: tensor<2x12x16xf32>, %b: tensor<12xi1>) -> tensor<2x16x8xf32> {
+  %o = stablehlo.composite "stepwell.attention" %q, %k, %v, %b {decomposition = @attention} : (tensor<2x8x16xf32>, tensor<2x12x16xf32>, tensor<2x12x16xf32>, tensor<12xi1>) -> tensor<2x16x8xf32>
+  func.return %o : tensor<2x16x8xf32>
+}
+func.func private @attention(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v: tensor<2x12x16xf32>, %b: tensor<12xi1>) -> tensor<2x16x8xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %eight = stablehlo.constant dense<8.0> : tensor<2x8x12xf32>
+  %fill = stablehlo.constant dense<-1.0e9> : tensor<2x8x12xf32>
+  %two = stablehlo.constant dense<2> : tensor<8x12xi32>
+  %0 = stablehlo.dot_general %k, %q, batching_dims = [0] x [0], contracting_dims = [2] x [2] : (tensor<2x12x16xf32>, tensor<2x8x16xf32>) -> tensor<2x12x8xf32>
+  %1 = stablehlo.transpose %0, dims = [0, 2, 1] : (tensor<2x12x8xf32>) -> tensor<2x8x12xf32>
+  %2 = stablehlo.divide %1, %eight : tensor<2x8x12xf32>
+  %i = stablehlo.iota dim = 0 : tensor<8x12xi32>
+  %j = stablehlo.iota dim = 1 : tensor<8x12xi32>
+  %ii = stablehlo.add %i, %two : tensor<8x12xi32>
+  %above = stablehlo.compare LT, %ii, %j, SIGNED : (tensor<8x12xi32>, tensor<8x12xi32>) -> tensor<8x12xi1>
+  %bb = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<12xi1>) -> tensor<8x12xi1>
+  %hidden = stablehlo.or %above, %bb : tensor<8x12xi1>
+  %h = stablehlo.broadcast_in_dim %hidden, dims = [1, 2] : (tensor<8x12xi1>) -> tensor<2x8x12xi1>
+  %s = stablehlo.select %h, %fill, %2 : tensor<2x8x12xi1>, tensor<2x8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [2] : (tensor<2x8x12xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<2x8x12xf32>
+  %e = stablehlo.exponential %d : tensor<2x8x12xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [2] : (tensor<2x8x12xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x12xf32>
+  %w = stablehlo.divide %e, %tt : tensor<2x8x12xf32>
+  %o = stablehlo.dot_general %v, %w, batching_dims = [0] x [0], contracting_dims = [1] x [2] : (tensor<2x12x16xf32>, tensor<2x8x12xf32>) -> tensor<2x16x8xf32>
+  func.return %o : tensor<2x16x8xf32>
+}
+}

@@ -244,3 +244,59 @@ func.func @unit_copy(%x: tensor<4xf32>) -> tensor<1x4xf32> {
   } -> tensor<1x4xf32>
   func.return %0 : tensor<1x4xf32>
 }
+
+// -----
+
+// Attention reads and writes through maps: split columns, slices, transposes and dims of one element disappear.
+
+// CHECK-LABEL: func.func @moves_around_attention
+// CHECK-SAME: (%[[Z:.*]]: tensor<2x8x64xf32>)
+// CHECK-NEXT: %[[E:.*]] = tensor.empty() : tensor<2x8x2x16xf32>
+// CHECK-NEXT: %[[O:.*]] = structured.attention ins(%[[Z]], %[[Z]], %[[Z]] : tensor<2x8x64xf32>, tensor<2x8x64xf32>, tensor<2x8x64xf32>) outs(%[[E]] : tensor<2x8x2x16xf32>)
+// CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, ((d1 * 16) + d4))>
+// CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, (((d1 * 16) + 32) + d4))>
+// CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, d1, d5)>
+// CHECK: tensor.collapse_shape %[[O]] {{.*}} into tensor<2x8x32xf32>
+// CHECK-NOT: linalg.generic
+// CHECK: return
+#id = affine_map<(a, b, c, d) -> (a, b, c, d)>
+#swap = affine_map<(a, b, c, d) -> (a, c, b, d)>
+#id3 = affine_map<(a, b, c) -> (a, b, c)>
+func.func @moves_around_attention(%z: tensor<2x8x64xf32>) -> tensor<2x8x32xf32> {
+  %e3 = tensor.empty() : tensor<2x8x32xf32>
+  %e4 = tensor.empty() : tensor<2x2x8x16xf32>
+  %e5 = tensor.empty() : tensor<2x8x2x16xf32>
+  %q0 = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%z : tensor<2x8x64xf32>) outs(%e3 : tensor<2x8x32xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  } -> tensor<2x8x32xf32>
+  %k0 = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c + 32)>, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%z : tensor<2x8x64xf32>) outs(%e3 : tensor<2x8x32xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  } -> tensor<2x8x32xf32>
+  %q1 = tensor.expand_shape %q0 [[0], [1], [2, 3]] output_shape [2, 8, 2, 16] : tensor<2x8x32xf32> into tensor<2x8x2x16xf32>
+  %k1 = tensor.expand_shape %k0 [[0], [1], [2, 3]] output_shape [2, 8, 2, 16] : tensor<2x8x32xf32> into tensor<2x8x2x16xf32>
+  %q = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%q1 : tensor<2x8x2x16xf32>) outs(%e4 : tensor<2x2x8x16xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  } -> tensor<2x2x8x16xf32>
+  %k = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%k1 : tensor<2x8x2x16xf32>) outs(%e4 : tensor<2x2x8x16xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  } -> tensor<2x2x8x16xf32>
+  %o = structured.attention ins(%q, %k, %k : tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>, tensor<2x2x8x16xf32>) outs(%e4 : tensor<2x2x8x16xf32>) {
+    sizes = array<i64: 2, 2, 8, 8, 16, 16>,
+    indexing_maps = [affine_map<(b, h, q, k, d, c) -> (b, h, q, d)>, affine_map<(b, h, q, k, d, c) -> (b, h, k, d)>,
+                     affine_map<(b, h, q, k, d, c) -> (b, h, k, c)>, affine_map<(b, h, q, k, d, c) -> (b, h, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x2x8x16xf32>
+  %o1 = tensor.expand_shape %o [[0], [1], [2, 3], [4]] output_shape [2, 2, 8, 1, 16] : tensor<2x2x8x16xf32> into tensor<2x2x8x1x16xf32>
+  %e6 = tensor.empty() : tensor<2x8x2x1x16xf32>
+  %o2 = linalg.generic {indexing_maps = [affine_map<(a, b, c, u, d) -> (a, c, b, u, d)>, affine_map<(a, b, c, u, d) -> (a, b, c, u, d)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]} ins(%o1 : tensor<2x2x8x1x16xf32>) outs(%e6 : tensor<2x8x2x1x16xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  } -> tensor<2x8x2x1x16xf32>
+  %o3 = tensor.collapse_shape %o2 [[0], [1], [2, 3, 4]] : tensor<2x8x2x1x16xf32> into tensor<2x8x32xf32>
+  func.return %o3 : tensor<2x8x32xf32>
+}

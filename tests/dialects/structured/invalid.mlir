@@ -151,3 +151,148 @@ func.func @scan_region(%x: memref<8xf32>, %i: memref<f32>) {
   }
   func.return
 }
+
+// -----
+
+func.func @attention_sizes(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C1: sizes must be those of batch, query, key, depth and column}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, q, d)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_maps(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C1: needs 4 indexing maps over 5 dims}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_operand_dims(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C2: map (d0, d1, d2, d3, d4) -> (d0, d2, d4) does not fit operand 1 (tensor<2x9x4xf32>)}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_outside(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C2: index (d1 + 1) of operand 0 runs from 1 to 8, outside of tensor<2x8x4xf32>}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q + 1, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_result_order(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x5x8xf32> {
+  %e = tensor.empty() : tensor<2x5x8xf32>
+  // expected-error @+1 {{structured.attention: C3: map (d0, d1, d2, d3, d4) -> (d0, d4, d1) must permute batch, query and column, with column last}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x5x8xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, c, q)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x5x8xf32>
+  func.return %o : tensor<2x5x8xf32>
+}
+
+// -----
+
+func.func @attention_result_shape(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x6xf32> {
+  %e = tensor.empty() : tensor<2x8x6xf32>
+  // expected-error @+1 {{structured.attention: C3: the destination tensor<2x8x6xf32> must have the extents}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x6xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x6xf32>
+  func.return %o : tensor<2x8x6xf32>
+}
+
+// -----
+
+func.func @attention_scores(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C4: scores must be f32 or f64}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: bf16, %i: index, %j: index):
+    structured.yield %s : bf16
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_region(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C4: the region must take (f32, index, index)}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_fill(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C5: causal needs a fill that is a score, and only then}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {causal = 0 : i64, sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_fill_type(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C5: causal needs a fill that is a score, and only then}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {causal = 0 : i64, fill = -1.0 : f64, sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_ops(%q: tensor<2x8x4xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C4: the region has tensor.empty: only arith and math ops may be}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    %t = tensor.empty() : tensor<f32>
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}
+
+// -----
+
+func.func @attention_wide(%q: tensor<2x8x4xf64>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x5xf32>) -> tensor<2x8x5xf32> {
+  %e = tensor.empty() : tensor<2x8x5xf32>
+  // expected-error @+1 {{structured.attention: C6: elements of f64 are not floats as narrow as f32}}
+  %o = structured.attention ins(%q, %k, %v : tensor<2x8x4xf64>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) outs(%e : tensor<2x8x5xf32>) {sizes = array<i64: 2, 8, 9, 4, 5>, indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> tensor<2x8x5xf32>
+  func.return %o : tensor<2x8x5xf32>
+}

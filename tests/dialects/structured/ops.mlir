@@ -99,3 +99,26 @@ func.func @scan_of_pairs(%x: memref<9xf32>, %y: memref<9xi32>, %i: memref<f32>, 
   }
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @attention
+// CHECK-SAME: (%[[Q:.*]]: tensor<3x8x4xf32>, %[[K:.*]]: tensor<9x4xf32>, %[[V:.*]]: tensor<3x9x5xf32>, %[[B:.*]]: tensor<9xf32>)
+// CHECK: structured.attention ins(%[[Q]], %[[K]], %[[V]], %[[B]] : tensor<3x8x4xf32>, tensor<9x4xf32>, tensor<3x9x5xf32>, tensor<9xf32>) outs(%{{.*}} : tensor<8x3x5xf32>)
+// CHECK-SAME: sizes = array<i64: 3, 8, 9, 4, 5>, causal = -1 : i64, fill = -1.000000e+09 : f32
+// CHECK-NEXT: ^{{.*}}(%[[S:.*]]: f32, %{{.*}}: index, %{{.*}}: index, %[[E:.*]]: f32):
+// CHECK-NEXT: %[[T:.*]] = arith.addf %[[S]], %[[E]] : f32
+// CHECK-NEXT: structured.yield %[[T]] : f32
+// CHECK: } -> tensor<8x3x5xf32>
+func.func @attention(%q: tensor<3x8x4xf32>, %k: tensor<9x4xf32>, %v: tensor<3x9x5xf32>, %b: tensor<9xf32>) -> tensor<8x3x5xf32> {
+  %e = tensor.empty() : tensor<8x3x5xf32>
+  %o = structured.attention ins(%q, %k, %v, %b : tensor<3x8x4xf32>, tensor<9x4xf32>, tensor<3x9x5xf32>, tensor<9xf32>) outs(%e : tensor<8x3x5xf32>) {
+    sizes = array<i64: 3, 8, 9, 4, 5>, causal = -1 : i64, fill = -1.0e9 : f32,
+    indexing_maps = [affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>,
+                     affine_map<(b, q, k, d, c) -> (k)>, affine_map<(b, q, k, d, c) -> (q, b, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index, %x: f32):
+    %t = arith.addf %s, %x : f32
+    structured.yield %t : f32
+  } -> tensor<8x3x5xf32>
+  func.return %o : tensor<8x3x5xf32>
+}
