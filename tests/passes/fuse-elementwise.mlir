@@ -256,7 +256,8 @@ func.func @unit_copy(%x: tensor<4xf32>) -> tensor<1x4xf32> {
 // CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, ((d1 * 16) + d4))>
 // CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, (((d1 * 16) + 32) + d4))>
 // CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, d1, d5)>
-// CHECK: tensor.collapse_shape %[[O]] {{.*}} into tensor<2x8x32xf32>
+// CHECK: %[[X:.*]] = tensor.expand_shape %[[O]] {{.*}} into tensor<2x8x2x1x16xf32>
+// CHECK-NEXT: tensor.collapse_shape %[[X]] {{.*}} into tensor<2x8x32xf32>
 // CHECK-NOT: linalg.generic
 // CHECK: return
 #id = affine_map<(a, b, c, d) -> (a, b, c, d)>
