@@ -111,20 +111,18 @@ class Team:
 
     def __init__(self) -> None:
         self._children: list[Child] = []
-        self._owner = 0
+        self._parents: list[Child] = []
         self._lock = threading.Lock()
+        self._ends_at_exit = False
 
     def is_running(self) -> bool:
         """Whether some child was started."""
-        return self._owner == os.getpid() and bool(self._children)
+        return bool(self._children)
 
     def compile(self, texts: Sequence[str], target: Target, opt_level: int) -> list[bytes]:
         """The objects of modules, made by the children and by this process; one caller at a time has the children's help."""
         work = _Work(texts)
         request = json.dumps({"target": asdict(target), "opt_level": opt_level}).encode()
-        if self._owner != os.getpid():
-            self._children, self._owner, self._lock = [], os.getpid(), threading.Lock()
-            atexit.register(self.end)
         if self._lock.acquire(blocking=False):
             try:
                 self._share(work, request, target, opt_level)
@@ -134,6 +132,11 @@ class Team:
         for text, made in zip(texts, work.made, strict=True):
             objects.append(compile_llvm(text, target, opt_level) if made is None else made)
         return objects
+
+    def forget(self) -> None:
+        """What a fork of the process does: the children are its parent's, as is whoever holds the lock."""
+        self._parents += self._children
+        self._children, self._lock, self._ends_at_exit = [], threading.Lock(), False
 
     def _share(self, work: _Work, request: bytes, target: Target, opt_level: int) -> None:
         helpers = [(child, self._helper(child, work, request)) for child in self._ready(len(work.texts) - 1)]
@@ -164,6 +167,9 @@ class Team:
         """The children to ask, started as far as they are missing: one a core but for this process's."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         wanted = min(cores - 1, most, _MOST_CHILDREN)
+        if not self._ends_at_exit:
+            atexit.register(self.end)
+            self._ends_at_exit = True
         self._children = [child for child in self._children if child.is_alive]
         with contextlib.suppress(OSError):
             while len(self._children) < wanted:
@@ -171,13 +177,13 @@ class Team:
         return self._children[:wanted]
 
     def end(self) -> None:
-        """End the children; only the process that started them may."""
-        if self._owner == os.getpid():
-            for child in self._children:
-                child.end()
-            self._children = []
+        """End the children."""
+        for child in self._children:
+            child.end()
+        self._children = []
 
 
 _team = Team()
+os.register_at_fork(after_in_child=_team.forget)
 
 __all__ = ["Child", "Team", "compile_all", "predicted_seconds"]

@@ -64,6 +64,11 @@ def test_a_team_shares_the_work_and_keeps_its_child(two_cores, expected, monkeyp
         (child,) = team._children
         assert team.compile(TEXTS, TARGET, 2) == expected
         assert team._children == [child]
+        team.forget()
+        assert not team.is_running()
+        team.end()
+        assert child.is_alive  # it is another process's now
+        team._children = [child]
     finally:
         team.end()
     assert asked
