@@ -62,7 +62,10 @@ def folder() -> Path:
         return Path(named).absolute()
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("stepwell", appauthor=False))
+    try:
+        return Path(user_cache_dir("stepwell", appauthor=False))
+    except RuntimeError:  # there is no home
+        return Path("~/.cache/stepwell")
 
 
 def limit() -> int:
@@ -96,13 +99,19 @@ def why_off(found: Store) -> str | None:
     """Why nothing is found or kept in a store; None when the cache is in use."""
     if not is_on():
         return f"{SWITCH} is 0"
-    reason = why_unsafe(found.folder)
+    reason = _why_unusable(found.folder)
     return None if reason is None else f"it {reason}"
+
+
+def _why_unusable(place: Path) -> str | None:
+    if not place.is_absolute():  # or it would be a folder called ~ wherever one happens to be
+        return "is relative: this user has no home"
+    return why_unsafe(place)
 
 
 @functools.cache
 def _safe_store(place: Path, most: int) -> Store | None:
-    reason = why_unsafe(place)
+    reason = _why_unusable(place)
     if reason is None:
         return Store(place, most)
     from stepwell.ir.diagnostics import Diagnostic, emit

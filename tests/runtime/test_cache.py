@@ -331,6 +331,18 @@ def test_a_folder_that_is_not_safe_is_said_and_not_used(folder):
     assert not list(folder.iterdir())
 
 
+def test_a_user_without_a_home_has_no_cache(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STEPWELL_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    said = []
+    with diagnostic_handler(said.append):
+        stepwell.compile(ADD)
+    assert "is relative" in said[0].message
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("STEPWELL_CACHE", "no"), ("STEPWELL_CACHE_LIMIT", "much"), ("STEPWELL_CACHE_LIMIT", "-1")]
 )
