@@ -170,7 +170,10 @@ def read(em: Emitter, access: Access, point: Point) -> SSAValue:
     if lanes is None or not uses_dim(access.exprs, lanes.dim):
         return em.add(tensor.ExtractOp(access.value, em.indices(indices), access.element)).result
     if is_contiguous(access.exprs, lanes.dim):
-        return transfer_read(em, access.value, indices, [lanes.width], lanes.mask)
+        value = transfer_read(em, access.value, indices, [lanes.width], lanes.mask)
+        if access.ahead and lanes.mask is None and isinstance(value.owner, Operation):
+            prefetching(value.owner, access.ahead)
+        return value
     if lanes.picks and 2 <= steps_apart(access, lanes.dim) <= MOST_APART:
         return _picked(em, access, indices, lanes)
     step = step_in_memory(access, lanes.dim)

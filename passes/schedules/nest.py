@@ -44,6 +44,8 @@ class Access:
     value: SSAValue
     exprs: tuple[AffineExpr, ...]
     symbols: tuple[SSAValue, ...] = ()
+    ahead: int = 0
+    """Bytes further on that are fetched with it, for a later read."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,12 +17,16 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from stepwell.dialects import kernel
+from stepwell.ir.dtypes import byte_width
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
-from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber
+from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber, step_in_memory
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space
 from stepwell.passes.schedules.space import SpaceEmitter, Target
+
+LONGEST_AHEAD = 16 << 10
+"""Bytes of a row that is fetched while the one before is worked on: both have to stay in the L1 cache or near it."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,12 @@ class RowsPhase:
             if any(u.operation not in rows.row_dims for u in o.original.uses)
         ]
         self._updated: list[SSAValue] = []
+        self._readers: dict[tuple[SSAValue, tuple[AffineExpr, ...]], list[int]] = {}
+        for i, group in enumerate(self.passes):
+            for access in (a for n in group.nests for a in n.inputs if isinstance(a, Access)):
+                readers = self._readers.setdefault((access.value, access.exprs), [])
+                if i not in readers:
+                    readers.append(i)
 
     def plan(self, group: RowPass) -> Plan:
         """How a pass goes over its row."""
@@ -345,7 +355,10 @@ class RowsPhase:
         forwarded = dict(nest.forwarded)
         inputs = list(nest.inputs)
         for position, access in enumerate(nest.inputs):
-            if not isinstance(access, Access) or access.value not in self.pass_of:
+            if not isinstance(access, Access):
+                continue
+            if access.value not in self.pass_of:
+                inputs[position] = replace(access, ahead=self._next_row(access, number))
                 continue
             if self.pass_of[access.value] == number or (access.value in scalars and self.passes_on(access, number)):
                 forwarded[position] = access.value
@@ -359,6 +372,18 @@ class RowsPhase:
                 init = held or self._stored(init, current, kept, local)
             outputs.append(replace(output, init=init))
         return replace(nest, forwarded=forwarded, inputs=inputs, outputs=outputs)
+
+    def _next_row(self, access: Access, number: int) -> int:
+        """Bytes to the next row, where pass `number` is the last that reads this one again.
+
+        The first pass over a row waits for memory while later ones have it idle: these can fetch what the next row needs.
+        """
+        readers = self._readers.get((access.value, access.exprs), [])
+        if not self.machine.prefetch or len(readers) < 2 or number != readers[-1] or not self.passes[number].rest:
+            return 0
+        step = step_in_memory(access, self.count - 1) or 0
+        distance = step * byte_width(access.element)
+        return distance if 0 < distance <= LONGEST_AHEAD else 0
 
     def passes_on(self, access: Access, number: int) -> bool:
         """Whether what pass `number` reads can be had from a register that holds it."""

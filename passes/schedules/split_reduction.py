@@ -40,6 +40,9 @@ def find_split(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], mac
     if machine.split < 2 or len(nests) != 1 or plan.vector is None or not plan.inner or not can_split(nest):
         return None
     dim = max(plan.inner, key=lambda d: nest.sizes[d])
+    if machine.subgroup == 1:
+        # A worker does its part alone: the outermost dim gives it memory that lies together.
+        dim = next((d for d in plan.inner if nest.sizes[d] >= machine.split), dim)
     if any(step_of(t, dim) is None for t in targets if not t.output.reduced):
         return None
     grain = plan.width if dim == plan.vector else 1

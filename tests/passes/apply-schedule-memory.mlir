@@ -1,0 +1,66 @@
+// RUN: stepwell-opt %s --apply-schedule --split-input-file | filecheck %s
+
+// The second pass over a row is the last that reads it: it fetches the next row, 4096 bytes on, and its result's lines.
+// CHECK-LABEL: kernel.func @rows
+// CHECK: %[[A:.*]] = vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {in_bounds = [true]} : tensor<8x1024xf32>
+// CHECK: arith.maximumf %{{.*}}, %[[A]]
+// CHECK: vector.transfer_read %x{{.*}} {prefetch = 4096 : i64, in_bounds = [true]} : tensor<8x1024xf32>
+// CHECK: vector.transfer_write %{{.*}} {prefetch = 2048 : i64, in_bounds = [true]}
+kernel.func @rows(%x: tensor<8x1024xf32>, %o: tensor<8x1024xf32>) -> tensor<8x1024xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"rows", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64}>} {
+  %e = tensor.empty() : tensor<8xf32>
+  %E = tensor.empty() : tensor<8x1024xf32>
+  %c = arith.constant 0xff800000 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<8x1024xf32>) outs(%f : tensor<8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.maximumf %b, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %m : tensor<8x1024xf32>, tensor<8xf32>) outs(%E : tensor<8x1024xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %y = arith.subf %a, %b : f32
+    linalg.yield %y : f32
+  } -> tensor<8x1024xf32>
+  kernel.return %r : tensor<8x1024xf32>
+}
+
+// -----
+
+// A sum of everything: parts from neutral elements, one a task, then the parts with what the sum starts from.
+// CHECK-LABEL: kernel.func @total
+// CHECK: %[[PARTS:.*]] = tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<4xf32>
+// CHECK: scf.forall (%[[T:.*]]) in (4) shared_outs(%[[P:.*]] = %[[PARTS]])
+// CHECK: tensor.extract_slice %[[P]][%[[T]]] [1] [1]
+// CHECK: vector.reduction <add>
+// CHECK: scf.forall (%{{.*}}) in (1) shared_outs(%{{.*}} = %o)
+// CHECK: vector.reduction <add>
+// CHECK: arith.addf %{{.*}} : f32
+kernel.func @total(%x: tensor<64x96xf32>, %o: tensor<f32>) -> tensor<f32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, tasks = 4 : i64, grain = 1 : i64}>} {
+  %e = tensor.empty() : tensor<f32>
+  %cst = arith.constant 2.0 : f32
+  %f = linalg.fill ins(%cst : f32) outs(%e : tensor<f32>) -> tensor<f32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> ()>], iterator_types = ["reduction", "reduction"]} ins(%x : tensor<64x96xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %b, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<f32>
+  kernel.return %r : tensor<f32>
+}
+
+// -----
+
+// Every second element, 20 of a row of 39: out of one vector that ends there.
+// CHECK-LABEL: kernel.func @picked
+// CHECK: %[[M:.*]] = vector.constant_mask [39] : vector<64xi1>
+// CHECK: %[[V:.*]] = vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}}, %[[M]] {in_bounds = [true]} : tensor<8x39xf32>, vector<64xf32>
+// CHECK: vector.shuffle %[[V]], %[[V]] [0, 2, 4, 6,
+// CHECK-NOT: vector.gather
+kernel.func @picked(%x: tensor<8x39xf32>, %o: tensor<8x20xf32>) -> tensor<8x20xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 2 : i64}>} {
+  %E = tensor.empty() : tensor<8x20xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1 * 2)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x39xf32>) outs(%E : tensor<8x20xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<8x20xf32>
+  kernel.return %r : tensor<8x20xf32>
+}
