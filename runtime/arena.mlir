@@ -81,7 +81,8 @@ func.func private @lock() {
     %holder = rt.atomic_load monotonic %pool[%lock_at] : memref<64xi64>
     %held = arith.cmpi eq, %holder, %me : i64
     %got = scf.if %held -> (i1) {
-      %status = rt.call_external @sched_yield() : () -> i32
+      %moment = arith.constant 20 : i32
+      %status = rt.call_external @usleep(%moment) : (i32) -> i32
       scf.yield %false : i1
     } else {
       %old, %won = rt.compare_exchange acquire %holder, %me, %pool[%lock_at] : memref<64xi64>
@@ -157,18 +158,14 @@ func.func private @build() -> i64 {
 func.func private @fill_head(%head: memref<64xi64>, %mapped: !rt.ptr, %size: i64) {
   %pool = memref.get_global @pool : memref<64xi64>
   %wanted_at = arith.constant 16 : index
-  %cores_at = arith.constant 17 : index
   %i0 = arith.constant 0 : index
   %i1 = arith.constant 1 : index
   %i2 = arith.constant 2 : index
   %i3 = arith.constant 3 : index
-  %i4 = arith.constant 4 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
-  %few = arith.constant 16 : i64
   %z = arith.constant 0 : i32
   %workers = memref.load %pool[%wanted_at] : memref<64xi64>
-  %cores = memref.load %pool[%cores_at] : memref<64xi64>
   // madvise(MADV_WIPEONFORK), of Linux 4.14; without it each call asks which process it is in.
   %wipe_on_fork = arith.constant 18 : i32
   %status = rt.call_external @madvise(%mapped, %size, %wipe_on_fork) : (!rt.ptr, i64, i32) -> i32
@@ -179,31 +176,25 @@ func.func private @fill_head(%head: memref<64xi64>, %mapped: !rt.ptr, %size: i64
     %me = func.call @process() : () -> i64
     scf.yield %me : i64
   }
-  %crowded = arith.cmpi sgt, %workers, %cores : i64
-  %crowded_int = arith.extui %crowded : i1 to i64
-  %turns = scf.if %crowded -> (i64) {
-    scf.yield %few : i64
-  } else {
-    %measured = func.call @turns_before_sleep() : () -> i64
-    scf.yield %measured : i64
-  }
+  // About what going to sleep and being woken costs.
+  %patience = arith.constant 30000 : i64
+  %turns = func.call @turns_of(%patience) : (i64) -> i64
   memref.store %process, %head[%i1] : memref<64xi64>
   memref.store %turns, %head[%i3] : memref<64xi64>
-  memref.store %crowded_int, %head[%i4] : memref<64xi64>
   rt.atomic_store monotonic %workers, %head[%i2] : memref<64xi64>
   rt.atomic_store release %c1, %head[%i0] : memref<64xi64>
   func.return
 }
 
-// How many pauses take about 100 us, what going to sleep and being woken costs: processors differ by a factor of 30.
-func.func private @turns_before_sleep() -> i64 {
+// How many pauses take so many nanoseconds: processors differ by a factor of 30.
+func.func private @turns_of(%patience: i64) -> i64 {
   %i0 = arith.constant 0 : index
   %i1 = arith.constant 1 : index
   %tries = arith.constant 4 : index
   %pauses = arith.constant 256 : index
-  %budget = arith.constant 25600000 : i64
+  %pauses_int = arith.constant 256 : i64
   %most = arith.constant 20000 : i64
-  %least = arith.constant 64 : i64
+  %least = arith.constant 16 : i64
   %c1 = arith.constant 1 : i64
   %forever = arith.constant 1000000000 : i64
   // The least of four, since other processes only ever lengthen one.
@@ -218,6 +209,7 @@ func.func private @turns_before_sleep() -> i64 {
     scf.yield %less : i64
   }
   %some = arith.maxsi %time, %c1 : i64
+  %budget = arith.muli %patience, %pauses_int : i64
   %turns = arith.divui %budget, %some : i64
   %bounded = arith.minsi %turns, %most : i64
   %enough = arith.maxsi %bounded, %least : i64
@@ -240,7 +232,11 @@ func.func private @nanoseconds() -> i64 {
 
 // Starts workers 1 and up; signals are for the other threads of the process.
 func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
+  %pool = memref.get_global @pool : memref<64xi64>
+  %cores_at = arith.constant 17 : index
   %workers_at = arith.constant 2 : index
+  %stay_at = arith.constant 4 : index
+  %two = arith.constant 2 : i64
   %i0 = arith.constant 0 : index
   %i1 = arith.constant 1 : index
   %words = arith.constant 16 : index
@@ -271,6 +267,12 @@ func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
     scf.yield %next : i64
   }
   rt.atomic_store monotonic %started, %head[%workers_at] : memref<64xi64>
+  // A caller and as many workers as there are cores for, one at least, may be awake.
+  %cores = memref.load %pool[%cores_at] : memref<64xi64>
+  %enough = arith.maxsi %cores, %two : i64
+  %more = arith.subi %started, %enough : i64
+  %stay = arith.maxsi %more, %null_int : i64
+  memref.store %stay, %head[%stay_at] : memref<64xi64>
   %null = rt.int_to_ptr %null_int : i64 to !rt.ptr
   %restored = rt.call_external @pthread_sigmask(%set_mask, %before, %null) : (i32, memref<16xi64>, !rt.ptr) -> i32
   func.return

@@ -1,12 +1,14 @@
 // The parallel runtime: loops and futures on work-stealing deques (runtime/deque.mlir), by threads that spin, then sleep
 // (runtime/threads.mlir). docs/parallel-runtime.md says how it works and what it costs.
 //
-// A loop is a descriptor on the stack of the thread that runs it. That thread works through the indices a chunk at a time; whenever its
-// deque is empty (so whenever somebody took what it offered) it offers the second half of what it has left. Who takes a piece
-// treats it alike. At the end the thread waits until all indices are done, and meanwhile helps with loops of the same call.
+// A loop is a descriptor on the stack of the thread that runs it. That thread works through the indices a chunk at a time. It keeps a few
+// chunks to itself and offers the rest, in halves; it offers of the few, too, whenever its deque is empty (so whenever somebody took
+// what it offered). Who takes a piece treats it alike. At the end the thread waits until all chunks are done, and meanwhile helps with
+// loops of the same call.
 //
-// A loop's descriptor, 16 words: 0 status, 1 function, 2 its argument, 3 chunk, 4 record of the call's caller, 5 depth,
-// 6 record of the thread that waits for it, 7 bottom of the deque before; 8 indices not done yet (a line of its own).
+// A loop's descriptor, 16 words: 0 status, 1 function, 2 its argument, 3 indices in a chunk, 4 indices, 5 chunks a thread may keep to
+// itself, 6 record of the call's caller, 7 depth; a line of what changes: 8 chunks not done yet, 9 record of the thread that waits for
+// it, 10 bottom of the deque before.
 
 // Calls `fn(ctx, begin, end, worker)` on pieces of [0, n) of a multiple of `grain` indices (but the last) until all are done.
 // The first status that is not 0 stops the loop and is returned.
@@ -39,7 +41,8 @@ func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i
     %status = scf.if %shared -> (i32) {
       %address = rt.int_to_ptr %entered : i64 to !rt.ptr
       %record = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
-      %done = func.call @run_loop(%record, %fn, %ctx, %n, %chunk) : (memref<288xi64>, !rt.ptr, !rt.ptr, i64, i64) -> i32
+      %done = func.call @run_loop(%record, %fn, %ctx, %n, %chunk, %workers)
+        : (memref<288xi64>, !rt.ptr, !rt.ptr, i64, i64, i64) -> i32
       func.call @leave(%record) : (memref<288xi64>) -> ()
       scf.yield %done : i32
     } else {
@@ -59,7 +62,7 @@ func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i
 func.func @stepwell_spawn(%fn: !rt.ptr, %ctx: !rt.ptr, %future: memref<16xi64>) {
   %pool = memref.get_global @pool : memref<64xi64>
   %wanted_at = arith.constant 16 : index
-  %record_at = arith.constant 6 : index
+  %record_at = arith.constant 9 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
   %workers = memref.load %pool[%wanted_at] : memref<64xi64>
@@ -75,9 +78,15 @@ func.func @stepwell_spawn(%fn: !rt.ptr, %ctx: !rt.ptr, %future: memref<16xi64>) 
   %offered = scf.if %shared -> (i1) {
     %address = rt.int_to_ptr %entered : i64 to !rt.ptr
     %record = rt.ptr_to_memref %address : !rt.ptr to memref<288xi64>
-    func.call @describe(%record, %future, %fn, %ctx, %c1, %c1)
-      : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr, i64, i64) -> ()
+    func.call @describe(%record, %future, %fn, %ctx) : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr) -> ()
+    func.call @measure(%future, %c1, %c1, %c1, %c1) : (memref<16xi64>, i64, i64, i64, i64) -> ()
     %pushed = func.call @offer(%record, %future, %c0, %c1) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
+    scf.if %pushed {
+      %wanted = func.call @is_wanted(%record) : (memref<288xi64>) -> i1
+      scf.if %wanted {
+        func.call @wake(%record, %c1) : (memref<288xi64>, i64) -> ()
+      }
+    }
     scf.yield %pushed : i1
   } else {
     %no = arith.constant false
@@ -100,8 +109,8 @@ func.func @stepwell_spawn(%fn: !rt.ptr, %ctx: !rt.ptr, %future: memref<16xi64>) 
 // Waits for a future of this thread, or does its work, and returns its status.
 func.func @stepwell_await(%future: memref<16xi64>) -> i32 {
   %status_at = arith.constant 0 : index
-  %record_at = arith.constant 6 : index
-  %floor_at = arith.constant 7 : index
+  %record_at = arith.constant 9 : index
+  %floor_at = arith.constant 10 : index
   %c0 = arith.constant 0 : i64
   %entered = memref.load %future[%record_at] : memref<16xi64>
   %shared = arith.cmpi ne, %entered, %c0 : i64
@@ -128,19 +137,16 @@ func.func @stepwell_await(%future: memref<16xi64>) -> i32 {
   func.return %narrow : i32
 }
 
-// Fills in a loop's descriptor.
-func.func private @describe(
-  %record: memref<288xi64>, %loop: memref<16xi64>, %fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64
-) {
-  %i0 = arith.constant 0 : index
-  %i1 = arith.constant 1 : index
-  %i2 = arith.constant 2 : index
-  %i3 = arith.constant 3 : index
-  %i4 = arith.constant 4 : index
-  %i5 = arith.constant 5 : index
-  %i6 = arith.constant 6 : index
-  %i7 = arith.constant 7 : index
-  %i8 = arith.constant 8 : index
+// Fills in a descriptor: what to do, and where.
+func.func private @describe(%record: memref<288xi64>, %loop: memref<16xi64>, %fn: !rt.ptr, %ctx: !rt.ptr) {
+  %status_at = arith.constant 0 : index
+  %fn_at = arith.constant 1 : index
+  %ctx_at = arith.constant 2 : index
+  %loop_root_at = arith.constant 6 : index
+  %loop_depth_at = arith.constant 7 : index
+  %record_at = arith.constant 9 : index
+  %floor_at = arith.constant 10 : index
+  %bottom_at = arith.constant 8 : index
   %root_at = arith.constant 19 : index
   %depth_at = arith.constant 20 : index
   %loops_at = arith.constant 23 : index
@@ -152,39 +158,61 @@ func.func private @describe(
   %place_int = rt.ptr_to_int %place : !rt.ptr to i64
   %root = memref.load %record[%root_at] : memref<288xi64>
   %depth = memref.load %record[%depth_at] : memref<288xi64>
-  %bottom = rt.atomic_load monotonic %record[%i8] : memref<288xi64>
-  memref.store %c0, %loop[%i0] : memref<16xi64>
-  memref.store %fn_int, %loop[%i1] : memref<16xi64>
-  memref.store %ctx_int, %loop[%i2] : memref<16xi64>
-  memref.store %chunk, %loop[%i3] : memref<16xi64>
-  memref.store %root, %loop[%i4] : memref<16xi64>
-  memref.store %depth, %loop[%i5] : memref<16xi64>
-  memref.store %place_int, %loop[%i6] : memref<16xi64>
-  memref.store %bottom, %loop[%i7] : memref<16xi64>
-  memref.store %n, %loop[%i8] : memref<16xi64>
+  %bottom = rt.atomic_load monotonic %record[%bottom_at] : memref<288xi64>
+  memref.store %c0, %loop[%status_at] : memref<16xi64>
+  memref.store %fn_int, %loop[%fn_at] : memref<16xi64>
+  memref.store %ctx_int, %loop[%ctx_at] : memref<16xi64>
+  memref.store %root, %loop[%loop_root_at] : memref<16xi64>
+  memref.store %depth, %loop[%loop_depth_at] : memref<16xi64>
+  memref.store %place_int, %loop[%record_at] : memref<16xi64>
+  memref.store %bottom, %loop[%floor_at] : memref<16xi64>
   %loops = rt.atomic_load monotonic %record[%loops_at] : memref<288xi64>
   %more = arith.addi %loops, %c1 : i64
   rt.atomic_store monotonic %more, %record[%loops_at] : memref<288xi64>
   func.return
 }
 
+// Fills in a descriptor: how much there is to do.
+func.func private @measure(%loop: memref<16xi64>, %n: i64, %chunk: i64, %chunks: i64, %keep: i64) {
+  %chunk_at = arith.constant 3 : index
+  %n_at = arith.constant 4 : index
+  %keep_at = arith.constant 5 : index
+  %left_at = arith.constant 8 : index
+  memref.store %chunk, %loop[%chunk_at] : memref<16xi64>
+  memref.store %n, %loop[%n_at] : memref<16xi64>
+  memref.store %keep, %loop[%keep_at] : memref<16xi64>
+  memref.store %chunks, %loop[%left_at] : memref<16xi64>
+  func.return
+}
+
 // A loop on this thread, which others may join.
-func.func private @run_loop(%record: memref<288xi64>, %fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64) -> i32 {
+func.func private @run_loop(
+  %record: memref<288xi64>, %fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %chunk: i64, %workers: i64
+) -> i32 {
   %loop = memref.alloca() : memref<16xi64>
   %status_at = arith.constant 0 : index
   %left_at = arith.constant 8 : index
   %depth_at = arith.constant 20 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
-  func.call @describe(%record, %loop, %fn, %ctx, %n, %chunk)
-    : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr, i64, i64) -> ()
+  %up = arith.addi %n, %chunk : i64
+  %up1 = arith.subi %up, %c1 : i64
+  %chunks = arith.divui %up1, %chunk : i64
+  // An eighth of a worker's share: what is kept waits when this thread loses its core, and the less, the oftener the deque is used.
+  %three = arith.constant 3 : i64
+  %c2 = arith.constant 2 : i64
+  %eighths = arith.shli %workers, %three : i64
+  %part = arith.divui %chunks, %eighths : i64
+  %keep = arith.maxsi %part, %c2 : i64
+  func.call @describe(%record, %loop, %fn, %ctx) : (memref<288xi64>, memref<16xi64>, !rt.ptr, !rt.ptr) -> ()
+  func.call @measure(%loop, %n, %chunk, %chunks, %keep) : (memref<16xi64>, i64, i64, i64, i64) -> ()
   %depth = memref.load %record[%depth_at] : memref<288xi64>
   %deeper = arith.addi %depth, %c1 : i64
   memref.store %deeper, %record[%depth_at] : memref<288xi64>
-  %ran = func.call @work(%record, %loop, %c0, %n) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
+  %ran = func.call @work(%record, %loop, %c0, %chunks) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
   memref.store %depth, %record[%depth_at] : memref<288xi64>
   // Nobody else has the descriptor when this thread did all.
-  %helped = arith.cmpi ne, %ran, %n : i64
+  %helped = arith.cmpi ne, %ran, %chunks : i64
   scf.if %helped {
     %before = rt.atomic_rmw sub acq_rel %ran, %loop[%left_at] : memref<16xi64>
     func.call @wait(%record, %loop) : (memref<288xi64>, memref<16xi64>) -> ()
@@ -194,27 +222,30 @@ func.func private @run_loop(%record: memref<288xi64>, %fn: !rt.ptr, %ctx: !rt.pt
   func.return %narrow : i32
 }
 
-// Works on [begin, end) of a loop, offers halves, takes back what nobody took; returns how many indices this thread did.
+// Works on chunks [begin, end) of a loop, offers of them, takes back what nobody took; returns how many chunks this thread did.
 func.func private @work(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i64 {
   %item = memref.alloca() : memref<8xi64>
   %bottom_at = arith.constant 8 : index
-  %chunk_at = arith.constant 3 : index
   %begin_at = arith.constant 1 : index
   %end_at = arith.constant 2 : index
   %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
   %true = arith.constant true
   %floor = rt.atomic_load monotonic %record[%bottom_at] : memref<288xi64>
-  %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
   %b0, %e0, %total = scf.while (%from = %begin, %to = %end, %ran = %c0) : (i64, i64, i64) -> (i64, i64, i64) {
     %some = arith.cmpi slt, %from, %to : i64
     %again, %next_from, %next_to, %next_ran = scf.if %some -> (i1, i64, i64, i64) {
-      %kept = func.call @offer_half(%record, %loop, %from, %to) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
-      %ahead = arith.addi %from, %chunk : i64
-      %stop = arith.minsi %ahead, %kept : i64
-      func.call @run_chunk(%record, %loop, %from, %stop) : (memref<288xi64>, memref<16xi64>, i64, i64) -> ()
-      %count = arith.subi %stop, %from : i64
+      %kept = func.call @offer_halves(%record, %loop, %from, %to) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i64
+      %mine = arith.cmpi slt, %from, %kept : i64
+      %count = scf.if %mine -> (i64) {
+        func.call @run_chunk(%record, %loop, %from) : (memref<288xi64>, memref<16xi64>, i64) -> ()
+        scf.yield %c1 : i64
+      } else {
+        scf.yield %c0 : i64
+      }
+      %next = arith.addi %from, %count : i64
       %sum = arith.addi %ran, %count : i64
-      scf.yield %true, %stop, %kept, %sum : i1, i64, i64, i64
+      scf.yield %true, %next, %kept, %sum : i1, i64, i64, i64
     } else {
       %got = func.call @pop_above(%record, %floor, %item) : (memref<288xi64>, i64, memref<8xi64>) -> i1
       %item_begin, %item_end = scf.if %got -> (i64, i64) {
@@ -235,10 +266,12 @@ func.func private @work(%record: memref<288xi64>, %loop: memref<16xi64>, %begin:
 }
 
 // One call of a loop's function, unless the loop has failed.
-func.func private @run_chunk(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) {
+func.func private @run_chunk(%record: memref<288xi64>, %loop: memref<16xi64>, %number: i64) {
   %status_at = arith.constant 0 : index
   %fn_at = arith.constant 1 : index
   %ctx_at = arith.constant 2 : index
+  %chunk_at = arith.constant 3 : index
+  %n_at = arith.constant 4 : index
   %worker_at = arith.constant 18 : index
   %c0 = arith.constant 0 : i64
   %failed = rt.atomic_load monotonic %loop[%status_at] : memref<16xi64>
@@ -246,9 +279,14 @@ func.func private @run_chunk(%record: memref<288xi64>, %loop: memref<16xi64>, %b
   scf.if %going {
     %fn_int = memref.load %loop[%fn_at] : memref<16xi64>
     %ctx_int = memref.load %loop[%ctx_at] : memref<16xi64>
+    %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
+    %n = memref.load %loop[%n_at] : memref<16xi64>
     %worker = memref.load %record[%worker_at] : memref<288xi64>
     %fn = rt.int_to_ptr %fn_int : i64 to !rt.ptr
     %ctx = rt.int_to_ptr %ctx_int : i64 to !rt.ptr
+    %begin = arith.muli %number, %chunk : i64
+    %ahead = arith.addi %begin, %chunk : i64
+    %end = arith.minsi %ahead, %n : i64
     %status = rt.call_indirect %fn(%ctx, %begin, %end, %worker) : (!rt.ptr, i64, i64, i64) -> i32
     %wide = arith.extsi %status : i32 to i64
     %bad = arith.cmpi ne, %wide, %c0 : i64
@@ -259,56 +297,65 @@ func.func private @run_chunk(%record: memref<288xi64>, %loop: memref<16xi64>, %b
   func.return
 }
 
-// Offers the second half of [begin, end), in chunks, if this thread's deque is empty; returns the end of what is kept.
-func.func private @offer_half(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i64 {
-  %chunk_at = arith.constant 3 : index
-  %status_at = arith.constant 0 : index
+// Offers second halves of chunks [begin, end) until there are no more than a thread may keep, or if this thread's deque is empty, one
+// half at least; returns the end of what is kept. Who sleeps is woken when all is offered, even what would be kept: it may take this
+// thread's core.
+func.func private @offer_halves(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i64 {
+  %keep_at = arith.constant 5 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
-  %c2 = arith.constant 2 : i64
-  %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
-  %rest = arith.subi %end, %begin : i64
-  %divisible = arith.cmpi sgt, %rest, %chunk : i64
-  %waiting = func.call @waiting_items(%record) : (memref<288xi64>) -> i64
-  %empty = arith.cmpi sle, %waiting, %c0 : i64
-  %split = arith.andi %divisible, %empty : i1
-  %kept = scf.if %split -> (i64) {
-    %up = arith.addi %rest, %chunk : i64
-    %up1 = arith.subi %up, %c1 : i64
-    %chunks = arith.divui %up1, %chunk : i64
-    %chunks1 = arith.addi %chunks, %c1 : i64
-    %mine = arith.divui %chunks1, %c2 : i64
-    %length = arith.muli %mine, %chunk : i64
-    %middle = arith.addi %begin, %length : i64
-    %pushed = func.call @offer(%record, %loop, %middle, %end) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
-    %stop = arith.select %pushed, %middle, %end : i64
-    scf.yield %stop : i64
-  } else {
-    scf.yield %end : i64
+  %true = arith.constant true
+  %keep = memref.load %loop[%keep_at] : memref<16xi64>
+  %kept, %going = scf.while (%to = %end, %may = %true) : (i64, i1) -> (i64, i1) {
+    %rest = arith.subi %to, %begin : i64
+    %divisible = arith.cmpi sgt, %rest, %c1 : i64
+    %large = arith.cmpi sgt, %rest, %keep : i64
+    %waiting = func.call @waiting_items(%record) : (memref<288xi64>) -> i64
+    %empty = arith.cmpi sle, %waiting, %c0 : i64
+    %wanted = arith.ori %large, %empty : i1
+    %split = arith.andi %divisible, %wanted : i1
+    %go = arith.andi %split, %may : i1
+    scf.condition(%go) %to, %may : i64, i1
+  } do {
+  ^bb0(%to: i64, %may: i1):
+    %rest = arith.subi %to, %begin : i64
+    %up = arith.addi %rest, %c1 : i64
+    %half = arith.shrui %up, %c1 : i64
+    %middle = arith.addi %begin, %half : i64
+    %pushed = func.call @offer(%record, %loop, %middle, %to) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
+    %stop = arith.select %pushed, %middle, %to : i64
+    scf.yield %stop, %pushed : i64, i1
   }
-  func.return %kept : i64
+  %some = arith.cmpi sgt, %end, %kept : i64
+  %sleepers = scf.if %some -> (i1) {
+    %wanted = func.call @is_wanted(%record) : (memref<288xi64>) -> i1
+    scf.yield %wanted : i1
+  } else {
+    %no = arith.constant false
+    scf.yield %no : i1
+  }
+  %stays = scf.if %sleepers -> (i64) {
+    %chunks = arith.subi %end, %begin : i64
+    %all = func.call @offer(%record, %loop, %begin, %kept) : (memref<288xi64>, memref<16xi64>, i64, i64) -> i1
+    func.call @wake(%record, %chunks) : (memref<288xi64>, i64) -> ()
+    %rest = arith.select %all, %begin, %kept : i64
+    scf.yield %rest : i64
+  } else {
+    scf.yield %kept : i64
+  }
+  func.return %stays : i64
 }
 
-// Pushes a piece and wakes as many sleepers as could work on it; false when the deque is full.
+// Pushes a piece; false when the deque is full.
 func.func private @offer(%record: memref<288xi64>, %loop: memref<16xi64>, %begin: i64, %end: i64) -> i1 {
-  %chunk_at = arith.constant 3 : index
-  %root_at = arith.constant 4 : index
-  %depth_at = arith.constant 5 : index
+  %root_at = arith.constant 6 : index
+  %depth_at = arith.constant 7 : index
   %address = rt.memref_to_ptr %loop : memref<16xi64> to !rt.ptr
   %loop_int = rt.ptr_to_int %address : !rt.ptr to i64
   %root = memref.load %loop[%root_at] : memref<16xi64>
   %depth = memref.load %loop[%depth_at] : memref<16xi64>
   %pushed = func.call @push(%record, %loop_int, %begin, %end, %root, %depth)
     : (memref<288xi64>, i64, i64, i64, i64, i64) -> i1
-  scf.if %pushed {
-    %c1 = arith.constant 1 : i64
-    %chunk = memref.load %loop[%chunk_at] : memref<16xi64>
-    %length = arith.subi %end, %begin : i64
-    %up = arith.addi %length, %chunk : i64
-    %up1 = arith.subi %up, %c1 : i64
-    %chunks = arith.divui %up1, %chunk : i64
-    func.call @notify(%record, %root, %chunks) : (memref<288xi64>, i64, i64) -> ()
-  }
   func.return %pushed : i1
 }
 
@@ -362,13 +409,13 @@ func.func private @run_item(%record: memref<288xi64>, %item: memref<8xi64>) {
   func.return
 }
 
-// Waits until all indices of a loop of this thread are done, and helps with loops of the same call that are as deep or deeper. (Others
+// Waits until all chunks of a loop of this thread are done, and helps with loops of the same call that are as deep or deeper. (Others
 // could keep this thread for long, or nest without end.)
 func.func private @wait(%record: memref<288xi64>, %loop: memref<16xi64>) {
   %item = memref.alloca() : memref<8xi64>
   %left_at = arith.constant 8 : index
-  %loop_root_at = arith.constant 4 : index
-  %loop_depth_at = arith.constant 5 : index
+  %loop_root_at = arith.constant 6 : index
+  %loop_depth_at = arith.constant 7 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
   %root = memref.load %loop[%loop_root_at] : memref<16xi64>

@@ -9,7 +9,7 @@
 // the child builds its own. 64 words, then the records (runtime/deque.mlir): 64 for callers, then one a worker (that of worker 0
 // is unused).
 //    0 alive: 1 (0 in a forked child), 1 the process if the kernel does not hand out zeros, 2 workers, 3 turns to wait before
-//      sleeping, 4 whether there are more workers than cores
+//      sleeping, 4 workers that are left asleep: those more than there are cores, which would keep others from running
 //    8 workers that sleep and were not woken yet   16 permits: woken, not awake yet   24 caller records in use so far
 
 "memref.global"() <{sym_name = "pool", sym_visibility = "private", type = memref<64xi64>, initial_value}> : () -> ()
@@ -298,13 +298,12 @@ func.func private @leave(%record: memref<288xi64>) {
 
 // Spinning and sleeping -----------------------------------------------------------------------------------------------
 
-// Lets a turn pass; false when it is time to sleep.
+// Lets a turn pass; false when it is time to sleep. There is no `sched_yield` here: Linux takes it as giving up the time a thread would
+// have had, and a few of them keep a thread from its core for milliseconds. Sleeping costs no such thing.
 func.func private @relax(%record: memref<288xi64>, %turn: i64) -> i1 {
   %arena_at = arith.constant 17 : index
   %turns_at = arith.constant 3 : index
-  %crowded_at = arith.constant 4 : index
   %c0 = arith.constant 0 : i64
-  %mask = arith.constant 63 : i64
   %false = arith.constant false
   %arena_int = memref.load %record[%arena_at] : memref<288xi64>
   %there = arith.cmpi ne, %arena_int, %c0 : i64
@@ -312,19 +311,9 @@ func.func private @relax(%record: memref<288xi64>, %turn: i64) -> i1 {
     %arena = func.call @as_pointer(%arena_int) : (i64) -> !rt.ptr
     %head = rt.ptr_to_memref %arena : !rt.ptr to memref<64xi64>
     %turns = memref.load %head[%turns_at] : memref<64xi64>
-    %crowded = memref.load %head[%crowded_at] : memref<64xi64>
     %going = arith.cmpi slt, %turn, %turns : i64
     scf.if %going {
-      // Somebody else may need the core: whoever has the piece that is waited for.
-      %low = arith.andi %turn, %mask : i64
-      %now_and_then = arith.cmpi eq, %low, %mask : i64
-      %always = arith.cmpi ne, %crowded, %c0 : i64
-      %yields = arith.ori %now_and_then, %always : i1
-      scf.if %yields {
-        %status = rt.call_external @sched_yield() : () -> i32
-      } else {
-        rt.pause
-      }
+      rt.pause
     }
     scf.yield %going : i1
   } else {
@@ -333,26 +322,49 @@ func.func private @relax(%record: memref<288xi64>, %turn: i64) -> i1 {
   func.return %patient : i1
 }
 
-// After a push: wakes workers for so many chunks, and who sleeps in a join of this call.
-func.func private @notify(%record: memref<288xi64>, %root: i64, %chunks: i64) {
+// After pushes: whether somebody sleeps who could help, a worker or in a join of this call.
+func.func private @is_wanted(%record: memref<288xi64>) -> i1 {
   %arena_at = arith.constant 17 : index
+  %root_at = arith.constant 19 : index
   %sleepers_at = arith.constant 8 : index
+  %stay_at = arith.constant 4 : index
+  %joiners_at = arith.constant 24 : index
   %c0 = arith.constant 0 : i64
   %arena_int = memref.load %record[%arena_at] : memref<288xi64>
   %there = arith.cmpi ne, %arena_int, %c0 : i64
-  scf.if %there {
-    // [N1] With the sleeper's fences [Z2] and [J3]: either it sees the item pushed, or this thread sees that it sleeps.
-    rt.fence seq_cst
+  %wanted = scf.if %there -> (i1) {
     %arena = func.call @as_pointer(%arena_int) : (i64) -> !rt.ptr
     %head = rt.ptr_to_memref %arena : !rt.ptr to memref<64xi64>
+    %root_int = memref.load %record[%root_at] : memref<288xi64>
+    %pointer = rt.int_to_ptr %root_int : i64 to !rt.ptr
+    %root = rt.ptr_to_memref %pointer : !rt.ptr to memref<288xi64>
+    // [N1] With the sleeper's fences [Z2] and [J3]: either it sees the item pushed, or this thread sees that it sleeps.
+    rt.fence seq_cst
     // [N2]
     %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
-    %asleep = arith.cmpi sgt, %sleepers, %c0 : i64
-    scf.if %asleep {
-      func.call @wake_workers(%head, %chunks) : (memref<64xi64>, i64) -> ()
-    }
-    func.call @wake_joiners(%root) : (i64) -> ()
+    %joiners = rt.atomic_load monotonic %root[%joiners_at] : memref<288xi64>
+    %stay = memref.load %head[%stay_at] : memref<64xi64>
+    %spare = arith.cmpi sgt, %sleepers, %stay : i64
+    %joined = arith.cmpi sgt, %joiners, %c0 : i64
+    %some = arith.ori %spare, %joined : i1
+    scf.yield %some : i1
+  } else {
+    %no = arith.constant false
+    scf.yield %no : i1
   }
+  func.return %wanted : i1
+}
+
+// Wakes workers for so many chunks, and all that sleep in a join of this call.
+func.func private @wake(%record: memref<288xi64>, %chunks: i64) {
+  %arena_at = arith.constant 17 : index
+  %root_at = arith.constant 19 : index
+  %arena_int = memref.load %record[%arena_at] : memref<288xi64>
+  %root = memref.load %record[%root_at] : memref<288xi64>
+  %arena = func.call @as_pointer(%arena_int) : (i64) -> !rt.ptr
+  %head = rt.ptr_to_memref %arena : !rt.ptr to memref<64xi64>
+  func.call @wake_workers(%head, %chunks) : (memref<64xi64>, i64) -> ()
+  func.call @wake_joiners(%root) : (i64) -> ()
   func.return
 }
 
@@ -360,12 +372,15 @@ func.func private @notify(%record: memref<288xi64>, %root: i64, %chunks: i64) {
 func.func private @wake_workers(%head: memref<64xi64>, %count: i64) {
   %sleepers_at = arith.constant 8 : index
   %permits_at = arith.constant 16 : index
+  %stay_at = arith.constant 4 : index
   %c0 = arith.constant 0 : i64
   %true = arith.constant true
+  %stay = memref.load %head[%stay_at] : memref<64xi64>
   %woken = scf.while () : () -> (i64) {
     // [N3]
     %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
-    %take = arith.minsi %sleepers, %count : i64
+    %spare = arith.subi %sleepers, %stay : i64
+    %take = arith.minsi %spare, %count : i64
     %rest = arith.subi %sleepers, %take : i64
     %some = arith.cmpi sgt, %take, %c0 : i64
     %taken = scf.if %some -> (i1) {
