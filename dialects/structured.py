@@ -61,13 +61,14 @@ class SortOp(StructuredOp):
 
     Semantics: the comparator takes a pair of elements of each destination (`%a0, %b0, %a1, %b1, ...`) and yields true
     when the `a` elements must come before the `b` elements. With `stable` equal elements keep their order.
-    On memrefs, `scratch` may hold one dense buffer per destination, of its element type and as long as the dimension.
+    On memrefs, `scratch` may hold one dense buffer per destination, of its element type and as long as the dimension,
+    and behind these what keys of the elements are sorted in.
 
     Constraints:
         C1: all destinations have one shape.
         C2: 0 <= dimension < rank.
         C3: the comparator takes two scalars of each element type and yields i1.
-        C4: scratch, where given, is one buffer per destination.
+        C4: scratch, where given, is one buffer per destination, then buffers of integers.
     """
 
     name = "structured.sort"
@@ -127,10 +128,13 @@ class SortOp(StructuredOp):
         dimension = self.dimension.value.data
         if not 0 <= dimension < len(shapes[0]):
             raise VerifyException(f"structured.sort: C2: dimension {dimension} out of range for rank {len(shapes[0])}")
-        if self.scratch and [shape_of(b) for b in self.scratch] != [(shapes[0][dimension],)] * len(self.outs):
+        lines = [shape_of(b) for b in self.scratch[: len(self.outs)]]
+        if self.scratch and lines != [(shapes[0][dimension],)] * len(self.outs):
             raise VerifyException(
                 f"structured.sort: C4: scratch must be one buffer of {shapes[0][dimension]} elements per destination"
             )
+        if any(not isinstance(element_type_of(b), IntegerType) for b in self.scratch[len(self.outs) :]):
+            raise VerifyException("structured.sort: C4: scratch behind the lines must be buffers of integers")
         pairs = [t for o in self.outs for t in (element_type_of(o),) * 2]
         self.verify_region(self.comparator, "C3: the comparator", pairs, [IntegerType(1)])
 
@@ -349,7 +353,9 @@ class UpdateSliceOp(StructuredOp):
             raise VerifyException(f"structured.update_slice: C2: needs {len(out)} 0-d integer indices of one type")
 
 
-Structured = Dialect("structured", [AttentionOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, UpdateSliceOp, YieldOp], [])
+Structured = Dialect(
+    "structured", [AttentionOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, UpdateSliceOp, YieldOp], []
+)
 
 __all__ = [
     "AttentionOp",

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
-from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp
+from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp, element_type_of
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.engine import (
@@ -30,6 +30,7 @@ from stepwell.passes.bufferization.engine import (
 from stepwell.passes.bufferization.homes import Home, covers, slice_key, slice_place
 from stepwell.passes.bufferization.reads import is_tensor
 from stepwell.passes.structured_loops.sort import RUN
+from stepwell.passes.structured_loops.sort_form import key_buffers
 
 
 def rebuild(op: Operation, operands: Sequence[SSAValue], keep_results: bool = False) -> Operation:
@@ -225,12 +226,13 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
 
 
 def _sort_scratch(state: Bufferizer, sort: SortOp) -> list[SSAValue]:
-    """One line of scratch per destination for a sort of long lines."""
+    """One line of scratch per destination for a sort of long lines, and what keys are sorted in."""
     length = _shape(sort.outs[0])[sort.dimension.value.data]
+    keys = key_buffers(sort)
+    types = [TensorType(element_type_of(out), [length]) for out in sort.outs] if length > RUN or keys else []
     lines: list[SSAValue] = []
-    for out in sort.outs if length > RUN else ():
-        assert isinstance(out.type, TensorType)
-        home = state.fresh(sort, TensorType(out.type.get_element_type(), [length]), None)
+    for kind in (*types, *keys):
+        home = state.fresh(sort, kind, None)
         assert home.memref is not None
         lines.append(home.memref)
     return lines
@@ -269,7 +271,7 @@ def _redirect(op: Operation, terminator: Operation) -> None:
             user.operands[use.index] = initial
 
 
-READS = ("vector.transfer_read", "vector.gather", "vector.load", "vector.maskedload")
+READS = ("kernel.prefetch", "vector.transfer_read", "vector.gather", "vector.load", "vector.maskedload")
 
 HANDLERS: dict[str, Handler] = {
     "arith.constant": _constant,
@@ -287,7 +289,16 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(READS, _read_only),
     **{
         f"structured.{n}": _destination_style
-        for n in ("scan", "scatter", "select_and_scatter", "sort", "update_slice", "fft", "cholesky", "triangular_solve")
+        for n in (
+            "scan",
+            "scatter",
+            "select_and_scatter",
+            "sort",
+            "update_slice",
+            "fft",
+            "cholesky",
+            "triangular_solve",
+        )
     },
     **{f"linalg.{n}": _destination_style for n in ("fill", "generic")},
 }

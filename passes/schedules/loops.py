@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import prod
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
@@ -32,6 +31,7 @@ from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.simt import simt_phase
+from stepwell.passes.schedules.sorting import annotate_sort, cut_sort
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.split_reduction import Split, find_split, merging_nest, partial_targets
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
@@ -298,7 +298,7 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         return
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}
-    dim, chunk, tasks = _cut_lines(op, machine)
+    dim, chunk, tasks = cut_sort(op, machine) if isinstance(op, structured.SortOp) else (0, 0, 1)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         em = builder.em
@@ -316,6 +316,8 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         copy = op.clone({**values, **inner, **dict(zip(op.destinations, parts, strict=True))})
         for result, part in zip(copy.results, parts, strict=True):
             Rewriter.replace_value_with_new_type(result, part.type)
+        if isinstance(copy, structured.SortOp):
+            annotate_sort(copy, machine)
         em.add(copy)
         if tasks > 1:
             return [(r, offsets, sizes) for r in copy.results]
@@ -324,25 +326,6 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
     results = builder.phase([tasks], homes, task)
     for old, home, new in zip(op.results, homes, results, strict=True):
         builder.define(old, new, builder.home(home))
-
-
-def _cut_lines(op: structured.StructuredOp, machine: Machine) -> tuple[int, int, int]:
-    """The dim of a sort cut over tasks, lines per task, tasks; other structured ops are one task."""
-    if not isinstance(op, structured.SortOp):
-        return 0, 0, 1
-    shape = _shape(op.results[0])
-    line = op.dimension.value.data
-    others = [d for d in range(len(shape)) if d != line]
-    if not others or 0 in shape:
-        return 0, 0, 1
-    dim = max(others, key=lambda d: shape[d])
-    # Merge sort: about 4 ns per element and level.
-    work = 4 * prod(shape) * max(1, shape[line].bit_length())
-    wanted = min(machine.tasks, work // machine.grain, shape[dim])
-    if wanted < 2:
-        return 0, 0, 1
-    chunk = -(-shape[dim] // wanted)
-    return dim, chunk, -(-shape[dim] // chunk)
 
 
 def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue, machine: Machine) -> SSAValue:

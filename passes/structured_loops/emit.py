@@ -76,6 +76,12 @@ class Emitter:
             return a % b
         return self.builder.insert(arith.RemUIOp(a, self.value(b))).result
 
+    def quotient(self, a: Index, b: int) -> Index:
+        """`a div b` of what is not negative."""
+        if isinstance(a, int):
+            return a // b
+        return self.builder.insert(arith.DivUIOp(a, self.value(b))).result
+
     def minimum(self, a: Index, b: Index) -> Index:
         """The smaller of two signed indices."""
         if isinstance(a, int) and isinstance(b, int):

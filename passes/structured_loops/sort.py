@@ -1,4 +1,6 @@
-"""`structured.sort` as loops: insertion sort of short runs, then stable bottom-up merging.
+"""`structured.sort` as loops: in vectors where its comparator compares keys (`sort_vectors`), else by merging.
+
+Any comparator will do for an insertion sort of short runs, then stable bottom-up merging.
 
 A merge copies the left run to scratch and merges it with the right one back into the line, so that half a line of scratch
 is written per level, and a right element goes first only when it is strictly before the left one (stability). The order
@@ -15,6 +17,9 @@ from xdsl.ir import Region, SSAValue
 from stepwell.dialects.structured import SortOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.structured_loops.emit import Emitter, Index, Values
+from stepwell.passes.structured_loops.sort_form import form_of
+from stepwell.passes.structured_loops.sort_vectors import VectorSort
+from stepwell.passes.structured_loops.vectors import VectorEmitter
 
 RUN = 16
 """The length of the runs sorted by insertion; a longer line needs scratch."""
@@ -26,7 +31,7 @@ class _Line:
     def __init__(self, emit: Emitter, op: SortOp, position: Sequence[Index]):
         self.emit = emit
         self.outs = list(op.outs)
-        self.scratch = list(op.scratch)
+        self.scratch = list(op.scratch[: len(op.outs)])
         self.comparator: Region = op.comparator
         self._position = list(position)
         self._dimension = op.dimension.value.data
@@ -80,7 +85,8 @@ def sort_loops(op: SortOp) -> None:
         return
     if length > RUN and not op.scratch:
         raise unsupported(op, f"a line of {length} elements has no scratch", "run bufferize, which adds it")
-    emit = Emitter(op)
+    form = form_of(op) if len(op.scratch) > len(op.outs) else None
+    emit = Emitter(op) if form is None else VectorEmitter(op, form.lanes)
     others = [n for d, n in enumerate(emit.sizes(op.outs[0])) if d != dimension]
 
     def one_line(position: list[Index]) -> None:
@@ -89,7 +95,11 @@ def sort_loops(op: SortOp) -> None:
         if length > RUN:
             _merge_levels(line)
 
-    emit.nest(others, one_line)
+    if form is None:
+        emit.nest(others, one_line)
+    else:
+        assert isinstance(emit, VectorEmitter)
+        emit.nest(others, VectorSort(op, form, emit, one_line).line)
 
 
 def _sort_runs(line: _Line) -> None:

@@ -46,8 +46,7 @@ class VectorEmitter(Emitter):
         at = [self.value(i) for i in indices]
         if mask is None:
             return self.builder.insert(upstream.LoadOp(source, at, kind)).result
-        passed = self.splat(_zero(kind.element_type), kind)
-        return self.builder.insert(upstream.MaskedLoadOp(source, at, mask, passed)).result
+        return self.builder.insert(upstream.MaskedLoadOp(source, at, mask, self.zeros(kind.element_type))).result
 
     def store_lanes(
         self, value: SSAValue, target: SSAValue, indices: Sequence[Index], mask: SSAValue | None = None
@@ -67,6 +66,10 @@ class VectorEmitter(Emitter):
         return self.builder.insert(upstream.CreateMaskOp([count], kind)).results[0]
 
     # Lanes.
+
+    def zeros(self, element: Attribute) -> SSAValue:
+        """A vector of zeros."""
+        return self.splat(_zero(element), VectorType(element, [self.lanes]))
 
     def splat(self, value: Attribute, kind: VectorType) -> SSAValue:
         """A constant with equal elements, one op each at the top."""
@@ -107,10 +110,11 @@ class VectorEmitter(Emitter):
         assert last is not None
         for op in block.ops:
             if op is not last:
-                self._on_lanes(op, values)
+                self.on_lanes(op, values)
         return [self.broadcast(values.get(v, v)) for v in last.operands]
 
-    def _on_lanes(self, op: Operation, values: dict[SSAValue, SSAValue]) -> None:
+    def on_lanes(self, op: Operation, values: dict[SSAValue, SSAValue]) -> None:
+        """A scalar op on vectors: `values` has what its operands are, and gets what its results are."""
         if isinstance(op, arith.ConstantOp):
             values[op.result] = self.splat(op.value, VectorType(op.result.type, [self.lanes]))
             return

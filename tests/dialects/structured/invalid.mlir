@@ -296,3 +296,15 @@ func.func @attention_wide(%q: tensor<2x8x4xf64>, %k: tensor<2x9x4xf32>, %v: tens
   } -> tensor<2x8x5xf32>
   func.return %o : tensor<2x8x5xf32>
 }
+
+// -----
+
+func.func @sort_keys(%x: memref<8xf32>, %s: memref<8xf32>, %k: memref<2x4xf32>) {
+  // expected-error @+1 {{structured.sort: C4: scratch behind the lines must be buffers of integers}}
+  structured.sort outs(%x : memref<8xf32>) scratch(%s, %k : memref<8xf32>, memref<2x4xf32>) {dimension = 0 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.cmpf olt, %a, %b : f32
+    structured.yield %c : i1
+  }
+  func.return
+}
