@@ -9,6 +9,7 @@ import pytest
 import stepwell
 from stepwell.backends.target import target_for
 from stepwell.cli import main
+from stepwell.explanation.model import Loop
 from stepwell.machine_limits import assumed_limits
 
 LAYER = """
@@ -25,6 +26,24 @@ func.func @main(%x: tensor<64xf32>) -> tensor<64xf32> {
   %s = stablehlo.add %x, %x : tensor<64xf32>
   return %s : tensor<64xf32>
 }
+"""
+
+COUNTED = """
+func.func @main(%x: tensor<10xf32>) -> tensor<10xf32> {{
+  %first = stablehlo.constant dense<{first}> : tensor<i32>
+  %last = stablehlo.constant dense<{last}> : tensor<i32>
+  %step = stablehlo.constant dense<{step}> : tensor<i32>
+  %r:2 = stablehlo.while(%i = %first, %y = %x) : tensor<i32>, tensor<10xf32>
+    cond {{
+      %c = stablehlo.compare {direction}, %i, %last : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    }} do {{
+      %d = stablehlo.add %i, %step : tensor<i32>
+      %e = stablehlo.sine %y : tensor<10xf32>
+      stablehlo.return %d, %e : tensor<i32>, tensor<10xf32>
+    }}
+  return %r#1 : tensor<10xf32>
+}}
 """
 
 TWICE = """
@@ -89,6 +108,29 @@ def test_a_loop_is_shown_with_what_it_repeats():
     inside = [kernel for kernel in found.kernels if kernel.repeated]
     assert any(kernel.flops == 100 for kernel in inside)
     assert "times and more" in found.text
+
+
+@pytest.mark.parametrize(
+    ("first", "direction", "last", "step", "trips"),
+    [
+        (0, "LT", 5, 1, 5),
+        (3, "LE", 9, 2, 4),
+        (7, "LT", 7, 1, 0),
+        (9, "LT", 2, 1, 0),
+        (0, "NE", 5, 1, None),
+        (0, "LT", 5, -1, None),
+    ],
+)
+def test_a_loop_that_counts_from_constant_to_constant_says_how_often_it_runs(first, direction, last, step, trips):
+    text = COUNTED.format(first=first, direction=direction, last=last, step=step)
+    found = stepwell.explain(text, simd="avx2", opt_level=0)
+    (loop,) = [node for node in found.graph if isinstance(node, Loop)]
+    assert loop.trips == trips
+    sine = next(kernel for kernel in found.kernels if kernel.flops == 10)
+    assert sine.launches == (1 if trips is None else trips)
+    assert sine.repeated == (trips is None)
+    test = next(kernel for kernel in found.kernels if kernel.bytes_written == 1)
+    assert test.launches == (1 if trips is None else trips + 1)
 
 
 def test_a_program_below_its_kernels_is_explained_by_what_it_says():

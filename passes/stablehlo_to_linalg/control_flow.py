@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import arith, func, scf
-from xdsl.dialects.builtin import DenseArrayBase, IndexType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IndexType, IntegerAttr, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.stablehlo_to_linalg.attention import attention
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
+from stepwell.passes.stablehlo_to_linalg.trips import TRIPS, trip_count
 
 
 def convert_block(low: Lowering, block: Block) -> tuple[Block, Sequence[SSAValue]]:
@@ -47,8 +48,8 @@ def _yielding_region(low: Lowering, region: Region) -> Region:
 
 
 def while_loop(low: Lowering, op: stablehlo.WhileOp) -> Sequence[SSAValue]:
-    """`scf.while` passing all carried values through its condition."""
-    location = op.location
+    """`scf.while` passing all carried values through its condition; with how often it runs where constants say it."""
+    location, trips = op.location, trip_count(op)
     cond_region, body_region = op.regions
     before, (condition,) = convert_block(low, cond_region.block)
     with low.inside(before):
@@ -57,6 +58,8 @@ def while_loop(low: Lowering, op: stablehlo.WhileOp) -> Sequence[SSAValue]:
     low.builder.location = location
     types = [low.convert_type(r.type, op) for r in op.results]
     loop = scf.WhileOp([low.get(o) for o in op.operands], types, Region(before), after)
+    if trips is not None:
+        loop.attributes[TRIPS] = IntegerAttr(trips, i64)
     return low.builder.insert(loop).results
 
 

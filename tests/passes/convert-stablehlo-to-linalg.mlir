@@ -289,3 +289,25 @@ func.func private @attention(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v
   func.return %o : tensor<2x16x8xf32>
 }
 }
+
+// -----
+
+// A loop that counts from a constant to a constant says how often it runs, for who counts launches.
+// CHECK-LABEL: func.func @counted
+// CHECK: scf.while
+// CHECK: attributes {stepwell.trips = 7 : i64}
+func.func @counted(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %first = stablehlo.constant dense<3> : tensor<i32>
+  %last = stablehlo.constant dense<10> : tensor<i32>
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %r:2 = stablehlo.while(%i = %first, %y = %x) : tensor<i32>, tensor<2xf32>
+    cond {
+      %c = stablehlo.compare LT, %i, %last : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    } do {
+      %d = stablehlo.add %i, %one : tensor<i32>
+      %e = stablehlo.add %y, %y : tensor<2xf32>
+      stablehlo.return %d, %e : tensor<i32>, tensor<2xf32>
+    }
+  return %r#1 : tensor<2xf32>
+}

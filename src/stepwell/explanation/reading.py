@@ -13,6 +13,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from stepwell.dialects import kernel
 from stepwell.explanation.model import Branch, Call, Launch, Loop, Node, Value
 from stepwell.ir.diagnostics import source_location
+from stepwell.passes.stablehlo_to_linalg.trips import TRIPS
 
 _ALIASES = ("tensor.collapse_shape", "tensor.expand_shape", "memref.collapse_shape", "memref.expand_shape")
 """Ops whose result is their operand under another type."""
@@ -120,8 +121,12 @@ class Reader:
 
     def _control(self, op: Operation, times: int, unknown: bool) -> Node:
         if isinstance(op, scf.ForOp | scf.WhileOp):
-            trips = _trips(op) if isinstance(op, scf.ForOp) else None
-            inner = self._arms(op.regions, times * (1 if trips is None else trips), unknown or trips is None)
+            trips = _trips(op) if isinstance(op, scf.ForOp) else _number_of(op.attributes.get(TRIPS))
+            unknown = unknown or trips is None
+            inner = [
+                *self._arms(op.regions[:-1], times * (1 if trips is None else trips + 1), unknown),  # the condition
+                *self._arms(op.regions[-1:], times * (1 if trips is None else trips), unknown),
+            ]
             return Loop(trips, tuple(node for arm in inner for node in arm), self._results(op))
         return Branch(self._arms(op.regions, times, unknown), self._results(op))
 
@@ -140,6 +145,10 @@ def _updated(op: kernel.LaunchOp) -> list[SSAValue]:
     function = op.kernel()
     kinds = function.access_kinds[len(op.ins) :] if function is not None else ()
     return [out for out, kind in zip(op.outs, kinds, strict=False) if kind == kernel.READWRITE]
+
+
+def _number_of(attribute: Attribute | None) -> int | None:
+    return attribute.value.data if isinstance(attribute, IntegerAttr) else None
 
 
 def _trips(op: scf.ForOp) -> int | None:
