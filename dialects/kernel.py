@@ -35,11 +35,15 @@ from xdsl.dialects.builtin import (
     DictionaryAttr,
     FlatSymbolRefAttrConstr,
     FunctionType,
+    IndexType,
     IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
+    TensorType,
+    UnitAttr,
+    VectorType,
 )
 from xdsl.dialects.utils import AbstractYieldOperation, parse_func_op_like, print_func_op_like
 from xdsl.dialects.utils.enum_attribute import EnumAttribute
@@ -56,8 +60,10 @@ from xdsl.ir import (
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
+    ParsePropInAttrDict,
     irdl_attr_definition,
     irdl_op_definition,
+    operand_def,
     opt_prop_def,
     prop_def,
     region_def,
@@ -448,6 +454,45 @@ class LaunchOp(IRDLOperation):
                     printer.print_list([r.type for r in self.res], printer.print_attribute)
 
 
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """Asks that a part of a tensor be brought near, where it will be read soon.
+
+    Semantics: none; a hint that may be ignored. The part is what a `vector.transfer_read` of type `part` would read from
+    there, along the tensor's last dims; it may lie outside of the tensor. With `once` it is read only once, so that it
+    should not take the place of what is kept.
+
+    Constraints:
+        C1: as many indices as the tensor has dims, and at least as many as `part` has.
+
+    Example:
+        kernel.prefetch %x[%i, %j] {part = vector<13x32xf32>} : tensor<100x100xf32>
+    """
+
+    name = "kernel.prefetch"
+
+    source = operand_def(TensorType | MemRefType)
+    indices = var_operand_def(IndexType())
+    part = prop_def(VectorType)
+    once = opt_prop_def(UnitAttr)
+
+    assembly_format = "$source `[` $indices `]` attr-dict `:` type($source)"
+    irdl_options = (ParsePropInAttrDict(),)
+
+    def __init__(self, source: SSAValue, indices: Sequence[SSAValue], part: VectorType, *, once: bool = False):
+        properties = {"part": part, "once": UnitAttr() if once else None}
+        super().__init__(operands=[source, indices], properties=properties)
+
+    def verify_(self) -> None:
+        """Check C1."""
+        kind = self.source.type
+        assert isinstance(kind, TensorType | MemRefType)
+        if len(self.indices) != kind.get_num_dims():
+            raise VerifyException(f"kernel.prefetch: C1: {len(self.indices)} indices for {kind}")
+        if self.part.get_num_dims() > kind.get_num_dims():
+            raise VerifyException(f"kernel.prefetch: C1: {self.part} has more dims than {kind}")
+
+
 def _parse_segment(parser: Parser, keyword: str) -> Sequence[SSAValue]:
     if parser.parse_optional_keyword(keyword) is None:
         return ()
@@ -499,4 +544,4 @@ def _symbol_name(op: Operation) -> str | None:
     return symbol.data if isinstance(symbol, StringAttr) else None
 
 
-Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp], [LevelAttr, ScheduleAttr, ScratchAttr])
+Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp, PrefetchOp], [LevelAttr, ScheduleAttr, ScratchAttr])

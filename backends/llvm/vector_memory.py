@@ -432,7 +432,25 @@ def mask_rows(w: FunctionWriter, sizes: Sequence[Index], shape: Sequence[int]) -
     return rows
 
 
+def _prefetch_part(w: FunctionWriter, op: Operation) -> None:
+    """`kernel.prefetch`: every line of every row, into the cache that packed panels live in, or past it."""
+    locality = 2 if attribute(op, "once") is None else 0
+    base, *indices = op.operands
+    buffer, part = w.buffer(base), attribute(op, "part")
+    assert isinstance(part, VectorType)
+    if buffer.space != GENERIC:
+        return
+    shape, name = vector_shape(part), "llvm.prefetch.p0"
+    w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
+    places = _row_places(w, op, buffer, [w.index(i) for i in indices], shape, len(part.get_shape()))
+    for at in places:
+        for offset in range(0, shape[-1] * element_bytes(buffer.element), LINE_BYTES):
+            line = at.pointer if not offset else w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {offset}")
+            w.line(f"call void @{name}(ptr {line}, i32 0, i32 {locality}, i32 1)")
+
+
 EMITTERS: dict[str, Emitter] = {
+    "kernel.prefetch": _prefetch_part,
     "vector.constant_mask": _constant_mask,
     "vector.create_mask": _create_mask,
     "vector.gather": _gather,

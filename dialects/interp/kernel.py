@@ -24,4 +24,10 @@ def _launch(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequ
     return interp.call_op(callee, args)
 
 
-RULES: dict[str, Rule] = {"kernel.launch": _launch}
+def _prefetch(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> Sequence[Value]:
+    """A hint, which may point anywhere."""
+    del interp, op, args
+    return ()
+
+
+RULES: dict[str, Rule] = {"kernel.launch": _launch, "kernel.prefetch": _prefetch}

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import lcm, prod
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
@@ -47,7 +47,6 @@ from stepwell.passes.schedules.lanes import (
     evaluate_on_tile,
     is_tile,
     read,
-    transfer_write,
     vector_of,
     write_tile,
 )
@@ -115,7 +114,8 @@ class _ContractionPhase:
         self.pack_a = tiling.pack_a or not isinstance(self.a, Access)
         self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
         self.terms = self._terms()
-        self.packer = Packer(builder, found, tiling, self.terms)
+        self.ahead_a = self._fetches_a()
+        self.packer = Packer(builder, found, tiling, self.terms, machine.prefetch > 0)
         on_b = found.maps[1].results
         self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
@@ -130,9 +130,16 @@ class _ContractionPhase:
         if terms >= outermost:
             return outermost
         if not others:
-            step = lcm(tiling.unroll, ROWS_AT_ONCE, self._lanes()) if self.pack_a or self.pack_b else tiling.unroll
+            step = lcm(tiling.unroll, ROWS_AT_ONCE, 2 * self._lanes()) if self.pack_a or self.pack_b else tiling.unroll
             terms = -(-terms // step) * step
         return min(outermost, terms)
+
+    def _fetches_a(self) -> bool:
+        """Whether the next rows of A are fetched while tiles of the ones before are computed: rows of one long line each."""
+        found, a = self.found, self.a
+        if not self.machine.prefetch or found.m is None or len(found.reduced) != 1 or not isinstance(a, Access):
+            return False
+        return is_tile(a.exprs, (found.m, found.reduced[0]))
 
     def _lanes(self) -> int:
         return self.tiling.vector_bytes // byte_width(self.found.accumulator)
@@ -223,42 +230,42 @@ class _ContractionPhase:
 
     def _blocks(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """Blocks of B panels that stay in L2."""
-        em, found, tiling = self.em, self.found, self.tiling
-        extent, width = self.extents[found.n], tiling.block * tiling.nr
+        em, tiling = self.em, self.tiling
+        extent, width = self.extents[self.found.n], tiling.block * tiling.nr
         if isinstance(extent, int):
             # Blocks of about equal size, whole panels each.
             blocks = -(-extent // width)
             width = -(-extent // (blocks * tiling.nr)) * tiling.nr
             if blocks == 1:
-                return self._runs(local, 0, extent, extent, outs)
+                return self._runs(local, (0, extent, extent), outs)
             if extent % width == 0:
-                return em.loop(0, extent, width, outs, lambda iv, args: self._runs(local, iv, width, width, args))
+                return em.loop(0, extent, width, outs, lambda iv, args: self._runs(local, (iv, width, width), args))
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             left = em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, iv])
-            return self._runs(local, iv, em.minimum(width, left), width, args)
+            return self._runs(local, (iv, em.minimum(width, left), min(width, self._most(self.found.n))), args)
 
         return em.loop(0, extent, width, outs, trip)
 
     def _runs(
-        self, local: list[Index], first: Index, columns: Index, most: int, outs: Sequence[SSAValue]
+        self, local: list[Index], columns: tuple[Index, Index, int], outs: Sequence[SSAValue]
     ) -> Sequence[SSAValue]:
-        """Runs of terms of the sums; in each, all rows."""
+        """Runs of terms of the sums; in each, all rows. `columns`: the first, how many, at most how many."""
         em, size = self.em, self.found.sizes[self.found.reduced[0]]
         d = AffineExpr.dimension(0)
+        first, count, most = columns
 
         def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            if isinstance(k, int):
-                run = Sums(k, self.terms, True, True)
-            else:
+            run = Sums(0, self.terms, True, True)
+            if not isinstance(k, int):
                 left = em.apply(d * -1 + size, [k])
                 extent = self.terms if size % self.terms == 0 else em.minimum(self.terms, left)
-                first_run = em.add(arith.CmpiOp(k, em.index(0), "eq")).result
-                last_run = em.add(arith.CmpiOp(em.index(left), em.index(self.terms), "sle")).result
-                run = Sums(k, extent, first_run, last_run)
-            b = self._operand_b(local, first, columns, most, run)
+                is_first = em.add(arith.CmpiOp(k, em.index(0), "eq")).result
+                is_last = em.add(arith.CmpiOp(em.index(left), em.index(self.terms), "sle")).result
+                run = Sums(k, extent, is_first, is_last)
+            b = self._operand_b(local, first, count, most, run)
             return self._over(
-                self.outer_a, local, args, lambda at, values: self._rows(at, first, columns, b, run, values)
+                self.outer_a, local, args, lambda at, values: self._rows(at, (first, count), b, run, values)
             )
 
         return em.loop(0, size, self.terms, outs, trip)
@@ -283,10 +290,17 @@ class _ContractionPhase:
         return [self._sum(self.starts.get(d, 0), i) for d, i in enumerate(local)]
 
     def _rows(
-        self, local: list[Index], first: Index, columns: Index, b: Operand, run: Sums, outs: Sequence[SSAValue]
+        self,
+        local: list[Index],
+        columns: tuple[Index, Index],
+        b: Operand,
+        run: Sums,
+        outs: Sequence[SSAValue],
     ) -> Sequence[SSAValue]:
         """Tiles: `mr` rows at a time, of these `nr` columns at a time."""
         found, tiling = self.found, self.tiling
+        first, count = columns
+        tiles = min(tiling.block, -(-found.sizes[found.n] // tiling.nr))
 
         def row(i: Index, rows: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             at = list(local)
@@ -298,9 +312,12 @@ class _ContractionPhase:
                 here = list(at)
                 here[found.n] = self._sum(first, j)
                 place = _Place(self._absolute(here), here, j, run)
+                if self.ahead_a:
+                    assert isinstance(self.a, Access)
+                    self.packer.prefetch_a(self.a, place.index, j, tiles, run)
                 return self._tile(place, (a, b), (rows, width), inner)
 
-            return tiled_loop(self.em, columns, found.sizes[found.n] % tiling.nr, tiling.nr, args, column)
+            return tiled_loop(self.em, count, found.sizes[found.n] % tiling.nr, tiling.nr, args, column)
 
         if found.m is None:
             return row(0, 1, outs)
@@ -315,10 +332,15 @@ class _ContractionPhase:
         rows, columns = shape
         width, mask = self._columns(rows, columns)
         lanes = Lanes((self.found.m if self.found.m is not None else -1, self.found.n), (rows, width), mask)
-        initial = self._initial(place, lanes, outs)
+        one_run = place.run.first is True
+        initial = broadcast(self.em, self._start(place, lanes, outs), lanes.shape) if one_run else self._zeros(lanes)
+        if self.machine.prefetch:
+            self._fetch(place, lanes, outs)
         local = list(place.local)
         local[self.found.n] = place.column
         total = self._accumulate(0, (list(place.index), local), lanes, initial, operands, place.run)
+        if not one_run:
+            total = self._with_before(place, lanes, total, outs)
         return self._finish(place, lanes, total, outs)
 
     def _columns(self, rows: int, columns: int) -> tuple[int, SSAValue | None]:
@@ -329,18 +351,36 @@ class _ContractionPhase:
         width = -(-columns // lanes) * lanes
         return width, self.em.constant_mask([rows, columns], [rows, width])
 
-    def _initial(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> SSAValue:
-        """The sums before a run: what they start from, or what the run before left."""
+    def _zeros(self, lanes: Lanes) -> SSAValue:
+        kind = self.found.accumulator
+        return self.em.splat(number(kind, 0), vector_of(kind, lanes.shape))
 
-        def start() -> SSAValue:
-            return broadcast(self.em, self._start(place, lanes, outs), lanes.shape)
+    def _fetch(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> None:
+        """Have the tile's part of the results fetched while it is computed."""
+        if not is_tile(self.exprs, lanes.dims):
+            return
+        indices = self.em.indices([self.em.apply(e, place.local) for e in self.exprs])
+        for out in outs:
+            self.em.add(kernel.PrefetchOp(out, indices, vector_of(_element(out), lanes.shape)))
 
-        def so_far() -> SSAValue:
-            return read(self.em, Access(outs[self.sums], self.exprs), Point(place.local, lanes))
+    def _with_before(self, place: _Place, lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]) -> SSAValue:
+        """A run's sums with those before it: what the sums start from, or what the run before left."""
+        em = self.em
+        add = arith.AddiOp if isinstance(self.found.accumulator, IntegerType) else arith.AddfOp
 
-        if place.run.first is True or self._starts_in_place() == self.sums:
-            return start()
-        return self._either(place.run.first, lambda: [start()], lambda: [so_far()])[0]
+        def plus(value: SSAValue) -> list[SSAValue]:
+            return [em.add(add(total, broadcast(em, value, lanes.shape))).results[0]]
+
+        def start() -> list[SSAValue]:
+            init = self.nest.outputs[0].init
+            return [total] if init is None or _is_zero(init) else plus(self._start(place, lanes, outs))
+
+        def so_far() -> list[SSAValue]:
+            return plus(read(em, Access(outs[self.sums], self.exprs), Point(place.local, lanes)))
+
+        if self._starts_in_place() == self.sums:
+            return so_far()[0]
+        return self._either(place.run.first, start, so_far)[0]
 
     def _starts_in_place(self) -> int | None:
         """The result that holds what the sums start from."""
@@ -436,7 +476,7 @@ class _ContractionPhase:
 
         def so_far() -> Sequence[SSAValue]:
             kept = list(outs)
-            kept[self.sums] = self._write(total, outs[self.sums], place, lanes)
+            kept[self.sums] = write_tile(self.em, total, outs[self.sums], self.exprs, place.local, lanes)
             return kept
 
         if not self.epilogue and self.sums < len(self.stored):
@@ -454,16 +494,16 @@ class _ContractionPhase:
         )
         written = list(outs)
         for i, (_, original) in enumerate(self.stored):
-            written[i] = self._write(values[original], outs[i], place, lanes)
+            written[i] = write_tile(em, values[original], outs[i], self.exprs, place.local, lanes)
         return written
 
-    def _write(self, value: SSAValue, out: SSAValue, place: _Place, lanes: Lanes) -> SSAValue:
-        """A tile of a result; of large ones also fetch what the next tile will read and write."""
-        ahead = self.tiling.nr * byte_width(_element(out)) if self.machine.prefetch else 0
-        if not is_tile(self.exprs, lanes.dims) or lanes.mask is not None:
-            return write_tile(self.em, value, out, self.exprs, place.local, lanes)
-        indices = [self.em.apply(e, place.local) for e in self.exprs]
-        return transfer_write(self.em, broadcast(self.em, value, lanes.shape), out, indices, None, ahead)
+
+def _is_zero(value: SSAValue | Access) -> bool:
+    """Whether sums start from a zero that changes none, not even a negative zero's sign: one of them is a sum of products."""
+    op = value.owner if isinstance(value, SSAValue) else None
+    if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, FloatAttr | IntegerAttr):
+        return False
+    return op.value.value.data == 0
 
 
 def _element(value: SSAValue) -> Attribute:

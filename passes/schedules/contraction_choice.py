@@ -26,7 +26,7 @@ PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 PRODUCTS_PER_LANE = 4.5
 """Products that a lane adds up in a nanosecond, at best."""
-COPY_A, COPY_B = 0.12, 0.3
+COPY_A, COPY_B = 0.4, 0.8
 """Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
 
 
@@ -133,7 +133,7 @@ def _unroll(found: Contraction) -> int:
 def _terms(found: Contraction, machine: MachineDescription, mr: int, width: int, pack_b: bool) -> int:
     """Terms of one pass: blocks of equal length, as long as the rows of A stay in the L1 cache."""
     depth = found.depth
-    most = max(16, machine.l1_bytes * 7 // 10 // (mr * width))
+    most = max(16, machine.l1_bytes * 13 // 32 // (mr * width))
     if not pack_b:
         # Rows of B in place: not so many that their pages are forgotten.
         most = max(64, min(most, machine.l2_bytes // 2 // (found.sizes[found.n] * width)))

@@ -20,11 +20,22 @@ from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_choice import Tiling, row_dim
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
-from stepwell.passes.schedules.lanes import Lanes, Point, broadcast, is_vector, read, transfer_write, vector_of
+from stepwell.passes.schedules.lanes import (
+    Lanes,
+    Point,
+    broadcast,
+    is_tile,
+    is_vector,
+    read,
+    transfer_write,
+    vector_of,
+)
 from stepwell.passes.schedules.nest import Access, is_contiguous
 from stepwell.passes.schedules.plan import WIDE_BYTES
 from stepwell.passes.schedules.space import tiled_loop
 
+LINE_BYTES = 64
+"""What caches move at once."""
 ROWS_AT_ONCE = 4
 """Rows of B copied next to each other: whole lines of a panel, from few pages at a time."""
 
@@ -63,6 +74,13 @@ class Packer:
     tiling: Tiling
     terms: int
     """Points of the outermost k dim in a run, at most."""
+    prefetch: bool
+    """Whether what is packed next is fetched."""
+
+    @property
+    def step(self) -> int:
+        """Terms that packing takes at once, along a row."""
+        return 2 * max(1, self.tiling.vector_bytes // byte_width(self.found.accumulator))
 
     @property
     def em(self) -> Emitter:
@@ -90,6 +108,8 @@ class Packer:
 
         def panel(ks: Sequence[Index], j: Index, width: int, steps: int, out: SSAValue) -> SSAValue:
             place = self.em.apply(AffineExpr.dimension(0) // nr, [j])
+            if self.prefetch and isinstance(source, Access) and is_tile(source.exprs, (k, found.n)):
+                self._fetch(source, self._moved(index, ks, run), self._sum(first, j), width)
             for piece in range(0, width, lanes if crossed else line):
                 at = self._moved(index, ks, run)
                 at[found.n] = self._sum(first, self._sum(j, piece))
@@ -101,20 +121,36 @@ class Packer:
                 out = transfer_write(self.em, value, out, [place, *ks, piece])
             return out
 
-        def rows(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
-            return tiled_loop(
-                self.em,
-                columns,
-                found.sizes[found.n] % nr,
-                nr,
-                [out],
-                lambda j, width, args: [panel(ks, j, width, steps, args[0])],
-            )[0]
+        def panels(out: SSAValue, body: Callable[[Index, int, SSAValue], SSAValue]) -> SSAValue:
+            edge = found.sizes[found.n] % nr
+            return tiled_loop(self.em, columns, edge, nr, [out], lambda j, width, args: [body(j, width, args[0])])[0]
 
-        target = self._over_terms(run, depth, target, rows)
+        if crossed:
+            # Along rows of B: what comes next in each is near.
+            target = panels(
+                target,
+                lambda j, width, out: self._over_terms(
+                    run, depth, out, lambda ks, steps, inner: panel(ks, j, width, steps, inner)
+                ),
+            )
+        else:
+            target = self._over_terms(
+                run,
+                depth,
+                target,
+                lambda ks, steps, out: panels(out, lambda j, width, inner: panel(ks, j, width, steps, inner)),
+            )
         exprs: list[AffineExpr] = [AffineExpr.dimension(found.n) // nr]
         exprs += [AffineExpr.dimension(d) for d in found.reduced]
         return Operand(Access(target, (*exprs, AffineExpr.constant(0))), packed=True)
+
+    def _fetch(self, source: Access, at: list[Index], column: Index, width: int) -> None:
+        """Fetch the rows of B that are packed next; they are read this once."""
+        found, k = self.found, self.found.reduced[-1]
+        at[found.n], at[k] = column, self._sum(at[k], ROWS_AT_ONCE)
+        places = self.em.indices([self.em.apply(e, at, source.symbols) for e in source.exprs])
+        part = VectorType(source.element, [ROWS_AT_ONCE, width])
+        self.em.add(kernel.PrefetchOp(source.value, places, part, once=True))
 
     # A.
 
@@ -124,34 +160,63 @@ class Packer:
 
     def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
         """The rows of one tile; `index` holds the outer dims and the first row."""
-        found = self.found
-        m, k = found.m, found.reduced[-1]
-        kind = _kind_of(source, found.a_casts)
-        across = m is not None and isinstance(source, Access) and is_contiguous(source.exprs, m)
-        extents = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
-        line = 64 // byte_width(kind)
-        if across:
-            shape, depth = [*extents, -(-self.tiling.mr // line) * line], ROWS_AT_ONCE
-        else:
-            # Lines of rows are an odd number apart, so that they spread over the sets of the cache.
-            long = -(-extents[-1] // line) // 2 * 2 + 1
-            shape, depth = [*extents[:-1], self.tiling.mr, long * line], self._lanes(kind)
-        target = self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.WORKER)
-        dims = (-1 if m is None else m, k)
+        m = self.found.m
+        if m is not None and isinstance(source, Access) and is_contiguous(source.exprs, m):
+            return self._pack_columns(source, index, (m, rows), run)
+        found, dims = self.found, (-1 if m is None else m, self.found.reduced[-1])
+        shape = self._rows_shape(source)
+        target = self._scratch(source, shape)
 
         def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
             at = self._moved(index, ks, run)
-            if across:
-                value = self._piece(source, found.a_casts, at, (k, dims[0]), (steps, rows))
-                return transfer_write(self.em, value, out, [*ks, 0])
             value = self._piece(source, found.a_casts, at, dims, (rows, steps))
             return transfer_write(self.em, value, out, [*ks[:-1], 0, ks[-1]])
 
-        target = self._over_terms(run, depth, target, copy)
+        target = self._over_terms(run, self.step, target, copy)
         terms: list[AffineExpr] = [AffineExpr.dimension(d) for d in found.reduced]
-        zero = AffineExpr.constant(0)
-        exprs = (*terms, zero) if across else (*terms[:-1], zero, terms[-1])
-        return Operand(Access(target, exprs), packed=True, rows=len(shape) - (1 if across else 2))
+        exprs = (*terms[:-1], AffineExpr.constant(0), terms[-1])
+        return Operand(Access(target, exprs), packed=True, rows=len(shape) - 2)
+
+    def _scratch(self, source: Access | SSAValue, shape: Sequence[int]) -> SSAValue:
+        kind = _kind_of(source, self.found.a_casts)
+        return self.builder.scratch(TensorType(kind, shape), kernel.ScratchScope.WORKER)
+
+    def _rows_shape(self, source: Access | SSAValue) -> list[int]:
+        """Rows of a tile, an odd number of lines apart, so that they spread over the sets of the cache."""
+        line = LINE_BYTES // byte_width(_kind_of(source, self.found.a_casts))
+        inner = [self.terms, *(self.found.sizes[d] for d in self.found.reduced[1:])]
+        return [*inner[:-1], self.tiling.mr, (-(-inner[-1] // line) // 2 * 2 + 1) * line]
+
+    def _pack_columns(self, source: Access, index: Sequence[Index], over: tuple[int, int], run: Sums) -> Operand:
+        """A as columns of its rows: what lies so stays so."""
+        found, (m, rows) = self.found, over
+        kind = _kind_of(source, found.a_casts)
+        line = LINE_BYTES // byte_width(kind)
+        inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
+        shape = [*inner, -(-self.tiling.mr // line) * line]
+        target = self._scratch(source, shape)
+
+        def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
+            at = self._moved(index, ks, run)
+            value = self._piece(source, found.a_casts, at, (found.reduced[-1], m), (steps, rows))
+            return transfer_write(self.em, value, out, [*ks, 0])
+
+        target = self._over_terms(run, ROWS_AT_ONCE, target, copy)
+        exprs = [*(AffineExpr.dimension(d) for d in found.reduced), AffineExpr.constant(0)]
+        return Operand(Access(target, tuple(exprs)), packed=True, rows=len(shape) - 1)
+
+    def prefetch_a(self, source: Access, at: Sequence[Index], j: Index, tiles: int, run: Sums) -> None:
+        """While one tile of the rows is computed, part of the next rows is fetched: all of it by the last tile."""
+        found, m = self.found, self.found.m
+        line = LINE_BYTES // byte_width(source.element)
+        part = -(-self.terms // (tiles * line)) * line
+        index = list(at)
+        assert m is not None
+        index[m] = self._sum(at[m], self.tiling.mr)
+        tile = self.em.apply(AffineExpr.dimension(0) // self.tiling.nr * part, [j])
+        index[found.reduced[0]] = self._sum(run.start, tile)
+        places = self.em.indices([self.em.apply(e, index, source.symbols) for e in source.exprs])
+        self.em.add(kernel.PrefetchOp(source.value, places, VectorType(source.element, [self.tiling.mr, part])))
 
     # Shared.
 
@@ -189,8 +254,8 @@ class Packer:
         source: Access | SSAValue,
         casts: Sequence[Operation],
         at: Sequence[Index],
-        dims: tuple[int, int],
-        shape: tuple[int, int],
+        dims: tuple[int, ...],
+        shape: tuple[int, ...],
         mask: SSAValue | None = None,
     ) -> SSAValue:
         """A piece of an operand, converted."""

@@ -96,8 +96,8 @@ kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64
 
 // -----
 
-// Sums in two runs of terms: the first starts from zero, the second from what the first left in the result; the epilogue,
-// which makes another type, is done after the second, so that the sums need scratch. A is packed row by row for each tile.
+// Sums in two runs of terms: to those of the second are added those that the first left; the epilogue, which makes another
+// type, is done after the second, so that the sums need scratch. A is packed for each tile.
 // CHECK-LABEL: kernel.func @runs
 // CHECK: %[[SUMS:.*]] = tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<13x32xf32>
 // CHECK: scf.for %[[K:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args
@@ -105,8 +105,10 @@ kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64
 // CHECK: %[[LAST:.*]] = arith.cmpi sle
 // CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<1x64x32xf32>
 // CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<13x80xf32>
-// CHECK: scf.if %[[FIRST]] -> (vector<13x32xf32>)
 // CHECK: vector.contract
+// CHECK: scf.if %[[FIRST]] -> (vector<13x32xf32>)
+// CHECK: vector.transfer_read
+// CHECK-NEXT: arith.addf
 // CHECK: scf.if %[[LAST]]
 // CHECK: arith.truncf
 // CHECK: } else {

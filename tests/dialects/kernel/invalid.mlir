@@ -86,3 +86,19 @@ func.func @f() {
   } {mapping = [#kernel.level<warp>]}
   func.return
 }
+
+// -----
+
+func.func @f(%x: tensor<8x8xf32>, %i: index) {
+  // expected-error @+1 {{kernel.prefetch: C1: 1 indices for tensor<8x8xf32>}}
+  kernel.prefetch %x[%i] {part = vector<4xf32>} : tensor<8x8xf32>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<8xf32>, %i: index) {
+  // expected-error @+1 {{kernel.prefetch: C1: vector<2x4xf32> has more dims than tensor<8xf32>}}
+  kernel.prefetch %x[%i] {part = vector<2x4xf32>} : tensor<8xf32>
+  func.return
+}

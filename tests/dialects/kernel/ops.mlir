@@ -67,3 +67,14 @@ func.func @scratch() {
   %3 = tensor.empty() {scratch = #kernel.scratch<subgroup>} : tensor<8xf32>
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @prefetch
+func.func @prefetch(%t: tensor<100x100xf32>, %m: memref<8xf32>, %i: index) {
+  // CHECK: kernel.prefetch %{{.*}}[%{{.*}}, %{{.*}}] {part = vector<13x32xf32>} : tensor<100x100xf32>
+  kernel.prefetch %t[%i, %i] {part = vector<13x32xf32>} : tensor<100x100xf32>
+  // CHECK: kernel.prefetch %{{.*}}[%{{.*}}] {part = vector<4xf32>, once} : memref<8xf32>
+  kernel.prefetch %m[%i] {part = vector<4xf32>, once} : memref<8xf32>
+  func.return
+}
