@@ -80,13 +80,13 @@ def test_what_wins_is_recorded_and_taken_again(two_rows_win):
     assert record.tried >= 1
     keep_records(records_file(), found.records)
 
-    assert "mr = 2" not in stepwell.compile(PRODUCT, simd="avx2").ir("scheduled")
+    assert "mr = 2" not in chosen()
+    assert "mr = 2" in chosen(opt_level=3)
+    assert "mr = 2" not in chosen(opt_level=3, simd="sse4.2")
+    assert "mr = 2" in chosen(schedules=records_file())
     tuned = stepwell.compile(PRODUCT, simd="avx2", opt_level=3)
-    assert "mr = 2" in tuned.ir("scheduled")
-    assert "mr = 2" not in stepwell.compile(PRODUCT, simd="sse4.2", opt_level=3).ir("scheduled")
-    replayed = stepwell.compile(PRODUCT, simd="avx2", schedules=records_file(), cache=False)
-    assert replayed.ir("llvm") == stepwell.compile(PRODUCT, simd="avx2", schedules=records_file()).ir("llvm")
-    assert "mr = 2" in stepwell.explain(PRODUCT, simd="avx2", opt_level=3).text
+    text = tuned.ir("llvm")
+    assert stepwell.compile(PRODUCT, simd="avx2", opt_level=3, schedules=records_file()).ir("llvm") == text
     x, w = (np.random.default_rng(0).standard_normal(s).astype(np.float32) for s in ((33, 20), (20, 41)))
     np.testing.assert_allclose(tuned(x, w)[0], x @ w, rtol=1e-4, atol=1e-4)
 
@@ -108,6 +108,11 @@ def test_other_results_and_illegal_schedules_are_refused():
     assert bench.candidate(stepwell.schedule("contraction", vector=32, mr=2, nr=16, reason="another")) == SAME
     bench.chosen.outputs[0][3, 4] += 1
     assert "other results" in str(bench.candidate(stepwell.schedule("contraction", vector=32, mr=3, nr=8)))
+
+
+def chosen(simd="avx2", opt_level=2, schedules=None):
+    """The schedule of the product."""
+    return stepwell.explain(PRODUCT, simd=simd, opt_level=opt_level, schedules=schedules).kernels[0].schedule
 
 
 def unchecked(strategy, **parameters):
@@ -147,21 +152,24 @@ def test_a_record_replaces_that_of_the_same_kernel_and_machine(tmp_path):
     assert parse_record(record().line()) == record()
 
 
-def test_kept_records_that_do_not_fit_are_left_out(two_rows_win):
-    (found,) = tuning.tune(PRODUCT, simd="avx2", budget=30).records
+def test_kept_records_that_do_not_fit_are_left_out():
+    found = record(kernel=stepwell.explain(PRODUCT, simd="avx2").kernels[0].hash)
+    fits = record(kernel=found.kernel, schedule=str(stepwell.schedule("contraction", vector=32, mr=2)))
     wrong = [
         "no schedule",
         '#kernel.schedule<"loops", {mr = 3 : i64}>',
         '#kernel.schedule<"attention", {vector = 32 : i64}>',
     ]
-    plain = stepwell.compile(PRODUCT, simd="avx2", opt_level=3).ir("scheduled")
+    plain = chosen(opt_level=3)
     for schedule in wrong:
         keep_records(records_file(), [record(kernel=found.kernel, schedule=schedule)])
-        assert stepwell.compile(PRODUCT, simd="avx2", opt_level=3).ir("scheduled") == plain
-    keep_records(records_file(), [record(kernel=found.kernel, schedule=found.schedule, compiler="0.0.1")])
-    assert stepwell.compile(PRODUCT, simd="avx2", opt_level=3).ir("scheduled") == plain
+        assert chosen(opt_level=3) == plain
+    keep_records(records_file(), [record(kernel=found.kernel, schedule=fits.schedule, compiler="0.0.1")])
+    assert chosen(opt_level=3) == plain
+    keep_records(records_file(), [fits])
+    assert chosen(opt_level=3) != plain
     records_file().write_text("damaged\n")
-    assert stepwell.compile(PRODUCT, simd="avx2", opt_level=3).ir("scheduled") == plain
+    assert chosen(opt_level=3) == plain
 
 
 @pytest.mark.parametrize(
