@@ -93,6 +93,8 @@ def measure_cache(path: Path, repeat: int) -> dict[str, float]:
                 for kind in ("programs", "objects"):
                     shutil.rmtree(Path(folder) / kind, ignore_errors=True)
                 times["empty"].append(_seconds(path))
+                if not (Path(folder) / "programs").exists():
+                    raise SystemExit("nothing was kept: files of the compiler changed while this ran")
                 shutil.rmtree(Path(folder) / "programs")
                 times["objects"].append(_seconds(path))
                 times["program"].append(_seconds(path))
