@@ -139,10 +139,14 @@ Times = dict[int, tuple[float, float]]
 """Median and least, by number of threads."""
 
 
-def _times(pools: dict[int, Pool], rounds: int, measure: Callable[[Pool], float]) -> Times:
+def _times(pools: dict[int, Pool], rounds: int, measure: Callable[[Pool], float], *, asleep: bool = False) -> Times:
+    """Pools in turn, after a rest in which the threads of the others go to sleep: who spins keeps a core from who is measured."""
     times: dict[int, list[float]] = {threads: [] for threads in pools}
     for _ in range(rounds):
         for threads, pool in pools.items():
+            time.sleep(0.002)
+            if not asleep:
+                measure(pool)
             times[threads].append(measure(pool))
     return {threads: (statistics.median(found), min(found)) for threads, found in times.items()}
 
@@ -154,12 +158,9 @@ def _latencies(bench: Bench, pools: dict[int, Pool], rounds: int) -> None:
         _print(label, _times(pools, rounds, lambda pool, b=body, n=n, t=times: bench.seconds(pool, b, n, t)), 1e9, "ns")
     several = {threads: pool for threads, pool in pools.items() if threads > 1}
 
-    def after_a_rest(pool: Pool) -> float:
-        time.sleep(0.002)
-        return bench.seconds(pool, "meet", 2, 1)
-
     _print("meet, awake", _times(several, rounds, lambda pool: bench.seconds(pool, "meet", 2, 100)), 1e9, "ns")
-    _print("meet, asleep", _times(several, rounds, after_a_rest), 1e9, "ns")
+    found = _times(several, rounds, lambda pool: bench.seconds(pool, "meet", 2, 1), asleep=True)
+    _print("meet, asleep", found, 1e9, "ns")
 
 
 def _speed_ups(bench: Bench, pools: dict[int, Pool], rounds: int) -> None:

@@ -145,3 +145,43 @@ def test_futures_run_beside_loops_and_each_other_and_return_their_status(run):
         run(text, np.arange(50), sums, out)
     assert sums.ravel().tolist() == [1225] * 3
     assert out.tolist() == [0, 7, 99]
+
+
+def test_a_sum_by_blocks_has_the_same_bits_for_any_number_of_threads():
+    """A reduction is a loop over fixed blocks, and a loop over their results: who does a block does not matter."""
+    text = """
+    func.func @main(%x: memref<100x1000xf32>, %parts: memref<100xf32>, %out: memref<1xf32>) attributes {stepwell.abi} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c100 = arith.constant 100 : index
+      %c1000 = arith.constant 1000 : index
+      %zero = arith.constant 0.0 : f32
+      rt.parallel_for (%i) = 0 to 100 grain 1 {
+        %part = scf.for %j = %c0 to %c1000 step %c1 iter_args(%a = %zero) -> (f32) {
+          %v = memref.load %x[%i, %j] : memref<100x1000xf32>
+          %s = arith.addf %a, %v : f32
+          scf.yield %s : f32
+        }
+        memref.store %part, %parts[%i] : memref<100xf32>
+      }
+      %total = scf.for %i = %c0 to %c100 step %c1 iter_args(%a = %zero) -> (f32) {
+        %v = memref.load %parts[%i] : memref<100xf32>
+        %s = arith.addf %a, %v : f32
+        scf.yield %s : f32
+      }
+      memref.store %total, %out[%c0] : memref<1xf32>
+      func.return
+    }
+    """
+    objects = [compile_llvm(t.text, host_target(), 1) for t in write_llvm(parse(text), host_target())]
+    x = np.random.default_rng(7).normal(size=(100, 1000)).astype(np.float32)
+    found = set()
+    for threads in (1, 2, 8):
+        pool = Pool(pool_object(host_target()), threads)
+        library = Library(objects, [entry_symbol("main")], pool.symbols())
+        for _ in range(5):
+            arrays = [x, np.zeros(100, np.float32), np.zeros(1, np.float32)]
+            pointers = (ctypes.c_void_p * 3)(*(a.__array_interface__["data"][0] for a in arrays))
+            assert native_entry(library.address(entry_symbol("main")))(ctypes.addressof(pointers)) == 0
+            found.add(arrays[2].tobytes())
+    assert len(found) == 1
