@@ -16,6 +16,7 @@ from stepwell.dialects import structured
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.structured import iterator_kinds
 from stepwell.passes.fusion.classify import captures
+from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.merge import (
@@ -31,9 +32,10 @@ from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.simt import simt_phase
-from stepwell.passes.schedules.sorting import annotate_sort, cut_sort
+from stepwell.passes.schedules.sorting import annotate, cut_sort
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.split_reduction import Split, find_split, merging_nest, partial_targets
+from stepwell.passes.schedules.sweep import is_sweep, sweep_phases
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 from stepwell.passes.schedules.updates import update_phase
 
@@ -51,7 +53,7 @@ def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> N
     done: dict[Operation, None] = {}
     group: list[Operation] = []
     for op in [o for o in builder.func.body.block.ops if o is not builder.func.return_op]:
-        if op in done:
+        if op in done or is_only_init(op):
             continue
         if is_scheduled(op) and group and joins(group, op):
             group.append(op)
@@ -76,6 +78,8 @@ def joins(group: Sequence[Operation], op: Operation) -> bool:
     first = group[0]
     if not isinstance(op, linalg.GenericOp) or not isinstance(first, linalg.GenericOp):
         return False
+    if reads_once([*group, op]):
+        return True
     if not _all_parallel(op) or not _all_parallel(first):
         return False
     shape = _shape(first.results[0])
@@ -210,6 +214,8 @@ def space_phase(
     """The phase itself: tasks over a parallel dim, each looping over its part of the space."""
     if machine.subgroup > 1:
         return simt_phase(builder, nests, targets, homes, machine)
+    if is_sweep(nests):
+        return _swept(builder, nests, targets, homes, machine)
     plan = plan_space(nests, machine)
     cuts = choose_cut(plan, nests, targets, machine)
     split = _find_parts(plan, nests, targets, cuts, machine)
@@ -220,6 +226,20 @@ def space_phase(
         return emit_task(builder, nests, plan, targets, cuts, ivs, outs)
 
     return builder.phase([c.tasks for c in cuts] or [1], homes, task)
+
+
+def _swept(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """Reductions along different dims in one pass, then their parts merged."""
+    results, merges = sweep_phases(builder, nests, targets, homes, machine)
+    for i, merged, target in merges:
+        (results[i],) = space_phase(builder, [merged], [target], [homes[i]], replace(machine, tasks=1))
+    return results
 
 
 def _find_parts(
@@ -316,8 +336,7 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         copy = op.clone({**values, **inner, **dict(zip(op.destinations, parts, strict=True))})
         for result, part in zip(copy.results, parts, strict=True):
             Rewriter.replace_value_with_new_type(result, part.type)
-        if isinstance(copy, structured.SortOp):
-            annotate_sort(copy, machine)
+        annotate(copy, machine)
         em.add(copy)
         if tasks > 1:
             return [(r, offsets, sizes) for r in copy.results]

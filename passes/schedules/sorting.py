@@ -1,7 +1,8 @@
-"""Sorts: which lines a task has, and whether a line is sorted in vectors.
+"""Sorts and scatters: which lines of a sort a task has, and whether lines and windows are done in vectors.
 
 A comparator that compares keys (`structured_loops/sort_keys`) lets `lower-structured-to-loops` sort these in vectors: written
-on the op as the bytes of a vector. Any other is carried out an element at a time.
+on the op as the bytes of a vector. Any other is carried out an element at a time. A scatter goes through its indices in
+order; the window of one is updated in vectors where it is contiguous and inside.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from math import prod
 
 from xdsl.dialects.builtin import IntegerAttr, i64
 
-from stepwell.dialects.structured import SortOp, shape_of
+from stepwell.dialects.structured import ScatterOp, SortOp, StructuredOp, shape_of
 from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.structured_loops.sort_keys import key_of
 from stepwell.passes.structured_loops.vectors import VECTOR
 
 
-def annotate_sort(copy: SortOp, machine: Machine) -> None:
-    """Say how the lines of a task are sorted."""
-    if machine.vector_bytes and key_of(copy.comparator) is not None:
+def annotate(copy: StructuredOp, machine: Machine) -> None:
+    """Say how wide the vectors are that the lines of a task are sorted in, or the windows of a scatter updated."""
+    vectors = isinstance(copy, ScatterOp) or (isinstance(copy, SortOp) and key_of(copy.comparator) is not None)
+    if machine.vector_bytes and vectors:
         copy.attributes[VECTOR] = IntegerAttr(machine.vector_bytes, i64)
 
 
@@ -44,4 +46,4 @@ def cut_sort(op: SortOp, machine: Machine) -> tuple[int, int, int]:
     return dim, chunk, -(-shape[dim] // chunk)
 
 
-__all__ = ["annotate_sort", "cut_sort"]
+__all__ = ["annotate", "cut_sort"]

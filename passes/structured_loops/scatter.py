@@ -9,6 +9,14 @@ from xdsl.ir import SSAValue
 from stepwell.dialects.structured import ScatterOp, SelectAndScatterOp, UpdateSliceOp
 from stepwell.passes.bufferization.homes import SliceKey, slice_type
 from stepwell.passes.structured_loops.emit import Emitter, Index, Values, memref_shape
+from stepwell.passes.structured_loops.vectors import (
+    VectorEmitter,
+    element_of,
+    has_lanes,
+    is_contiguous,
+    vector_bytes,
+    widest,
+)
 
 
 def update_slice_loops(op: UpdateSliceOp) -> None:
@@ -59,7 +67,8 @@ def scatter_loops(op: ScatterOp) -> None:
     dims = _ScatterDims(op)
     if 0 in dims.updates or 0 in dims.operand:
         return
-    emit = Emitter(op)
+    lanes = _lanes(op, dims)
+    emit = Emitter(op) if lanes < 2 else VectorEmitter(op, lanes)
 
     def per_index(at: list[Index]) -> None:
         where = dict(zip(dims.scatter, at, strict=True))
@@ -68,13 +77,9 @@ def scatter_loops(op: ScatterOp) -> None:
         for dim, start in starts.items():
             if dim not in dims.window:
                 fixed = emit.both(fixed, emit.compare(start, "ult", dims.operand[dim]))
-        window = sorted(dims.window.values())
 
         def windows() -> Values:
-            emit.nest(
-                [dims.updates[d] for d in window],
-                lambda inner: _update(emit, op, dims, where | dict(zip(window, inner, strict=True)), starts),
-            )
+            _window(emit, op, dims, where, starts)
             return ()
 
         if fixed is None:
@@ -83,6 +88,61 @@ def scatter_loops(op: ScatterOp) -> None:
             emit.branch(fixed, [], windows)
 
     emit.nest([dims.updates[d] for d in dims.scatter], per_index)
+
+
+def _lanes(op: ScatterOp, dims: _ScatterDims) -> int:
+    """Lanes of vectors along the last dim of the window; 0 where it is not contiguous, or may lie outside in part."""
+    last = len(dims.operand) - 1
+    along = dims.window.get(last)
+    if along is None or along != len(dims.updates) - 1 or last in dims.started:
+        return 0
+    if dims.updates[along] > dims.operand[last]:
+        return 0
+    if not all(is_contiguous(v) for v in (*op.updates, *op.outs)):
+        return 0
+    if not has_lanes(op.update_computation, [element_of(v) for v in op.outs]):
+        return 0
+    lanes = vector_bytes(op) // widest(op.update_computation)
+    return lanes if dims.updates[along] >= lanes else 0
+
+
+def _window(
+    emit: Emitter, op: ScatterOp, dims: _ScatterDims, where: dict[int, Index], starts: dict[int, SSAValue]
+) -> None:
+    """All of the window of one index, its last dim in vectors where that can be; what fills none, one by one."""
+    window = sorted(dims.window.values())
+
+    def elements(first: Index) -> None:
+        sizes: list[Index] = [dims.updates[d] for d in window]
+
+        def one(inner: list[Index]) -> None:
+            at = where | dict(zip(window, inner, strict=True))
+            if first != 0:
+                at[window[-1]] = emit.add(at[window[-1]], first)
+            _update(emit, op, dims, at, starts)
+
+        if first != 0:
+            sizes[-1] = emit.sub(sizes[-1], first)
+        emit.nest(sizes, one)
+
+    if not isinstance(emit, VectorEmitter):
+        elements(0)
+        return
+    size, lanes = dims.updates[window[-1]], emit.lanes
+    full = size - size % lanes
+
+    def line(inner: list[Index]) -> None:
+        at = where | dict(zip(window[:-1], inner, strict=True))
+
+        def vector(i: SSAValue, _: Values) -> Values:
+            _update(emit, op, dims, at | {window[-1]: i}, starts, emit)
+            return ()
+
+        emit.loop(0, full, lanes, vector)
+
+    emit.nest([dims.updates[d] for d in window[:-1]], line)
+    if full < size:
+        elements(full)
 
 
 def _start(emit: Emitter, op: ScatterOp, dims: _ScatterDims, where: dict[int, Index], i: int) -> SSAValue:
@@ -94,9 +154,14 @@ def _start(emit: Emitter, op: ScatterOp, dims: _ScatterDims, where: dict[int, In
 
 
 def _update(
-    emit: Emitter, op: ScatterOp, dims: _ScatterDims, at: dict[int, Index], starts: dict[int, SSAValue]
+    emit: Emitter,
+    op: ScatterOp,
+    dims: _ScatterDims,
+    at: dict[int, Index],
+    starts: dict[int, SSAValue],
+    lanes: VectorEmitter | None = None,
 ) -> None:
-    """Combine one update element, if it lies inside of the destination."""
+    """Combine one update element, or with `lanes` a vector of them, if it lies inside of the destination."""
     target: list[Index] = []
     inside: SSAValue | None = None
     for dim, extent in enumerate(dims.operand):
@@ -110,9 +175,21 @@ def _update(
             inside = emit.both(inside, emit.compare(index, "ult", extent))
         target.append(index)
 
+    source = [at[d] for d in range(len(dims.updates))]
+
+    def combine_lanes() -> Values:
+        assert lanes is not None
+        current = [lanes.load_lanes(o, target) for o in op.outs]
+        incoming = [lanes.load_lanes(u, source) for u in op.updates]
+        results = lanes.inline_lanes(op.update_computation, [*current, *incoming])
+        for value, out in zip(results, op.outs, strict=True):
+            lanes.store_lanes(value, out, target)
+        return ()
+
     def combine() -> Values:
+        if lanes is not None:
+            return combine_lanes()
         current = [emit.load(o, target) for o in op.outs]
-        source = [at[d] for d in range(len(dims.updates))]
         incoming = [emit.load(u, source) for u in op.updates]
         results = emit.inline(op.update_computation, [*current, *incoming])
         for value, out in zip(results, op.outs, strict=True):
