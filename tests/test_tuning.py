@@ -73,12 +73,12 @@ def test_every_neighbour_is_a_schedule_and_differs(strategy):
 
 
 def test_what_wins_is_recorded_and_taken_again(two_rows_win):
-    found = tuning.tune(PRODUCT, simd="avx2", budget=30)
+    found = stepwell.tune(PRODUCT, simd="avx2", budget=30)
     (record,) = found.records
     assert "mr = 2" in record.schedule
     assert record.chosen_seconds == 2 * record.seconds
     assert record.tried >= 1
-    keep_records(records_file(), found.records)
+    assert found.keep() == records_file()
 
     assert "mr = 2" not in chosen()
     assert "mr = 2" in chosen(opt_level=3)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stepwell.runtime.executable import Executable as Executable
     from stepwell.schedule_files import schedule as schedule
     from stepwell.source import parse as parse
+    from stepwell.tuning.tune import tune as tune
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _LAZY = {
     "explain": "stepwell.explanation.explain",
     "Explanation": "stepwell.explanation.model",
     "schedule": "stepwell.schedule_files",
+    "tune": "stepwell.tuning.tune",
     "tree_map": "stepwell.frontends.pytree",
     "compile": "stepwell.compiling",
     "register_custom_call": "stepwell.custom_calls",
@@ -90,6 +92,7 @@ __all__ = [
     "schedule",
     "synchronize",
     "tree_map",
+    "tune",
     "unregister_custom_call",
 ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """Measure other schedules for the kernels of a program on this machine, each alone and in turn with the one chosen, and
@@ -54,7 +53,6 @@ def add_parser(commands: Any, simd: tuple[str, ...]) -> None:
 
 def tune_command(arguments: argparse.Namespace, program: Any) -> int:
     """`stepwell tune`."""
-    from stepwell.tuning.records import keep_records, records_file
     from stepwell.tuning.tune import tune
 
     def show(line: str) -> None:
@@ -71,8 +69,7 @@ def tune_command(arguments: argparse.Namespace, program: Any) -> int:
     )
     for line in tuning.lines:
         print(line)
-    path = records_file() if arguments.output is None else Path(arguments.output)
     if tuning.records:
-        keep_records(path, tuning.records)
-        print(f"{len(tuning.records)} records are in {path}")
+        path = tuning.keep(arguments.output)
+        print(f"{len(tuning.records)} record{'s' if len(tuning.records) > 1 else ''} kept in {path}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import stepwell
@@ -23,7 +24,7 @@ from stepwell.passes.schedules.grids import neighbours, other_strategies
 from stepwell.passes.schedules.records import kernel_hash
 from stepwell.source import parse
 from stepwell.tuning.alone import SAME, Bench, Candidate
-from stepwell.tuning.records import Record, machine_name
+from stepwell.tuning.records import Record, keep_records, machine_name, records_file
 
 Progress = Callable[[str], None]
 _QUICK, _SURE = 5, 21
@@ -38,6 +39,12 @@ class Tuning:
 
     records: tuple[Record, ...]
     lines: tuple[str, ...]
+
+    def keep(self, path: str | Path | None = None) -> Path:
+        """Write the records to a file, by default the one that -O3 reads, beside those of other kernels; returns it."""
+        place = records_file() if path is None else Path(path)
+        keep_records(place, self.records)
+        return place
 
 
 def tune(
