@@ -33,6 +33,7 @@ from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.classify import captures, is_elementwise, is_parallel, shape_of, volume
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import shared_rows
+from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
@@ -68,6 +69,8 @@ class PlanKernelsPass(Pass):
                 _join_rows(groups, machine)
                 _join_maps(groups)
                 _join_inserts(groups)
+                if machine.subgroup == 1:
+                    _join_sweeps(groups)
                 _join_scalars(groups)
             number = _annotate(groups, number)
 
@@ -243,6 +246,22 @@ def _not_one_map(ops: Sequence[linalg.GenericOp]) -> str | None:
         if any(v in results for v in captures(op)):
             return "the reader gathers from the result"
     return None
+
+
+def _join_sweeps(groups: Groups) -> None:
+    """One kernel for reductions of one array along different dims: it is read once."""
+    first: dict[SSAValue, linalg.GenericOp] = {}
+    for op in _generics(groups):
+        if groups.of[op].kind or len(groups.of[op].ops) > 1 or not reads_once([op]):
+            continue
+        other = first.setdefault(op.inputs[0], op)
+        group = groups.of[other]
+        if other is op or not reads_once([*group.ops, op]) or len(group.ops) >= MAX_OPS:
+            continue
+        joined = groups.merge(group, groups.of[op])
+        if joined is not None:
+            joined.kind = "single"
+            joined.reason = f"{len(joined.ops)} reductions read one array once"
 
 
 def _join_inserts(groups: Groups) -> None:

@@ -55,7 +55,7 @@ def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> N
     for op in [o for o in builder.func.body.block.ops if o is not builder.func.return_op]:
         if op in done or is_only_init(op):
             continue
-        if is_scheduled(op) and group and joins(group, op):
+        if is_scheduled(op) and group and (joins(group, op) or _sweeps(group, op, machine)):
             group.append(op)
             continue
         if is_scheduled(op) or depends(op, group):
@@ -78,8 +78,6 @@ def joins(group: Sequence[Operation], op: Operation) -> bool:
     first = group[0]
     if not isinstance(op, linalg.GenericOp) or not isinstance(first, linalg.GenericOp):
         return False
-    if reads_once([*group, op]):
-        return True
     if not _all_parallel(op) or not _all_parallel(first):
         return False
     shape = _shape(first.results[0])
@@ -90,6 +88,11 @@ def joins(group: Sequence[Operation], op: Operation) -> bool:
         return False
     reads = zip(op.inputs, op.indexing_maps.data, strict=False)
     return bool(produced) and all(_identity(m.data.results) for o, m in reads if o in produced)
+
+
+def _sweeps(group: Sequence[Operation], op: Operation, machine: Machine) -> bool:
+    """Whether one worker's pass over an array does all of these reductions of it."""
+    return machine.subgroup == 1 and reads_once([*group, op])
 
 
 def _all_parallel(op: linalg.GenericOp) -> bool:
@@ -122,6 +125,10 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
     if is_only_init(ops[0]):
         return
     nests = [builder.nest(op) for op in ops]
+    if len(ops) > 1 and reads_once(ops) and not is_sweep(nests):
+        for op, nest in zip(ops, nests, strict=True):
+            nest_phase(builder, [op], [nest], machine)
+        return
     forward_within(nests)
     nest_phase(builder, ops, nests, machine)
 
