@@ -61,8 +61,10 @@ from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.schedules.space import Target
 
 D0, D1 = AffineExpr.dimension(0), AffineExpr.dimension(1)
-HIDDEN = 110.0
-"""By how much a score has to be below another one for its weight to be 0 (f32: 104; f64: see `_hidden`)."""
+HIDDEN, HIDDEN_WIDE = 110.0, 760.0
+"""By how much a score has to be below another one for its weight to be 0, in f32 (104) and in f64 (746)."""
+HIGHEST, TOTAL, CORRECTION, BEFORE, STATE = range(5)
+"""Rows of what is known of each query: its highest score so far, the sum of weights, what both were corrected by last."""
 
 
 def schedule_attention(
@@ -155,6 +157,7 @@ class AttentionPhase:
         if self.tiles.pack:
             self.keys = self._packed(self.k, self.depth)
             self.values = self._packed(self.v, self.column)
+        self.nothing = self._nothing_of_values()
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             return [self._queries(list(batch), first, iv, args[0])]
@@ -175,10 +178,19 @@ class AttentionPhase:
         self.turned = self._turned(self.q, self.depth, 0, self.sizes[self.depth], self.kind)
         columns = self._padded(self.sizes[self.column])
         sums = self._filled([columns, self.tiles.queries], 0.0)
-        lowest = self._splat(-math.inf)
-        running, total, sums, done = self._all_keys(lowest, self._splat(0.0), sums)
-        del running
+        state = self._scratch([STATE, self.tiles.queries])
+        state = self._set_row(self._set_row(state, HIGHEST, self._splat(-math.inf)), TOTAL, self._splat(0.0))
+        state, sums, done = self._all_keys(state, sums)
+        total = self._row_of(state, TOTAL)
         return self._finish(total, sums, done, em.apply(D0 - D1, [wanted, start]), local, out)
+
+    # A row of each of these is in scratch: as values they would take registers from the tiles.
+
+    def _row_of(self, state: SSAValue, row: int) -> SSAValue:
+        return transfer_read(self.em, state, [row, 0], [self.tiles.queries])
+
+    def _set_row(self, state: SSAValue, row: int, value: SSAValue) -> SSAValue:
+        return transfer_write(self.em, value, state, [row, 0])
 
     def _packed(self, source: Access, other: int) -> Access:
         """The keys or values of a task, dense in scratch in the type of scores; lines are an odd number of cache lines."""
@@ -242,6 +254,8 @@ class AttentionPhase:
     def _turned(self, access: Access, dim: int, begin: Index, count: Index, kind: Attribute) -> SSAValue:
         """`count` elements along a dim, from `begin`, of each query: as rows of queries, in scratch."""
         em = self.em
+        if self.rows == self.tiles.queries and isinstance(count, int) and self._has_tiles(access, dim, count, kind):
+            return self._turned_in_place(access, dim, begin, count)
         most = count if isinstance(count, int) else min(self.tiles.block, self.sizes[dim])
         shape = [self._padded(most), self.tiles.queries]
         rows = self._scratch([shape[1], shape[0]], kind)
@@ -262,30 +276,40 @@ class AttentionPhase:
             filled = self._zero_rows(filled, shape, kind)
         return self._transposed(filled, self._scratch(shape, kind))
 
+    def _has_tiles(self, access: Access, dim: int, count: int, kind: Attribute) -> bool:
+        """Whether tiles of queries can be read where they are: full ones, of the type wanted."""
+        aligned = count % self.lanes == 0 and access.element == kind
+        return aligned and is_contiguous(access.exprs, dim) and index_of(access.exprs, self.query) is not None
+
+    def _turned_in_place(self, access: Access, dim: int, begin: Index, count: int) -> SSAValue:
+        em, lanes = self.em, self.lanes
+
+        def tile(r: Index, c: Index, held: SSAValue) -> SSAValue:
+            at = list(self.at)
+            at[self.query] = em.apply(D0 + D1, [self.start, r])
+            at[dim] = em.apply(D0 + D1, [begin, c])
+            value = self._tile_of(access, at, (self.query, dim), (lanes, lanes))
+            turned = em.add(vector.TransposeOp(value, [1, 0])).result
+            return transfer_write(em, turned, held, [c, r])
+
+        return self._by_tiles(count, self._scratch([count, self.tiles.queries], access.element), tile)
+
     def _zero_rows(self, rows: SSAValue, shape: Sequence[int], kind: Attribute) -> SSAValue:
         """Lanes that are no queries get numbers, so that nothing depends on what was in the scratch."""
         em = self.em
         zero = em.splat(number(kind, 0), vector_of(kind, [1, shape[0]]))
         return em.loop(self.rows, shape[1], 1, [rows], lambda r, args: [transfer_write(em, zero, args[0], [r, 0])])[0]
 
-    def _transposed(self, source: SSAValue, target: SSAValue, scale: SSAValue | None = None) -> SSAValue:
-        """Scratch transposed into other scratch, tile by tile; `scale` multiplies each row of the source."""
-        em, n = self.em, self.lanes
+    def _transposed(self, source: SSAValue, target: SSAValue) -> SSAValue:
+        """Rows of queries, transposed tile by tile into other scratch."""
+        em, lanes = self.em, self.lanes
         assert isinstance(source.type, TensorType)
-        outer, inner = source.type.get_shape()
 
-        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            def tile(c: Index, held: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                value = transfer_read(em, source, [r, c], [n, n])
-                if scale is not None:
-                    factor = transfer_read(em, scale, [0, c], [1, n])
-                    value = em.add(arith.MulfOp(value, self._spread(factor, [n, n]))).result
-                turned = em.add(vector.TransposeOp(value, [1, 0])).result
-                return [transfer_write(em, turned, held[0], [c, r])]
+        def tile(r: Index, c: Index, held: SSAValue) -> SSAValue:
+            turned = em.add(vector.TransposeOp(transfer_read(em, source, [r, c], [lanes, lanes]), [1, 0])).result
+            return transfer_write(em, turned, held, [c, r])
 
-            return em.loop(0, inner, n, args, tile)
-
-        return em.loop(0, outer, n, [target], row)[0]
+        return self._by_tiles(source.type.get_shape()[1], target, tile)
 
     def _spread(self, value: SSAValue, shape: Sequence[int]) -> SSAValue:
         """A row as every row of a tile."""
@@ -296,10 +320,8 @@ class AttentionPhase:
 
     # Keys.
 
-    def _all_keys(
-        self, lowest: SSAValue, total: SSAValue, sums: SSAValue
-    ) -> tuple[SSAValue, SSAValue, SSAValue, Index]:
-        """Every key that counts: maximum, sum of weights and results, and where the keys that do not begin."""
+    def _all_keys(self, state: SSAValue, sums: SSAValue) -> tuple[SSAValue, SSAValue, Index]:
+        """Every key that counts; returns the state, the results, and where the keys that do not count begin."""
         em, keys, block = self.em, self.sizes[self.key], self.tiles.block
 
         def over(begin: Index, end: Index, carried: Sequence[SSAValue]) -> Sequence[SSAValue]:
@@ -312,26 +334,23 @@ class AttentionPhase:
 
             return em.loop(begin, end, block, carried, trip)
 
-        start = (lowest, total, sums)
         visible = keys if self.op.causal is None else self._visible()
         if self.op.fill is None or (isinstance(visible, int) and visible >= keys):
-            state = over(0, keys, start)
-            return state[0], state[1], state[2], keys
+            state, sums = over(0, keys, (state, sums))
+            return state, sums, keys
         # The first pass does what the queries see; the second the rest, where some maximum is as low as the fill.
-        limit = math.fsum([self.op.fill.value.data, HIDDEN if byte_width(self.kind) == 4 else 760.0])
+        limit = self.op.fill.value.data + (HIDDEN if byte_width(self.kind) == 4 else HIDDEN_WIDE)
         bound = self._splat(limit)
 
         def both(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            begin, end, *state = args
-            done = over(begin, end, state)
-            low = em.add(arith.CmpfOp(done[0], bound, "ole")).result
-            any_low = self._any(low)
-            more = em.add(arith.SelectOp(any_low, em.index(keys), end)).result
+            begin, end, *held = args
+            done = over(begin, end, held)
+            low = em.add(arith.CmpfOp(self._row_of(done[0], HIGHEST), bound, "ole")).result
+            more = em.add(arith.SelectOp(self._any(low), em.index(keys), end)).result
             return [end, more, *done]
 
-        zero, seen = em.index(0), em.index(visible)
-        done, _, *state = em.loop(0, 2, 1, [zero, seen, *start], both)
-        return state[0], state[1], state[2], done
+        done, _, state, sums = em.loop(0, 2, 1, [em.index(0), em.index(visible), state, sums], both)
+        return state, sums, done
 
     def _visible(self) -> Index:
         """The first keys that have to be looked at, since a query of the block may see them; whole tiles are left.
@@ -366,32 +385,34 @@ class AttentionPhase:
         op = upstream_vector.ReductionOp.create(operands=[flags], result_types=[i1], properties=properties)
         return em.add(op).results[0]
 
-    def _key_block(
-        self, begin: Index, count: Index, lowest: SSAValue, total: SSAValue, sums: SSAValue
-    ) -> Sequence[SSAValue]:
+    def _key_block(self, begin: Index, count: Index, state: SSAValue, sums: SSAValue) -> Sequence[SSAValue]:
         """One block of keys: its scores, the new maxima, weights and results."""
         em, queries = self.em, self.tiles.queries
         turned = [self._turned_extra(e, begin, count) for e in self.extras]
         scores = self._scratch([self.tiles.block, queries])
         tile = self.tiles.keys
         even = isinstance(count, int) and count % tile == 0
+        state = self._set_row(state, BEFORE, self._row_of(state, HIGHEST))
 
         def row(t: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             # The last tile overlaps the one before: the same scores are made twice.
             base = t if even else em.minimum(t, em.apply(D0 - tile, [count]))
             made = self._scores(begin, base, turned)
-            highest = self._larger(args[0], self._highest(made))
-            return [highest, transfer_write(em, made, args[1], [base, 0])]
+            highest = self._larger(self._row_of(args[0], HIGHEST), self._highest(made))
+            return [self._set_row(args[0], HIGHEST, highest), transfer_write(em, made, args[1], [base, 0])]
 
-        highest, scores = em.loop(0, count, tile, [lowest, scores], row)
+        state, scores = em.loop(0, count, tile, [state, scores], row)
+        highest = self._row_of(state, HIGHEST)
         # Rows that have seen only -inf keep weights of 0, not NaN.
         nothing = em.add(arith.CmpfOp(highest, self._splat(-math.inf), "oeq")).result
         base = em.add(arith.SelectOp(nothing, self._splat(0.0), highest)).result
-        before = em.add(arith.SubfOp(lowest, base)).result
+        before = em.add(arith.SubfOp(self._row_of(state, BEFORE), base)).result
         correction = em.add(math_dialect.ExpOp(before)).result
-        total = em.add(arith.MulfOp(total, correction)).result
+        state = self._set_row(state, CORRECTION, correction)
+        total = em.add(arith.MulfOp(self._row_of(state, TOTAL), correction)).result
         total, scores = self._weights(count, base, total, scores)
-        return [highest, total, self._add_values(begin, count, correction, scores, sums)]
+        state = self._set_row(state, TOTAL, total)
+        return [state, self._add_values(begin, count, state, scores, sums)]
 
     def _larger(self, a: SSAValue, b: SSAValue) -> SSAValue:
         """The larger lanes; where one is NaN, `a`: a NaN score makes its weight, and so the sum, NaN."""
@@ -401,12 +422,9 @@ class AttentionPhase:
     def _highest(self, tile: SSAValue) -> SSAValue:
         """The maximum over the rows of a tile, pairwise; NaN only where every row but the first is unordered."""
         assert isinstance(tile.type, VectorType)
-        rows = [
-            self.em.add(upstream_vector.ExtractOp(tile, [i], self.wide)).result for i in range(tile.type.get_shape()[0])
-        ]
-        while len(rows) > 1:
-            rows = [self._larger(*rows[i : i + 2]) if i + 1 < len(rows) else rows[i] for i in range(0, len(rows), 2)]
-        return rows[0]
+        count = tile.type.get_shape()[0]
+        rows = [self.em.add(upstream_vector.ExtractOp(tile, [i], self.wide)).result for i in range(count)]
+        return self._pairwise(rows, self._larger)
 
     def _weights(self, count: Index, base: SSAValue, total: SSAValue, scores: SSAValue) -> Sequence[SSAValue]:
         """Scores become weights in place, and their sum grows."""
@@ -491,13 +509,17 @@ class AttentionPhase:
 
     def _column_of(self, access: Access, at: Sequence[Index], rows: int, along: int, count: int) -> SSAValue:
         """`count` elements along the dim `rows`, one each row: read one by one, whatever the layout."""
+        return self._tile_of(access, at, (rows, along), (count, 1))
+
+    def _tile_of(self, access: Access, at: Sequence[Index], dims: tuple[int, int], shape: tuple[int, int]) -> SSAValue:
+        """A tile along two dims, wherever in the tensor they are."""
         em = self.em
         indices = [em.apply(e, at, access.symbols) for e in access.exprs]
-        places = [index_of(access.exprs, d) for d in (rows, along)]
+        places = [index_of(access.exprs, d) for d in dims]
         assert None not in places
         amap = AffineMap(len(indices), 0, tuple(AffineExpr.dimension(p) for p in places if p is not None))
         in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * 2)
-        kind = VectorType(access.element, [count, 1])
+        kind = VectorType(access.element, list(shape))
         op = upstream_vector.TransferReadOp(
             access.value, em.indices(indices), em.zero(access.element), kind, in_bounds, AffineMapAttr(amap), None
         )
@@ -595,9 +617,7 @@ class AttentionPhase:
 
     # Results.
 
-    def _add_values(
-        self, begin: Index, count: Index, correction: SSAValue, weights: SSAValue, sums: SSAValue
-    ) -> SSAValue:
+    def _add_values(self, begin: Index, count: Index, state: SSAValue, weights: SSAValue, sums: SSAValue) -> SSAValue:
         """Results, corrected to the new maxima, plus the weighted values of a block of keys."""
         columns, tile = self.sizes[self.column], self.tiles.columns
         main = columns // tile * tile
@@ -608,7 +628,7 @@ class AttentionPhase:
                 last,
                 rows,
                 [held],
-                lambda c, args: [self._add_tile(begin, count, correction, weights, args[0], c, rows)],
+                lambda c, args: [self._add_tile(begin, count, state, weights, args[0], c, rows)],
             )[0]
 
         sums = some(tile, 0, main, sums)
@@ -618,7 +638,7 @@ class AttentionPhase:
         self,
         begin: Index,
         count: Index,
-        correction: SSAValue,
+        state: SSAValue,
         weights: SSAValue,
         sums: SSAValue,
         column: Index,
@@ -626,7 +646,7 @@ class AttentionPhase:
     ) -> SSAValue:
         em, shape = self.em, [rows, self.tiles.queries]
         held = transfer_read(em, sums, [column, 0], shape)
-        held = em.add(arith.MulfOp(held, self._spread(correction, shape))).result
+        held = em.add(arith.MulfOp(held, self._spread(self._row_of(state, CORRECTION), shape))).result
 
         def some(step: int, carried: Sequence[SSAValue], first: Index, last: Index) -> Sequence[SSAValue]:
             def trip(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
@@ -649,53 +669,121 @@ class AttentionPhase:
         self, total: SSAValue, sums: SSAValue, done: Index, skipped: Index, local: Index, out: SSAValue
     ) -> SSAValue:
         """Divide by the sums of weights, turn, and write the rows that are this block's own."""
-        em, queries = self.em, self.tiles.queries
+        em, queries, lanes = self.em, self.tiles.queries, self.lanes
         inverse = em.add(arith.DivfOp(self._splat(1.0), total)).result
-        kept = self._scratch([1, queries])
-        kept = transfer_write(em, inverse, kept, [0, 0])
+        scale = transfer_write(em, inverse, self._scratch([1, queries]), [0, 0])
+        nothing = self.nothing
+        hidden = em.apply((D0 * -1 + self.sizes[self.key]) // self.tiles.keys, [done])
+
+        def turned(r: Index, c: Index) -> SSAValue:
+            """A tile of results, queries by columns."""
+            value = transfer_read(em, sums, [c, r], [lanes, lanes])
+            factor = transfer_read(em, scale, [0, r], [1, lanes])
+            value = em.add(arith.MulfOp(value, self._spread(factor, [lanes, lanes]))).result
+            value = em.add(vector.TransposeOp(value, [1, 0])).result
+            if nothing is not None:
+                added = transfer_read(em, nothing, [hidden, c], [1, lanes])
+                value = em.add(arith.AddfOp(value, self._spread(added, [lanes, lanes]))).result
+            return value
+
+        if self._writes_tiles(out):
+            return self._by_tiles(
+                self.sizes[self.column], out, lambda r, c, held: self._write_tile(turned(r, c), held, r, c, local)
+            )
         assert isinstance(sums.type, TensorType)
         columns = sums.type.get_shape()[0]
-        rows = self._transposed(sums, self._scratch([queries, columns]), kept)
-        beyond = self._values_beyond(done, columns)
+        rows = self._by_tiles(
+            columns,
+            self._scratch([queries, columns]),
+            lambda r, c, held: transfer_write(em, turned(r, c), held, [r, c]),
+        )
+        return self._write_rows(rows, skipped, local, out)
+
+    def _writes_tiles(self, out: SSAValue) -> bool:
+        """Whether results go to their place tile by tile: full tiles of the result's own type."""
+        assert isinstance(out.type, TensorType)
+        full = self.sizes[self.query] % self.tiles.queries == 0 and self.sizes[self.column] % self.lanes == 0
+        return full and out.type.element_type == self.kind
+
+    def _by_tiles(self, columns: int, held: SSAValue, tile: Callable[[Index, Index, SSAValue], SSAValue]) -> SSAValue:
+        """`tile(first query, first column, held)` for the square tiles of a block."""
+        em, lanes = self.em, self.lanes
+
+        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return em.loop(0, columns, lanes, args, lambda c, inner: [tile(r, c, inner[0])])
+
+        return em.loop(0, self.tiles.queries, lanes, [held], row)[0]
+
+    def _write_tile(self, value: SSAValue, out: SSAValue, r: Index, c: Index, local: Index) -> SSAValue:
+        em = self.em
+        assert isinstance(out.type, TensorType)
+        row = em.apply(D0 + D1, [r, local])
+        where: list[Index] = [row if d == self.query else c if d == self.column else 0 for d in self.out_places]
+        places = [self.out_places.index(d) for d in (self.query, self.column)]
+        amap = AffineMapAttr(AffineMap(len(where), 0, tuple(AffineExpr.dimension(p) for p in places)))
+        in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * 2)
+        op = upstream_vector.TransferWriteOp(value, out, em.indices(where), in_bounds, None, amap, out.type)
+        result = em.add(op).result
+        assert result is not None
+        return result
+
+    def _write_rows(self, rows: SSAValue, skipped: Index, local: Index, out: SSAValue) -> SSAValue:
+        """The rows of a block that no block before has written, in the type of the result."""
+        em = self.em
         assert isinstance(out.type, TensorType)
         kind = out.type.element_type
-        count = self.sizes[self.column]
 
         def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             target = em.apply(D0 - D1 + AffineExpr.dimension(2), [r, skipped, local])
             where: list[Index] = [target if d == self.query else 0 for d in self.out_places]
 
             def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
-                value = transfer_read(em, rows, [r, c], [self.lanes])
-                if beyond is not None:
-                    value = em.add(arith.AddfOp(value, transfer_read(em, beyond, [0, c], [self.lanes]))).result
-                value = narrow(em, value, kind)
+                value = narrow(em, transfer_read(em, rows, [r, c], [self.lanes]), kind)
                 return [transfer_write(em, value, held[0], [*where[:-1], c], mask)]
 
-            return self._by_lanes(count, args, piece)
+            return self._by_lanes(self.sizes[self.column], args, piece)
 
         return em.loop(skipped, self.rows, 1, [out], row)[0]
 
-    def _values_beyond(self, done: Index, columns: int) -> SSAValue | None:
-        """0 times the values of the keys that were passed over, summed: NaN where one of them is no number."""
-        em, keys = self.em, self.sizes[self.key]
-        if isinstance(done, int) and done >= keys:
+    def _nothing_of_values(self) -> SSAValue | None:
+        """0 times the values of the last j tiles of keys, summed, for each j: NaN where one of them is no number.
+
+        None where the first block of queries already sees every key.
+        """
+        em, keys, tile = self.em, self.sizes[self.key], self.tiles.keys
+        if self.op.causal is None or keys - self.rows <= self.op.causal.value.data:
             return None
-        count = self.sizes[self.column]
+        tiles = keys // tile
         zero = em.splat(number(self.kind, 0), vector_of(self.kind, self.lanes))
+        columns = self._padded(self.sizes[self.column])
 
         def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
-            def one(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            def one(j: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
                 at = list(self.at)
-                at[self.key], at[self.column] = iv, c
-                value = read(em, self.values, Point(at, lanes_along(self.column, self.lanes, mask)))
-                nothing = em.add(arith.MulfOp(value, zero)).result
-                return [em.add(arith.AddfOp(args[0], nothing)).result]
+                at[self.column] = c
+                rows: list[SSAValue] = []
+                for r in range(tile):
+                    at[self.key] = em.apply(D0 * -tile + (keys - tile + r), [j])
+                    value = read(em, self.values, Point(at, lanes_along(self.column, self.lanes, mask)))
+                    rows.append(em.add(arith.MulfOp(broadcast(em, value, self.lanes), zero)).result)
+                total = em.add(arith.AddfOp(args[0], self._pairwise(rows, self._sum))).result
+                return [total, transfer_write(em, total, args[1], [em.apply(D0 + 1, [j]), c])]
 
-            (made,) = em.loop(done, keys, 1, [zero], one, at_once=4)
-            return [transfer_write(em, made, held[0], [0, c])]
+            first = transfer_write(em, zero, held[0], [0, c])
+            return [em.loop(0, tiles, 1, [zero, first], one)[1]]
 
-        return self._by_lanes(count, [self._scratch([1, columns])], piece)[0]
+        return self._by_lanes(self.sizes[self.column], [self._scratch([tiles + 1, columns])], piece)[0]
+
+    def _sum(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.em.add(arith.AddfOp(a, b)).result
+
+    @staticmethod
+    def _pairwise(values: Sequence[SSAValue], combine: Callable[[SSAValue, SSAValue], SSAValue]) -> SSAValue:
+        """Values combined two by two, so that few wait for each other."""
+        left = list(values)
+        while len(left) > 1:
+            left = [combine(*left[i : i + 2]) if i + 1 < len(left) else left[i] for i in range(0, len(left), 2)]
+        return left[0]
 
 
 def _branch(
