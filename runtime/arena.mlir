@@ -230,7 +230,7 @@ func.func private @nanoseconds() -> i64 {
   func.return %now : i64
 }
 
-// Starts workers 1 and up; signals are for the other threads of the process.
+// Starts workers 1 and up. Signals are for the other threads of the process, but for those that say what a thread itself did wrong.
 func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
   %pool = memref.get_global @pool : memref<64xi64>
   %cores_at = arith.constant 17 : index
@@ -250,6 +250,9 @@ func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
   scf.for %word = %i0 to %words step %i1 {
     memref.store %ones, %all[%word] : memref<16xi64>
   }
+  // All but SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV and SIGSYS.
+  %others = arith.constant -1073743097 : i64
+  memref.store %others, %all[%i0] : memref<16xi64>
   %blocked = rt.call_external @pthread_sigmask(%set_mask, %all, %before) : (i32, memref<16xi64>, memref<16xi64>) -> i32
   %wanted = rt.atomic_load monotonic %head[%workers_at] : memref<64xi64>
   %started = scf.while (%id = %c1) : (i64) -> (i64) {

@@ -10,7 +10,7 @@
 // itself, 6 record of the call's caller, 7 depth; a line of what changes: 8 chunks not done yet, 9 record of the thread that waits for
 // it, 10 bottom of the deque before.
 
-// Calls `fn(ctx, begin, end, worker)` on pieces of [0, n) of a multiple of `grain` indices (but the last) until all are done.
+// Calls `fn(ctx, begin, end, worker)` on pieces of [0, n) of at least `grain` indices (but the last) until all are done.
 // The first status that is not 0 stops the loop and is returned.
 func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i64) -> i32 {
   %pool = memref.get_global @pool : memref<64xi64>

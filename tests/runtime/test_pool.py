@@ -6,6 +6,7 @@ import ctypes
 import faulthandler
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -97,7 +98,7 @@ class Numbers:
     """Checks that no two tasks of one call have the same worker number at the same time."""
 
     def __init__(self):
-        self.inside, self.seen, self.failures = set(), set(), []
+        self.inside, self.seen, self.failures, self.most = set(), set(), [], 0
         self._lock = threading.Lock()
 
     def task(self, worker, seconds=0.0):
@@ -106,6 +107,7 @@ class Numbers:
                 self.failures.append(worker)
             self.inside.add(worker)
             self.seen.add(worker)
+            self.most = max(self.most, len(self.inside))
         time.sleep(seconds)
         with self._lock:
             self.inside.discard(worker)
@@ -242,10 +244,45 @@ def test_workers_without_work_sleep_and_wake_for_the_next_loop(pool):
         numbers = Numbers()
         spread(pool, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002), 100)
         assert len(numbers.seen) > 1
-        deadline = time.monotonic() + 30
-        while pool.sleeps() == before:
-            assert time.monotonic() < deadline, "no thread ever sleeps"
-            time.sleep(0.005)
+        until(lambda before=before: pool.sleeps() > before)
+
+
+def until(holds, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_no_more_workers_are_woken_than_there_are_cores():
+    fresh = Pool(pool_object(host_target()), 8)
+    spread(fresh, lambda *_: None, 2)
+    until(lambda: fresh.sleeps() >= 7)
+    numbers = Numbers()
+    spread(fresh, lambda _, worker: numbers.task(worker, 0.001), 100)
+    assert 2 <= numbers.most <= max(2, len(os.sched_getaffinity(0)))
+
+
+@fork_with_threads
+def test_a_pool_that_gets_fewer_threads_than_it_wants_works_with_those():
+    wants = Pool(pool_object(host_target()), 400)
+
+    def work():
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), resource.RLIM_INFINITY))  # a dozen stacks
+        counts, workers = np.zeros(500, np.int64), set()
+
+        def body(i, worker):
+            counts[i] += 1
+            workers.add(worker)
+
+        spread(wants, body, 500)
+        with open("/proc/self/stat") as file:
+            threads = int(file.read().rsplit(")", 1)[1].split()[17])
+        return (counts == 1).all() and threads < 200 and max(workers) < threads
+
+    assert in_child(work) == 0
 
 
 def test_futures_run_once_in_any_order_and_bring_their_status(pool):
