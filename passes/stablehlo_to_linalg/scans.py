@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, TensorType, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from stepwell.dialects import stablehlo, structured
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.interpreter import Interpreter
 from stepwell.ir.machine import machine_of
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule, Splat, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.reductions import reduce_window
 from stepwell.passes.stablehlo_to_linalg.regions import scalar_region
-from stepwell.passes.stablehlo_to_linalg.scalars import is_small_float
+from stepwell.passes.stablehlo_to_linalg.scalars import element_type, is_small_float
 
 
 def scanned_dimension(op: stablehlo.ReduceWindowOp, shape: Sequence[int]) -> tuple[int, bool] | None:
@@ -37,17 +40,32 @@ def scanned_dimension(op: stablehlo.ReduceWindowOp, shape: Sequence[int]) -> tup
     return (axis, True) if tuple(edges[axis]) == (0, length - 1) else None
 
 
-def _absorbs(region: Region, inits: Sequence[Splat | None]) -> bool:
-    """Whether f(init, init) is init, to the bit, by what is known of single ops."""
-    combiner = stablehlo.sole_combiner(region)
-    if combiner is None or len(inits) != 1 or inits[0] is None:
+def _absorbs(op: stablehlo.ReduceWindowOp, inits: Sequence[Splat | None]) -> bool:
+    """Whether f(init, init) is init, to the bit: by what is known of single ops, else by doing it."""
+    values = [v for v in inits if v is not None]
+    if len(values) != len(inits):
         return False
+    combiner = stablehlo.sole_combiner(op.regions[0])
     if combiner in (stablehlo.MaximumOp, stablehlo.MinimumOp, stablehlo.AndOp, stablehlo.OrOp):
         return True
-    value = inits[0].value.data
     if combiner is stablehlo.AddOp:
-        return value == 0
-    return combiner is stablehlo.MultiplyOp and value in (0, 1)
+        return values[0].value.data == 0
+    if combiner is stablehlo.MultiplyOp:
+        return values[0].value.data in (0, 1)
+    return _evaluates_to_itself(op, values)
+
+
+def _evaluates_to_itself(op: stablehlo.ReduceWindowOp, inits: Sequence[Splat]) -> bool:
+    """Whether a region of several ops has f(init, init) = init."""
+    from stepwell.dialects.interp.stablehlo import RULES  # only programs with such regions pay for them
+
+    if any(inner.name not in RULES for inner in op.regions[0].block.ops):
+        return False
+    kinds = [numpy_dtype(element_type(v)) for v in op.init_values]
+    numbers = [np.asarray(v.value.data).astype(kind) for v, kind in zip(inits, kinds, strict=True)]
+    with np.errstate(all="ignore"):
+        results = Interpreter(op, RULES).run_block(op.regions[0].block, (*numbers, *numbers))
+    return all(np.asarray(r).tobytes() == n.tobytes() for r, n in zip(results, numbers, strict=True))
 
 
 def window(low: Lowering, op: stablehlo.ReduceWindowOp) -> Sequence[SSAValue]:
@@ -55,21 +73,22 @@ def window(low: Lowering, op: stablehlo.ReduceWindowOp) -> Sequence[SSAValue]:
     shape = shape_of(low.get(op.inputs[0]))
     found = scanned_dimension(op, shape) if 0 not in shape else None
     inits = [low.splat_of(v) for v in op.init_values]
-    if found is None or machine_of(op).subgroup > 1 or not _absorbs(op.regions[0], inits):
+    if found is None or machine_of(op).subgroup > 1 or not _absorbs(op, inits):
         return reduce_window(low, op)
     axis, reverse = found
-    value = low.get(op.inputs[0])
-    small = element_of(value)
     combiner = stablehlo.sole_combiner(op.regions[0])
+    values = [low.get(v) for v in op.inputs]
+    value, small = values[0], element_of(values[0])
     if not is_small_float(small) or combiner not in (stablehlo.AddOp, stablehlo.MultiplyOp):
-        return [_scan(low, value, low.get(op.init_values[0]), axis, reverse, scalar_region(low, op.regions[0]))]
+        first = [low.get(v) for v in op.init_values]
+        return _scan(low, values, first, axis, reverse, scalar_region(low, op.regions[0]))
     # As every sum of small floats: in f32, rounded once.
     identity = [dim(i) for i in range(len(shape))]
     wide = low.map([(value, identity)], TensorType(f32, shape), lambda s, args: [s.extend_float(args[0], f32)])
     assert isinstance(inits[0], FloatAttr | IntegerAttr)
     init = low.fill(FloatAttr(inits[0].value.data, f32), ())
     combined = arith.AddfOp if combiner is stablehlo.AddOp else arith.MulfOp
-    total = _scan(low, wide, init, axis, reverse, _wide_region(low, combined))
+    (total,) = _scan(low, [wide], [init], axis, reverse, _wide_region(low, combined))
     return [low.map([(total, identity)], TensorType(small, shape), lambda s, args: [s(arith.TruncFOp, args[0], small)])]
 
 
@@ -81,18 +100,18 @@ def _wide_region(low: Lowering, combiner: type[arith.AddfOp | arith.MulfOp]) -> 
     return Region(block)
 
 
-def _scan(low: Lowering, value: SSAValue, init: SSAValue, axis: int, reverse: bool, region: Region) -> SSAValue:
+def _scan(
+    low: Lowering, values: Sequence[SSAValue], inits: Sequence[SSAValue], axis: int, reverse: bool, region: Region
+) -> list[SSAValue]:
     """A `structured.scan` of what is before the dimension, the dimension, and what is after it, as a dim each."""
-    shape = shape_of(value)
-    sides = [list(range(axis)), list(range(axis + 1, len(shape)))]
-    before, after = (prod(shape[d] for d in side) for side in sides)
+    shape = shape_of(values[0])
+    before, after = prod(shape[:axis]), prod(shape[axis + 1 :])
     sizes = [n for n, kept in ((before, before > 1), (shape[axis], True), (after, after > 1)) if kept]
     groups = _groups(len(shape), axis, before > 1, after > 1)
-    flat = low.collapse(value, groups, sizes)
-    target = low.empty(sizes, element_of(value))
-    where = 1 if before > 1 else 0
-    scan = structured.ScanOp([flat], [init], [target], where, region, reverse=reverse)
-    return low.expand(low.builder.insert(scan).results[0], groups, shape)
+    flat = [low.collapse(v, groups, sizes) for v in values]
+    targets = [low.empty(sizes, element_of(v)) for v in values]
+    scan = structured.ScanOp(flat, inits, targets, int(before > 1), region, reverse=reverse)
+    return [low.expand(r, groups, shape) for r in low.builder.insert(scan).results]
 
 
 def _groups(rank: int, axis: int, before: bool, after: bool) -> list[list[int]]:

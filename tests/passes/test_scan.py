@@ -228,3 +228,41 @@ def test_a_window_that_starts_from_something_else_than_its_padding_is_no_scan() 
     exe = stepwell.compile(text.replace("tensor<2x2xi64>", "tensor<1x2xi64>"))
     assert "structured.scan" not in exe.ir("structured")
     np.testing.assert_allclose(exe(x)[0], np.cumsum(x) + 0.5 * np.array([4, 3, 2, 1]))
+
+
+def windows_of_region(init: str, reverse: bool) -> str:
+    edges = "[0, 8]" if reverse else "[8, 0]"
+    return f"""
+    func.func @main(%x: tensor<2x9xi32>, %n: tensor<2x9xi32>) -> (tensor<2x9xi32>, tensor<2x9xi32>) {{
+      %i = stablehlo.constant dense<{init}> : tensor<i32>
+      %z = stablehlo.constant dense<0> : tensor<i32>
+      %y:2 = "stablehlo.reduce_window"(%x, %n, %i, %z) <{{window_dimensions = array<i64: 1, 9>, padding = dense<[[0, 0], {edges}]> : tensor<2x2xi64>}}> ({{
+      ^bb0(%a: tensor<i32>, %p: tensor<i32>, %b: tensor<i32>, %q: tensor<i32>):
+        %c = stablehlo.compare GE, %b, %a : (tensor<i32>, tensor<i32>) -> tensor<i1>
+        %v = stablehlo.select %c, %b, %a : tensor<i1>, tensor<i32>
+        %k = stablehlo.select %c, %q, %p : tensor<i1>, tensor<i32>
+        %w = stablehlo.SUM
+        stablehlo.return %w, %k : tensor<i32>, tensor<i32>
+      }}) : (tensor<2x9xi32>, tensor<2x9xi32>, tensor<i32>, tensor<i32>) -> (tensor<2x9xi32>, tensor<2x9xi32>)
+      func.return %y#0, %y#1 : tensor<2x9xi32>, tensor<2x9xi32>
+    }}"""
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_running_maximum_with_its_number_is_a_scan_of_pairs(reverse: bool) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.integers(-5, 5, (2, 9), np.int32)
+    n = np.broadcast_to(np.arange(9, dtype=np.int32), (2, 9)).copy()
+    text = windows_of_region("-2147483648", reverse).replace("SUM", "optimization_barrier %v : tensor<i32>")
+    exe = stepwell.compile(text)
+    assert exe.ir("structured").count("structured.scan") == 1
+    best, number = exe(x, n)
+    line = np.flip(x, 1) if reverse else x
+    want = np.maximum.accumulate(line, 1)
+    np.testing.assert_array_equal(best, np.flip(want, 1) if reverse else want)
+    np.testing.assert_array_equal(np.take_along_axis(x, number, 1), best)
+
+
+def test_a_region_that_makes_something_else_of_two_initial_values_is_no_scan() -> None:
+    text = windows_of_region("-7", False).replace("SUM", "add %v, %v : tensor<i32>")
+    assert "structured.scan" not in stepwell.compile(text, target="interpreter").ir("structured")
