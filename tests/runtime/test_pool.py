@@ -259,7 +259,7 @@ def test_no_more_workers_are_woken_than_there_are_cores():
     spread(fresh, lambda *_: None, 2)
     until(lambda: fresh.sleeps() >= 7)
     numbers = Numbers()
-    spread(fresh, lambda _, worker: numbers.task(worker, 0.001), 100)
+    spread(fresh, lambda _, worker: numbers.task(worker, 0.002), 150)
     assert 2 <= numbers.most <= max(2, len(os.sched_getaffinity(0)))
 
 
