@@ -24,7 +24,17 @@ from dataclasses import dataclass
 from math import lcm, prod
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, TensorType
+from xdsl.dialects import vector as upstream_vector
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    BoolAttr,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    VectorType,
+)
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
@@ -36,7 +46,7 @@ from stepwell.passes.schedules.contraction_analysis import (
     find_contraction,
     ops_between,
 )
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, unit_of, units_of
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, turned, unit_of, units_of
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
@@ -51,7 +61,7 @@ from stepwell.passes.schedules.lanes import (
     write_tile,
 )
 from stepwell.passes.schedules.loops import escapes, schedule_around
-from stepwell.passes.schedules.nest import Access, uses_dim
+from stepwell.passes.schedules.nest import Access, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine
 from stepwell.passes.schedules.space import tiled_loop
 
@@ -67,6 +77,7 @@ def schedule_contraction(
         found = find_contraction(op)
         if not isinstance(found, Contraction):
             return None
+        found = turned(found)
         tiling = tilings(found)
         if not isinstance(tiling, Tiling) or not _init_suits(found):
             return None
@@ -129,6 +140,7 @@ class _ContractionPhase:
         terms = max(1, tiling.kc // prod(others))
         if terms >= outermost:
             return outermost
+        terms = -(-outermost // -(-outermost // terms))
         if not others:
             step = lcm(tiling.unroll, ROWS_AT_ONCE, 2 * self._lanes()) if self.pack_a or self.pack_b else tiling.unroll
             terms = -(-terms // step) * step
@@ -476,7 +488,7 @@ class _ContractionPhase:
 
         def so_far() -> Sequence[SSAValue]:
             kept = list(outs)
-            kept[self.sums] = write_tile(self.em, total, outs[self.sums], self.exprs, place.local, lanes)
+            kept[self.sums] = self._write(total, outs[self.sums], place, lanes)
             return kept
 
         if not self.epilogue and self.sums < len(self.stored):
@@ -494,8 +506,33 @@ class _ContractionPhase:
         )
         written = list(outs)
         for i, (_, original) in enumerate(self.stored):
-            written[i] = write_tile(em, values[original], outs[i], self.exprs, place.local, lanes)
+            written[i] = self._write(values[original], outs[i], place, lanes)
         return written
+
+    def _write(self, value: SSAValue, out: SSAValue, place: _Place, lanes: Lanes) -> SSAValue:
+        """A tile of a result: row by row, or where its rows are contiguous there turned in registers first."""
+        m = lanes.dims[0]
+        if not is_contiguous(self.exprs, m):
+            return write_tile(self.em, value, out, self.exprs, place.local, lanes)
+        value = broadcast(self.em, value, lanes.shape)
+        assert isinstance(value.type, VectorType)
+        columns = lanes.shape[1]
+        if lanes.mask is not None:
+            assert isinstance(lanes.mask.owner, vector.ConstantMaskOp)
+            columns = lanes.mask.owner.mask_dim_sizes.get_values()[1]
+        value = self.em.add(vector.TransposeOp(value, [1, 0])).result
+        if columns < lanes.shape[1]:
+            value = self.em.add(vector.ExtractStridedSliceOp(value, [0], [columns])).result
+        across = next(i for i, e in enumerate(self.exprs) if uses_dim([e], lanes.dims[1]))
+        dims = (AffineExpr.dimension(across), AffineExpr.dimension(len(self.exprs) - 1))
+        indices = self.em.indices([self.em.apply(e, place.local) for e in self.exprs])
+        in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * 2)
+        amap = AffineMapAttr(AffineMap(len(indices), 0, dims))
+        assert isinstance(out.type, TensorType)
+        op = upstream_vector.TransferWriteOp(value, out, indices, in_bounds, None, amap, out.type)
+        result = self.em.add(op).result
+        assert result is not None
+        return result
 
 
 def _is_zero(value: SSAValue | Access) -> bool:

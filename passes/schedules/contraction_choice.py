@@ -8,11 +8,13 @@ as many as stay in the L2 cache. An operand is packed, by the task that uses it,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
 from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir.affine import AffineExpr
 
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
@@ -58,6 +60,41 @@ class Tiling:
         }
 
 
+def turned(found: Contraction) -> Contraction:
+    """The contraction with rows and columns exchanged, where its columns are read through a window and its rows are not.
+
+    Points of a window are then numbers that rows of weights are multiplied with: a line of an image is seldom as long as
+    vectors want, channels are.
+    """
+    m, n, accumulator = found.m, found.n, found.accumulator
+    if m is None or any(d for d in found.outer if not uses_dim(found.maps[1].results, d)):
+        return found
+    window = [e for e in found.maps[1].results if uses_dim([e], n)]
+    if len(window) != 1 or not any(uses_dim(window, d) for d in found.reduced) or found.a_casts or found.b_casts:
+        return found
+    exchanged = replace(
+        found,
+        a=found.b,
+        b=found.a,
+        m=n,
+        n=m,
+        # Innermost what moves from image to image: neighbours in a window read the same numbers, in registers for too long.
+        reduced=tuple(sorted(found.reduced, key=lambda d: not _in_window(found.maps[1].results, d))),
+    )
+    whole = found.sizes[m] * byte_width(accumulator) >= LINE and starts_uniform(found)
+    return exchanged if whole and a_is_direct(exchanged) else found
+
+
+def _in_window(exprs: Sequence[AffineExpr], dim: int) -> bool:
+    """Whether an index is a sum of this dim and others."""
+    return any(dim in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)
+
+
+def starts_uniform(found: Contraction) -> bool:
+    """Whether all sums start from one number."""
+    return isinstance(found.op.outputs[0].owner, linalg.FillOp)
+
+
 def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | str:
     """Tile sizes and packing for a machine, or why other loops do better."""
     width = byte_width(found.accumulator)
@@ -79,7 +116,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     pack_b = must_pack_b(found) or again >= 4
     crowded = shares_sets(found, mr)
     pack_a = must_pack_a(found) or (columns >= 4 * nr and (crowded or not small))
-    kc = _terms(found, machine, mr, width, pack_b)
+    kc = _terms(found, machine, (mr, nr), pack_b)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
     return Tiling(mr, nr, _unroll(found), pack_a, pack_b, block, kc, machine.vector_bytes)
@@ -97,7 +134,9 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
         pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found),
         pack_b=bool(numbers.get("pack_b", chosen.pack_b)) or must_pack_b(found),
         block=max(1, numbers.get("block", chosen.block)),
-        kc=max(1, min(numbers.get("kc", chosen.kc), found.depth)),
+        kc=max(1, min(numbers.get("kc", chosen.kc), found.depth))
+        if is_contiguous(found.maps[2].results, found.n)
+        else found.depth,
         vector_bytes=chosen.vector_bytes,
     )
 
@@ -118,8 +157,9 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) 
     """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A."""
     columns = found.sizes[found.n]
     most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
-    if machine.vector_bytes >= WIDE_BYTES and 2 * lanes < columns <= 4 * lanes and shares_sets(found, most):
-        most, per_row = 6, 4
+    narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
+    if machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7):
+        most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
     nr = min(per_row * lanes, -(-columns // lanes) * lanes)
     panels = -(-found.rows // most)
     return -(-found.rows // panels), nr
@@ -127,16 +167,28 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) 
 
 def _unroll(found: Contraction) -> int:
     inner = found.sizes[found.reduced[-1]]
+    if _in_window(found.maps[0].results, found.reduced[-1]):
+        # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
+        return 1
     return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
 
 
-def _terms(found: Contraction, machine: MachineDescription, mr: int, width: int, pack_b: bool) -> int:
-    """Terms of one pass: blocks of equal length, as long as the rows of A stay in the L1 cache."""
-    depth = found.depth
-    most = max(16, machine.l1_bytes * 13 // 32 // (mr * width))
-    if not pack_b:
+def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool) -> int:
+    """Terms of one pass: blocks of equal length, as long as the rows of A that many tiles read stay in the L1 cache.
+
+    Where the results do not stay near from pass to pass, and few tiles read a row of A, all terms are done at once.
+    """
+    depth, width = found.depth, byte_width(found.accumulator)
+    columns = found.sizes[found.n]
+    if not is_contiguous(found.maps[2].results, found.n):
+        return depth  # results are turned: they are not read again
+    most = max(16, machine.l1_bytes * 13 // 32 // (tile[0] * width))
+    results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
+    if columns <= 4 * tile[1] and results > machine.l2_bytes // 2:
+        most = max(most, machine.l2_bytes * 5 // 8 // (columns * width))
+    elif not pack_b:
         # Rows of B in place: not so many that their pages are forgotten.
-        most = max(64, min(most, machine.l2_bytes // 2 // (found.sizes[found.n] * width)))
+        most = max(64, min(most, machine.l2_bytes // 2 // (columns * width)))
     blocks = -(-depth // most)
     return min(depth, (-(-depth // blocks) + 3) // 4 * 4)
 
@@ -268,6 +320,7 @@ __all__ = [
     "row_dim",
     "shares_sets",
     "tiling_of",
+    "turned",
     "unit_of",
     "units_of",
 ]

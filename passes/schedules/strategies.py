@@ -21,7 +21,7 @@ from stepwell.passes.schedules.block_contraction import schedule_block_contracti
 from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of, turned
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
@@ -62,7 +62,7 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     attention = find_attention(func)
     if attention is not None and obstacle(attention) is None:
         # Nothing else carries it out, whatever was asked for.
-        return "attention", {**common, **choose_attention(attention, machine)}, "online softmax over tiles of keys"
+        return "attention", {**common, **choose_attention(attention, machine, common["tasks"])}, "online softmax over tiles of keys"
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
         if tiled is not None:
@@ -103,7 +103,7 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
         found = find_contraction(op)
         if not isinstance(found, Contraction):
             continue
-        tiling = choose_tiling(found, machine)
+        tiling = choose_tiling(turned(found), machine)
         if isinstance(tiling, Tiling):
             return tiling.numbers()
     return None
