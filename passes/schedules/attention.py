@@ -18,35 +18,31 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from xdsl.dialects import arith, scf
+from xdsl.dialects import arith
 from xdsl.dialects import math as math_dialect
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import (
     AffineMapAttr,
-    AnyFloat,
     ArrayAttr,
     BoolAttr,
-    IntegerAttr,
-    IntegerType,
     TensorType,
     VectorType,
-    f32,
     i1,
-    i32,
 )
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.schedules.attention_choice import AttentionTiles, dims_of, index_of
-from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
+from stepwell.passes.schedules.attention_choice import AttentionTiles, parts_of
+from stepwell.passes.schedules.attention_scores import AttentionScores
+from stepwell.passes.schedules.attention_staging import BEFORE, CORRECTION, D0, D1, HIGHEST, STATE, TOTAL, narrow
+from stepwell.passes.schedules.emit import Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.lanes import (
-    Lanes,
     Point,
     broadcast,
     lanes_along,
@@ -56,15 +52,12 @@ from stepwell.passes.schedules.lanes import (
     vector_of,
 )
 from stepwell.passes.schedules.loops import schedule_around, space_phase
-from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, uses_dim
+from stepwell.passes.schedules.nest import Access, Nest, Output, uses_dim
 from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.schedules.space import Target
 
-D0, D1 = AffineExpr.dimension(0), AffineExpr.dimension(1)
 HIDDEN, HIDDEN_WIDE = 110.0, 760.0
 """By how much a score has to be below another one for its weight to be 0, in f32 (104) and in f64 (746)."""
-HIGHEST, TOTAL, CORRECTION, BEFORE, STATE = range(5)
-"""Rows of what is known of each query: its highest score so far, the sum of weights, what both were corrected by last."""
 
 
 def schedule_attention(
@@ -81,37 +74,20 @@ def schedule_attention(
     schedule_around(builder, machine, whole)
 
 
-class AttentionPhase:
+class AttentionPhase(AttentionScores):
     """Emits the phase of one attention."""
-
-    def __init__(self, builder: KernelBuilder, op: AttentionOp, tiles: AttentionTiles, machine: Machine):
-        self.builder = builder
-        self.em: Emitter = builder.em
-        self.op = op
-        self.tiles = tiles
-        self.machine = machine
-        self.kind = op.score_type
-        self.query, self.key, self.depth, self.column = dims_of(op)
-        self.sizes = op.extents
-        self.lanes = max(1, machine.vector_bytes // byte_width(self.kind))
-        self.rows = min(tiles.queries, self.sizes[self.query])
-        """Lanes that are queries."""
-        self.wide = vector_of(self.kind, tiles.queries)
 
     def emit(self) -> None:
         """The casts of keys and values, then the phase itself."""
         builder, op, em = self.builder, self.op, self.em
         em.location = op.location
-        self.q = builder.resolve(op.query, op.maps[0].results)
-        self.k = self._in_score_type(builder.resolve(op.key, op.maps[1].results), (self.key, self.depth))
-        self.v = self._in_score_type(builder.resolve(op.value, op.maps[2].results), (self.key, self.column))
-        self.extras = [builder.resolve(e, m.results) for e, m in zip(op.extras, op.maps[3:-1], strict=True)]
+        self.keys = self._in_score_type(self.keys, (self.key, self.depth))
+        self.values = self._in_score_type(self.values, (self.key, self.column))
         home = builder.destination(op, op.res[0])
         blocks = -(-self.sizes[self.query] // self.tiles.queries)
-        batches = self.sizes[: op.batch]
-        parts = min(blocks, max(1, -(-self.machine.tasks // max(1, math.prod(batches)))))
+        parts = parts_of(op, self.tiles, self.machine.tasks)
         chunk = -(-blocks // parts)
-        counts = [*batches, -(-blocks // chunk)]
+        counts = [*self.sizes[: op.batch], parts]
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
             return self._task(ivs[:-1], ivs[-1], chunk * self.tiles.queries, outs[0])
@@ -139,8 +115,6 @@ class AttentionPhase:
         made = space_phase(self.builder, [nest], [Target(output, output.exprs)], [target], self.machine)[0]
         return Access(made, tuple(AffineExpr.dimension(d) for d in dims))
 
-    # A task and its blocks of queries.
-
     def _task(self, batch: Sequence[Index], part: Index, chunk: int, out: SSAValue) -> Sequence[Slice]:
         em, queries = self.em, self.sizes[self.query]
         first = em.apply(D0 * chunk, [part])
@@ -153,10 +127,9 @@ class AttentionPhase:
         piece = self.builder.slice_of(out, offsets, sizes)
         self.out_places = places
         self.at = [*batch, 0, 0, 0, 0]
-        self.keys, self.values = self.k, self.v
         if self.tiles.pack:
-            self.keys = self._packed(self.k, self.depth)
-            self.values = self._packed(self.v, self.column)
+            self.keys = self._packed(self.keys, self.depth)
+            self.values = self._packed(self.values, self.column)
         self.nothing = self._nothing_of_values()
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
@@ -175,7 +148,7 @@ class AttentionPhase:
             start = wanted
         self.start = start
         self.at: list[Index] = [*batch, start, 0, 0, 0]
-        self.turned = self._turned(self.q, self.depth, 0, self.sizes[self.depth], self.kind)
+        self.turned = self._turned(self.queries, self.depth, 0, self.sizes[self.depth], self.kind)
         columns = self._padded(self.sizes[self.column])
         sums = self._filled([columns, self.tiles.queries], 0.0)
         state = self._scratch([STATE, self.tiles.queries])
@@ -183,142 +156,6 @@ class AttentionPhase:
         state, sums, done = self._all_keys(state, sums)
         total = self._row_of(state, TOTAL)
         return self._finish(total, sums, done, em.apply(D0 - D1, [wanted, start]), local, out)
-
-    # A row of each of these is in scratch: as values they would take registers from the tiles.
-
-    def _row_of(self, state: SSAValue, row: int) -> SSAValue:
-        return transfer_read(self.em, state, [row, 0], [self.tiles.queries])
-
-    def _set_row(self, state: SSAValue, row: int, value: SSAValue) -> SSAValue:
-        return transfer_write(self.em, value, state, [row, 0])
-
-    def _packed(self, source: Access, other: int) -> Access:
-        """The keys or values of a task, dense in scratch in the type of scores; lines are an odd number of cache lines."""
-        em = self.em
-        lines, inner = (other, self.key) if is_contiguous(source.exprs, self.key) else (self.key, other)
-        line = -(-self.sizes[inner] * byte_width(self.kind) // 64)
-        stride = (line + 1 - line % 2) * 64 // byte_width(self.kind)
-
-        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
-                at = list(self.at)
-                at[lines], at[inner] = r, c
-                value = read(em, source, Point(at, lanes_along(inner, self.lanes, mask)))
-                value = widen(em, broadcast(em, value, self.lanes), self.kind)
-                return [transfer_write(em, value, held[0], [r, c])]
-
-            return self._by_lanes(self.sizes[inner], args, piece)
-
-        (made,) = em.loop(0, self.sizes[lines], 1, [self._scratch([self.sizes[lines], stride])], row)
-        return Access(made, (AffineExpr.dimension(lines), AffineExpr.dimension(inner)))
-
-    def _by_lanes(
-        self,
-        count: Index,
-        carried: Sequence[SSAValue],
-        piece: Callable[[Index, Sequence[SSAValue], SSAValue | None], Sequence[SSAValue]],
-    ) -> Sequence[SSAValue]:
-        """`piece(begin, carried, mask)` for vectors of `count` elements, the last one masked where it is not full."""
-        em = self.em
-        whole = isinstance(count, int) and count % self.lanes == 0
-        main = count if whole else em.apply(D0 // self.lanes * self.lanes, [count])
-        done = em.loop(0, main, self.lanes, carried, lambda c, args: piece(c, args, None))
-        if whole:
-            return done
-        left = em.apply(D0 - D1, [count, main])
-        if isinstance(left, int):
-            return piece(main, done, em.constant_mask([left], [self.lanes]))
-        # No lane beyond the last element is read, and nothing is done where none is left.
-        mask = em.add(upstream_vector.CreateMaskOp([em.index(left)], vector_of(i1, self.lanes))).results[0]
-        return em.loop(main, count, self.lanes, done, lambda c, args: piece(c, args, mask))
-
-    def _scratch(self, shape: Sequence[int], kind: Attribute | None = None) -> SSAValue:
-        return self.builder.scratch(TensorType(kind or self.kind, list(shape)), kernel.ScratchScope.WORKER)
-
-    def _padded(self, count: int) -> int:
-        return -(-count // self.lanes) * self.lanes
-
-    def _splat(self, value: float, shape: Sequence[int] = ()) -> SSAValue:
-        return self.em.splat(number(self.kind, value), vector_of(self.kind, [*shape, self.tiles.queries]))
-
-    def _filled(self, shape: Sequence[int], value: float) -> SSAValue:
-        """Scratch of equal elements."""
-        em, row = self.em, vector_of(self.kind, [1, shape[1]])
-        filling = em.splat(number(self.kind, value), row)
-        return em.loop(
-            0, shape[0], 1, [self._scratch(shape)], lambda i, args: [transfer_write(em, filling, args[0], [i, 0])]
-        )[0]
-
-    # Turning: rows of queries become rows whose lanes are queries.
-
-    def _turned(self, access: Access, dim: int, begin: Index, count: Index, kind: Attribute) -> SSAValue:
-        """`count` elements along a dim, from `begin`, of each query: as rows of queries, in scratch."""
-        em = self.em
-        if self.rows == self.tiles.queries and isinstance(count, int) and self._has_tiles(access, dim, count, kind):
-            return self._turned_in_place(access, dim, begin, count)
-        most = count if isinstance(count, int) else min(self.tiles.block, self.sizes[dim])
-        shape = [self._padded(most), self.tiles.queries]
-        rows = self._scratch([shape[1], shape[0]], kind)
-
-        def line(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            def piece(c: Index, inner: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:
-                at = list(self.at)
-                at[self.query] = em.apply(D0 + D1, [self.start, r])
-                at[dim] = em.apply(D0 + D1, [begin, c])
-                value = read(em, access, Point(at, lanes_along(dim, self.lanes, mask)))
-                value = widen(em, broadcast(em, value, self.lanes), kind)
-                return [transfer_write(em, value, inner[0], [r, c])]
-
-            return self._by_lanes(count, args, piece)
-
-        filled = em.loop(0, self.rows, 1, [rows], line)[0]
-        if self.rows < shape[1]:
-            filled = self._zero_rows(filled, shape, kind)
-        return self._transposed(filled, self._scratch(shape, kind))
-
-    def _has_tiles(self, access: Access, dim: int, count: int, kind: Attribute) -> bool:
-        """Whether tiles of queries can be read where they are: full ones, of the type wanted."""
-        aligned = count % self.lanes == 0 and access.element == kind
-        return aligned and is_contiguous(access.exprs, dim) and index_of(access.exprs, self.query) is not None
-
-    def _turned_in_place(self, access: Access, dim: int, begin: Index, count: int) -> SSAValue:
-        em, lanes = self.em, self.lanes
-
-        def tile(r: Index, c: Index, held: SSAValue) -> SSAValue:
-            at = list(self.at)
-            at[self.query] = em.apply(D0 + D1, [self.start, r])
-            at[dim] = em.apply(D0 + D1, [begin, c])
-            value = self._tile_of(access, at, (self.query, dim), (lanes, lanes))
-            turned = em.add(vector.TransposeOp(value, [1, 0])).result
-            return transfer_write(em, turned, held, [c, r])
-
-        return self._by_tiles(count, self._scratch([count, self.tiles.queries], access.element), tile)
-
-    def _zero_rows(self, rows: SSAValue, shape: Sequence[int], kind: Attribute) -> SSAValue:
-        """Lanes that are no queries get numbers, so that nothing depends on what was in the scratch."""
-        em = self.em
-        zero = em.splat(number(kind, 0), vector_of(kind, [1, shape[0]]))
-        return em.loop(self.rows, shape[1], 1, [rows], lambda r, args: [transfer_write(em, zero, args[0], [r, 0])])[0]
-
-    def _transposed(self, source: SSAValue, target: SSAValue) -> SSAValue:
-        """Rows of queries, transposed tile by tile into other scratch."""
-        em, lanes = self.em, self.lanes
-        assert isinstance(source.type, TensorType)
-
-        def tile(r: Index, c: Index, held: SSAValue) -> SSAValue:
-            turned = em.add(vector.TransposeOp(transfer_read(em, source, [r, c], [lanes, lanes]), [1, 0])).result
-            return transfer_write(em, turned, held, [c, r])
-
-        return self._by_tiles(source.type.get_shape()[1], target, tile)
-
-    def _spread(self, value: SSAValue, shape: Sequence[int]) -> SSAValue:
-        """A row as every row of a tile."""
-        assert isinstance(value.type, VectorType)
-        return self.em.add(upstream_vector.BroadcastOp(value, vector_of(value.type.element_type, list(shape)))).results[
-            0
-        ]
-
-    # Keys.
 
     def _all_keys(self, state: SSAValue, sums: SSAValue) -> tuple[SSAValue, SSAValue, Index]:
         """Every key that counts; returns the state, the results, and where the keys that do not count begin."""
@@ -474,149 +311,6 @@ class AttentionPhase:
         tiles, keys = self.tiles, self.sizes[self.key]
         return tiles.block % step == 0 and keys % step == 0 and (self.op.causal is None or tiles.keys % step == 0)
 
-    # Tiles.
-
-    def _scores(self, begin: Index, base: Index, turned: Sequence[SSAValue | None]) -> SSAValue:
-        """One tile of scores, masked."""
-        em = self.em
-        shape = [self.tiles.keys, self.tiles.queries]
-        at = list(self.at)
-        at[self.key] = em.apply(D0 + D1, [begin, base])
-        depth = self.sizes[self.depth]
-        step = 2 - depth % 2
-        zero = self._splat(0.0, [shape[0]])
-
-        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            value = args[0]
-            for u in range(step):
-                at[self.depth] = em.apply(D0 + u, [iv])
-                left = self._column_of(self.keys, at, self.key, self.depth, shape[0])
-                row = transfer_read(em, self.turned, [at[self.depth], 0], [1, shape[1]])
-                value = self._multiply(left, row, value)
-            return [value]
-
-        (products,) = em.loop(0, depth, step, [zero], trip)
-        at[self.depth] = 0
-        scored = self._region(products, at, base, turned)
-        if self.op.causal is None or self.op.fill is None:
-            return scored
-        return self._causal(scored, at[self.key])
-
-    def _multiply(self, left: SSAValue, row: SSAValue, acc: SSAValue) -> SSAValue:
-        m, n, k = (AffineExpr.dimension(d) for d in range(3))
-        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
-        return self.em.add(vector.ContractOp(left, row, acc, maps, ["parallel", "parallel", "reduction"])).result
-
-    def _column_of(self, access: Access, at: Sequence[Index], rows: int, along: int, count: int) -> SSAValue:
-        """`count` elements along the dim `rows`, one each row: read one by one, whatever the layout."""
-        return self._tile_of(access, at, (rows, along), (count, 1))
-
-    def _tile_of(self, access: Access, at: Sequence[Index], dims: tuple[int, int], shape: tuple[int, int]) -> SSAValue:
-        """A tile along two dims, wherever in the tensor they are."""
-        em = self.em
-        indices = [em.apply(e, at, access.symbols) for e in access.exprs]
-        places = [index_of(access.exprs, d) for d in dims]
-        assert None not in places
-        amap = AffineMap(len(indices), 0, tuple(AffineExpr.dimension(p) for p in places if p is not None))
-        in_bounds = ArrayAttr([BoolAttr.from_bool(True)] * 2)
-        kind = VectorType(access.element, list(shape))
-        op = upstream_vector.TransferReadOp(
-            access.value, em.indices(indices), em.zero(access.element), kind, in_bounds, AffineMapAttr(amap), None
-        )
-        return em.add(op).result
-
-    def _causal(self, scored: SSAValue, key: Index) -> SSAValue:
-        """The fill above the diagonal; only tiles that cross it are looked at closely."""
-        em, op = self.em, self.op
-        assert op.causal is not None
-        assert op.fill is not None
-        shape = [self.tiles.keys, self.tiles.queries]
-        offset = op.causal.value.data
-        # Row r is key + r, lane l is start + l: hidden where r > l + (start + offset - key).
-        room = em.apply(D0 - D1 + offset, [self.start, key])
-        filling = em.splat(op.fill, vector_of(self.kind, shape))
-
-        def masked() -> SSAValue:
-            distance = em.add(arith.IndexCastOp(em.index(room), i32)).result
-            steps = em.add(vector.StepOp(shape[1], i32)).result
-            reach = em.add(arith.AddiOp(steps, broadcast(em, distance, shape[1]))).result
-            hidden = em.add(arith.CmpiOp(self._row_numbers(shape, i32), self._spread(reach, shape), "sgt")).result
-            return em.add(arith.SelectOp(hidden, filling, scored)).result
-
-        crosses = em.add(arith.CmpiOp(em.index(room), em.index(shape[0] - 1), "slt")).result
-        return _branch(em, crosses, masked, lambda: scored)
-
-    def _row_numbers(self, shape: Sequence[int], kind: Attribute) -> SSAValue:
-        """Each row's number in all of its lanes."""
-        em = self.em
-        step = em.add(vector.StepOp(shape[0], kind)).result  # pyright: ignore[reportArgumentType]
-        column = em.add(vector.ShapeCastOp(step, vector_of(kind, [shape[0], 1]))).result
-        return em.add(upstream_vector.BroadcastOp(column, vector_of(kind, list(shape)))).results[0]
-
-    # The region of scores.
-
-    def _turned_extra(self, access: Access, begin: Index, count: Index) -> SSAValue | None:
-        """An operand that queries and keys index, as rows of queries, where it is not so in memory."""
-        if not (uses_dim(access.exprs, self.query) and uses_dim(access.exprs, self.key)):
-            return None
-        if index_of(access.exprs, self.query) == len(access.exprs) - 1:
-            return None
-        return self._turned(access, self.key, begin, count, widened(access.element))
-
-    def _region(
-        self, products: SSAValue, at: Sequence[Index], base: Index, turned: Sequence[SSAValue | None]
-    ) -> SSAValue:
-        em = self.em
-        shape = [self.tiles.keys, self.tiles.queries]
-        block = self.op.score.block
-        values: dict[SSAValue, SSAValue] = {block.args[0]: products}
-        if block.args[1].first_use is not None:
-            lanes = em.add(vector.StepOp(shape[1])).result
-            numbers = em.add(arith.AddiOp(lanes, broadcast(em, em.index(at[self.query]), shape[1]))).result
-            values[block.args[1]] = self._spread(numbers, shape)
-        if block.args[2].first_use is not None:
-            first = broadcast(em, em.index(at[self.key]), shape)
-            values[block.args[2]] = em.add(arith.AddiOp(self._row_numbers(shape, INDEX), first)).result
-        for argument, access, rows in zip(block.args[3:], self.extras, turned, strict=True):
-            if argument.first_use is not None:
-                values[argument] = self._extra(access, rows, at, base, shape)
-        for op in block.ops:
-            if op is block.last_op:
-                return broadcast(em, values[op.operands[0]], shape)
-            self._evaluate(op, values, shape)
-        raise AssertionError("a region without an end")
-
-    def _evaluate(self, op: Operation, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> None:
-        """One op of the region on a tile; what is the same everywhere stays a scalar."""
-        em = self.em
-        if isinstance(op, arith.ConstantOp):
-            values[op.result] = em.constant(op.value, op.result.type)
-            return
-        operands = [values[o] for o in op.operands]
-        results: Sequence[Attribute] = [r.type for r in op.results]
-        if any(isinstance(o.type, VectorType) for o in operands):
-            operands = [broadcast(em, o, shape) for o in operands]
-            results = [vector_of(t, shape) for t in results]
-        copy = type(op).create(
-            operands=operands, result_types=results, properties=dict(op.properties), attributes=dict(op.attributes)
-        )
-        em.add(copy)
-        values.update(zip(op.results, copy.results, strict=True))
-
-    def _extra(
-        self, access: Access, rows: SSAValue | None, at: Sequence[Index], base: Index, shape: Sequence[int]
-    ) -> SSAValue:
-        """The elements of an extra operand of one tile: a scalar or a tile."""
-        em = self.em
-        if rows is not None:
-            return narrow(em, transfer_read(em, rows, [base, 0], shape), access.element)
-        mask = None if self.rows == shape[1] else em.constant_mask([shape[0], self.rows], shape)
-        if not uses_dim(access.exprs, self.query) and not uses_dim(access.exprs, self.key):
-            return read(em, access, Point(list(at)))
-        return read(em, access, Point(list(at), Lanes((self.key, self.query), tuple(shape), mask)))
-
-    # Results.
-
     def _add_values(self, begin: Index, count: Index, state: SSAValue, weights: SSAValue, sums: SSAValue) -> SSAValue:
         """Results, corrected to the new maxima, plus the weighted values of a block of keys."""
         columns, tile = self.sizes[self.column], self.tiles.columns
@@ -705,15 +399,6 @@ class AttentionPhase:
         full = self.sizes[self.query] % self.tiles.queries == 0 and self.sizes[self.column] % self.lanes == 0
         return full and out.type.element_type == self.kind
 
-    def _by_tiles(self, columns: int, held: SSAValue, tile: Callable[[Index, Index, SSAValue], SSAValue]) -> SSAValue:
-        """`tile(first query, first column, held)` for the square tiles of a block."""
-        em, lanes = self.em, self.lanes
-
-        def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            return em.loop(0, columns, lanes, args, lambda c, inner: [tile(r, c, inner[0])])
-
-        return em.loop(0, self.tiles.queries, lanes, [held], row)[0]
-
     def _write_tile(self, value: SSAValue, out: SSAValue, r: Index, c: Index, local: Index) -> SSAValue:
         em = self.em
         assert isinstance(out.type, TensorType)
@@ -784,58 +469,6 @@ class AttentionPhase:
         while len(left) > 1:
             left = [combine(*left[i : i + 2]) if i + 1 < len(left) else left[i] for i in range(0, len(left), 2)]
         return left[0]
-
-
-def _branch(
-    em: Emitter, condition: SSAValue, on_true: Callable[[], SSAValue], on_false: Callable[[], SSAValue]
-) -> SSAValue:
-    """One value from one of two blocks."""
-    blocks = [Block(), Block()]
-    kinds: list[Attribute] = []
-    for block, make in zip(blocks, (on_true, on_false), strict=True):
-
-        def fill(make: Callable[[], SSAValue] = make) -> None:
-            made = make()
-            kinds.append(made.type)
-            em.add(scf.YieldOp(made))
-
-        em.inside(block, fill)
-    return em.add(scf.IfOp(condition, [kinds[0]], Region(blocks[0]), Region(blocks[1]))).results[0]
-
-
-def widened(kind: Attribute) -> Attribute:
-    """The type in which elements are turned: 32 bits at least."""
-    if isinstance(kind, IntegerType):
-        return IntegerType(max(32, kind.width.data))
-    assert isinstance(kind, AnyFloat)
-    return kind if byte_width(kind) >= 4 else f32
-
-
-def widen(em: Emitter, value: SSAValue, kind: Attribute) -> SSAValue:
-    """Lanes in a wider type of the same sort."""
-    assert isinstance(value.type, VectorType)
-    source = value.type.element_type
-    if source == kind:
-        return value
-    target = vector_of(kind, value.type.get_shape())
-    if not isinstance(kind, IntegerType):
-        return em.add(arith.ExtFOp(value, target)).result  # pyright: ignore[reportArgumentType]
-    return em.add(arith.ExtUIOp(value, target)).result  # pyright: ignore[reportArgumentType]
-
-
-def narrow(em: Emitter, value: SSAValue, kind: Attribute) -> SSAValue:
-    """The inverse of `widen`; floats are rounded."""
-    assert isinstance(value.type, VectorType)
-    source = value.type.element_type
-    if source == kind:
-        return value
-    target = vector_of(kind, value.type.get_shape())
-    if not isinstance(kind, IntegerType):
-        return em.add(arith.TruncFOp(value, target)).result  # pyright: ignore[reportArgumentType]
-    if kind == i1:
-        zero = em.splat(IntegerAttr(0, source), value.type)  # pyright: ignore[reportArgumentType]
-        return em.add(arith.CmpiOp(value, zero, "ne")).result
-    return em.add(arith.TruncIOp(value, target)).result  # pyright: ignore[reportArgumentType]
 
 
 __all__ = ["AttentionPhase", "schedule_attention"]

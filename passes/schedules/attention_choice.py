@@ -18,6 +18,7 @@ from stepwell.dialects.structured_attention import INNER, AttentionOp
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.nest import Access, coefficient, is_contiguous, step_in_memory, uses_dim
+from stepwell.passes.schedules.parameters import GRAIN
 
 MOST_PACKED = 8 << 20
 """Bytes that a task copies at most."""
@@ -78,16 +79,29 @@ def obstacle(op: AttentionOp) -> str | None:
     return None
 
 
-def choose_attention(op: AttentionOp, machine: MachineDescription) -> dict[str, int]:
-    """The parameters for an attention on a machine with vectors."""
+def choose_attention(op: AttentionOp, machine: MachineDescription, tasks: int) -> dict[str, int]:
+    """The parameters for an attention on a machine with vectors, where `tasks` are wanted."""
     tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
-    return {
+    numbers = {
         "queries": tiles.queries,
         "keys": tiles.keys,
         "columns": tiles.columns,
         "key_block": tiles.block,
         "pack": int(tiles.pack),
     }
+    # Two vectors of multiply-adds a cycle, some cycles a nanosecond.
+    nanoseconds = flops(op) / (8 * max(1, machine.vector_bytes // byte_width(op.score_type)))
+    if machine.cores == 1 or nanoseconds < 2 * GRAIN:
+        return {**numbers, "parallel": 0}
+    count = prod(op.extents[: op.batch]) * parts_of(op, tiles, tasks)
+    return {**numbers, "chunk": min(max(1, int(GRAIN * count / nanoseconds)), -(-count // (2 * machine.cores)))}
+
+
+def parts_of(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> int:
+    """Into how many tasks the queries of a batch are cut, where `tasks` are wanted: whole blocks each."""
+    blocks = -(-op.extents[op.batch] // tiles.queries)
+    wanted = min(blocks, max(1, -(-tasks // prod(op.extents[: op.batch]))))
+    return -(-blocks // -(-blocks // wanted))
 
 
 def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> AttentionTiles:
@@ -161,5 +175,6 @@ __all__ = [
     "flops",
     "index_of",
     "obstacle",
+    "parts_of",
     "tiles_of",
 ]

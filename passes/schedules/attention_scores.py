@@ -1,0 +1,171 @@
+"""Tiles of scores for the `attention` strategy: products, the score's region on them, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import arith, scf
+from xdsl.dialects import vector as upstream_vector
+from xdsl.dialects.builtin import (
+    VectorType,
+    i32,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+
+from stepwell.dialects import vector
+from stepwell.passes.schedules.attention_choice import index_of
+from stepwell.passes.schedules.attention_staging import D0, D1, AttentionStaging, narrow, widened
+from stepwell.passes.schedules.emit import INDEX, Emitter, Index
+from stepwell.passes.schedules.lanes import (
+    Lanes,
+    Point,
+    broadcast,
+    read,
+    transfer_read,
+    vector_of,
+)
+from stepwell.passes.schedules.nest import Access, uses_dim
+
+
+class AttentionScores(AttentionStaging):
+    """Makes tiles of scores: rows are keys, lanes queries."""
+
+    def _turned_extra(self, access: Access, begin: Index, count: Index) -> SSAValue | None:
+        """An operand that queries and keys index, as rows of queries, where it is not so in memory."""
+        if not (uses_dim(access.exprs, self.query) and uses_dim(access.exprs, self.key)):
+            return None
+        if index_of(access.exprs, self.query) == len(access.exprs) - 1:
+            return None
+        return self._turned(access, self.key, begin, count, widened(access.element))
+
+    def _scores(self, begin: Index, base: Index, turned: Sequence[SSAValue | None]) -> SSAValue:
+        """One tile of scores, masked."""
+        em = self.em
+        shape = [self.tiles.keys, self.tiles.queries]
+        at = list(self.at)
+        at[self.key] = em.apply(D0 + D1, [begin, base])
+        depth = self.sizes[self.depth]
+        step = 2 - depth % 2
+        zero = self._splat(0.0, [shape[0]])
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            value = args[0]
+            for u in range(step):
+                at[self.depth] = em.apply(D0 + u, [iv])
+                left = self._column_of(self.keys, at, self.key, self.depth, shape[0])
+                row = transfer_read(em, self.turned, [at[self.depth], 0], [1, shape[1]])
+                value = self._multiply(left, row, value)
+            return [value]
+
+        (products,) = em.loop(0, depth, step, [zero], trip)
+        at[self.depth] = 0
+        scored = self._region(products, at, base, turned)
+        if self.op.causal is None or self.op.fill is None:
+            return scored
+        return self._causal(scored, at[self.key])
+
+    def _multiply(self, left: SSAValue, row: SSAValue, acc: SSAValue) -> SSAValue:
+        m, n, k = (AffineExpr.dimension(d) for d in range(3))
+        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
+        return self.em.add(vector.ContractOp(left, row, acc, maps, ["parallel", "parallel", "reduction"])).result
+
+    def _causal(self, scored: SSAValue, key: Index) -> SSAValue:
+        """The fill above the diagonal; only tiles that cross it are looked at closely."""
+        em, op = self.em, self.op
+        assert op.causal is not None
+        assert op.fill is not None
+        shape = [self.tiles.keys, self.tiles.queries]
+        offset = op.causal.value.data
+        # Row r is key + r, lane l is start + l: hidden where r > l + (start + offset - key).
+        room = em.apply(D0 - D1 + offset, [self.start, key])
+        filling = em.splat(op.fill, vector_of(self.kind, shape))
+
+        def masked() -> SSAValue:
+            distance = em.add(arith.IndexCastOp(em.index(room), i32)).result
+            steps = em.add(vector.StepOp(shape[1], i32)).result
+            reach = em.add(arith.AddiOp(steps, broadcast(em, distance, shape[1]))).result
+            hidden = em.add(arith.CmpiOp(self._row_numbers(shape, i32), self._spread(reach, shape), "sgt")).result
+            return em.add(arith.SelectOp(hidden, filling, scored)).result
+
+        crosses = em.add(arith.CmpiOp(em.index(room), em.index(shape[0] - 1), "slt")).result
+        return _branch(em, crosses, masked, lambda: scored)
+
+    def _row_numbers(self, shape: Sequence[int], kind: Attribute) -> SSAValue:
+        """Each row's number in all of its lanes."""
+        em = self.em
+        step = em.add(vector.StepOp(shape[0], kind)).result  # pyright: ignore[reportArgumentType]
+        column = em.add(vector.ShapeCastOp(step, vector_of(kind, [shape[0], 1]))).result
+        return em.add(upstream_vector.BroadcastOp(column, vector_of(kind, list(shape)))).results[0]
+
+    def _region(
+        self, products: SSAValue, at: Sequence[Index], base: Index, turned: Sequence[SSAValue | None]
+    ) -> SSAValue:
+        em = self.em
+        shape = [self.tiles.keys, self.tiles.queries]
+        block = self.op.score.block
+        values: dict[SSAValue, SSAValue] = {block.args[0]: products}
+        if block.args[1].first_use is not None:
+            lanes = em.add(vector.StepOp(shape[1])).result
+            numbers = em.add(arith.AddiOp(lanes, broadcast(em, em.index(at[self.query]), shape[1]))).result
+            values[block.args[1]] = self._spread(numbers, shape)
+        if block.args[2].first_use is not None:
+            first = broadcast(em, em.index(at[self.key]), shape)
+            values[block.args[2]] = em.add(arith.AddiOp(self._row_numbers(shape, INDEX), first)).result
+        for argument, access, rows in zip(block.args[3:], self.extras, turned, strict=True):
+            if argument.first_use is not None:
+                values[argument] = self._extra(access, rows, at, base, shape)
+        for op in block.ops:
+            if op is block.last_op:
+                return broadcast(em, values[op.operands[0]], shape)
+            self._evaluate(op, values, shape)
+        raise AssertionError("a region without an end")
+
+    def _evaluate(self, op: Operation, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> None:
+        """One op of the region on a tile; what is the same everywhere stays a scalar."""
+        em = self.em
+        if isinstance(op, arith.ConstantOp):
+            values[op.result] = em.constant(op.value, op.result.type)
+            return
+        operands = [values[o] for o in op.operands]
+        results: Sequence[Attribute] = [r.type for r in op.results]
+        if any(isinstance(o.type, VectorType) for o in operands):
+            operands = [broadcast(em, o, shape) for o in operands]
+            results = [vector_of(t, shape) for t in results]
+        copy = type(op).create(
+            operands=operands, result_types=results, properties=dict(op.properties), attributes=dict(op.attributes)
+        )
+        em.add(copy)
+        values.update(zip(op.results, copy.results, strict=True))
+
+    def _extra(
+        self, access: Access, rows: SSAValue | None, at: Sequence[Index], base: Index, shape: Sequence[int]
+    ) -> SSAValue:
+        """The elements of an extra operand of one tile: a scalar or a tile."""
+        em = self.em
+        if rows is not None:
+            return narrow(em, transfer_read(em, rows, [base, 0], shape), access.element)
+        mask = None if self.rows == shape[1] else em.constant_mask([shape[0], self.rows], shape)
+        if not uses_dim(access.exprs, self.query) and not uses_dim(access.exprs, self.key):
+            return read(em, access, Point(list(at)))
+        return read(em, access, Point(list(at), Lanes((self.key, self.query), tuple(shape), mask)))
+
+
+def _branch(
+    em: Emitter, condition: SSAValue, on_true: Callable[[], SSAValue], on_false: Callable[[], SSAValue]
+) -> SSAValue:
+    """One value from one of two blocks."""
+    blocks = [Block(), Block()]
+    kinds: list[Attribute] = []
+    for block, make in zip(blocks, (on_true, on_false), strict=True):
+
+        def fill(make: Callable[[], SSAValue] = make) -> None:
+            made = make()
+            kinds.append(made.type)
+            em.add(scf.YieldOp(made))
+
+        em.inside(block, fill)
+    return em.add(scf.IfOp(condition, [kinds[0]], Region(blocks[0]), Region(blocks[1]))).results[0]
+
+
+__all__ = ["AttentionScores"]
