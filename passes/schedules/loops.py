@@ -29,7 +29,7 @@ from stepwell.passes.schedules.merge import (
     result_runs,
 )
 from stepwell.passes.schedules.nest import Access, Nest, Output
-from stepwell.passes.schedules.plan import Machine, Plan, plan_space
+from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.sorting import annotate, cut_sort
@@ -253,7 +253,7 @@ def _find_parts(
     plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], cuts: Sequence[Cut], machine: Machine
 ) -> Split | None:
     """The parts of a reduction to few points, for tasks that no cut of its results would give."""
-    wanted = min(machine.tasks, int(nests[0].points * plan.cost / machine.grain))
+    wanted = tasks_for(_work(nests, plan), machine)
     given = cuts[0].tasks if cuts else 1
     if wanted < 2 * given or any(not o.reduced for n in nests for o in n.outputs):
         return None
@@ -291,10 +291,15 @@ def _target(builder: KernelBuilder, op: Operation, output: Output, home: SSAValu
     return Target(output, output.exprs, symbols, output.updates(home))
 
 
+def _work(nests: Sequence[Nest], plan: Plan) -> float:
+    """Estimated nanoseconds of a phase: of its points, or of the memory it moves."""
+    return max(nests[0].points * plan.cost, traffic(nests))
+
+
 def choose_cut(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine) -> list[Cut]:
     """The dim cut over tasks, one at most: none when there is too little work."""
     first = nests[0]
-    wanted = min(machine.tasks, int(first.points * plan.cost / machine.grain))
+    wanted = tasks_for(_work(nests, plan), machine)
     candidates = [d for d in plan.outer if all(step_of(t, d) == 1 for t in targets)]
     if wanted < 2 or not candidates:
         return []

@@ -6,11 +6,12 @@ reassociated (lanes are combined at the end).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from xdsl.dialects.builtin import IntegerType, i1
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, is_tile, steps_apart
@@ -118,6 +119,31 @@ def element_bytes(nests: Sequence[Nest]) -> int:
 
 def _width(kind: Attribute) -> int:
     return 1 if isinstance(kind, IntegerType) and kind.width.data == 1 else byte_width(kind)
+
+
+BYTE = 0.05
+"""Nanoseconds that a byte takes to or from memory: what one core moves where caches help a little."""
+
+
+def traffic(nests: Sequence[Nest], inside: Container[SSAValue] = ()) -> float:
+    """Estimated nanoseconds to move what nests read and write, each tensor once but those that stay `inside`."""
+    moved: dict[SSAValue, int] = {}
+    for nest in nests:
+        for position, access in enumerate(nest.inputs):
+            if isinstance(access, Access) and position not in nest.forwarded and access.value not in inside:
+                moved[access.value] = min(prod(access.shape), nest.points) * byte_width(access.element)
+        for output in nest.outputs:
+            if output.original not in inside:
+                moved[output.original] = min(prod(output.shape), nest.points) * byte_width(output.element)
+    return BYTE * sum(moved.values())
+
+
+def tasks_for(work: float, machine: Machine) -> int:
+    """How many tasks some nanoseconds of work are worth: all there may be, or halves of that, so that cores get as many."""
+    count = machine.tasks
+    while count > 1 and work < count * machine.grain:
+        count //= 2
+    return max(1, count)
 
 
 def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = ()) -> Plan:

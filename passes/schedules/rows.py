@@ -22,7 +22,7 @@ from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber, step_in_memory
-from stepwell.passes.schedules.plan import Machine, Plan, plan_space
+from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.space import SpaceEmitter, Target
 
 LONGEST_AHEAD = 16 << 10
@@ -244,7 +244,9 @@ class RowsPhase:
     def _cut(self) -> tuple[int, int, int]:
         """The row dim cut over tasks, rows of it per task, how many tasks."""
         work = sum(n.points * p.cost for q, p in zip(self.passes, self.plans, strict=True) for n in q.nests)
-        wanted = max(1, min(self.machine.tasks, int(work / self.machine.grain)))
+        returned = [o.original for _, o in self.returned]
+        work = max(work, traffic(self.nests, {v: None for v in self.pass_of if v not in returned}))
+        wanted = tasks_for(work, self.machine)
         sizes = self.rows.sizes
         dim = next((d for d, s in enumerate(sizes) if s >= wanted), max(range(self.count), key=lambda d: sizes[d]))
         chunk = -(-sizes[dim] // min(wanted, sizes[dim]))

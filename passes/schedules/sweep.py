@@ -19,7 +19,7 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous
-from stepwell.passes.schedules.plan import Machine, Plan, plan_space
+from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.space import SpaceEmitter, Target
 from stepwell.passes.schedules.split_reduction import Split, merging_nest, partial_targets
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of, place
@@ -86,8 +86,8 @@ def _of_a_row(nest: Nest) -> Nest:
 
 def _cut(nests: Sequence[Nest], plan: Plan, machine: Machine) -> Cut:
     size = nests[0].sizes[0]
-    work = nests[0].points * plan.cost
-    return cut_dim(0, size, -(-size // max(1, min(machine.tasks, int(work / machine.grain), size))))
+    work = max(nests[0].points * plan.cost, traffic(nests))
+    return cut_dim(0, size, -(-size // min(tasks_for(work, machine), size)))
 
 
 def _sweep(
