@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float8E8M0FNUType, IntegerAttr, i64
+from xdsl.dialects.builtin import Float8E8M0FNUType, IntegerAttr, i1, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.rewriter import Rewriter
 
-from stepwell.dialects.structured import ScanOp, shape_of
+from stepwell.dialects.structured import ScanOp, element_type_of, shape_of
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
+from stepwell.passes.schedules.long_scan import LongScan
 from stepwell.passes.schedules.nest import COMBINERS, neutral
 from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
@@ -26,6 +27,9 @@ from stepwell.passes.structured_loops.vectors import VECTOR
 
 LINES = 64
 """Lines next to each other in memory go to one task in such multiples: whole vectors, no cache line shared."""
+
+LONG = 1024
+"""Chunks of a long line are multiples of so many elements: whole vectors of any width, several at once."""
 
 
 def neutral_of(op: ScanOp) -> Attribute | None:
@@ -47,6 +51,11 @@ def neutral_of(op: ScanOp) -> Attribute | None:
 
 def scan_phase(builder: KernelBuilder, op: ScanOp, machine: Machine) -> None:
     """One phase: the lines of a scan over tasks."""
+    chunk = _long_chunk(op, machine)
+    value = neutral_of(op)
+    if chunk is not None and value is not None:
+        LongScan(builder, op, machine, chunk, value).emit(lambda parts: _copy_of(op, parts, machine))
+        return
     homes = [builder.destination(op, r) for r in op.results]
     values = [builder.value(v) for v in op.ins]
     cut = _cut(op, machine)
@@ -64,19 +73,43 @@ def scan_phase(builder: KernelBuilder, op: ScanOp, machine: Machine) -> None:
         inputs = [builder.slice_of(v, offsets, sizes) for v in values[:count]]
         inits = [builder.slice_of(v, *lines) if shape_of(v) else v for v in values[count:]]
         parts = [builder.slice_of(out, offsets, sizes) for out in outs]
-        old = [*op.inputs, *op.inits, *op.outs]
-        copy = op.clone(dict(zip(old, [*inputs, *inits, *parts], strict=True)))
-        # One value may be several operands, each with its own place.
-        copy.operands = [*inputs, *inits, *parts]
-        for result, part in zip(copy.results, parts, strict=True):
-            Rewriter.replace_value_with_new_type(result, part.type)
-        _annotate(copy, op, machine)
+        copy = _copy_of(op, [*inputs, *inits, *parts], machine)
         builder.em.add(copy)
         return [(r, offsets, sizes) for r in copy.results]
 
     results = builder.phase([cut.tasks if cut is not None else 1], homes, task)
     for result, home, new in zip(op.results, homes, results, strict=True):
         builder.define(result, new, builder.home(home))
+
+
+def _copy_of(op: ScanOp, operands: Sequence[SSAValue], machine: Machine) -> ScanOp:
+    """The op on other operands, with how it is done."""
+    old = [*op.inputs, *op.inits, *op.outs]
+    copy = op.clone(dict(zip(old, operands, strict=True)))
+    copy.operands = list(operands)  # one value may be several operands, each with a place of its own
+    for result, part in zip(copy.results, operands[len(operands) - len(op.outs) :], strict=True):
+        Rewriter.replace_value_with_new_type(result, part.type)
+    _annotate(copy, op, machine)
+    return copy
+
+
+def _long_chunk(op: ScanOp, machine: Machine) -> int | None:
+    """Elements of one line for a task, where there is no other line and this one is long; None: the line is one task."""
+    shape = shape_of(op.outs[0])
+    if len(shape) != 1 or len(op.outs) != 1 or not machine.vector_bytes or not _is_numeric(op):
+        return None
+    # Each element is read twice: that pays for itself with two workers at least.
+    wanted = min(machine.tasks, shape[0] // (2 * machine.grain))
+    if wanted < 2:
+        return None
+    share = -(-shape[0] // wanted)
+    chunk = -(-share // LONG) * LONG
+    return chunk if chunk < shape[0] else None
+
+
+def _is_numeric(op: ScanOp) -> bool:
+    """Whether elements have lanes."""
+    return element_type_of(op.outs[0]) != i1
 
 
 def _annotate(copy: ScanOp, op: ScanOp, machine: Machine) -> None:

@@ -266,3 +266,35 @@ def test_a_running_maximum_with_its_number_is_a_scan_of_pairs(reverse: bool) -> 
 def test_a_region_that_makes_something_else_of_two_initial_values_is_no_scan() -> None:
     text = windows_of_region("-7", False).replace("SUM", "add %v, %v : tensor<i32>")
     assert "structured.scan" not in stepwell.compile(text, target="interpreter").ir("structured")
+
+
+@pytest.mark.parametrize("flag", ["", ", reverse"])
+@pytest.mark.parametrize("length", [2048, 2049, 5000])
+def test_chunks_of_a_long_line_go_on_from_each_other(length: int, flag: str) -> None:
+    kind = f"tensor<{length}xi32>"
+    text = f"""
+    kernel.func @k(%x: {kind}, %i: tensor<i32>, %y: {kind}) -> {kind} attributes {{access = ["read", "read", "write"],
+        schedule = #kernel.schedule<"loops", {{vector = 64 : i64, tasks = 4 : i64, grain = 512 : i64}}>}} {{
+      %e = tensor.empty() : {kind}
+      %r = structured.scan ins(%x, %i : {kind}, tensor<i32>) outs(%e : {kind}) {{dimension = 0 : i64{flag}}} {{
+      ^bb0(%a: i32, %b: i32):
+        %s = arith.addi %a, %b : i32
+        structured.yield %s : i32
+      }} -> {kind}
+      kernel.return %r : {kind}
+    }}
+    func.func @f(%x: {kind}, %i: tensor<i32>) -> {kind} {{
+      %e = tensor.empty() : {kind}
+      %r = kernel.launch @k ins(%x, %i : {kind}, tensor<i32>) outs(%e : {kind}) -> {kind}
+      func.return %r : {kind}
+    }}"""
+    module = Parser(context(), text).parse_module()
+    x = np.random.default_rng(length).integers(-99, 99, length, np.int32)
+    want = np.cumsum(x[::-1] if flag else x, dtype=np.int32) + np.int32(7)
+    for op in module.walk():
+        if op.name == "kernel.func":
+            get_pass("apply-schedule")().apply(context(), op)
+    module.verify()
+    assert str(module).count("scf.forall") >= 6  # three phases, each with its end
+    (got,) = Interpreter(module, interpreter_rules()).call("f", [x, np.int32(7)])
+    np.testing.assert_array_equal(got, want[::-1] if flag else want)
