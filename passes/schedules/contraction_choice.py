@@ -26,6 +26,8 @@ LINE = 64
 """Bytes of a cache line."""
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
+STREAMED = 32
+"""Rows of a large B that are read in place at once."""
 PRODUCTS_PER_LANE = 4.5
 """Products that a lane adds up in a nanosecond, at best."""
 COPY_A, COPY_B = 0.4, 0.8
@@ -186,9 +188,9 @@ def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int
     results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
     if columns <= 4 * tile[1] and results > machine.l2_bytes // 2:
         most = max(most, machine.l2_bytes * 5 // 8 // (columns * width))
-    elif not pack_b:
-        # Rows of B in place: not so many that their pages are forgotten.
-        most = max(64, min(most, machine.l2_bytes // 2 // (columns * width)))
+    elif not pack_b and depth * columns * width > machine.l2_bytes // 4:
+        # B comes from afar: few of its rows at a time, each as a whole.
+        most = STREAMED if depth * columns * width > machine.l2_bytes else 2 * STREAMED
     blocks = -(-depth // most)
     return min(depth, (-(-depth // blocks) + 3) // 4 * 4)
 
