@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import ClassVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -511,8 +511,11 @@ def _types(types: Sequence[Attribute]) -> str:
     return "(" + ", ".join(str(t) for t in types) + ")"
 
 
-_SYMBOLS: WeakKeyDictionary[Operation, dict[str, Operation]] = WeakKeyDictionary()
-"""Symbols last seen per module: a hit is checked against the IR, a miss rereads the module."""
+_SYMBOLS: WeakKeyDictionary[Operation, WeakValueDictionary[str, Operation]] = WeakKeyDictionary()
+"""Symbols last seen per module: a hit is checked against the IR, a miss rereads the module.
+
+Weak values, too: an op leads to its module, which would live for ever.
+"""
 
 
 def lookup_symbol(user: Operation, name: str) -> Operation | None:
@@ -530,7 +533,7 @@ def lookup_symbol(user: Operation, name: str) -> Operation | None:
     found = known.get(name) if known is not None else None
     if found is not None and found.parent is block and _symbol_name(found) == name:
         return found
-    known = {}
+    known = WeakValueDictionary[str, Operation]()
     for op in block.ops:
         symbol = _symbol_name(op)
         if symbol is not None:

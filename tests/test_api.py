@@ -11,6 +11,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from xdsl.dialects.builtin import ModuleOp
 
 import stepwell
 from stepwell.runtime.loader import FOREIGN_CALLS
@@ -345,3 +346,25 @@ def test_a_large_tensor_that_fusion_removes_needs_no_memory(monkeypatch):
         stepwell.InvalidProgramError, match=r"<string>:3:8: error: 'stablehlo.broadcast_in_dim' op makes a"
     ):
         stepwell.compile(text, target="interpreter")
+
+
+def test_a_module_dies_with_its_program():
+    """Whatever looks things up in a module on the way must not keep it."""
+    text = (
+        "func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {\n"
+        "%0 = stablehlo.sine %x : tensor<4xf32>\n%1 = stablehlo.reverse %0, dims = [0] : tensor<4xf32>\n"
+        "return %0, %1 : tensor<4xf32>, tensor<4xf32>\n}"
+    )
+
+    def modules() -> int:
+        gc.collect()
+        return sum(isinstance(o, ModuleOp) for o in gc.get_objects())
+
+    def compile_all() -> None:
+        for options in ({}, {"opt_level": 0}, {"target": "interpreter"}, {"target": "interpreter", "step": "device"}):
+            stepwell.compile(text, **options)(np.zeros(4, np.float32))
+
+    compile_all()
+    before = modules()
+    compile_all()
+    assert modules() <= before

@@ -24,6 +24,8 @@ from stepwell.fuzz.worker import job_text
 
 Record = dict[str, Any]
 FAILURES = ("wrong", "error", "crash", "timeout", "memory")
+JOBS_PER_PROCESS = 250
+"""LLVM's optimizer keeps some 100 KB a module: a process that compiled hundreds of programs is replaced."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._jobs = 0
 
     def run(self, job: Record, timeout: float) -> Record:
         """The record of one job."""
@@ -71,6 +74,9 @@ class Worker:
         except BrokenPipeError:
             ready, line = True, ""
         if line:
+            self._jobs += 1
+            if self._jobs >= JOBS_PER_PROCESS:
+                self.close()
             return json.loads(line)
         kind, detail = ("crash", f"exit code {process.wait()}") if ready else ("timeout", f"no answer in {timeout:g} s")
         self.close()
@@ -93,6 +99,7 @@ class Worker:
             self._process.kill()
             self._process.communicate()
             self._process = None
+            self._jobs = 0
 
 
 def records(plan: Plan) -> Iterator[Record]:
