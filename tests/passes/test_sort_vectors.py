@@ -94,8 +94,10 @@ def test_batchers_network_sorts_every_sequence_of_zeros_and_ones() -> None:
         assert (np.diff(rows, axis=1) >= 0).all()
 
 
-@pytest.mark.parametrize("length", [2, 8, 33])
-@pytest.mark.parametrize("name", ["signed", "descending", "unsigned", "floats", "total order", "magnitudes"])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [("signed", 33), ("descending", 2), ("unsigned", 8), ("floats", 33), ("total order", 17), ("magnitudes", 9)],
+)
 def test_keys_are_sorted_by_the_loops_as_the_comparator_sorts(name: str, length: int) -> None:
     kind, comparator, _ = COMPARATORS[name]
     given = ", vector = 16 : i64"
@@ -213,7 +215,7 @@ def order_of(x: Any, descending: bool) -> Any:
 
 @pytest.mark.parametrize(("level", "number"), [("avx512", 0), ("avx2", 1), ("sse4.2", 2)])
 def test_sorts_are_stable_and_right_to_the_bit_at_every_level(level: str, number: int) -> None:
-    cases = [case for k, case in enumerate(CASES) if k % 3 == number or k in (2, 3)]
+    cases = [case for k, case in enumerate(CASES) if k % 3 == number or k == 2]
     arrays = inputs(np.random.default_rng(3), cases)
     try:
         exe = stepwell.compile(sorts(cases), simd=level)
