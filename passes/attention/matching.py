@@ -142,6 +142,11 @@ def _holds(wide: Attribute, narrow: Attribute) -> bool:
 def _softmax_of(weights: SSAValue) -> _Softmax | str | None:
     """`exp(s - max(s)) / sum(exp(s - max(s)))` along one dim."""
     divide = weights.owner
+    if isinstance(divide, stablehlo.SelectOp) and isinstance(divide.operands[1].owner, stablehlo.DivideOp):
+        weights = divide.operands[1].owner.lhs
+        if not isinstance(weights.owner, stablehlo.ExponentialOp):
+            return None
+        return "the softmax leaves elements out: a row without any is 0, not NaN"
     if not isinstance(divide, stablehlo.DivideOp) or not isinstance(divide.lhs.owner, stablehlo.ExponentialOp):
         return None
     exponential = divide.lhs.owner

@@ -185,3 +185,28 @@ func.func @softmax_in_bf16(%q: tensor<8x16xbf16>, %k: tensor<8x16xbf16>, %v: ten
   %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x8xbf16>, tensor<8x16xbf16>) -> tensor<8x16xbf16>
   func.return %o : tensor<8x16xbf16>
 }
+
+// -----
+
+// What a mask leaves out weighs nothing, even in a row of which nothing is left.
+
+// CHECK-LABEL: func.func @left_out
+// CHECK-NOT: composite
+// CHECK: kernel.remarks = ["no attention: the softmax leaves elements out: a row without any is 0, not NaN"]
+func.func @left_out(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %v: tensor<8x16xf32>, %keep: tensor<8x8xi1>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %zeros = stablehlo.constant dense<0.0> : tensor<8x8xf32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x8xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x8xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x8xf32>
+  %e = stablehlo.exponential %d : tensor<8x8xf32>
+  %kept = stablehlo.select %keep, %e, %zeros : tensor<8x8xi1>, tensor<8x8xf32>
+  %t = stablehlo.reduce(%kept init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x8xf32>
+  %w = stablehlo.divide %e, %tt : tensor<8x8xf32>
+  %ww = stablehlo.select %keep, %w, %zeros : tensor<8x8xi1>, tensor<8x8xf32>
+  %o = stablehlo.dot_general %ww, %v, contracting_dims = [1] x [0] : (tensor<8x8xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
