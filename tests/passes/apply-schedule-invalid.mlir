@@ -350,6 +350,19 @@ kernel.func @k(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %o: tensor<32x32xf3
 
 // -----
 
+// expected-error@below {{kc = 0 must be at least 1}}
+kernel.func @k(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %o: tensor<32x32xf32>) -> tensor<32x32xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 16 : i64, kc = 0 : i64}>} {
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<32x32xf32>, tensor<32x32xf32>) outs(%o : tensor<32x32xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<32x32xf32>
+  kernel.return %r : tensor<32x32xf32>
+}
+
+// -----
+
 // expected-error@below {{subgroup = 24 must be a power of two}}
 kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {subgroup = 24 : i64, vector = 512 : i64}>} {
   %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%o : tensor<64xf32>) {
