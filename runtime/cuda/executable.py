@@ -79,7 +79,7 @@ class CudaExecutable(Executable):
         self._ordinal = ordinal
         self._wrap = wrap
         self._lock = threading.Lock()
-        self._prepared: PreparedProgram | None = None
+        self._ready_program: PreparedProgram | None = None
         self._may_graph = program.straight and len(program.functions[program.entry].body) >= FEWEST
         self._graphs = self._may_graph
 
@@ -96,16 +96,16 @@ class CudaExecutable(Executable):
             KernelLoadError: the driver does not take a kernel.
             DeviceOutOfMemoryError: the constants do not fit.
         """
-        prepared = self._prepared
+        prepared = self._ready_program
         if prepared is None or not prepared.device.alive:
             with self._lock:
-                prepared = self._prepared
+                prepared = self._ready_program
                 if prepared is None or not prepared.device.alive:
                     where = device(self._ordinal)
                     waits = is_synchronous()
                     self._graphs = self._may_graph and not waits
                     prepared = PreparedProgram(self.program, where, self._images, self._host_kernels, waits)
-                    self._prepared = prepared
+                    self._ready_program = prepared
         return prepared
 
     def __call__(self, *arrays: Any, out: Sequence[HostArray] | None = None) -> tuple[Any, ...]:
