@@ -62,10 +62,16 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     attention = find_attention(func)
     if attention is not None and obstacle(attention) is None:
         # Nothing else carries it out, whatever was asked for.
-        return "attention", {**common, **choose_attention(attention, machine, common["tasks"])}, "online softmax over tiles of keys"
+        return (
+            "attention",
+            {**common, **choose_attention(attention, machine, common["tasks"])},
+            "online softmax over tiles of keys",
+        )
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
         if tiled is not None:
+            # Tiles read what hardware foresees: asking for it costs more than it gives.
+            common.pop("prefetch", None)
             return "contraction", {**common, **tiled}, "sum of products in register tiles, epilogue on the tile"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
