@@ -134,6 +134,27 @@ kernel.func @runs(%A: tensor<13x128xf32>, %B: tensor<128x32xf32>, %o: tensor<13x
 
 // -----
 
+// With `prefetch` a tile's part of the result, the next rows of A and the next rows of B are asked for.
+// CHECK-LABEL: kernel.func @fetched
+// CHECK: kernel.prefetch %B[%{{.*}}, %{{.*}}] {part = vector<4x32xf32>, once} : tensor<64x64xf32>
+// CHECK: kernel.prefetch %A[%{{.*}}, %{{.*}}] {part = vector<13x32xf32>} : tensor<26x64xf32>
+// CHECK: kernel.prefetch %{{.*}}[%{{.*}}, %{{.*}}] {part = vector<13x32xf32>} : tensor<26x64xf32>
+// CHECK: vector.contract
+kernel.func @fetched(%A: tensor<26x64xf32>, %B: tensor<64x64xf32>, %o: tensor<26x64xf32>) -> tensor<26x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, mr = 13 : i64, nr = 32 : i64, pack_b = 1 : i64, prefetch = 64 : i64}>} {
+  %e = tensor.empty() : tensor<26x64xf32>
+  %c = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<26x64xf32>) -> tensor<26x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<26x64xf32>, tensor<64x64xf32>) outs(%f : tensor<26x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<26x64xf32>
+  kernel.return %r : tensor<26x64xf32>
+}
+
+// -----
+
 // Whole vectors of a result are written with lines ahead of them fetched; its tail is not, and nothing that is read.
 // CHECK-LABEL: kernel.func @ahead
 // CHECK: vector.transfer_write %{{.*}} {prefetch = 512 : i64, in_bounds = [true]} : vector<16xf32>
