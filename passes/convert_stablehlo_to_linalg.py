@@ -99,11 +99,12 @@ class ConvertStablehloToLinalgPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Convert every function of the module."""
         assert isinstance(op, ModuleOp)
-        claimed = settle_composites(op)
+        claimed, unneeded = settle_composites(op)
+        gone = dict.fromkeys(unneeded)
         for function in list(op.body.block.ops):
-            if isinstance(function, func.FuncOp) and function.sym_name.data not in claimed:
+            if isinstance(function, func.FuncOp) and function not in gone:
                 new = convert_function(function, claimed)
                 op.body.block.insert_op_before(new, function)
                 function.detach()
                 function.erase()
-        drop(claimed.values())
+        drop(gone)

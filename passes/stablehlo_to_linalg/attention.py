@@ -29,20 +29,20 @@ from stepwell.passes.stablehlo_to_linalg.scalar_rules import SCALAR_RULES
 from stepwell.passes.stablehlo_to_linalg.scalars import Scalars, known, signless_element
 
 
-def settle_composites(module: ModuleOp) -> dict[str, func.FuncOp]:
-    """Put back what is not claimed; returns the decompositions of what is, by name, to be dropped in the end."""
+def settle_composites(module: ModuleOp) -> tuple[dict[str, func.FuncOp], list[func.FuncOp]]:
+    """Put back what is not claimed; returns the decompositions of what is, by name, and all that are not needed any more."""
     functions = {op.sym_name.data: op for op in module.body.block.ops if isinstance(op, func.FuncOp)}
     ops = list(module.walk())
     machine = machine_of(module)
     needed = _needed_otherwise(ops, functions)
     decided: dict[str, str | None] = {}
-    named: dict[str, func.FuncOp] = {}
     for op in ops:
         if not isinstance(op, stablehlo.CompositeOp) or op.composite_name.data != COMPOSITE:
             continue
         name = op.decomposition.string_value()
         function = functions[name]
-        named[name] = function
+        if function.is_declaration or function.body.block.next_block is not None:
+            continue
         if name not in decided:
             found = "its decomposition is called as well" if name in needed else decomposed(function)
             decided[name] = found if isinstance(found, str) else refusal(found, machine)
@@ -51,7 +51,11 @@ def settle_composites(module: ModuleOp) -> dict[str, func.FuncOp]:
             last = inline_composite(op, function)
             if isinstance(last, Operation):
                 last.attributes[REMARKS] = ArrayAttr([StringAttr(f"attention as its parts: {reason}")])
-    return {name: function for name, function in named.items() if name not in needed}
+    claimed = {name: functions[name] for name, reason in decided.items() if reason is None}
+    # A decomposition may itself hold composites: what a copy of one still names stays, as a function that is called.
+    left = {op.decomposition.string_value(): None for op in module.walk() if isinstance(op, stablehlo.CompositeOp)}
+    gone = [functions[name] for name in decided if name not in needed and (name in claimed or name not in left)]
+    return claimed, gone
 
 
 def _needed_otherwise(ops: Sequence[Operation], functions: Mapping[str, func.FuncOp]) -> dict[str, None]:

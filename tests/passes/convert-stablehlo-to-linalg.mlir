@@ -311,3 +311,22 @@ func.func @counted(%x: tensor<2xf32>) -> tensor<2xf32> {
     }
   return %r#1 : tensor<2xf32>
 }
+
+// -----
+
+// A composite of that name whose decomposition is something else is what its decomposition is.
+
+// CHECK-LABEL: func.func @not_attention
+// CHECK-NOT: structured.attention
+// CHECK-NOT: call
+// CHECK: kernel.remarks = ["attention as its parts: its decomposition is none"]
+// CHECK: arith.mulf
+// CHECK-NOT: func.func private
+func.func @not_attention(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %o = stablehlo.composite "stepwell.attention" %x {decomposition = @square} : (tensor<8xf32>) -> tensor<8xf32>
+  func.return %o : tensor<8xf32>
+}
+func.func private @square(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %y = stablehlo.multiply %x, %x : tensor<8xf32>
+  func.return %y : tensor<8xf32>
+}
