@@ -72,8 +72,6 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         if tiled is not None:
             # Tiles read what hardware foresees: asking for it costs more than it gives.
             common.pop("prefetch", None)
-            # Tiles read what hardware foresees: asking for it costs more than it gives.
-            common.pop("prefetch", None)
             return "contraction", {**common, **tiled}, "sum of products in register tiles, epilogue on the tile"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
