@@ -61,6 +61,13 @@ def and_masks(w: FunctionWriter, masks: Sequence[str | None], lanes: int) -> str
     return result
 
 
+def sole_lane(mask: str) -> int | None:
+    """The one lane that a mask written as a constant has; None where it has others, or is no constant."""
+    if mask.count("true") != 1 or not mask.startswith("<i1"):
+        return None
+    return next(i for i, lane in enumerate(mask.strip("<>").split(",")) if "true" in lane)
+
+
 def where_all(
     w: FunctionWriter,
     mask: str,
@@ -228,6 +235,16 @@ class RowAccess:
             self._scatter(value, self._lane_pointers(at.pointer), mask)
             return ""
         if self.lanes == 1 and not self.w.module.strategy.masked_moves:
+            return ""
+        lane = sole_lane(mask)
+        if lane is not None:
+            # LLVM 22 writes the wide element where a narrowed vector is stored under a constant mask of one lane.
+            element = self.w.emit(f"extractelement {self.stored} {value}, i64 {lane}")
+            target = at.pointer
+            if lane:
+                target = self.w.emit(f"getelementptr i8, {self.buffer.pointer} {at.pointer}, i64 {lane * self.width}")
+            align = math.gcd(at.align, lane * self.width) if lane else at.align
+            self.w.line(f"store {self.memory} {element}, {self.buffer.pointer} {target}, align {align}{self.suffix}")
             return ""
         name = f"llvm.masked.store.{suffix_of(self.memory, self.lanes)}.p{self.buffer.space}"
         mask_type, pointer = f"<{self.lanes} x i1>", self.buffer.pointer

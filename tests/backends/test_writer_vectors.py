@@ -326,3 +326,18 @@ def test_two_dim_masks(native):
         want = np.zeros((4, 8), bool)
         want[: max(a, 0), : max(b, 0)] = True
         assert np.array_equal(out, want)
+
+
+@pytest.mark.parametrize(("wide", "narrow", "lanes"), [("i32", "i8", 16), ("i64", "i32", 8), ("i16", "i8", 32)])
+def test_one_narrowed_lane_writes_one_element(native, wide, narrow, lanes):
+    """LLVM 22 stores the wide element where a narrowed vector goes under a constant mask of one lane."""
+    text = entry(
+        f"%x: memref<{lanes}x{wide}>, %out: memref<{lanes}x{narrow}>",
+        f"""%m = vector.constant_mask [1] : vector<{lanes}xi1>
+        %v = vector.load %x[%c0] : memref<{lanes}x{wide}>, vector<{lanes}x{wide}>
+        %t = arith.trunci %v : vector<{lanes}x{wide}> to vector<{lanes}x{narrow}>
+        vector.transfer_write %t, %out[%c0], %m {{in_bounds = [true]}} : vector<{lanes}x{narrow}>, memref<{lanes}x{narrow}>""",
+    )
+    target = np.zeros(lanes, f"int{narrow[1:]}")
+    native(text)(np.full(lanes, -1, f"int{wide[1:]}"), target)
+    assert np.flatnonzero(target).tolist() == [0]
