@@ -40,10 +40,10 @@ def numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
                 return np.dtype(f"{kind}{width // 8}")
         case builtin.IndexType():
             return np.dtype(np.int64)
-        case builtin.ComplexType():
-            return np.dtype(
-                np.complex64 if isinstance(element_type.element_type, builtin.Float32Type) else np.complex128
-            )
+        case builtin.ComplexType(element_type=builtin.Float32Type()):
+            return np.dtype(np.complex64)
+        case builtin.ComplexType(element_type=builtin.Float64Type()):
+            return np.dtype(np.complex128)
         case _:
             name = getattr(element_type, "name", "")
             if name == "quant.uniform":  # an array of its integers

@@ -22,8 +22,6 @@ from stepwell.ir.parser import parse_module
 from stepwell.ir.verify import verify_module
 from stepwell.passes import canonicalize
 
-pytestmark = pytest.mark.every(2)
-
 FIRED: Counter[str] = Counter()
 """How often each rule changed something, by name."""
 
