@@ -94,7 +94,10 @@ def test_programs_have_the_same_results_under_guard(value: str, monkeypatch: pyt
 def test_a_program_that_comes_with_its_memory_planned_has_its_arguments_guarded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = stepwell.parse(PROGRAM.replace("FROM", "0").replace("TO", "-1"))
+    text = PROGRAM.replace("FROM", "0").replace("TO", "-1")
+    # Without the temporary: what is in front of an arena that was planned without guards is anybody's.
+    lines = [line for line in text.splitlines() if "memref.alloc" not in line and "outs(%t" not in line]
+    module = stepwell.parse("\n".join(lines).replace("ins(%t", "ins(%a"))
     get_pass("plan-memory")().apply(context(), module)
     monkeypatch.setenv("STEPWELL_GUARD", "1")
     with pytest.raises(CompileError, match="of result 0"):
