@@ -15,7 +15,7 @@ import pytest
 import stepwell
 from stepwell.dialects.interp import numerics as num
 
-pytestmark = pytest.mark.every(2)
+pytestmark = pytest.mark.every(3)
 
 TYPES = {
     "i1": np.bool_,

@@ -27,7 +27,7 @@ from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.passes.raise_to_affine import RaiseToAffinePass
 from stepwell.passes.registry import PASSES, get_pass
 
-pytestmark = pytest.mark.every(2)
+pytestmark = pytest.mark.every(3)
 
 DTYPES = {
     "f32": np.float32,

@@ -20,7 +20,7 @@ from stepwell.ir.parser import parse_module
 from stepwell.passes.apply_schedule import ApplySchedulePass
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 
-pytestmark = pytest.mark.every(2)
+pytestmark = pytest.mark.every(3)
 
 LEVELS = {"avx512": 512, "avx2": 256, "sse4.2": 128, "scalar": 0}
 DTYPES = {

@@ -23,7 +23,7 @@ from stepwell.passes.apply_schedule import ApplySchedulePass
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.source import parse
 
-pytestmark = pytest.mark.every(2)
+pytestmark = pytest.mark.every(3)
 
 DTYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "i32": np.int32, "i8": np.int8, "i1": np.bool_}
 FORBIDDEN = ("vector.transpose", "vector.shape_cast", "vector.extract", "vector.insert", "scratch<worker>", "linalg.")
