@@ -52,6 +52,7 @@ SHARP = {
     "sin_complex64_20_20": _LAST_BIT,
     "sinh_complex64_20_20_chlo": "asks for 1e-4 of f32 numbers beyond 1000, less than their last bit; ours are at most 2 ulp off",
     "cumsum_bfloat16_8_9": "the expected values accumulate in bf16, ours in f32",
+    "cumlogsumexp_float32_8_9": "asks for 3 ulp of expected values that are 2.3 ulp off the exact ones; ours are 2.0 off",
     "power.2.power_op_test_f64": "asks for the last bit of 1e40",
     "triangular_solve_float32_2_8_8_float32_2_10_8": "asks for 3 ulp of values that are themselves 40 ulp off the exact ones",
 }
