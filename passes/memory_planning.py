@@ -1,19 +1,24 @@
 """Offsets for buffers that are needed at different times: the arithmetic behind arenas and scratch.
 
-Two buffers whose intervals meet must not overlap. Best fit: large buffers first, each in the smallest gap between those
-already placed that it meets in time. With very many buffers, a sweep over time with a free list instead, so that the
-cost stays near linear.
+Two buffers whose intervals meet must not overlap. Best fit: one buffer after the other, each in the smallest gap between those
+already placed that it meets in time; large ones first, and where that needs more than is needed at any one time, other
+orders too: each with what ended up on top moved to the front, a few times. With very many buffers, a sweep over time with a
+free list instead, so that the cost stays near linear.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 64
 _EXHAUSTIVE = 1500
+"""Buffers beyond which a sweep places them."""
+_RETRIED = 200
+"""Buffers up to which other orders are tried."""
+_ROUNDS = 16
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,13 @@ def align(size: int) -> int:
 
 def assign_offsets(intervals: Sequence[Interval]) -> Plan:
     """Place the buffers at aligned offsets."""
-    offsets = _best_fit(intervals) if len(intervals) <= _EXHAUSTIVE else _sweep(intervals)
-    total = max((o + align(i.size) for o, i in zip(offsets, intervals, strict=True)), default=0)
-    return Plan(tuple(offsets), total, _peak(intervals))
+    bound = _peak(intervals)
+    offsets = _by_orders(intervals, bound) if len(intervals) <= _EXHAUSTIVE else _sweep(intervals)
+    return Plan(tuple(offsets), _total(intervals, offsets), bound)
+
+
+def _total(intervals: Sequence[Interval], offsets: Sequence[int]) -> int:
+    return max((o + align(i.size) for o, i in zip(offsets, intervals, strict=True)), default=0)
 
 
 def _peak(intervals: Sequence[Interval]) -> int:
@@ -58,8 +67,37 @@ def _peak(intervals: Sequence[Interval]) -> int:
     return peak
 
 
-def _best_fit(intervals: Sequence[Interval]) -> list[int]:
-    order = sorted(range(len(intervals)), key=lambda n: (-intervals[n].size, intervals[n].first, n))
+def _by_orders(intervals: Sequence[Interval], bound: int) -> list[int]:
+    """The offsets of the order that needs least, the first of them; no more orders are tried than it takes to reach the bound."""
+    best, least = list[int](), -1
+    for key in _ORDERS:
+        order = sorted(range(len(intervals)), key=lambda n, key=key: (*key(intervals[n]), n))
+        for _ in range(_ROUNDS):
+            offsets = _best_fit(intervals, order)
+            total = _total(intervals, offsets)
+            if least < 0 or total < least:
+                best, least = offsets, total
+            if least <= bound or len(intervals) > _RETRIED:
+                return best
+            top = max(range(len(intervals)), key=lambda n: (offsets[n] + align(intervals[n].size), -n))
+            if order[0] == top:
+                break
+            order.remove(top)
+            order.insert(0, top)
+    return best
+
+
+_ORDERS: tuple[Callable[[Interval], tuple[int, ...]], ...] = (
+    lambda i: (-i.size, i.first),
+    lambda i: (-i.size * (i.last - i.first + 1),),
+    lambda i: (i.first - i.last, -i.size),
+    lambda i: (i.first, -i.size),
+)
+"""What buffers are sorted by: size, size and time, time, beginning."""
+
+
+def _best_fit(intervals: Sequence[Interval], order: Sequence[int]) -> list[int]:
+    """Offsets, given to the buffers in an order."""
     offsets = [0] * len(intervals)
     placed: list[tuple[int, int, int]] = []
     for n in order:

@@ -43,6 +43,24 @@ def test_live_buffers_never_overlap(seed: int, exhaustive: bool, monkeypatch: py
     assert plan.total <= 2 * plan.lower_bound
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_no_arena_is_a_tenth_over_what_is_needed_at_once(seed: int) -> None:
+    rng = random.Random(seed)
+    sizes, times = (64, 128, 192, 256, 512, 1024, 1088, 2112, 4096, 6400), (1, 1, 2, 2, 3, 5, 10, 30)
+    starts = [rng.randrange(40) for _ in range(rng.randrange(5, 80))]
+    plan = assign_offsets([Interval(rng.choice(sizes), s, s + rng.choice(times)) for s in starts])
+    assert plan.total <= 1.1 * plan.lower_bound
+
+
+def test_another_order_is_taken_where_large_buffers_first_need_more() -> None:
+    """Both of 5 at 0 leave one of 3 nothing but the top: 5, then 8; where those of 3 lie apart, 8 is enough."""
+    plan = assign_offsets(
+        intervals := [Interval(320, 0, 1), Interval(192, 1, 3), Interval(192, 3, 4), Interval(320, 4, 5)]
+    )
+    check(intervals, plan)
+    assert plan.total == plan.lower_bound
+
+
 def test_a_chain_needs_two_buffers() -> None:
     plan = assign_offsets([Interval(1000, i, i + 1) for i in range(100)])
     assert plan.total == plan.lower_bound == 2048
