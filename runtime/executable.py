@@ -24,7 +24,15 @@ _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 
 @dataclass(frozen=True)
 class Signature:
-    """How the native entry is called: argument and result types, then an arena and one slab row per worker."""
+    """How the native entry is called: argument and result types, then an arena and one slab row per worker.
+
+    Attributes:
+        inputs, outputs: types.
+        donated: positions of arguments that are overwritten.
+        arena_bytes, worker_bytes: memory for temporaries, and scratch for each worker.
+        guard: where memory is guarded, how.
+        lower_bound_bytes: the least that any arena could need.
+    """
 
     inputs: tuple[ArrayType, ...]
     outputs: tuple[ArrayType, ...]
@@ -32,6 +40,7 @@ class Signature:
     arena_bytes: int = 0
     worker_bytes: int = 0
     guard: GuardPlan | None = None
+    lower_bound_bytes: int = 0
 
 
 Runner = Callable[[Sequence[Array], Sequence[Array]], None]

@@ -57,9 +57,9 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
         abi = op.attributes.get(ABI)
         if isinstance(abi, AbiAttr):
             entries = abi.entries.data
-            sizes = [entries.get(name) for name in ("arena_bytes", "worker_bytes")]
+            sizes = [entries.get(name) for name in ("arena_bytes", "worker_bytes", "lower_bound_bytes")]
             guard = entries.get("guard")
-            arena, workers = (s.value.data if isinstance(s, IntegerAttr) else 0 for s in sizes)
+            arena, workers, least = (s.value.data if isinstance(s, IntegerAttr) else 0 for s in sizes)
             return op.properties["sym_name"].data, Signature(  # pyright: ignore
                 tuple(_array_type(t, op) for t in abi.inputs),
                 tuple(_array_type(t, op) for t in abi.outputs),
@@ -67,6 +67,7 @@ def signature_of(module: ModuleOp) -> tuple[str, Signature]:
                 arena,
                 workers,
                 guard_plan(guard, entries) if guard is not None else None,
+                least,
             )
     raise InvalidProgramError("no function of the module has a stepwell.abi: run prepare-entry first")
 

@@ -72,6 +72,7 @@ def signature_as_json(signature: Signature) -> dict[str, Any]:
         "donated": list(signature.donated),
         "arena_bytes": signature.arena_bytes,
         "worker_bytes": signature.worker_bytes,
+        "lower_bound_bytes": signature.lower_bound_bytes,
     }
 
 
@@ -86,7 +87,8 @@ def signature_from_json(made: dict[str, Any]) -> Signature:
         for which in ("inputs", "outputs")
     )
     donated = tuple(map(int, made["donated"]))
-    return Signature(inputs, outputs, donated, int(made["arena_bytes"]), int(made["worker_bytes"]))
+    arena, workers, least = (int(made[name]) for name in ("arena_bytes", "worker_bytes", "lower_bound_bytes"))
+    return Signature(inputs, outputs, donated, arena, workers, lower_bound_bytes=least)
 
 
 __all__ = ["Accept", "Compiled", "Made", "NativeProgram", "signature_as_json", "signature_from_json"]
