@@ -25,7 +25,7 @@ from typing import Any
 MAGIC = b"stepwell cache\n\0"
 VERSION = 1
 """Of the container; another one is a miss."""
-KINDS = ("objects", "programs")
+KINDS = ("objects", "programs", "texts", "explanations")
 """Entries of one kind are in one folder."""
 
 _PREFIX = struct.Struct("<16sI32s")

@@ -7,7 +7,7 @@ buffers. A call is exactly one foreign call, releases the GIL, and has its own a
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -102,6 +102,7 @@ class Executable:
         self._keep_alive = keep_alive
         self._frames: list[_Frame] = []
         self._profiled: Any = None
+        self._measured: Callable[[], Mapping[str, float]] = dict
         needs = _CONTIGUOUS | _ALIGNED
         self._expected = [
             (t.shape, t.dtype, needs | _WRITEABLE if i in signature.donated else needs)
@@ -141,6 +142,15 @@ class Executable:
         if self._asm is None:
             raise CompileError("this executable has no assembly")
         return self._asm()
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """CPU seconds of each pass and stage when the program was compiled, in order; none where nobody measured."""
+        return dict(self._measured())
+
+    def measured_by(self, timings: Callable[[], Mapping[str, float]]) -> None:
+        """Say who knows the `timings`."""
+        self._measured = timings
 
     def profile(self, *arrays: Any, repeat: int = 10) -> Any:
         """Call the program `repeat` times and measure its kernels (docs/explain.md).

@@ -31,6 +31,7 @@ from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_reproducer
 from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
+from stepwell.kept_texts import Record
 from stepwell.native_program import Accept, Compiled, Made, NativeProgram
 from stepwell.passes.pipelines import Step, steps
 from stepwell.passes.prepare_entry import PrepareEntryPass
@@ -64,8 +65,11 @@ def lower(
     donate: Sequence[int] = (),
     verify_each: bool = False,
     instrumentations: Iterable[Instrumentation] = (),
+    reached: Callable[[str, ModuleOp], None] | None = None,
 ) -> ModuleOp:
     """Lower `module`, in place, to the step named `to` and return it ("entry": only mark the entry).
+
+    `reached` is called with the name of each step that the module comes to, and the module.
 
     Raises:
         InvalidProgramError: no such step or entry, or the program is scheduled for another machine than `target`.
@@ -81,7 +85,7 @@ def lower(
     first, last = current_step(module), STEP_NAMES.index(to)
     todo = _lowerings(steps(opt_level, road_of(module)), first, last, mark)
     try:
-        _run_steps(module, todo, verify_each, tuple(instrumentations))
+        _run_steps(module, todo, verify_each, tuple(instrumentations), reached)
     except InternalDiagnosticError as error:
         error.pipeline = str(Pipeline(tuple(item for lowering in todo for item in lowering.passes)))
         raise
@@ -110,7 +114,11 @@ class _Lowering:
 
 
 def _run_steps(
-    module: ModuleOp, todo: list[_Lowering], verify_each: bool, instrumentations: tuple[Instrumentation, ...]
+    module: ModuleOp,
+    todo: list[_Lowering],
+    verify_each: bool,
+    instrumentations: tuple[Instrumentation, ...],
+    reached: Callable[[str, ModuleOp], None] | None = None,
 ) -> ModuleOp:
     watchers = (*instrumentations, VerifyEach()) if verify_each else instrumentations
     ctx = context()
@@ -118,6 +126,8 @@ def _run_steps(
         Pipeline(item.passes, list(watchers)).run(ctx, module)
         if item.step is not None:
             mark_step(module, item.step)
+            if reached is not None:
+                reached(item.step, module)
     return module
 
 
@@ -156,7 +166,7 @@ def build(
         with no_garbage_collection(), watched:
             module = parse(program)
             dtypes = tuple(element_dtypes(module))
-            kept = None if keep is None else lambda native: keep(Made(native, dtypes, tuple(said)))
+            kept = None if keep is None else lambda native, record: keep(Made(native, dtypes, tuple(said), record))
             executable = _built(module, request, accept, kept)
     finally:
         for diagnostic in said:
@@ -165,7 +175,7 @@ def build(
 
 
 def _built(
-    module: ModuleOp, request: Request, accept: Accept | None, keep: Callable[[NativeProgram], None] | None
+    module: ModuleOp, request: Request, accept: Accept | None, keep: Callable[[NativeProgram, Record], None] | None
 ) -> Executable:
     """The executable of a parsed module, which is the compiler's to change."""
     from stepwell.native import build_executable, build_interpreted

@@ -17,6 +17,7 @@ import numpy as np
 from stepwell import cache as caches
 from stepwell.arrays import dtype_of
 from stepwell.ir.errors import CompileError
+from stepwell.kept_texts import KeptTexts, keep_texts
 from stepwell.native_program import (
     Accept,
     Compiled,
@@ -92,7 +93,7 @@ def compile(
 
 def compile_request(program: Any, request: Request, accept: Accept | None = None) -> Compiled:
     """Compile a program as `request` says; `accept` may refuse the entry's signature (by raising) before anything is lowered."""
-    place = _place(program, request)
+    place = place_of(program, request)
     if place is not None:
         found = place.find(accept)
         if found is not None:
@@ -107,7 +108,7 @@ def compile_request(program: Any, request: Request, accept: Accept | None = None
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a program is kept."""
 
     store: Store
@@ -135,8 +136,10 @@ class _Place:
             accept(native.signature)
         source = self.program if self.text is not None else self.program.clone()
         texts = functools.cache(lambda: self._texts(source))
-        executable = native.load(lambda step: texts().at(step), lambda: texts().asm())
+        kept = KeptTexts(self.store, self.key, self.target, self.request.opt_level, texts)
+        executable = native.load(kept.at, kept.asm)
         executable.profiler = lambda: texts().profiler()
+        executable.measured_by(kept.seconds)
         if said:
             from stepwell.kept_diagnostics import emit_again
 
@@ -160,6 +163,7 @@ class _Place:
             "diagnostics": diagnostics,
         }
         self.store.put(_PROGRAMS, self.key, header, (native.pool, *native.objects))
+        keep_texts(self.store, self.key, made.record)
 
     def _texts(self, source: Any) -> Any:
         from stepwell.native import Texts
@@ -187,7 +191,7 @@ def _fits(signature: Signature) -> bool:
     return max(planned, *(t.nbytes for t in signature.inputs), 0) <= memory_bytes()
 
 
-def _place(program: Any, request: Request) -> _Place | None:
+def place_of(program: Any, request: Request) -> Place | None:
     """Where a program is kept; None for one that is not."""
     store = caches.store()
     if store is None or not _is_plain(request):
@@ -208,7 +212,7 @@ def _place(program: Any, request: Request) -> _Place | None:
     key = caches.program_key(data, request, machine)
     if key is None:
         return None
-    return _Place(store, key, code, request, machine, program if module else text, text)
+    return Place(store, key, code, request, machine, program if module else text, text)
 
 
 def _is_plain(request: Request) -> bool:
@@ -237,4 +241,4 @@ def _calls_python(data: bytes) -> bool:
     return b"custom_call" in data or b"\\" in data  # the name of an op may be written with escapes
 
 
-__all__ = ["compile", "compile_request"]
+__all__ = ["Place", "compile", "compile_request", "place_of"]

@@ -26,6 +26,7 @@ from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
+from stepwell.kept_texts import Record
 from stepwell.limits import check_call, check_plan, check_tensors
 from stepwell.native_program import Accept, NativeProgram
 from stepwell.objects import compile_objects, pool_object
@@ -147,13 +148,14 @@ def build_executable(
     stages: dict[str, float] | None = None,
     accept: Accept | None = None,
     cache: bool = False,
-    keep: Callable[[NativeProgram], None] | None = None,
+    keep: Callable[[NativeProgram, Record], None] | None = None,
 ) -> Executable:
     """Compile a parsed module to native code and load it; `stages` collects CPU seconds per backend stage.
 
-    `accept` is called with the entry's signature before anything is lowered, `keep` with the program unless it is guarded; `cache`
-    says whether objects may be found instead of made.
+    `accept` is called with the entry's signature before anything is lowered, `keep` with the program and what it leaves to read unless it
+    is guarded; `cache` says whether objects may be found instead of made.
     """
+    record = Record()
     options: dict[str, Any] = {"entry": entry, "target": target, "opt_level": opt_level, "donate": donate}
     lowered = lower(module.clone(), "entry", **options)
     if accept is not None:
@@ -161,35 +163,45 @@ def build_executable(
     check_tensors(lowered, fused=True)
     guard_memory(lowered)
     with leaves_reproducer(module.clone, target):
-        lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
+        lower(
+            lowered,
+            "device",
+            verify_each=verify_each,
+            instrumentations=(*instrumentations, PassClock(record.seconds)),
+            reached=None if keep is None else record.reached,
+            **options,
+        )
     name, signature = signature_of(lowered)
     signature = guard_signature(signature)
     check_call(find_entry(lowered, name), signature)
     check_plan(find_entry(lowered, name), signature, worker_count())
-    clock = _Clock(stages)
+    clock = _Clock(record.seconds)
     texts = write_llvm(lowered, target)
     clock.lap("write LLVM IR")
     objects = compile_objects([part.text for part in texts], target, opt_level, cache=cache)
     clock.lap("LLVM")
     native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(target))
     if keep is not None and signature.guard is None:
-        keep(native)
+        record.llvm = tuple(part.text for part in texts)
+        keep(native, record)
     kept = Texts(module, **options)
     executable = native.load(kept.at, kept.asm)
     executable.profiler = kept.profiler
+    executable.measured_by(lambda: record.seconds)
     clock.lap("link")
+    if stages is not None:
+        stages.update(record.seconds)
     return executable
 
 
 class _Clock:
-    def __init__(self, stages: dict[str, float] | None):
+    def __init__(self, stages: dict[str, float]):
         self._stages = stages
         self._last = time.process_time()
 
     def lap(self, name: str) -> None:
         now = time.process_time()
-        if self._stages is not None:
-            self._stages[name] = now - self._last
+        self._stages[name] = now - self._last
         self._last = now
 
 
@@ -335,12 +347,11 @@ def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:
     start = time.process_time()
     module = parse(text)
     stages["parse and verify"] = time.process_time() - start
-    recorder = _PassClock(stages)
-    build_executable(module, "main", host_target(), opt_level, instrumentations=(recorder,), stages=stages)
+    build_executable(module, "main", host_target(), opt_level, stages=stages)
     return stages
 
 
-class _PassClock(Instrumentation):
+class PassClock(Instrumentation):
     """Adds each pass's CPU time to a table."""
 
     def __init__(self, stages: dict[str, float]):
@@ -348,7 +359,9 @@ class _PassClock(Instrumentation):
         self._start = 0.0
 
     def before_pass(self, item: Any, op: Any) -> None:
+        """Start the clock."""
         self._start = time.process_time()
 
     def after_pass(self, item: Any, op: Any) -> None:
+        """Stop the clock."""
         self._stages[item.name] = self._stages.get(item.name, 0.0) + time.process_time() - self._start

@@ -15,6 +15,7 @@ from stepwell.runtime.pool import runtime_symbols, worker_count
 
 if TYPE_CHECKING:
     from stepwell.ir.diagnostics import Diagnostic
+    from stepwell.kept_texts import Record
 
 Accept = Callable[[Signature], None]
 """Raises when a caller cannot use an entry called so."""
@@ -61,6 +62,8 @@ class Made:
     """Of the program's values."""
     diagnostics: tuple[Diagnostic, ...]
     """What was said on the way."""
+    record: Record
+    """Texts, and times of passes."""
 
 
 def signature_as_json(signature: Signature) -> dict[str, Any]:

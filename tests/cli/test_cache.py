@@ -33,7 +33,12 @@ def test_info_says_what_there_is(store, capsys):
     code, text = run(capsys, "info")
     assert code == 0
     assert text.splitlines()[0] == f"folder: {store.folder} (in use)"
-    assert [line.split(",")[0] for line in text.splitlines()[2:]] == ["objects: 1", "programs: 2"]
+    assert [line.split(",")[0] for line in text.splitlines()[2:]] == [
+        "objects: 1",
+        "programs: 2",
+        "texts: 0",
+        "explanations: 0",
+    ]
     facts = json.loads(run(capsys, "info", "--json")[1])
     assert (facts["folder"], facts["in_use"], facts["limit_bytes"]) == (str(store.folder), True, 1 << 20)
     assert [facts[kind]["entries"] for kind in ("objects", "programs")] == [1, 2]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import stepwell
-from stepwell import cache, compiler, compiling, objects
+from stepwell import cache, compiler, compiling, kept_texts, native, objects
 from stepwell.backends.object import recipe
 from stepwell.backends.target import host_target, target_for
+from stepwell.cli import main
 from stepwell.errors import InvalidProgramError
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, diagnostic_handler, emit
 from stepwell.kept_diagnostics import diagnostics_as_json, emit_again
@@ -22,6 +24,7 @@ from stepwell.program_input import NamedText
 from stepwell.request import Request, checked_request
 from stepwell.runtime.cache_store import Store
 from stepwell.source import parse
+from stepwell.steps import STEP_NAMES
 
 ADD = """func.func @main(%x: tensor<5xf32>, %y: tensor<5xf32>) -> tensor<5xf32> {
   %0 = stablehlo.add %x, %y : tensor<5xf32>
@@ -356,6 +359,104 @@ def test_the_limit_has_units(monkeypatch):
     for text, size in (("", 2 << 30), ("5", 5), ("3K", 3 << 10), ("7M", 7 << 20), ("2G", 2 << 30)):
         monkeypatch.setenv("STEPWELL_CACHE_LIMIT", text)
         assert cache.any_store().limit == size
+
+
+# Texts -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_lowering(monkeypatch):
+    """Call it to have every later lowering fail."""
+
+    class Lowered(Exception):
+        pass
+
+    def lower(*_, **__):
+        raise Lowered
+
+    def forbid():
+        monkeypatch.setattr(native, "lower", lower)
+        return Lowered
+
+    return forbid
+
+
+def test_every_step_of_a_program_that_is_found_is_read_and_not_made_again(folder, no_lowering):
+    first = stepwell.compile(ADD, simd="avx2")
+    wanted = {step: first.ir(step) for step in (*STEP_NAMES, "llvm", "asm")}
+    no_lowering()
+    found = stepwell.compile(ADD, simd="avx2")
+    assert {step: found.ir(step) for step in wanted} == wanted
+    assert found.asm() == wanted["asm"]
+
+
+def test_a_program_that_is_found_says_what_took_how_long_when_it_was_compiled(folder, no_compiler):
+    first = stepwell.compile(ADD).timings
+    assert {"plan-kernels", "apply-schedule", "write LLVM IR", "LLVM"} <= set(first)
+    no_compiler()
+    found = stepwell.compile(ADD).timings
+    assert list(found) == [name for name in first if name != "link"]
+    assert found == pytest.approx({name: first[name] for name in found}, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda store, key: store.put("texts", key, {}, []),
+        lambda store, key: store.put("texts", key, {"names": ["device", "llvm"]}, [b"no text", b"none"]),
+        lambda store, key: store.put("texts", key, {"names": ["device"]}, []),
+        lambda store, key: store.put("texts", key, {"names": ["device"]}, [zlib.compress(b"whole")[:-3]]),
+        lambda store, key: store.put("texts", key, {"names": ["device"]}, [zlib.compress(b"\xff")]),
+        lambda store, key: store.put("texts", key, {"names": 5, "seconds": 5}, [b""]),
+        lambda store, key: next(store.folder.glob("texts/*/*")).write_bytes(b"stepwell"),
+        lambda store, key: next(store.folder.glob("texts/*/*")).unlink(),
+    ],
+)
+def test_texts_that_are_damaged_or_gone_are_made_again(folder, damage):
+    first = stepwell.compile(ADD)
+    (path,) = (folder / "programs").rglob("*.entry")
+    damage(Store(folder, 1 << 30), path.stem)
+    found = stepwell.compile(ADD)
+    assert found.ir("device") == first.ir("device")
+    assert found.timings == {}
+
+
+def test_texts_with_large_constants_and_too_long_ones_are_not_kept(folder, monkeypatch, no_lowering):
+    numbers = ", ".join(str(i) for i in range(20_000))
+    constant = f"func.func @main() -> tensor<20000xi32> {{\n  %0 = stablehlo.constant dense<[{numbers}]> : tensor<20000xi32>\n  return %0 : tensor<20000xi32>\n}}"
+    stepwell.compile(constant)
+    monkeypatch.setattr(kept_texts, "MOST_BYTES", 5000)
+    stepwell.compile(ADD)
+    lowered = no_lowering()
+    for program in (constant, ADD):
+        found = stepwell.compile(program)
+        assert found.timings
+        with pytest.raises(lowered):
+            found.ir("kernels")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--emit-schedules"]])
+def test_a_program_is_explained_once(folder, tmp_path, monkeypatch, capsys, form):
+    paths = [tmp_path / "one.mlir", tmp_path / "two.mlir"]
+    for path in paths:
+        path.write_text(ADD)
+    assert main(["explain", str(paths[0]), *form]) == 0
+    first = capsys.readouterr().out
+
+    def explain(*_, **__):
+        raise InvalidProgramError("explained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stepwell.explanation.explain.explain", explain)
+        assert main(["explain", str(paths[0]), *form]) == 0
+        assert capsys.readouterr().out == first
+        for others in ([str(paths[1])], [str(paths[0]), "--entry", "other"]):  # other places; another function
+            assert main(["explain", *others, *form]) == 1
+            assert "explained again" in capsys.readouterr().err
+    (entry,) = (folder / "explanations").rglob("*.entry")
+    Store(folder, 1 << 30).put("explanations", entry.stem, {"forms": ["text", "json", "schedules"]}, [b"", b"!", b"?"])
+    assert main(["explain", str(paths[0]), *form]) == 0
+    assert capsys.readouterr().out == first
 
 
 # Objects ---------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from stepwell.compiling import place_of
+from stepwell.explanation.kept import keep_explanation, kept_explanation
+from stepwell.request import checked_request
+
 DESCRIPTION = """Show what a program becomes: the kernels the host launches, in order; for each why its ops are together and others are not,
 its schedule and why, the flops and bytes it needs, and the least time the machine's limits allow. docs/explain.md reads one."""
 
@@ -26,16 +30,32 @@ def add_parser(commands: Any, add_program_arguments: Callable[[argparse.Argument
 
 def explain_command(arguments: argparse.Namespace, program: Any) -> str:
     """`stepwell explain`: what to write."""
-    from stepwell.explanation.explain import explain
-
-    explanation = explain(
-        program,
-        arguments.entry,
-        arguments.target,
-        arguments.opt_level,
-        simd=arguments.simd,
-        schedules=arguments.schedules,
+    form = "schedules" if arguments.emit_schedules else "json" if arguments.json else "text"
+    request = checked_request(
+        arguments.entry, arguments.target, arguments.opt_level, arguments.simd, schedules=arguments.schedules
     )
-    if arguments.emit_schedules:
-        return explanation.schedules
-    return explanation.json() if arguments.json else explanation.text
+    place = place_of(program, request)
+    found = None if place is None else kept_explanation(place, form)
+    if found is not None:
+        return found
+    from stepwell.explanation.explain import explain
+    from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, emit
+
+    said: list[Diagnostic] = []
+    try:
+        with diagnostic_handler(said.append):
+            explanation = explain(
+                program if place is None else place.program,
+                request.entry,
+                request.target,
+                request.opt_level,
+                simd=request.simd,
+                schedules=arguments.schedules,
+            )
+    finally:
+        for diagnostic in said:
+            emit(diagnostic)
+    forms = {"text": explanation.text, "json": explanation.json(), "schedules": explanation.schedules}
+    if place is not None and not said:
+        keep_explanation(place, forms)
+    return forms[form]
