@@ -136,7 +136,8 @@ class Place:
             accept(native.signature)
         source = self.program if self.text is not None else self.program.clone()
         texts = functools.cache(lambda: self._texts(source))
-        kept = KeptTexts(self.store, self.key, self.target, self.request.opt_level, texts)
+        unchanged = self._is_unchanged
+        kept = KeptTexts(self.store, self.key, self.target, self.request.opt_level, texts, unchanged)
         executable = native.load(kept.at, kept.asm)
         executable.profiler = lambda: texts().profiler()
         executable.measured_by(kept.seconds)
@@ -149,7 +150,7 @@ class Place:
     def keep(self, made: Made) -> None:
         """Keep what the compiler made, unless its code changed meanwhile."""
         native = made.native
-        if caches.code_digest() != self.code:
+        if not self._is_unchanged():
             return
         diagnostics: list[dict[str, Any]] = []
         if made.diagnostics:
@@ -164,6 +165,9 @@ class Place:
         }
         self.store.put(_PROGRAMS, self.key, header, (native.pool, *native.objects))
         keep_texts(self.store, self.key, made.record)
+
+    def _is_unchanged(self) -> bool:
+        return caches.code_digest() == self.code
 
     def _texts(self, source: Any) -> Any:
         from stepwell.native import Texts

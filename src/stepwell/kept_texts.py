@@ -1,6 +1,7 @@
 """What a compilation leaves to read: the program at each step and its LLVM IR, kept beside the program in the cache, compressed.
 
-Printing steps takes about a tenth of compiling; constants that would take long to print are no part of any text: their program keeps none.
+Printing takes time: when a program is compiled, the steps that say most are printed, a tenth of compiling, and the others when somebody
+asks for them. Constants that would take long to print are no part of any text: their program keeps none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TEXTS = "texts"
 _LLVM = "llvm"
+_AT_ONCE = ("tensor", "kernels", "scheduled", "device")
 _MOST_CONSTANT_BYTES = 1 << 16
 MOST_BYTES = 32 << 20
 """Texts that are longer, all together, are not kept."""
@@ -33,8 +35,8 @@ class Record:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     def reached(self, step: str, module: ModuleOp) -> None:
-        """Keep the text of a module that came to a step, unless it has large constants."""
-        if _constant_bytes(module) <= _MOST_CONSTANT_BYTES:
+        """Keep the text of a module that came to a step, if it says much and has no large constants."""
+        if step in _AT_ONCE and _constant_bytes(module) <= _MOST_CONSTANT_BYTES:
             from stepwell.ir.printer import print_ir
 
             self.steps[step] = print_ir(module)
@@ -57,19 +59,24 @@ def keep_texts(store: Store, key: str, record: Record) -> None:
     named = [*record.steps.items(), *((_LLVM, text) for text in record.llvm)]
     if sum(len(text) for _, text in named) > MOST_BYTES:
         named = []
-    pieces = [zlib.compress(text.encode()) for _, text in named]
     seconds = [[name, round(value, 6)] for name, value in record.seconds.items()]
+    _put(store, key, named, seconds)
+
+
+def _put(store: Store, key: str, named: Sequence[tuple[str, str]], seconds: object) -> None:
+    pieces = [zlib.compress(text.encode()) for _, text in named]
     store.put(_TEXTS, key, {"names": [name for name, _ in named], "seconds": seconds}, pieces)
 
 
 @dataclass(frozen=True)
 class KeptTexts:
-    """The texts of a program that was found; `remade` gives those that are not there, by compiling the program again.
+    """The texts of a program that was found; `remade` makes those that are not there, by lowering the program again.
 
     Attributes:
         store, key: where they are.
         target, opt_level: what the program was compiled for.
         remade: a `stepwell.native.Texts`.
+        unchanged: whether what `remade` gives is of the compiler that the key says.
     """
 
     store: Store
@@ -77,19 +84,26 @@ class KeptTexts:
     target: Target
     opt_level: int
     remade: Callable[[], Any]
+    unchanged: Callable[[], bool]
 
     def at(self, step: str) -> str:
         """The program at a step, or as "llvm" or "asm"."""
         if step == "asm":
             return self.asm()
-        found = self._named(step)
-        if step == _LLVM and found:
+        kept = self._kept()
+        found = [text for name, text in kept if name == step]
+        if found:
             return "\n".join(found)
-        return found[0] if found else self.remade().at(step)
+        made: str = self.remade().at(step)
+        from stepwell.steps import STEP_NAMES
+
+        if step in STEP_NAMES and sum(len(text) for _, text in kept) + len(made) <= MOST_BYTES and self.unchanged():
+            _put(self.store, self.key, [*kept, (step, made)], [*self.seconds().items()])
+        return made
 
     def asm(self) -> str:
         """The assembly of all of the program."""
-        found = self._named(_LLVM)
+        found = [text for name, text in self._kept() if name == _LLVM]
         if not found:
             return self.remade().asm()
         from stepwell.backends.object import emit_asm
@@ -104,16 +118,17 @@ class KeptTexts:
         except (LookupError, TypeError, ValueError):
             return {}
 
-    def _named(self, wanted: str) -> Sequence[str]:
-        """The texts of a name; none when they are not there, or damaged."""
+    def _kept(self) -> list[tuple[str, str]]:
+        """The texts by name; none when they are not there, or damaged."""
         entry = self.store.get(_TEXTS, self.key)
         if entry is None:
-            return ()
+            return []
         try:
-            pairs = zip(entry.header["names"], entry.pieces, strict=True)
-            return [text_of(piece) for name, piece in pairs if name == wanted]
+            return [
+                (str(name), text_of(piece)) for name, piece in zip(entry.header["names"], entry.pieces, strict=True)
+            ]
         except (LookupError, TypeError, ValueError, zlib.error):
-            return ()
+            return []
 
 
 def text_of(piece: bytes) -> str:

@@ -384,8 +384,12 @@ def no_lowering(monkeypatch):
 def test_every_step_of_a_program_that_is_found_is_read_and_not_made_again(folder, no_lowering):
     first = stepwell.compile(ADD, simd="avx2")
     wanted = {step: first.ir(step) for step in (*STEP_NAMES, "llvm", "asm")}
+    seen = stepwell.compile(ADD, simd="avx2")
+    for step in ("structured", "buffers"):  # kept when they were asked for once
+        assert seen.ir(step) == wanted[step]
     no_lowering()
     found = stepwell.compile(ADD, simd="avx2")
+    assert found.timings
     assert {step: found.ir(step) for step in wanted} == wanted
     assert found.asm() == wanted["asm"]
 
