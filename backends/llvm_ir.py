@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from stepwell.backends.llvm.module import Program, entry_symbol, is_entry, unsupported, write_host, write_kernel
-from stepwell.backends.llvm.strategy import Strategy
+from stepwell.backends.llvm.strategy import Strategy, WordDot
 from stepwell.backends.target import Target
 
 
@@ -29,7 +29,33 @@ def cpu_strategy(target: Target) -> Strategy:
     """How the writer treats a CPU of the target's level."""
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
-    return Strategy(fma=modern, half=modern, attributes=wide)
+    return Strategy(fma=modern, half=modern, word_dots=_word_dots(target), attributes=wide)
+
+
+_PAIRS = {"sse4.2": (4, "sse2.pmadd.wd"), "avx2": (8, "avx2.pmadd.wd"), "avx512": (16, "avx512.pmaddw.d.512")}
+"""Products of two halves, added: lanes and LLVM's name of the instruction that each level adds."""
+
+
+def _word_dots(target: Target) -> dict[tuple[str, str], WordDot]:
+    """The instructions that multiply what words hold: halves on every level with vectors, bytes where a feature says so."""
+    if target.level not in _PAIRS:
+        return {}
+    levels = list(_PAIRS)[: list(_PAIRS).index(target.level) + 1]
+    found = {
+        ("si16", "si16"): WordDot(
+            tuple((lanes, f"llvm.x86.{name}") for lanes, name in (_PAIRS[level] for level in levels))
+        )
+    }
+    features = target.features.split(",")
+    bits = [128, 256] if "+avxvnni" in features else []
+    if target.level == "avx512" and "+avx512vnni" in features:
+        bits = [128, 256, 512]
+    if bits:
+        # The first of its operands has no sign.
+        names = tuple((n // 32, f"llvm.x86.avx512.vpdpbusd.{n}") for n in bits)
+        found["ui8", "si8"] = WordDot(names, accumulates=True)
+        found["si8", "ui8"] = WordDot(names, swapped=True, accumulates=True)
+    return found
 
 
 def write_llvm(module: ModuleOp, target: Target) -> list[LlvmText]:

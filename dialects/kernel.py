@@ -88,6 +88,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
 
+from stepwell.dialects.kernel_dot import DotOp
 from stepwell.ir.definitions import CallableByType, InAngleBrackets
 
 READ = "read"
@@ -547,4 +548,4 @@ def _symbol_name(op: Operation) -> str | None:
     return symbol.data if isinstance(symbol, StringAttr) else None
 
 
-Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp, PrefetchOp], [LevelAttr, ScheduleAttr, ScratchAttr])
+Kernel = Dialect("kernel", [FuncOp, ReturnOp, LaunchOp, PrefetchOp, DotOp], [LevelAttr, ScheduleAttr, ScratchAttr])

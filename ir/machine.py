@@ -38,6 +38,12 @@ class MachineDescription:
         return self.subgroup > 1 or "+fma" in self.features
 
     @property
+    def has_byte_dots(self) -> bool:
+        """Whether sums of four products of bytes, with a sign and without, are one op per lane."""
+        wide = self.level == "avx512" and "+avx512vnni" in self.features
+        return wide or (self.vector_bits <= 256 and "+avxvnni" in self.features)
+
+    @property
     def vector_bytes(self) -> int:
         """Bytes of a vector register; 0 on a scalar machine."""
         return 0 if self.level == "scalar" else self.vector_bits // 8

@@ -6,7 +6,8 @@ an architecture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Attribute
@@ -15,6 +16,18 @@ from stepwell.dialects.memref import Scope
 
 GENERIC = 0
 """LLVM's default address space."""
+
+
+@dataclass(frozen=True)
+class WordDot:
+    """An instruction that multiplies what two words hold and adds it up, lane by lane."""
+
+    intrinsics: tuple[tuple[int, str], ...]
+    """LLVM's names by lanes."""
+    swapped: bool = False
+    """It wants the factors of the right operand first."""
+    accumulates: bool = False
+    """It takes the sums so far, before the factors."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,8 @@ class Strategy:
     """A masked load or store is an instruction, or LLVM has a good sequence for it; otherwise it is a branch."""
     reductions: bool = False
     """Integers of the lanes of a subgroup are combined by an instruction."""
+    word_dots: Mapping[tuple[str, str], WordDot] = field(default_factory=dict[tuple[str, str], WordDot])
+    """For the factors of `kernel.dot`, such as ("ui8", "si8"), what does it; for others they are widened."""
     attributes: str = ""
     """More LLVM attributes of every function, as text."""
 

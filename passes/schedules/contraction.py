@@ -48,6 +48,8 @@ from stepwell.passes.schedules.contraction_analysis import (
 )
 from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, turned, unit_of, units_of
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
+from stepwell.passes.schedules.contraction_word_operands import WordPacker
+from stepwell.passes.schedules.contraction_words import words_of
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -126,7 +128,9 @@ class _ContractionPhase:
         self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
         self.terms = self._terms()
         self.ahead_a = self._fetches_a()
-        self.packer = Packer(builder, found, tiling, self.terms, machine.prefetch > 0)
+        words = words_of(found, tiling.word)
+        packing = (builder, found, tiling, self.terms, machine.prefetch > 0)
+        self.packer = Packer(*packing) if words is None else WordPacker(*packing, words)
         on_b = found.maps[1].results
         self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
@@ -348,6 +352,7 @@ class _ContractionPhase:
         initial = broadcast(self.em, self._start(place, lanes, outs), lanes.shape) if one_run else self._zeros(lanes)
         if self.machine.prefetch:
             self._fetch(place, lanes, outs)
+        initial = self.packer.corrected(initial, operands[1], place.column, lanes)
         local = list(place.local)
         local[self.found.n] = place.column
         total = self._accumulate(0, (list(place.index), local), lanes, initial, operands, place.run)
@@ -443,10 +448,12 @@ class _ContractionPhase:
         dim = found.reduced[level]
         extent = run.extent if level == 0 else found.sizes[dim]
         start = run.start if level == 0 else 0
+        # Terms of the innermost dim are taken a word at a time, and counted in words where they are packed.
+        word = self.tiling.word if level == len(found.reduced) - 1 else 1
 
         def there(k: Index) -> tuple[list[Index], list[Index]]:
             index, local = list(at[0]), list(at[1])
-            index[dim], local[dim] = self._sum(start, k), k
+            index[dim], local[dim] = self._sum(start, em.apply(AffineExpr.dimension(0) * word, [k])), k
             return index, local
 
         if level < len(found.reduced) - 1:
@@ -462,13 +469,16 @@ class _ContractionPhase:
                 value = self._multiply(there(self._sum(k, u)), lanes, value, operands)
             return [value]
 
-        unroll = self.tiling.unroll
-        return tiled_loop(em, extent, found.sizes[dim] % unroll, unroll, [total], steps)[0]
+        unroll = self.tiling.unroll // word
+        words = em.apply((AffineExpr.dimension(0) + (word - 1)) // word, [extent])
+        return tiled_loop(em, words, -(-found.sizes[dim] // word) % unroll, unroll, [total], steps)[0]
 
     def _multiply(
         self, at: tuple[list[Index], list[Index]], lanes: Lanes, total: SSAValue, operands: tuple[Operand, Operand]
     ) -> SSAValue:
         """One step of k: column of A times row of B."""
+        if isinstance(self.packer, WordPacker):
+            return self.packer.multiply(*at, lanes, total, operands)
         em, (rows, width) = self.em, lanes.shape
         mask = None
         if lanes.mask is not None:

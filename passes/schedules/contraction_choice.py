@@ -19,6 +19,7 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.contraction_analysis import Contraction
+from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES
 
@@ -48,6 +49,8 @@ class Tiling:
     kc: int
     """Terms of the sums done in one pass over the result."""
     vector_bytes: int
+    word: int = 1
+    """Terms of the sums that are taken at once, packed in a word."""
 
     def numbers(self) -> dict[str, int]:
         """As parameters of a schedule."""
@@ -59,6 +62,7 @@ class Tiling:
             "pack_b": int(self.pack_b),
             "kc": self.kc,
             "block": self.block,
+            **({"word": self.word} if self.word > 1 else {}),
         }
 
 
@@ -113,15 +117,17 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     if found.rows < 4:
         return _few_rows(found, machine, lanes)
     mr, nr = _register_tile(found, machine, lanes)
+    word = terms_at_once(found, machine)
+    width //= word
     small = depth * (found.rows + columns) * width <= machine.l2_bytes
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
     pack_b = must_pack_b(found) or again >= 4
     crowded = shares_sets(found, mr)
-    pack_a = must_pack_a(found) or (columns >= 4 * nr and (crowded or not small))
-    kc = _terms(found, machine, (mr, nr), pack_b)
+    pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small))
+    kc = _terms(found, machine, (mr, nr), pack_b, width)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
-    return Tiling(mr, nr, _unroll(found), pack_a, pack_b, block, kc, machine.vector_bytes)
+    return Tiling(mr, nr, _unroll(found, word), pack_a, pack_b, block, kc, machine.vector_bytes, word)
 
 
 def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDescription) -> Tiling | str:
@@ -129,18 +135,25 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
     chosen = choose_tiling(found, machine)
     if not isinstance(chosen, Tiling):
         return chosen
+    word = numbers.get("word", chosen.word)
+    word = word if words_of(found, word) is not None else 1
     return Tiling(
         mr=min(numbers.get("mr", chosen.mr), found.rows),
         nr=numbers.get("nr", chosen.nr),
-        unroll=min(numbers.get("k_unroll", chosen.unroll), found.sizes[found.reduced[-1]]),
-        pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found),
+        unroll=_whole_words(min(numbers.get("k_unroll", chosen.unroll), found.sizes[found.reduced[-1]]), word),
+        pack_a=bool(numbers.get("pack_a", chosen.pack_a)) or must_pack_a(found, word),
         pack_b=bool(numbers.get("pack_b", chosen.pack_b)) or must_pack_b(found),
         block=max(1, numbers.get("block", chosen.block)),
         kc=max(1, min(numbers.get("kc", chosen.kc), found.depth))
         if is_contiguous(found.maps[2].results, found.n)
         else found.depth,
         vector_bytes=chosen.vector_bytes,
+        word=word,
     )
+
+
+def _whole_words(terms: int, word: int) -> int:
+    return -(-terms // word) * word
 
 
 def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Tiling:
@@ -167,21 +180,20 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) 
     return -(-found.rows // panels), nr
 
 
-def _unroll(found: Contraction) -> int:
-    inner = found.sizes[found.reduced[-1]]
+def _unroll(found: Contraction, word: int) -> int:
+    inner = -(-found.sizes[found.reduced[-1]] // word)
     if _in_window(found.maps[0].results, found.reduced[-1]):
         # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
-        return 1
-    return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
+        return word
+    return word * next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
 
 
-def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool) -> int:
+def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:
     """Terms of one pass: blocks of equal length, as long as the rows of A that many tiles read stay in the L1 cache.
 
     Where the results do not stay near from pass to pass, and few tiles read a row of A, all terms are done at once.
     """
-    depth, width = found.depth, byte_width(found.accumulator)
-    columns = found.sizes[found.n]
+    depth, columns = found.depth, found.sizes[found.n]
     if not is_contiguous(found.maps[2].results, found.n):
         return depth  # results are turned: they are not read again
     most = max(16, machine.l1_bytes * 13 // 32 // (tile[0] * width))
@@ -195,9 +207,14 @@ def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int
     return min(depth, (-(-depth // blocks) + 3) // 4 * 4)
 
 
-def must_pack_a(found: Contraction) -> bool:
-    """A cannot be read where it is."""
-    return not a_is_direct(found) or bool(found.a_casts)
+def must_pack_a(found: Contraction, word: int = 1) -> bool:
+    """A cannot be read where it is, or not word by word."""
+    words = words_of(found, word)
+    if words is None:
+        return not a_is_direct(found) or bool(found.a_casts)
+    k = found.reduced[-1]
+    whole = is_contiguous(found.maps[0].results, k) and found.sizes[k] % word == 0
+    return not a_is_direct(found) or not whole or words.flips or words.narrow[0]
 
 
 def must_pack_b(found: Contraction) -> bool:
@@ -264,7 +281,7 @@ def units_of(found: Contraction, tiling: Tiling, dim: int) -> int:
 
 def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int) -> Grid:
     """Which dims are cut into how many tasks: what is done soonest, counting what each task packs for itself."""
-    peak = PRODUCTS_PER_LANE * tiling.vector_bytes / byte_width(found.accumulator)
+    peak = PRODUCTS_PER_LANE * RATES[tiling.word] * tiling.vector_bytes / byte_width(found.accumulator)
     wanted = min(tasks, int(prod(found.sizes) / peak / grain))
     if wanted < 2:
         return Grid()
@@ -300,10 +317,10 @@ def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: fl
     work = prod(points.values()) / peak
     maps = found.maps
     if tiling.pack_b:
-        work += COPY_B * prod(points[d] for d in points if uses_dim(maps[1].results, d))
+        work += COPY_B / tiling.word * prod(points[d] for d in points if uses_dim(maps[1].results, d))
     if tiling.pack_a:
         passes = -(-points[found.n] // (tiling.block * tiling.nr))
-        work += COPY_A * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
+        work += COPY_A / tiling.word * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
     count = prod(parts.values())
     rounds = -(-count // cores)
     # With one task a core, a core that has something else to do is waited for.

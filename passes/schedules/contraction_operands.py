@@ -63,6 +63,8 @@ class Operand:
     packed: bool
     rows: int | None = None
     """The dim of the tensor along which the rows of a tile of A lie."""
+    sums: SSAValue | None = None
+    """Of a packed B: what each column's sums start with besides, panel by panel."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,11 @@ class Packer:
         return broadcast(em, value, shape)
 
     # Reading.
+
+    def corrected(self, initial: SSAValue, operand: Operand, column: Index, lanes: Lanes) -> SSAValue:
+        """What the sums of a tile start from, with what packing B at `column` added to it."""
+        del operand, column, lanes
+        return initial
 
     def column(self, operand: Operand, at: Sequence[Index], local: Sequence[Index], rows: int) -> SSAValue:
         """The numbers of A that a tile multiplies a row of B with."""

@@ -126,6 +126,8 @@ _REGISTER_TILES = (
               derived="the layout", kind="flag"),
     Parameter("kc", "terms of the sums done in one pass over the result, in whole steps", derived="the L1 cache", least=1),
     Parameter("block", "panels of B worked on together", derived="the L2 cache", least=1),
+    Parameter("word", "terms of the sums taken at once: 4 bytes or 2 halves of a word, where factors are so narrow",
+              derived="the machine", least=1, most=4, power_of_two=True),
 )  # fmt: skip
 
 STRATEGIES: dict[str, Strategy] = {

@@ -341,3 +341,30 @@ def test_one_narrowed_lane_writes_one_element(native, wide, narrow, lanes):
     target = np.zeros(lanes, f"int{narrow[1:]}")
     native(text)(np.full(lanes, -1, f"int{wide[1:]}"), target)
     assert np.flatnonzero(target).tolist() == [0]
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 7, 16, 37])
+@pytest.mark.parametrize("factors", [("ui8", "si8"), ("si8", "ui8"), ("si8", "si8"), ("si16", "si16"), ("ui16", "si16")])
+@pytest.mark.every(3)
+def test_products_of_what_words_hold_are_exact(native, factors, lanes):
+    """Also the largest: 255 * -128 four times, 128 * 128, and -32768 * -32768 twice, which wraps."""
+    text = entry(
+        f"%a: memref<2x1xi32>, %b: memref<1x{lanes}xi32>, %c: memref<2x{lanes}xi32>",
+        f"""%va = vector.load %a[%c0, %c0] : memref<2x1xi32>, vector<2x1xi32>
+        %vb = vector.load %b[%c0, %c0] : memref<1x{lanes}xi32>, vector<1x{lanes}xi32>
+        %vc = vector.load %c[%c0, %c0] : memref<2x{lanes}xi32>, vector<2x{lanes}xi32>
+        %r = kernel.dot %va, %vb, %vc {{lhs_factor = {factors[0]}, rhs_factor = {factors[1]}}}
+          : vector<2x1xi32>, vector<1x{lanes}xi32>, vector<2x{lanes}xi32>
+        vector.store %r, %c[%c0, %c0] : memref<2x{lanes}xi32>, vector<2x{lanes}xi32>""",
+    )
+    kinds = [np.dtype(f.replace("si", "int").replace("ui", "uint")) for f in factors]
+    sides = []
+    for kind, words in zip(kinds, (2, lanes), strict=True):
+        limits = np.iinfo(kind)
+        side = RNG.integers(limits.min, limits.max + 1, (words, 4 // kind.itemsize)).astype(kind)
+        side[0] = limits.min if limits.min else limits.max
+        sides.append(side)
+    acc = RNG.integers(-(2**31), 2**31, (2, lanes)).astype(np.int32)
+    want = (acc + sides[0].astype(np.int64) @ sides[1].astype(np.int64).T).astype(np.int32)
+    native(text)(sides[0].view(np.int32), sides[1].view(np.int32).reshape(1, lanes), acc)
+    assert np.array_equal(acc, want)

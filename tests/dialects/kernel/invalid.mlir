@@ -102,3 +102,35 @@ func.func @f(%x: tensor<8xf32>, %i: index) {
   kernel.prefetch %x[%i] {part = vector<2x4xf32>} : tensor<8xf32>
   func.return
 }
+
+// -----
+
+func.func @f(%a: vector<2x1xi32>, %b: vector<1x8xi32>, %c: vector<3x8xi32>) {
+  // expected-error @+1 {{kernel.dot: C1: vector<2x1xi32>, vector<1x8xi32>, vector<3x8xi32> are not rows x 1, 1 x columns and rows x columns of i32}}
+  %0 = kernel.dot %a, %b, %c {lhs_factor = ui8, rhs_factor = si8} : vector<2x1xi32>, vector<1x8xi32>, vector<3x8xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: vector<2x1xi32>, %b: vector<1x8xi64>, %c: vector<2x8xi32>) {
+  // expected-error @+1 {{kernel.dot: C1: vector<2x1xi32>, vector<1x8xi64>, vector<2x8xi32> are not}}
+  %0 = kernel.dot %a, %b, %c {lhs_factor = ui8, rhs_factor = si8} : vector<2x1xi32>, vector<1x8xi64>, vector<2x8xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: vector<2x1xi32>, %b: vector<1x8xi32>, %c: vector<2x8xi32>) {
+  // expected-error @+1 {{kernel.dot: C2: ui8 and si16 are not two of si8, ui8, si16, ui16, equally wide}}
+  %0 = kernel.dot %a, %b, %c {lhs_factor = ui8, rhs_factor = si16} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: vector<2x1xi32>, %b: vector<1x8xi32>, %c: vector<2x8xi32>) {
+  // expected-error @+1 {{kernel.dot: C2: i8 and i8 are not two of si8, ui8, si16, ui16, equally wide}}
+  %0 = kernel.dot %a, %b, %c {lhs_factor = i8, rhs_factor = i8} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  func.return
+}

@@ -78,3 +78,14 @@ func.func @prefetch(%t: tensor<100x100xf32>, %m: memref<8xf32>, %i: index) {
   kernel.prefetch %m[%i] {part = vector<4xf32>, once} : memref<8xf32>
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @dot
+func.func @dot(%a: vector<2x1xi32>, %b: vector<1x8xi32>, %c: vector<2x8xi32>) -> vector<2x8xi32> {
+  // CHECK: kernel.dot %{{.*}}, %{{.*}}, %{{.*}} {lhs_factor = ui8, rhs_factor = si8} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  %0 = kernel.dot %a, %b, %c {lhs_factor = ui8, rhs_factor = si8} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  // CHECK: kernel.dot %{{.*}}, %{{.*}}, %{{.*}} {lhs_factor = si16, rhs_factor = si16} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  %1 = kernel.dot %a, %b, %0 {lhs_factor = si16, rhs_factor = si16} : vector<2x1xi32>, vector<1x8xi32>, vector<2x8xi32>
+  func.return %1 : vector<2x8xi32>
+}
