@@ -30,6 +30,7 @@ TENSOR = Step(
         ("canonicalize", "fold constants, identities and reshapes while ops are few"),
         ("cse", "JAX repeats constants and broadcasts"),
         ("raise-attention", "what has a strategy of its own is named while it can be seen whole"),
+        ("split-long-softmax", "rows longer than a cache are read once for their maximum and their sum"),
     ),
 )
 
@@ -67,6 +68,7 @@ KERNELS = Step(
     (
         ("fuse-elementwise", "producers into consumers, siblings together"),
         ("cse", "fusion leaves equal generics"),
+        ("merge-contraction-dims", "sums of products over few and long dims"),
         ("plan-kernels", "decide the groups and say why"),
         ("outline-kernels", "obey: one kernel.func a group, launched from the host"),
         ("deduplicate-kernels", "equal kernels are compiled once"),

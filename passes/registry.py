@@ -33,6 +33,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "legalize-quantization": ("legalize_quantization", "LegalizeQuantizationPass"),
     "lower-forall-to-rt": ("lower_forall_to_rt", "LowerForallToRtPass"),
     "lower-structured-to-loops": ("lower_structured_to_loops", "LowerStructuredToLoopsPass"),
+    "merge-contraction-dims": ("merge_contraction_dims", "MergeContractionDimsPass"),
     "outline-kernels": ("outline_kernels", "OutlineKernelsPass"),
     "place-kernels": ("place_kernels", "PlaceKernelsPass"),
     "plan-kernels": ("plan_kernels", "PlanKernelsPass"),
@@ -43,6 +44,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "refine-shapes": ("refine_shapes", "RefineShapesPass"),
     "split-complex": ("split_complex", "SplitComplexPass"),
+    "split-long-softmax": ("split_long_softmax", "SplitLongSoftmaxPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
 }
 

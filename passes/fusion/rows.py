@@ -16,10 +16,10 @@ from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 from stepwell.passes.fusion.classify import is_parallel, on_static_tensors, shape_of, volume
 
 MAX_ROW_BYTES = 256 * 1024
-"""Results of one row at most, where one core does a row: they stay in its cache."""
+"""Results of one row at most, where one core does a row, if its cache does not hold more with what the row reads."""
 MIN_ROWS = 8
 SMALL = 64 * 1024
-"""Fewer rows are accepted when all results together are this small: there is nothing to share out."""
+"""Fewer rows are accepted when all that is read and written is this small: there is nothing to share out."""
 
 BLOCK_ROW = 1 << 15
 """Points that a block of subgroups does in about the time that starting another kernel takes."""
@@ -46,14 +46,25 @@ def shared_rows(
     groups = [[op for op in part if isinstance(op, linalg.GenericOp)] for part in parts]
     if machine.subgroup > 1:
         return _idle_subgroups(ops, prod(sizes), groups, machine) or sizes
-    return _idle_cores(ops, prod(sizes), groups) or sizes
+    return _idle_cores(ops, prod(sizes), groups, machine) or sizes
 
 
-def _idle_cores(ops: Sequence[linalg.GenericOp], rows: int, parts: Sequence[Sequence[linalg.GenericOp]]) -> str | None:
+def _idle_cores(
+    ops: Sequence[linalg.GenericOp],
+    rows: int,
+    parts: Sequence[Sequence[linalg.GenericOp]],
+    machine: MachineDescription,
+) -> str | None:
     """Why cores that do a row each would wait for memory or for each other; None when they would not."""
-    total = sum(volume(r) * _width(r) for op in ops for r in op.results)
-    if total // rows > MAX_ROW_BYTES:
-        return f"a row needs {total // rows} bytes"
+    made = {r: volume(r) * _width(r) for op in ops for r in op.results}
+    needed = sum(made.values()) // rows
+    taken = {
+        v: volume(v) * _width(v) for op in ops for v in op.inputs if v not in made and isinstance(v.type, TensorType)
+    }
+    # A core's second cache holds what a row reads and makes, and leaves room for what passes through it.
+    if needed > MAX_ROW_BYTES and needed + sum(taken.values()) // rows > machine.l2_bytes * 7 // 8:
+        return f"a row needs {needed} bytes"
+    total = sum(made.values()) + sum(taken.values())
     if rows < MIN_ROWS and total > SMALL:
         return f"only {rows} rows"
     for alone in parts:
