@@ -19,16 +19,18 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation
 from xdsl.rewriter import Rewriter
 
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.attention import fold_attention_moves
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.decide import Decider
+from stepwell.passes.fusion.decisions import keep_taken, note, take_over
 from stepwell.passes.fusion.merge import merge_siblings
 from stepwell.passes.fusion.permute import permute_outputs
 from stepwell.passes.fusion.reshape import replace_by_reshape
@@ -36,8 +38,6 @@ from stepwell.passes.fusion.rewrite import Reshapes, rebuild
 from stepwell.passes.fusion.sink_reshapes import sink_reshapes
 from stepwell.passes.fusion.unit_dims import drop_unit_reductions
 from stepwell.passes.preconditions import needs_tensors
-
-REMARKS = "kernel.remarks"
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,12 @@ class FuseElementwisePass(Pass):
         del ctx
         assert isinstance(op, ModuleOp)
         needs_tensors(op, self.name, "step 2")
+        machine = machine_of(op)
         for block in host_blocks(op):
             drop_unit_reductions(block)
-            _fold_producers(block)
+            _fold_producers(block, machine)
             if sink_reshapes(block):
-                _fold_producers(block)
+                _fold_producers(block, machine)
             permute_outputs(block)
             fold_attention_moves(block)
             if self.siblings:
@@ -66,12 +67,14 @@ class FuseElementwisePass(Pass):
             _drop_dead(block)
 
 
-def _fold_producers(block: Block) -> None:
+def _fold_producers(block: Block, machine: MachineDescription) -> None:
     reshapes = Reshapes()
-    for root in Decider(block).run():
+    for root in Decider(block, machine).run():
         op = rebuild(root, reshapes) if root.changed else root.op
-        if root.remarks:
-            op.attributes[REMARKS] = ArrayAttr([StringAttr(r) for r in root.remarks])
+        keep_taken(op)
+        for instance in root.instances.values():
+            take_over(op, instance.op)
+        note(op, root.decisions)
         if op is not root.op:
             Rewriter.erase_op(root.op)
     for op in list(block.ops):

@@ -35,6 +35,7 @@ from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.destinations import destination_index, reads_destination
 from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.blocks import host_blocks
+from stepwell.passes.fusion.decisions import DECISIONS
 from stepwell.passes.fusion.graph import is_scalar_code, sort_block
 from stepwell.passes.preconditions import needs_tensors
 
@@ -190,7 +191,7 @@ class _Outliner:
             builder.location = op.location
             self.recompute_operands(op, builder, mapper)
             copy = op.clone(mapper)
-            for attribute in (GROUP, KIND, REASON, REMARKS):
+            for attribute in (GROUP, KIND, REASON, REMARKS, DECISIONS):
                 copy.attributes.pop(attribute, None)
             for slot in range(len(op.operands)):
                 if (op, slot) in slots:
@@ -243,19 +244,20 @@ class _Outliner:
             assert isinstance(type_, TensorType)
             outs.append(builder.insert(tensor.EmptyOp([], type_)).results[0])
         launch = builder.insert(kernel.LaunchOp(self.name, list(self.inputs), outs))
-        remarks = _remarks(self.ops)
-        if remarks:
-            launch.attributes[REMARKS] = ArrayAttr(remarks)
+        for name in (REMARKS, DECISIONS):
+            notes = _notes(self.ops, name)
+            if notes:
+                launch.attributes[name] = ArrayAttr(notes)
         for destination, result in zip(destinations, launch.results, strict=True):
             destination.result.replace_all_uses_with(result)
         for op in reversed(self.ops):
             Rewriter.erase_op(op)
 
 
-def _remarks(ops: list[Operation]) -> list[Attribute]:
+def _notes(ops: list[Operation], name: str) -> list[Attribute]:
     """What passes noted on the ops, once each; it goes to the launch, so that equal kernels stay equal."""
-    noted = [op.attributes.get(REMARKS) for op in ops]
-    return list(dict.fromkeys(remark for array in noted if isinstance(array, ArrayAttr) for remark in array.data))
+    noted = [op.attributes.get(name) for op in ops]
+    return list(dict.fromkeys(one for array in noted if isinstance(array, ArrayAttr) for one in array.data))
 
 
 def _drop_unused_starts(block: Block) -> None:

@@ -23,6 +23,8 @@ COSTS = {
 }  # fmt: skip
 """Simple ops an op is worth, where it is not one; other ops of `math` and `complex` are worth twelve."""
 
+_NO_WORK = frozenset(("arith.constant", "linalg.index", "linalg.yield", "tensor.extract"))
+
 
 def op_cost(op: Operation) -> int:
     """Simple ops that one op of a body is worth."""
@@ -35,6 +37,11 @@ def op_cost(op: Operation) -> int:
 def body_cost(op: linalg.GenericOp) -> int:
     """Simple ops per point of the iteration space."""
     return sum(op_cost(inner) for inner in op.body.block.ops)
+
+
+def body_flops(op: linalg.GenericOp) -> int:
+    """Operations of a body that compute: all but constants, indices and reads."""
+    return sum(1 for inner in op.body.block.ops if inner.name not in _NO_WORK)
 
 
 def on_static_tensors(op: linalg.GenericOp) -> bool:

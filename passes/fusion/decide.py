@@ -2,19 +2,17 @@
 
 One backward walk over a block. Every generic that stays (a root) reads values at index expressions over its own loops; a
 producer sees all these accesses before it is visited, and either disappears into every root that reads it or stays and
-becomes a root itself. Reshapes are looked through: their index arithmetic joins the expressions.
+becomes a root itself, whichever takes less time (`weigh`). Reshapes are looked through: their index arithmetic joins the
+expressions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import prod
-
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Block, Operation, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr
 
 from stepwell.ir.affine_compose import (
     Exprs,
@@ -23,166 +21,43 @@ from stepwell.ir.affine_compose import (
     expand_exprs,
     has_division,
     identity_exprs,
-    offset_dim,
     simplify,
-    unflatten,
 )
-from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
-from stepwell.passes.fusion.classify import (
-    CHEAP,
-    body_cost,
-    captures,
-    filled_with,
-    is_elementwise,
-    is_movement,
-    is_parallel,
-    is_sum_of_products,
-    on_static_tensors,
-    shape_of,
-    splat_of,
-    volume,
-)
+from stepwell.ir.machine import MachineDescription
+from stepwell.ir.structured import iterator_kinds, loop_bounds
+from stepwell.passes.fusion.classify import captures, filled_with, shape_of, splat_of, volume
+from stepwell.passes.fusion.decisions import Decision, described, place_of, what_it_costs
+from stepwell.passes.fusion.prices import Comparison
+from stepwell.passes.fusion.roots import Facts, Instance, Key, Root, bare_dims, is_plain, leading
+from stepwell.passes.fusion.weigh import Reader, Weigher
 
 MAX_OPERANDS = 24
 MAX_WEIGHT = 600
-"""Bounds on what one generic may take in, so that bodies stay compilable."""
-
-Key = tuple[SSAValue, Exprs]
-"""A value read at index expressions over a root's loops."""
-
-
-@dataclass
-class Instance:
-    """A producer computed inside a root: its loop dims as expressions of the root's, and what it reads."""
-
-    op: linalg.GenericOp
-    dims: Exprs
-    reads: list[Key]
-
-
-@dataclass
-class Root:
-    """A generic that stays."""
-
-    op: linalg.GenericOp
-    number: int
-    bounds: tuple[int, ...]
-    dims: Exprs
-    """The loop dims of `op` as expressions of the rebuilt op's (elementwise: outputs become identities)."""
-    strict: bool
-    """A sum of products: only moved data may be folded in."""
-    reduced: tuple[int, ...]
-    weight: int
-    reads: list[Key] = field(default_factory=list[Key])
-    instances: dict[Key, Instance] = field(default_factory=dict[Key, Instance])
-    aliases: dict[Key, Key] = field(default_factory=dict[Key, Key])
-    scalars: dict[Key, SSAValue | Attribute] = field(default_factory=dict[Key, "SSAValue | Attribute"])
-    frontier: dict[Key, None] = field(default_factory=dict[Key, None])
-    remarks: list[str] = field(default_factory=list[str])
-
-    @property
-    def volume(self) -> int:
-        """Points of the iteration space."""
-        return prod(self.bounds)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was folded in."""
-        return bool(self.instances or self.aliases or self.scalars) or self.dims != identity_exprs(len(self.dims))
-
-
-Factor = tuple[int, AffineExpr]
-
-
-def factored(value: SSAValue, exprs: Exprs, bounds: tuple[int, ...]) -> list[tuple[Factor, ...]]:
-    """Per dim of `value`, the dims it is best read as: expanded where that leaves bare loop dims."""
-    result: list[tuple[Factor, ...]] = []
-    for size, expr in zip(shape_of(value), exprs, strict=True):
-        parts = None if offset_dim(expr) is not None else unflatten(expr, size, bounds)
-        result.append(parts if parts is not None else ((size, expr),))
-    return result
-
-
-def _bare_dims(key: Key, bounds: tuple[int, ...]) -> list[int]:
-    """Loop dims whose extent this access tells."""
-    return [
-        e.position
-        for parts in factored(*key, bounds)
-        for size, e in parts
-        if isinstance(e, AffineDimExpr) and size == bounds[e.position]
-    ]
-
-
-def is_plain(key: Key, bounds: tuple[int, ...]) -> bool:
-    """Whether each index, after expanding, is a loop dim plus a constant."""
-    return all(offset_dim(e) is not None for parts in factored(*key, bounds) for _, e in parts)
-
-
-def _full_reads(op: linalg.GenericOp) -> int:
-    """How many of its operands are about as large as its result."""
-    size = volume(op.results[0])
-    return sum(1 for v in op.inputs if 2 * volume(v) > size)
-
-
-def _reads_too_much(op: linalg.GenericOp, readers: int) -> bool:
-    """Whether computing a result in each reader moves more than writing it once and reading it back."""
-    full = _full_reads(op)
-    return readers * full >= full + 1 + readers
+"""Bounds on what one generic may take in: streams that are read at once, and a body that stays compilable."""
 
 
 class Decider:
     """Decides for one block; `roots` lists what stays, last first."""
 
-    def __init__(self, block: Block):
+    def __init__(self, block: Block, machine: MachineDescription):
         self.ops = list(block.ops)
         self.roots: list[Root] = []
         self._block = block
+        self._facts: dict[Operation, Facts] = {op: Facts(op) for op in self.ops if isinstance(op, linalg.GenericOp)}
+        self._weigher = Weigher(self.ops, self._facts, machine)
         self._accesses: dict[SSAValue, dict[tuple[int, Exprs], Root]] = {}  # by (root number, indices)
         self._opaque: dict[SSAValue, None] = {}
-        self._total_cost: dict[Operation, int] = {}
-        self._on_tiles: dict[Operation, None] = {}
 
     def run(self) -> list[Root]:
         """Decide everything; the roots in block order."""
-        self._measure()
         for op in reversed(self.ops):
-            if isinstance(op, linalg.GenericOp) and on_static_tensors(op):
-                self._visit(op)
+            found = self._facts.get(op)
+            if found is not None and found.static:
+                self._visit(found)
             elif not isinstance(op, linalg.FillOp | tensor.EmptyOp):
                 self._use_whole(op)
         self.roots.reverse()
         return self.roots
-
-    def _measure(self) -> None:
-        """Cost per point of each elementwise generic with what would be recomputed with it."""
-        for op in self.ops:
-            if not isinstance(op, linalg.GenericOp) or not is_elementwise(op):
-                continue
-            total = body_cost(op)
-            for value in dict.fromkeys(op.inputs):
-                before = self._total_cost.get(value.owner) if isinstance(value.owner, Operation) else None
-                alone = value.has_one_use() and volume(value) >= volume(op.results[0])
-                if before is not None and (alone or (before <= CHEAP and not self._likely_stays(value))):
-                    total += before
-            self._total_cost[op] = total
-            if any(self._is_on_tiles(value) for value in op.inputs):
-                self._on_tiles[op] = None
-
-    def _is_on_tiles(self, value: SSAValue) -> bool:
-        """Whether a value is the result of a sum of products, or of an epilogue that nothing else reads."""
-        op = value.owner
-        if not isinstance(op, linalg.GenericOp):
-            return False
-        return is_sum_of_products(op) or (op in self._on_tiles and value.has_one_use())
-
-    def _likely_stays(self, value: SSAValue) -> bool:
-        """Whether a value read several times will be in memory anyway: its cost goes no further."""
-        op = value.owner
-        return (
-            isinstance(op, linalg.GenericOp)
-            and not value.has_one_use()
-            and (op in self._on_tiles or _reads_too_much(op, value.uses.get_length()))
-        )
 
     def _use_whole(self, op: Operation) -> None:
         if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
@@ -195,43 +70,46 @@ class Decider:
             for operand in captures(op):
                 self._opaque[operand] = None
 
-    def _visit(self, op: linalg.GenericOp) -> None:
+    def _visit(self, found: Facts) -> None:
+        op = found.op
         if not any(r.uses for r in op.results):
             return
         result = op.results[0]
         accesses = self._accesses.pop(result, {})
-        stays = len(op.results) > 1 or result in self._opaque or not accesses or not is_elementwise(op)
-        reason = ""
-        if accesses and is_elementwise(op) and len(op.results) == 1:
-            taken, reason = self._choose(op, accesses, whole=stays)
-            # Folding one access may take away what made the next one legal.
-            folded = [self._fold(root, op, exprs) for root, exprs in taken if not self._refusal(root, op, exprs)]
+        stays = len(op.results) > 1 or result in self._opaque or not accesses or not found.elementwise
+        refused: Decision | None = None
+        if accesses and found.elementwise and len(op.results) == 1:
+            readers = [(root, exprs) for (_, exprs), root in accesses.items()]
+            taken, refused = self._choose(op, readers, whole=stays)
+            folded = [reader for reader in taken if self._fold(op, reader)]
             stays = stays or len(folded) < len(accesses)
         if stays:
-            self._keep(op, reason)
+            self._keep(found, refused)
         for value in captures(op):
             self._opaque[value] = None
 
-    def _keep(self, op: linalg.GenericOp, reason: str) -> None:
+    def _keep(self, found: Facts, refused: Decision | None) -> None:
+        op = found.op
         bounds = loop_bounds(op)
         dims = identity_exprs(len(bounds))
-        outer = [m.results for m in indexing_maps(op)[len(op.inputs) :]]
-        if is_elementwise(op) and all(results == outer[0] for results in outer):
+        outer = [m.results for m in found.outputs]
+        if found.elementwise and all(results == outer[0] for results in outer):
             # Renumber the loops so that outputs are written in order.
             order = [e.position for e in outer[0] if isinstance(e, AffineDimExpr)]
             inverse = {old: new for new, old in enumerate(order)}
             dims = tuple(AffineDimExpr(inverse[d]) for d in range(len(bounds)))
             bounds = tuple(bounds[d] for d in order)
-        reduced = tuple(d for d, k in enumerate(iterator_kinds(op)) if k != "parallel")
-        root = Root(op, len(self.roots), bounds, dims, is_sum_of_products(op), reduced, body_cost(op))
-        if reason:
-            root.remarks.append(reason)
+        reduced = () if found.elementwise else tuple(d for d, k in enumerate(iterator_kinds(op)) if k != "parallel")
+        rows = leading(outer[0], dims, reduced)
+        root = Root(op, len(self.roots), bounds, dims, found.product, reduced, found.cost, rows)
+        if refused is not None:
+            root.decisions.append(refused)
         self.roots.append(root)
-        for value, amap in zip(op.inputs, indexing_maps(op), strict=False):
+        for value, amap in zip(found.inputs, found.maps, strict=False):
             key = (value, compose(amap.results, dims, bounds))
             root.reads.append(key)
             self._read(root, key)
-        for value in op.outputs:
+        for value in op.operands[len(found.inputs) :]:
             self._opaque[value] = None
 
     # What a root reads.
@@ -282,78 +160,102 @@ class Decider:
         """Whether every reduced dim keeps an operand that tells its extent."""
         if not root.reduced:
             return True
-        lost = [d for d in _bare_dims(key, root.bounds) if d in root.reduced]
+        lost = [d for d in bare_dims(key, root.bounds) if d in root.reduced]
         if not lost:
             return True
         known = (root.aliases, root.scalars, root.instances)
         others = [k for k in (*root.frontier, *by) if k != key and not any(k in gone for gone in known)]
-        left = [d for other in others for d in _bare_dims(other, root.bounds)]
+        left = [d for other in others for d in bare_dims(other, root.bounds)]
         return all(d in left for d in lost)
 
     # Producers.
 
-    def _reads_at(self, root: Root, op: linalg.GenericOp, exprs: Exprs) -> tuple[Exprs, list[Key]]:
-        maps = indexing_maps(op)
-        dims: dict[int, AffineExpr] = {}
-        for target, expr in zip(maps[len(op.inputs)].results, exprs, strict=True):
-            assert isinstance(target, AffineDimExpr)
-            dims[target.position] = expr
-        ordered = tuple(dims[d] for d in range(len(dims)))
-        reads = [(v, compose(m.results, ordered, root.bounds)) for v, m in zip(op.inputs, maps, strict=False)]
-        return ordered, reads
-
     def _refusal(self, root: Root, op: linalg.GenericOp, exprs: Exprs) -> str | None:
         """Why a producer cannot be computed inside a root."""
-        _, reads = self._reads_at(root, op, exprs)
-        if root.strict:
-            if not is_movement(op):
-                return "computes, and the reader is a sum of products"
-            if not all(is_plain(key, root.bounds) for key in reads):
-                return "is not a plain view for a sum of products"
-        if not self._may_replace(root, (op.results[0], exprs), reads):
-            return "tells the extent of a reduced dim"
-        if root.weight + body_cost(op) > MAX_WEIGHT:
-            return "would make the body too large"
-        if len(root.frontier) + len(op.inputs) > MAX_OPERANDS:
-            return "would give the body too many operands"
+        found = self._facts[op]
+        if root.strict and not found.moves:
+            return "it computes, and its reader is a sum of products"
+        if root.strict or root.reduced:
+            _, reads = found.reads_at(exprs, root.bounds)
+            if root.strict and not all(is_plain(key, root.bounds) for key in reads):
+                return "it is not a plain view for a sum of products"
+            if not self._may_replace(root, (op.results[0], exprs), reads):
+                return "it tells the extent of a reduced dim"
+        if root.weight + found.cost > MAX_WEIGHT:
+            return "it would make the body of its reader too large"
+        if len(root.frontier) + len(found.inputs) > MAX_OPERANDS:
+            return "it would give its reader too many operands"
         return None
 
     def _choose(
-        self, op: linalg.GenericOp, accesses: dict[tuple[int, Exprs], Root], *, whole: bool
-    ) -> tuple[list[tuple[Root, Exprs]], str]:
-        """The accesses that recompute `op`, and why the others do not. `whole`: the result is needed anyway."""
-        sites = [(root, exprs) for (_, exprs), root in accesses.items()]
-        refusals = [self._refusal(root, op, exprs) for root, exprs in sites]
-        legal = [s for s, r in zip(sites, refusals, strict=True) if r is None]
-        reason = next((r for r in refusals if r is not None), "")
-        size = volume(op.results[0])
-        full = _full_reads(op)
-        cost = self._total_cost[op]
-        if whole or len(legal) < len(sites):
-            if full == 0 and cost <= 1:
-                return legal, reason
-            return [], reason or "its result is needed whole"
-        if len(sites) == 1:
-            root, _ = sites[0]
-            if cost > CHEAP and root.volume > size:
-                return [], f"costs {cost} and would be repeated {root.volume // max(size, 1)} times"
-            return sites, ""
-        if cost > CHEAP:
-            return [], f"costs {cost} and has {len(sites)} readers"
-        if _reads_too_much(op, len(sites)):
-            return [], f"reads {full} tensors and has {len(sites)} readers"
-        if cost and op in self._on_tiles:
-            return [], f"can be the epilogue of a contraction and has {len(sites)} readers"
-        return sites, ""
+        self, op: linalg.GenericOp, readers: list[Reader], *, whole: bool
+    ) -> tuple[list[Reader], Decision | None]:
+        """The readers that compute `op`, and why others do not. `whole`: the result is needed anyway."""
+        refusals = [self._refusal(root, op, exprs) for root, exprs in readers]
+        problem = next((r for r in refusals if r is not None), "")
+        if problem:
+            readers = [s for s, r in zip(readers, refusals, strict=True) if r is None]
+        found = self._weigher.compare(op, readers, whole=whole or bool(problem))
+        taken = bool(readers) and found.worth_it
+        if taken and (whole or problem) and self._needs_stored(op, readers):
+            taken = False
+        if taken:
+            self._note_taken(op, readers, found)
+        if taken and not problem:
+            return readers, None
+        reason = problem or self._why_not(op, readers, whole=whole)
+        about = f"computes {described(op)} once and stores it: {reason}"
+        refused = Decision(False, about, max(found.bytes_saved, 0), found.flops_repeated, place_of(op))
+        return (readers if taken else []), refused
 
-    def _fold(self, root: Root, op: linalg.GenericOp, exprs: Exprs) -> None:
-        dims, reads = self._reads_at(root, op, exprs)
+    def _why_not(self, op: linalg.GenericOp, readers: list[Reader], *, whole: bool) -> str:
+        """Why a value is not computed where it is read, as a clause."""
+        if whole:
+            return "its result is needed whole"
+        who = f"{len(readers)} readers" if len(readers) > 1 else "its reader"
+        if self._weigher.is_epilogue(op):
+            return f"it can be the epilogue of a contraction, and {who} would repeat it"
+        times = sum(root.volume for root, _ in readers) // max(volume(op.results[0]), 1)
+        return (
+            f"{who} would do its {self._weigher.cost[op]} simple ops {times} times and read "
+            f"{self._weigher.large_reads(op)} large operands, which takes longer than to store it"
+        )
+
+    def _note_taken(self, op: linalg.GenericOp, readers: list[Reader], found: Comparison) -> None:
+        """Say at each reader what it takes in; the saving is that of all of them together."""
+        roots = {root.number: root for root, _ in readers}
+        first = next(iter(roots.values()))
+        where = described(first.op) if len(roots) == 1 else f"{len(roots)} readers, such as {described(first.op)}"
+        about = f"fuses {described(op)} into {where}: "
+        about += what_it_costs(found.bytes_saved, found.flops_repeated)
+        decision = Decision(True, about, max(found.bytes_saved, 0), found.flops_repeated, place_of(op))
+        for root in roots.values():
+            root.decisions.append(decision)
+
+    def _needs_stored(self, op: linalg.GenericOp, readers: list[Reader]) -> bool:
+        """Whether a reader would need an operand of `op` that is in memory only if nobody computes it where it is read."""
+        for root, exprs in readers:
+            _, reads = self._facts[op].reads_at(exprs, root.bounds)
+            for key in reads:
+                made_here = key[0].owner in self._facts and key[0] not in self._opaque
+                if made_here and key not in root.frontier:
+                    return True
+        return False
+
+    def _fold(self, op: linalg.GenericOp, reader: Reader) -> bool:
+        """Compute `op` in a reader; not when folding another one took away what made it legal."""
+        root, exprs = reader
+        if root.instances and self._refusal(root, op, exprs) is not None:
+            return False
+        found = self._facts[op]
+        dims, reads = found.reads_at(exprs, root.bounds)
         key = (op.results[0], exprs)
         root.instances[key] = Instance(op, dims, reads)
         root.frontier.pop(key, None)
-        root.weight += body_cost(op)
+        root.weight += found.cost
         for read in reads:
             self._read(root, read)
+        return True
 
 
-__all__ = ["Decider", "Instance", "Key", "Root", "factored", "is_parallel"]
+__all__ = ["MAX_OPERANDS", "MAX_WEIGHT", "Decider"]

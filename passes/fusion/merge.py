@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import ArrayAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -163,7 +163,11 @@ def _rebuild(ops: list[linalg.GenericOp]) -> None:
     LocatedBuilder(InsertPoint.before(last)).insert(joined)
     for op in ops:
         for name, attribute in op.attributes.items():
-            joined.attributes.setdefault(name, attribute)
+            known = joined.attributes.get(name)
+            if isinstance(known, ArrayAttr) and isinstance(attribute, ArrayAttr) and known != attribute:
+                joined.attributes[name] = ArrayAttr(dict.fromkeys([*known.data, *attribute.data]))
+            else:
+                joined.attributes.setdefault(name, attribute)
     for old, new in zip(kept, joined.results, strict=True):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)

@@ -28,7 +28,7 @@ from stepwell.ir.affine_compose import Exprs, make_map
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.structured import indexing_maps
 from stepwell.passes.fusion.classify import shape_of
-from stepwell.passes.fusion.decide import Instance, Key, Root, factored
+from stepwell.passes.fusion.roots import Instance, Key, Root, factored
 
 _INDEX_OPS: dict[AffineBinaryOpKind, type[arith.AddiOp | arith.MuliOp | arith.DivUIOp | arith.RemUIOp]] = {
     AffineBinaryOpKind.Add: arith.AddiOp,

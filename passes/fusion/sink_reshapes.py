@@ -20,8 +20,8 @@ from stepwell.ir.affine_compose import Exprs, collapse_exprs, compose, has_divis
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.structured import indexing_maps, is_identity_map, loop_bounds
 from stepwell.passes.fusion.classify import filled_with, is_elementwise, shape_of, splat_of, volume
-from stepwell.passes.fusion.decide import is_plain
 from stepwell.passes.fusion.rewrite import BodyBuilder, Reshapes
+from stepwell.passes.fusion.roots import is_plain
 
 Reassociation = list[list[int]]
 

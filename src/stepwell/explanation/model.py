@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
+from stepwell.passes.fusion.decisions import Decision
+
 
 @dataclass(frozen=True)
 class Value:
@@ -18,13 +20,22 @@ class Value:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel at work: what it reads and makes, and what passes remarked, such as why what is around it is not part of it."""
+    """A kernel at work.
+
+    Attributes:
+        kernel: its name.
+        reads, makes: values of the host.
+        remarks: what passes remarked.
+        location: where it comes from.
+        decisions: what was fused into it, what is around it and was not, and why.
+    """
 
     kernel: str
     reads: tuple[Value, ...]
     makes: tuple[Value, ...]
     remarks: tuple[str, ...] = ()
     location: str = ""
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from stepwell.dialects import kernel
 from stepwell.explanation.model import Branch, Call, Launch, Loop, Node, Value
 from stepwell.ir.diagnostics import source_location
+from stepwell.passes.fusion.decisions import decisions_on
 from stepwell.passes.stablehlo_to_linalg.trips import TRIPS
 
 _ALIASES = ("tensor.collapse_shape", "tensor.expand_shape", "memref.collapse_shape", "memref.expand_shape")
@@ -105,7 +106,7 @@ class Reader:
         )
         reads = tuple(self.names.value(v) for v in (*op.ins, *_updated(op)))
         makes = self._results(op) if op.results else tuple(self.names.define(v) for v in op.outs)
-        return Launch(name, reads, makes, texts, location_text(op))
+        return Launch(name, reads, makes, texts, location_text(op), decisions_on(op))
 
     def _count(self, table: dict[str, int], name: str, times: int, unknown: bool) -> None:
         table[name] = table.get(name, 0) + times
