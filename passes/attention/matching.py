@@ -38,7 +38,7 @@ MOST_OPS = 48
 
 @dataclass(frozen=True)
 class Operand:
-    """A tensor and where its elements are: `exprs` over the space of the scores, then `depth` and `column`."""
+    """A tensor and where its elements are: `exprs` over the space of the scores, then `depth`, `column` and a dim of one."""
 
     value: SSAValue
     exprs: Exprs
@@ -46,7 +46,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Attention:
-    """What was recognized. The dims of a space are the scores' dims, then depth and column."""
+    """What was recognized. A space has the dims of the scores, then depth, column, and one that is the query's if it is alone."""
 
     last: DOT
     """Scores times values."""
@@ -70,7 +70,7 @@ class Attention:
     @property
     def rank(self) -> int:
         """The dims of scores."""
-        return len(self.sizes) - 2
+        return len(self.sizes) - 3
 
     @property
     def depth_dim(self) -> int:
@@ -227,14 +227,14 @@ def _match(last: DOT, sides: tuple[int, int], softmax: _Softmax) -> Attention | 
     if isinstance(pair, str):
         return pair
     query, key, own, depth = pair
+    if shape[axis] < 2:
+        return "there is one key"
     lines = [d for d in own if shape[d] > 1]
-    if not lines or shape[axis] < 2:
-        return "there is one query or one key"
-    query_dim = max(lines, key=lambda d: (shape[d], d))
+    query_dim = max(lines, key=lambda d: (shape[d], d)) if lines else len(shape) + 2
     for operand in (query, key, value):
         if not isinstance(element_of(operand.value), FLOATS) or not _holds(kind, element_of(operand.value)):
             return f"an operand of {element_of(operand.value)} does not fit into the softmax's {kind}"
-    sizes = (*shape, depth, columns)
+    sizes = (*shape, depth, columns, 1)
     return Attention(
         last, product, product_exprs, scores, query, key, value, sizes, query_dim, axis, result, softmax.ops
     )

@@ -112,7 +112,7 @@ def operands_at(found: Attention, value: SSAValue, exprs: Exprs) -> list[tuple[S
     if before is not None:
         return [(op.operands[0], before)]
     dims = {dim_of(e) for e in exprs}
-    if is_pointwise(op) and {found.query_dim, found.key_dim} <= dims:
+    if is_pointwise(op) and {d for d in (found.query_dim, found.key_dim) if found.sizes[d] > 1} <= dims:
         return [(o, exprs if shape_of(o) else ()) for o in op.operands]
     if is_pointwise(op) and all(splat_of(o) is not None or isinstance(o.owner, stablehlo.IotaOp) for o in op.operands):
         return [(o, exprs if shape_of(o) else ()) for o in op.operands]

@@ -152,27 +152,34 @@ class _Place:
 
 def _fold_result(op: AttentionOp) -> None:
     """Let the attention write its result as the transposes after it would."""
-    dims = [e.position if isinstance(e, AffineDimExpr) else None for e in op.maps[-1].results]
-    here = _Place(op.res[0], tuple(dims))
+    places = [e.position for e in op.maps[-1].results if isinstance(e, AffineDimExpr)]
+    alone = [d for d in places if op.extents[d] == 1]
+    column = op.batch + INNER - 1
+    if column in alone:
+        return
+    here = _Place(op.res[0], tuple(None if d in alone else d for d in places))
     best: _Place | None = None
     while (here := _next(here)) is not None:  # pyright: ignore
         large = [d for d in here.dims if d is not None]
-        if large[-1] == op.batch + INNER - 1:
+        if large[-1] == column:
             best = here
     if best is None:
         return
     large = [d for d in best.dims if d is not None]
-    if large == dims:
+    if large == [d for d in places if d not in alone]:
         return
     builder = LocatedBuilder(InsertPoint.before(op), op.location)
     kind = op.res[0].type
     assert isinstance(kind, TensorType)
-    target = builder.insert(tensor.EmptyOp([], TensorType(kind.element_type, [op.extents[d] for d in large])))
-    maps = [*op.maps[:-1], AffineMap(len(op.sizes), 0, tuple(AffineExpr.dimension(d) for d in large))]
+    order = [*alone, *large]
+    target = builder.insert(tensor.EmptyOp([], TensorType(kind.element_type, [op.extents[d] for d in order])))
+    maps = [*op.maps[:-1], AffineMap(len(op.sizes), 0, tuple(AffineExpr.dimension(d) for d in order))]
     made = _rebuilt(op, [*op.operands[:-1], target.tensor], maps, "its result is written as it is read", replace=False)
+    builder.insertion_point = InsertPoint.after(made)
     value: SSAValue = made.res[0]
+    if alone:
+        value = builder.insert(_without_units(value, len(alone))).results[0]
     if len(large) < len(best.dims):
-        builder.insertion_point = InsertPoint.after(made)
         value = builder.insert(_expanded(value, best)).results[0]
     best.value.replace_all_uses_with(value)
 
@@ -215,6 +222,22 @@ def _is_whole(place: _Place, before: _Place) -> bool:
     )
 
 
+def _without_units(value: SSAValue, count: int) -> Operation:
+    """The reshape that drops so many leading dims of one element."""
+    shape = _shape(value)
+    groups = [list(range(count + 1)), *([d] for d in range(count + 1, len(shape)))]
+    assert isinstance(value.type, TensorType)
+    return tensor.CollapseShapeOp.build(
+        operands=[value],
+        result_types=[TensorType(value.type.element_type, shape[count:])],
+        properties={"reassociation": _reassociation(groups)},
+    )
+
+
+def _reassociation(groups: Sequence[Sequence[int]]) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    return ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
+
+
 def _expanded(value: SSAValue, place: _Place) -> Operation:
     """The reshape that puts dims of one element back."""
     groups: list[list[int]] = []
@@ -225,9 +248,8 @@ def _expanded(value: SSAValue, place: _Place) -> Operation:
             groups[-1].append(number)
         else:
             groups.append([number])
-    reassociation = ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
     shape = _shape(place.value)
-    return tensor.ExpandShapeOp(value, [], reassociation, shape, place.value.type)  # pyright: ignore
+    return tensor.ExpandShapeOp(value, [], _reassociation(groups), shape, place.value.type)  # pyright: ignore
 
 
 def _rebuilt(

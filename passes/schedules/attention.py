@@ -26,7 +26,6 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     BoolAttr,
     TensorType,
-    VectorType,
     i1,
 )
 from xdsl.dialects.linalg import ops as linalg
@@ -38,6 +37,7 @@ from stepwell.dialects import kernel, vector
 from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.attention_choice import AttentionTiles, parts_of
+from stepwell.passes.schedules.attention_few import FewQueriesPhase
 from stepwell.passes.schedules.attention_scores import AttentionScores
 from stepwell.passes.schedules.attention_staging import BEFORE, CORRECTION, D0, D1, HIGHEST, STATE, TOTAL, narrow
 from stepwell.passes.schedules.emit import Index, number
@@ -68,7 +68,8 @@ def schedule_attention(
     def whole(op: Operation) -> Sequence[Operation] | None:
         if not isinstance(op, AttentionOp):
             return None
-        AttentionPhase(builder, op, tiles(op), machine).emit()
+        made = tiles(op)
+        (FewQueriesPhase if made.few else AttentionPhase)(builder, op, made, machine).emit()
         return []
 
     schedule_around(builder, machine, whole)
@@ -251,29 +252,19 @@ class AttentionPhase(AttentionScores):
         state = self._set_row(state, TOTAL, total)
         return [state, self._add_values(begin, count, state, scores, sums)]
 
-    def _larger(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        """The larger lanes; where one is NaN, `a`: a NaN score makes its weight, and so the sum, NaN."""
-        above = self.em.add(arith.CmpfOp(b, a, "ogt")).result
-        return self.em.add(arith.SelectOp(above, b, a)).result
-
     def _highest(self, tile: SSAValue) -> SSAValue:
         """The maximum over the rows of a tile, pairwise; NaN only where every row but the first is unordered."""
-        assert isinstance(tile.type, VectorType)
-        count = tile.type.get_shape()[0]
-        rows = [self.em.add(upstream_vector.ExtractOp(tile, [i], self.wide)).result for i in range(count)]
-        return self._pairwise(rows, self._larger)
+        return self._pairwise(self._rows_of(tile), self._larger)
 
     def _weights(self, count: Index, base: SSAValue, total: SSAValue, scores: SSAValue) -> Sequence[SSAValue]:
         """Scores become weights in place, and their sum grows."""
         em, queries = self.em, self.tiles.queries
-        # A power of two: exact.
-        smaller = 2.0 ** -math.ceil(math.log2(self.sizes[self.key]) + 1)
         vectors = max(1, queries // self.lanes)
         step = max(1, self.machine.unroll // vectors)
 
         def some(rows: int, carried: Sequence[SSAValue], begin: Index, end: Index) -> Sequence[SSAValue]:
             lowest = self._spread(base, [rows, queries])
-            factor = self._splat(smaller, [rows])
+            factor = self._splat(self._smaller(), [rows])
 
             def trip(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
                 value = transfer_read(em, args[1], [r, 0], [rows, queries])
@@ -458,17 +449,6 @@ class AttentionPhase(AttentionScores):
             return [em.loop(0, tiles, 1, [zero, first], one)[1]]
 
         return self._by_lanes(self.sizes[self.column], [self._scratch([tiles + 1, columns])], piece)[0]
-
-    def _sum(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        return self.em.add(arith.AddfOp(a, b)).result
-
-    @staticmethod
-    def _pairwise(values: Sequence[SSAValue], combine: Callable[[SSAValue, SSAValue], SSAValue]) -> SSAValue:
-        """Values combined two by two, so that few wait for each other."""
-        left = list(values)
-        while len(left) > 1:
-            left = [combine(*left[i : i + 2]) if i + 1 < len(left) else left[i] for i in range(0, len(left), 2)]
-        return left[0]
 
 
 __all__ = ["AttentionPhase", "schedule_attention"]

@@ -1,7 +1,9 @@
 """The `attention` strategy as a choice: which kernels it is for, and the tiles a machine is given.
 
 Queries are the lanes of a tile, keys (then columns) its rows. A score tile has as many accumulators as leave registers for
-a row of queries and a broadcast; keys come in blocks whose scores stay in the first cache, about equal in size.
+a row of queries and a broadcast; keys come in blocks whose scores stay in the first cache, about equal in size. Queries that
+would fill few lanes, those of batches that share their keys counted together, are rows instead: lanes are then depths, keys
+and columns in turn, and tasks are runs of keys where there are few batches.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import kernel
@@ -24,6 +27,14 @@ MOST_PACKED = 8 << 20
 """Bytes that a task copies at most."""
 ROWS = {64: 14, 32: 6, 16: 4}
 """Rows of a tile of two vectors, by bytes of a vector register."""
+SUMS = {64: 16, 32: 8, 16: 8}
+"""Vectors of sums at once for few queries, by bytes of a vector register."""
+MOST_KEYS = 256
+"""Keys between two corrections, for few queries."""
+ACROSS = 5
+"""Cycles to add up the lanes of a sum, where it is done for as many as there are lanes."""
+BYTES_A_NANOSECOND = 8
+"""What a core reads of memory."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class AttentionTiles:
     """Keys between two corrections of the results: whole tiles of scores."""
     pack: bool = False
     """Whether a task copies its keys and values first, dense and in the type of scores."""
+    few: bool = False
+    """Whether queries are rows: then `queries` are done together, `keys` are lines read together, `columns` lanes of a tile."""
 
 
 def find_attention(func: kernel.FuncOp) -> AttentionOp | None:
@@ -79,22 +92,120 @@ def obstacle(op: AttentionOp) -> str | None:
     return None
 
 
+def row_dims_of(op: AttentionOp) -> list[int]:
+    """The dims that only queries and results have: batches that share keys and values, then the queries."""
+    shared = [d for d in range(op.batch) if not any(uses_dim(op.maps[i].results, d) for i in (1, 2))]
+    return [*shared, op.batch]
+
+
+def few_obstacle(op: AttentionOp, lanes: int) -> str | None:
+    """Why queries cannot be rows."""
+    _, key, depth, column = dims_of(op)
+    for name, number, along, across in (("keys", 1, depth, key), ("values", 2, key, column)):
+        exprs = op.maps[number].results
+        if is_contiguous(exprs, across):
+            continue
+        if not is_contiguous(exprs, along):
+            return f"its {name} are apart in memory"
+        if op.extents[across] < lanes:
+            return f"its {name} are fewer than the lanes of a vector"
+    for extra, amap in zip(op.extras, op.maps[3:-1], strict=True):
+        kind = extra.type.get_element_type()  # pyright: ignore[reportAttributeAccessIssue]
+        if kind == IntegerType(1) and uses_dim(amap.results, key) and not is_contiguous(amap.results, key):
+            return "a mask's elements are apart in memory"
+    return None
+
+
+def _prefers_rows(op: AttentionOp, machine: MachineDescription) -> bool:
+    """Whether queries as rows are estimated to take less time than queries as lanes."""
+    lanes = max(1, (machine.vector_bytes or 16) // byte_width(op.score_type))
+    if few_obstacle(op, lanes) is not None:
+        return False
+    tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
+    batches = prod(op.extents[: op.batch])
+    blocks = -(-op.extents[op.batch] // tiles.queries)
+    # Cycles a key: multiply-adds; each lane-wise sum is added up across.
+    terms = op.extents[op.batch + 2] + op.extents[op.batch + 3]
+    by_lanes = batches * blocks * (tiles.queries // lanes) * terms / 2 / min(machine.cores, batches * blocks)
+    by_rows = batches * op.extents[op.batch] * (terms / (2 * lanes) + ACROSS) / machine.cores
+    return by_rows < by_lanes
+
+
 def choose_attention(op: AttentionOp, machine: MachineDescription, tasks: int) -> dict[str, int]:
     """The parameters for an attention on a machine with vectors, where `tasks` are wanted."""
+    if _prefers_rows(op, machine):
+        return _choose_few(op, machine, tasks)
     tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
-    numbers = {
+    # Two vectors of multiply-adds a cycle, some cycles a nanosecond.
+    nanoseconds = flops(op) / (8 * max(1, machine.vector_bytes // byte_width(op.score_type)))
+    if machine.cores == 1 or nanoseconds < 2 * GRAIN:
+        return {**_numbers(tiles), "parallel": 0}
+    count = prod(op.extents[: op.batch]) * parts_of(op, tiles, tasks)
+    return {**_numbers(tiles), "chunk": min(max(1, int(GRAIN * count / nanoseconds)), -(-count // (2 * machine.cores)))}
+
+
+def _numbers(tiles: AttentionTiles) -> dict[str, int]:
+    return {
         "queries": tiles.queries,
         "keys": tiles.keys,
         "columns": tiles.columns,
         "key_block": tiles.block,
-        "pack": int(tiles.pack),
+        "few" if tiles.few else "pack": int(tiles.few or tiles.pack),
     }
-    # Two vectors of multiply-adds a cycle, some cycles a nanosecond.
-    nanoseconds = flops(op) / (8 * max(1, machine.vector_bytes // byte_width(op.score_type)))
+
+
+def _choose_few(op: AttentionOp, machine: MachineDescription, tasks: int) -> dict[str, int]:
+    """The parameters for few queries: tasks are worth their while by the bytes they read, or by their work."""
+    _, key, depth, column = dims_of(op)
+    own = _own_batches(op)
+    lanes = max(1, (machine.vector_bytes or 16) // byte_width(op.score_type))
+    terms = op.extents[depth] + op.extents[column]
+    bytes_read = own * op.extents[key] * terms * byte_width(_element(op))
+    work = prod(op.extents[: op.batch + 2]) * (terms / (2 * lanes) + ACROSS) / 2.5
+    nanoseconds = max(work, bytes_read / BYTES_A_NANOSECOND)
     if machine.cores == 1 or nanoseconds < 2 * GRAIN:
-        return {**numbers, "parallel": 0}
-    count = prod(op.extents[: op.batch]) * parts_of(op, tiles, tasks)
-    return {**numbers, "chunk": min(max(1, int(GRAIN * count / nanoseconds)), -(-count // (2 * machine.cores)))}
+        return {**_numbers(_few_tiles(op, machine.vector_bytes or 16, 1)), "tasks": 1, "parallel": 0}
+    tasks = min(tasks, max(machine.cores, int(nanoseconds / GRAIN)))
+    tiles = _few_tiles(op, machine.vector_bytes or 16, tasks)
+    count = own * key_parts(op, tiles, tasks)[0]
+    chunk = min(max(1, int(GRAIN * count / nanoseconds)), -(-count // (2 * machine.cores)))
+    return {**_numbers(tiles), "tasks": tasks, "chunk": chunk}
+
+
+def _element(op: AttentionOp) -> Attribute:
+    return op.operands[1].type.get_element_type()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _own_batches(op: AttentionOp) -> int:
+    """Batches that have keys of their own."""
+    rows = row_dims_of(op)
+    return prod(op.extents[d] for d in range(op.batch) if d not in rows)
+
+
+def key_parts(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> tuple[int, int]:
+    """Into how many parts the keys of a batch are cut, where `tasks` are wanted, and the keys of a part: whole blocks."""
+    blocks = -(-op.extents[op.batch + 1] // tiles.block)
+    wanted = min(blocks, max(1, -(-tasks // _own_batches(op))))
+    each = -(-blocks // wanted)
+    return -(-blocks // each), each * tiles.block
+
+
+def _few_tiles(op: AttentionOp, vector_bytes: int, tasks: int) -> AttentionTiles:
+    """Tiles for queries that are rows."""
+    _, key, _, column = dims_of(op)
+    lanes, sums = max(1, vector_bytes // byte_width(op.score_type)), SUMS.get(vector_bytes, 8)
+    rows = prod(op.extents[d] for d in row_dims_of(op))
+    together = next(n for n in (4, 3, 2, 1) if rows % n == 0 or (rows > 4 and n == 4))
+    high = _power_below(min(lanes, sums // together))
+    wide = lanes * min(-(-op.extents[column] // lanes), sums // 2, sums // together)
+    parts = max(1, -(-tasks // _own_batches(op)))
+    block = _block(op.extents[key], lanes, max(2 * lanes, min(MOST_KEYS, -(-op.extents[key] // parts))))
+    return AttentionTiles(together, high, wide, block, few=True)
+
+
+def _power_below(number: int) -> int:
+    """The largest power of two that is no larger."""
+    return 1 << (max(1, number).bit_length() - 1)
 
 
 def parts_of(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> int:
@@ -106,6 +217,8 @@ def parts_of(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> int:
 
 def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> AttentionTiles:
     """The tiles a schedule means: what it says, rounded to what the extents allow, and what it leaves open chosen."""
+    if numbers.get("few", 0):
+        return _few_tiles_of(op, numbers, vector_bytes or 16)
     chosen = _tiles(op, vector_bytes or 16, 32 << 10)
     query, key, _, column = dims_of(op)
     del query
@@ -115,6 +228,16 @@ def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> 
     block = _block(op.extents[key], keys, numbers.get("key_block", chosen.block))
     columns = min(numbers.get("columns", chosen.columns), op.extents[column])
     return AttentionTiles(queries, keys, columns, block, bool(numbers.get("pack", chosen.pack)))
+
+
+def _few_tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> AttentionTiles:
+    chosen = _few_tiles(op, vector_bytes, numbers.get("tasks", 1))
+    lanes = max(1, vector_bytes // byte_width(op.score_type))
+    rows = min(numbers.get("queries", chosen.queries), prod(op.extents[d] for d in row_dims_of(op)))
+    high = _power_below(min(lanes, numbers.get("keys", chosen.keys)))
+    wide = -(-numbers.get("columns", chosen.columns) // lanes) * lanes
+    block = _block(op.extents[op.batch + 1], lanes, numbers.get("key_block", chosen.block))
+    return AttentionTiles(rows, high, wide, block, few=True)
 
 
 def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
@@ -171,10 +294,13 @@ __all__ = [
     "AttentionTiles",
     "choose_attention",
     "dims_of",
+    "few_obstacle",
     "find_attention",
     "flops",
     "index_of",
+    "key_parts",
     "obstacle",
     "parts_of",
+    "row_dims_of",
     "tiles_of",
 ]

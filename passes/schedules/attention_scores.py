@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
 from xdsl.dialects.builtin import (
-    VectorType,
     i32,
 )
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from stepwell.dialects import vector
 from stepwell.passes.schedules.attention_choice import index_of
@@ -65,11 +63,6 @@ class AttentionScores(AttentionStaging):
             return scored
         return self._causal(scored, at[self.key])
 
-    def _multiply(self, left: SSAValue, row: SSAValue, acc: SSAValue) -> SSAValue:
-        m, n, k = (AffineExpr.dimension(d) for d in range(3))
-        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
-        return self.em.add(vector.ContractOp(left, row, acc, maps, ["parallel", "parallel", "reduction"])).result
-
     def _causal(self, scored: SSAValue, key: Index) -> SSAValue:
         """The fill above the diagonal; only tiles that cross it are looked at closely."""
         em, op = self.em, self.op
@@ -115,28 +108,7 @@ class AttentionScores(AttentionStaging):
         for argument, access, rows in zip(block.args[3:], self.extras, turned, strict=True):
             if argument.first_use is not None:
                 values[argument] = self._extra(access, rows, at, base, shape)
-        for op in block.ops:
-            if op is block.last_op:
-                return broadcast(em, values[op.operands[0]], shape)
-            self._evaluate(op, values, shape)
-        raise AssertionError("a region without an end")
-
-    def _evaluate(self, op: Operation, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> None:
-        """One op of the region on a tile; what is the same everywhere stays a scalar."""
-        em = self.em
-        if isinstance(op, arith.ConstantOp):
-            values[op.result] = em.constant(op.value, op.result.type)
-            return
-        operands = [values[o] for o in op.operands]
-        results: Sequence[Attribute] = [r.type for r in op.results]
-        if any(isinstance(o.type, VectorType) for o in operands):
-            operands = [broadcast(em, o, shape) for o in operands]
-            results = [vector_of(t, shape) for t in results]
-        copy = type(op).create(
-            operands=operands, result_types=results, properties=dict(op.properties), attributes=dict(op.attributes)
-        )
-        em.add(copy)
-        values.update(zip(op.results, copy.results, strict=True))
+        return self._scored(values, shape)
 
     def _extra(
         self, access: Access, rows: SSAValue | None, at: Sequence[Index], base: Index, shape: Sequence[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith
@@ -18,7 +19,7 @@ from xdsl.dialects.builtin import (
     f32,
     i1,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
@@ -100,12 +101,13 @@ class AttentionStaging:
         count: Index,
         carried: Sequence[SSAValue],
         piece: Callable[[Index, Sequence[SSAValue], SSAValue | None], Sequence[SSAValue]],
+        first: Index = 0,
     ) -> Sequence[SSAValue]:
-        """`piece(begin, carried, mask)` for vectors of `count` elements, the last one masked where it is not full."""
+        """`piece(begin, carried, mask)` for vectors of `count` elements from `first`, the last masked where it is not full."""
         em = self.em
         whole = isinstance(count, int) and count % self.lanes == 0
         main = count if whole else em.apply(D0 // self.lanes * self.lanes, [count])
-        done = em.loop(0, main, self.lanes, carried, lambda c, args: piece(c, args, None))
+        done = em.loop(first, main, self.lanes, carried, lambda c, args: piece(c, args, None))
         if whole:
             return done
         left = em.apply(D0 - D1, [count, main])
@@ -130,6 +132,65 @@ class AttentionStaging:
         return self.em.add(upstream_vector.BroadcastOp(value, vector_of(value.type.element_type, list(shape)))).results[
             0
         ]
+
+    def _multiply(self, left: SSAValue, row: SSAValue, acc: SSAValue) -> SSAValue:
+        """A tile plus a column times a row."""
+        m, n, k = (AffineExpr.dimension(d) for d in range(3))
+        maps = [AffineMap(3, 0, r) for r in ((m, k), (k, n), (m, n))]
+        return self.em.add(vector.ContractOp(left, row, acc, maps, ["parallel", "parallel", "reduction"])).result
+
+    def _larger(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """The larger ones; where one is NaN, `a`: a NaN score makes its weight, and so the sum, NaN."""
+        above = self.em.add(arith.CmpfOp(b, a, "ogt")).result
+        return self.em.add(arith.SelectOp(above, b, a)).result
+
+    def _sum(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.em.add(arith.AddfOp(a, b)).result
+
+    @staticmethod
+    def _pairwise(values: Sequence[SSAValue], combine: Callable[[SSAValue, SSAValue], SSAValue]) -> SSAValue:
+        """Values combined two by two, so that few wait for each other."""
+        left = list(values)
+        while len(left) > 1:
+            left = [combine(*left[i : i + 2]) if i + 1 < len(left) else left[i] for i in range(0, len(left), 2)]
+        return left[0]
+
+    def _rows_of(self, tile: SSAValue) -> list[SSAValue]:
+        """The rows of a tile."""
+        assert isinstance(tile.type, VectorType)
+        count, width = tile.type.get_shape()
+        kind = vector_of(tile.type.element_type, width)
+        return [self.em.add(upstream_vector.ExtractOp(tile, [i], kind)).result for i in range(count)]
+
+    def _smaller(self) -> float:
+        """What weights are multiplied with, a power of two and so exact: a sum of weighted values is no larger than a value."""
+        return 2.0 ** -math.ceil(math.log2(self.sizes[self.key]) + 1)
+
+    def _scored(self, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> SSAValue:
+        """The score's region on vectors, `values` being what its arguments are."""
+        block = self.op.score.block
+        for op in block.ops:
+            if op is block.last_op:
+                return broadcast(self.em, values[op.operands[0]], shape)
+            self._evaluate(op, values, shape)
+        raise AssertionError("a region without an end")
+
+    def _evaluate(self, op: Operation, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> None:
+        """One op of the region on vectors; what is the same everywhere stays a scalar."""
+        em = self.em
+        if isinstance(op, arith.ConstantOp):
+            values[op.result] = em.constant(op.value, op.result.type)
+            return
+        operands = [values[o] for o in op.operands]
+        results: Sequence[Attribute] = [r.type for r in op.results]
+        if any(isinstance(o.type, VectorType) for o in operands):
+            operands = [broadcast(em, o, shape) for o in operands]
+            results = [vector_of(t, shape) for t in results]
+        copy = type(op).create(
+            operands=operands, result_types=results, properties=dict(op.properties), attributes=dict(op.attributes)
+        )
+        em.add(copy)
+        values.update(zip(op.results, copy.results, strict=True))
 
     def _tile_of(self, access: Access, at: Sequence[Index], dims: tuple[int, int], shape: tuple[int, int]) -> SSAValue:
         """A tile along two dims, wherever in the tensor they are."""

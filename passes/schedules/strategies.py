@@ -15,7 +15,13 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.attention import schedule_attention
-from stepwell.passes.schedules.attention_choice import choose_attention, find_attention, obstacle, tiles_of
+from stepwell.passes.schedules.attention_choice import (
+    choose_attention,
+    few_obstacle,
+    find_attention,
+    obstacle,
+    tiles_of,
+)
 from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
 from stepwell.passes.schedules.block_contraction import schedule_block_contraction
 from stepwell.passes.schedules.block_rows import BlockRows
@@ -158,7 +164,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
             raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
         schedule_contraction(builder, machine, _tiling_for(numbers, description))
     elif strategy == "attention":
-        _check_attention(func, strategy)
+        _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))
     elif strategy == "block-contraction":
         schedule_block_contraction(builder, machine, tiles_for(func, values, description))
@@ -170,7 +176,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     builder.finish()
 
 
-def _check_attention(func: kernel.FuncOp, strategy: str) -> None:
+def _check_attention(func: kernel.FuncOp, strategy: str, numbers: Mapping[str, int]) -> None:
     """The kernel has an attention, in a form that the strategy takes."""
     attention = find_attention(func)
     if attention is None:
@@ -178,6 +184,10 @@ def _check_attention(func: kernel.FuncOp, strategy: str) -> None:
     problem = obstacle(attention)
     if problem is not None:
         raise wrong(func, strategy, problem, "materialize its operands row by row")
+    if numbers.get("few"):
+        problem = few_obstacle(attention, max(1, (numbers["vector"] or 16) // byte_width(attention.score_type)))
+        if problem is not None:
+            raise wrong(func, strategy, f"queries cannot be rows: {problem}", "leave out 'few'")
 
 
 def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, description: MachineDescription) -> None:

@@ -108,17 +108,29 @@ def refusal(found: Attention, machine: MachineDescription) -> str | None:
     if 0 in found.sizes:
         return "it is empty"
     lanes = machine.vector_bytes // (8 if isinstance(element_of(found.scores), Float64Type) else 4)
-    if queries * 2 < lanes:
-        return f"{queries} queries do not fill the lanes of a vector"
-    if keys < 4 or min(found.sizes[found.depth_dim], found.sizes[found.column_dim]) < 4:
+    few = queries * 2 < lanes
+    if keys < (lanes if few else 4) or min(found.sizes[found.depth_dim], found.sizes[found.column_dim]) < 4:
         return "too small for tiles"
+    if few and (reason := _apart(found)) is not None:
+        return f"{queries} queries do not fill the lanes of a vector, and {reason}"
     made = collect(found)
     assert not isinstance(made, str)
     for value, exprs in made.leaves:
         lines = [d for d in (found.query_dim, found.key_dim) if d in [dim_of(e) for e in exprs]]
-        apart = not any(is_contiguous(exprs, d) for d in lines)
-        if element_of(value) == IntegerType(1) and found.query_dim in lines and apart:
+        apart = not any(is_contiguous(exprs, d) for d in lines if d == found.key_dim or not few)
+        if element_of(value) == IntegerType(1) and (few or found.query_dim in lines) and lines and apart:
             return "a mask's elements are apart in memory"
+    return None
+
+
+def _apart(found: Attention) -> str | None:
+    """Why keys and values cannot be read in vectors."""
+    for name, operand, dims in (
+        ("keys", found.key, (found.key_dim, found.depth_dim)),
+        ("values", found.value, (found.key_dim, found.column_dim)),
+    ):
+        if not any(is_contiguous(operand.exprs, d) for d in dims):
+            return f"its {name} are apart in memory"
     return None
 
 
@@ -156,6 +168,12 @@ def attention(low: Lowering, op: stablehlo.CompositeOp, function: func.FuncOp) -
     )
     made.attributes[REMARKS] = ArrayAttr([StringAttr(_described(found, mask, len(extras)))])
     value = low.builder.insert(made).res[0]
+    if found.sizes[found.query_dim] == 1:
+        # The program's result has no dim for one query, or one of one element: what follows goes by the larger ones.
+        at = len(batch)
+        lines.pop(at)
+        groups = [[d] for d in range(at)] + [[at, at + 1]]
+        value = low.collapse(value, groups, [found.sizes[d] for d in lines])
     return [_laid_out(low, value, lines, found, result.get_shape())]
 
 

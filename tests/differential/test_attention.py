@@ -266,6 +266,83 @@ def test_values_near_the_largest_number_do_not_overflow():
     assert np.isfinite(check(case, inputs)).all()
 
 
+# Few queries: rows of tiles. On SSE 8 sums are held at once, a line has 4 keys; blocks of 8 keys make several parts.
+
+FEW = {"few": 1}
+IN_PARTS = {"few": 1, "key_block": 8, "tasks": 8}
+FEW_SIZES = [*itertools.product((1, 3, 5), (4, 5, 8, 9, 23))]
+
+
+@pytest.mark.parametrize(("queries", "keys"), FEW_SIZES, ids=[f"{q}x{k}" for q, k in FEW_SIZES])
+@pytest.mark.every(4)
+def test_few_queries_around_tiles(queries, keys):
+    odd = (queries + keys) % 2
+    check(Case((2, queries, keys, 3 + 2 * odd, 5 - odd), region=SCALED, schedule=FEW if odd else IN_PARTS))
+
+
+@pytest.mark.parametrize("name", ["mask of keys", "bias", "narrow bias", "slope of batches"])
+@pytest.mark.every(2)
+def test_masks_and_biases_of_few_queries(name):
+    extra, region = EXTRAS[name]
+    check(Case((2, 3, 11, 4, 4), extras=(extra,), region=region, schedule=IN_PARTS, mask=(7, "-1.0e9")))
+
+
+@pytest.mark.parametrize("places", [*LAYOUTS, ("q, b, d", "k, d", "c, k", "q, b, c")])
+@pytest.mark.every(2)
+def test_layouts_of_few_queries(places):
+    """Batches that share keys and values are rows beside the queries."""
+    check(Case((3, 2, 13, 5, 6), places=places, narrow="bf16" if places == LAYOUTS[2] else "", schedule=IN_PARTS))
+
+
+def test_numbers_that_are_none_in_one_part_of_the_keys():
+    """Keys that are -inf to a whole part, a NaN score, an infinite score, a value of NaN whose weight is 0."""
+    case = Case((1, 4, 24, 1, 4), schedule=IN_PARTS)
+    inputs = [np.abs(x) for x in case.inputs()]
+    inputs[0][0, :, 0] = 1, NAN, INF, 2
+    inputs[1][0, 8:16], inputs[1][0, 16] = -INF, 300
+    inputs[2][0, 0, 1] = NAN
+    want = check(case, inputs)
+    assert np.isnan(want[0, 1:3]).all()
+    assert np.isnan(want[0, :, 1]).all()
+    assert np.isfinite(want[0, [0, 3]][:, [0, 2, 3]]).all()
+
+
+def test_rows_of_nothing_but_minus_infinity_are_nan_in_parts_as_well():
+    case = Case((1, 2, 16, 1, 4), schedule=IN_PARTS)
+    inputs = [np.abs(x) for x in case.inputs()]
+    inputs[1][...] = -INF
+    assert np.isnan(check(case, inputs)).all()
+
+
+def test_few_queries_need_lines_of_keys_and_values():
+    case = Case((4, 2, 8, 4, 4), places=("b, q, d", "k, d, b", "b, k, c", "b, q, c"), schedule=FEW)
+    with pytest.raises(InvalidProgramError, match="queries cannot be rows: its keys are apart in memory"):
+        scheduled(case)
+
+
+def chosen(case: Case, cores: int) -> dict[str, int]:
+    """The numbers of the schedule on a machine with long vectors."""
+    target = f'{{level = "avx512", vector_bits = 512 : i64, cores = {cores} : i64, l1_bytes = 32768 : i64}}'
+    module = parse_module(
+        f"module attributes {{stepwell.target = {target}}} {{\n{case.function('kernel')}\n}}", "k", context()
+    )
+    ChooseSchedulesPass().apply(context(), module)
+    params = module.body.block.first_op.schedule.params.data
+    return {name: value.value.data for name, value in params.items() if isinstance(value, IntegerAttr)}
+
+
+def test_queries_are_rows_where_they_would_fill_few_lanes():
+    assert chosen(Case((8, 1, 2048, 128, 128)), 2)["few"] == 1
+    assert "few" not in chosen(Case((8, 64, 2048, 128, 128)), 2)
+    shared = ("b, q, d", "k, d", "k, c", "b, q, c")
+    assert chosen(Case((4, 8, 2048, 128, 128), places=shared), 2)["few"] == 1
+
+
+def test_few_batches_are_cut_along_the_keys_where_there_is_work_for_several_cores():
+    assert chosen(Case((1, 1, 4096, 128, 128)), 4)["tasks"] > 4
+    assert chosen(Case((1, 1, 64, 16, 16)), 4)["tasks"] == 1
+
+
 # Natively: a few that go through much.
 
 PROGRAMS = (
@@ -274,6 +351,10 @@ PROGRAMS = (
     Case(
         (3, 7, 45, 9, 8), narrow="bf16", places=LAYOUTS[0], extras=(("b, k", "i1"),), region=EXTRAS["mask of keys"][1]
     ),
+    Case(
+        (2, 3, 301, 40, 24), mask=(290, "-1.0e9"), extras=(EXTRAS["mask of keys"][0],), region=EXTRAS["mask of keys"][1]
+    ),
+    Case((3, 1, 6007, 33, 35), narrow="bf16", places=("q, b, d", "k, d", "c, k", "q, b, c")),
 )
 
 
@@ -282,7 +363,9 @@ def test_native_code(level):
     order = list(BITS)
     if order.index(level) < order.index(host_target().level):
         pytest.skip(f"this machine has no {level}")
-    for case in {"avx512": PROGRAMS[:2], "avx2": PROGRAMS[2:], "sse4.2": PROGRAMS[:1]}[level]:
+    for case in {"avx512": (*PROGRAMS[:2], PROGRAMS[4]), "avx2": PROGRAMS[2:4], "sse4.2": (PROGRAMS[0], PROGRAMS[3])}[
+        level
+    ]:
         text = case.function("func")
         inputs = case.inputs(3)
         inputs[0][(0,) * inputs[0].ndim] = NAN

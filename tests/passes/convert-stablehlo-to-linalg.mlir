@@ -248,6 +248,36 @@ func.func private @attention(%q: tensor<2x8x16xf32>, %k: tensor<2x12x16xf32>, %v
 
 // -----
 
+// One query has no dim in the scores: the attention has one of one element, which the result loses again.
+
+// CHECK-LABEL: func.func @one_query
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x16xf32>, %[[K:.*]]: tensor<2x20x16xf32>, %[[V:.*]]: tensor<2x20x16xf32>)
+// CHECK: %[[O:.*]] = structured.attention ins(%[[Q]], %[[K]], %[[V]] :
+// CHECK-SAME: indexing_maps = [affine_map<(d0, d1, d2, d3, d4) -> (d0, d3)>,
+// CHECK-SAME: affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d4)>], sizes = array<i64: 2, 1, 20, 16, 16>
+// CHECK-SAME: kernel.remarks = ["recognized as attention of 1 queries and 20 keys"]
+// CHECK: tensor.collapse_shape %[[O]] {{\[\[}}0 : i64{{\]}}, [1 : i64, 2 : i64]] : tensor<2x1x16xf32> into tensor<2x16xf32>
+func.func @one_query(%q: tensor<2x16xf32>, %k: tensor<2x20x16xf32>, %v: tensor<2x20x16xf32>) -> tensor<2x16xf32> {
+  %o = stablehlo.composite "stepwell.attention" %q, %k, %v {decomposition = @attention} : (tensor<2x16xf32>, tensor<2x20x16xf32>, tensor<2x20x16xf32>) -> tensor<2x16xf32>
+  func.return %o : tensor<2x16xf32>
+}
+func.func private @attention(%q: tensor<2x16xf32>, %k: tensor<2x20x16xf32>, %v: tensor<2x20x16xf32>) -> tensor<2x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, batching_dims = [0] x [0], contracting_dims = [1] x [2] : (tensor<2x16xf32>, tensor<2x20x16xf32>) -> tensor<2x20xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<2x20xf32>, tensor<f32>) -> tensor<2xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<2xf32>) -> tensor<2x20xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<2x20xf32>
+  %e = stablehlo.exponential %d : tensor<2x20xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<2x20xf32>, tensor<f32>) -> tensor<2xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<2xf32>) -> tensor<2x20xf32>
+  %w = stablehlo.divide %e, %tt : tensor<2x20xf32>
+  %o = stablehlo.dot_general %w, %v, batching_dims = [0] x [0], contracting_dims = [1] x [1] : (tensor<2x20xf32>, tensor<2x20x16xf32>) -> tensor<2x16xf32>
+  func.return %o : tensor<2x16xf32>
+}
+
+// -----
+
 // Lanes that move in groups have no strategy for it: it is as if nothing had been recognized.
 
 // CHECK-LABEL: func.func @attention_as_parts
