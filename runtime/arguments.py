@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stepwell.ir.errors import InvalidProgramError
+from stepwell.runtime.memory import address_of
 
 Array = np.ndarray[Any, Any]
 Remark = Callable[[str], None]
@@ -207,8 +208,17 @@ def check_out(out: Any, types: Sequence[ArrayType], inputs: Sequence[Array]) -> 
             raise InvalidProgramError(f"out[{i}] must be {want}, got {describe(array)}")
         if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
             raise InvalidProgramError(f"out[{i}] must be C-contiguous, aligned and writable")
-        for label, others in (("argument", inputs), ("out", arrays[:i])):
-            for j, other in enumerate(others):
-                if np.may_share_memory(array, other):
+    ends = [_ends(array) for array in arrays]
+    checked = [_ends(array) for array in inputs]
+    for i, (first, past) in enumerate(ends):
+        for label, others in (("argument", checked), ("out", ends[:i])):
+            for j, (start, end) in enumerate(others):
+                if first < end and start < past:
                     raise InvalidProgramError(f"out[{i}] overlaps {label} {j}")
     return arrays
+
+
+def _ends(array: Array) -> tuple[int, int]:
+    """The address of a contiguous array's first byte, and that past its last; an empty one overlaps nothing."""
+    address = address_of(array)
+    return (address, address + array.nbytes) if array.nbytes else (0, 0)

@@ -26,7 +26,7 @@ LIMIT = 1 << 30
 
 _HUGE = 4 << 20
 _SMALL = 64 << 10
-TINY = 4 << 10
+TINY = 64 << 10
 """Arrays up to so many bytes come from NumPy, which is quick with them."""
 _SLAB = 1 << 20
 

@@ -79,7 +79,7 @@ def test_the_address_of_an_array_is_that_of_its_elements():
 
 
 def test_large_arrays_come_from_the_pool_and_go_back_with_their_last_view():
-    array, address = pooled_array((5000,), np.dtype(np.float32), 20000)
+    array, address = pooled_array((50000,), np.dtype(np.float32), 200000)
     assert address == array.ctypes.data
     assert address % ALIGNMENT == 0
     view = array[10:20]
@@ -89,7 +89,7 @@ def test_large_arrays_come_from_the_pool_and_go_back_with_their_last_view():
     assert (view == 7.0).all()
     del view
     assert POOL.idle_bytes > idle
-    again, reused = pooled_array((5000,), np.dtype(np.float32), 20000)
+    again, reused = pooled_array((50000,), np.dtype(np.float32), 200000)
     assert reused == address
     assert again.flags.writeable
 

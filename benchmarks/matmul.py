@@ -1,0 +1,213 @@
+"""Time f32 matrix products beside NumPy, and torch where it is installed: matmul.py [--suite S]... [--simd L]... [--csv F] [--plot F].
+
+Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), edge (one row, one term, primes). Inputs are normal
+with seed 42; three calls warm up, then everyone has turns of 5 ms of calls, `--iterations` of them (10; `small` 100, `edge` 50); a figure
+is the median of the turns, `std` their deviation. A row is correct when the largest difference from the product in f64 is below 1e-4 of the
+largest element. `--simd` times the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SUITES: dict[str, tuple[list[tuple[int, int, int]], int]] = {
+    "square": ([(n, n, n) for n in (32, 64, 128, 256, 512, 1024, 2048)], 10),
+    "rectangular": ([(1024, 512, 256), (2048, 1024, 512), (512, 2048, 1024), (4096, 256, 1024)], 10),
+    "small": ([(n, n, n) for n in (2, 4, 8, 16, 32)], 100),
+    "edge": ([(1, 1, 1), (1, 1000, 1), (1000, 1, 1000), (17, 31, 63)], 50),
+}
+WARM_UP = 3
+PAUSE_SECONDS = 0.002
+TURN_SECONDS = 0.005
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One product by one implementation: times in ms, the largest difference from the product in f64."""
+
+    suite: str
+    m: int
+    n: int
+    k: int
+    who: str
+    time_ms: float
+    std_ms: float
+    gflops: float
+    speedup: float
+    max_difference: float
+    relative_error: float
+    correct: bool
+
+
+def implementations(levels: list[str]) -> dict[str, Callable[[np.ndarray, np.ndarray], Callable[[], Any]]]:
+    """By name: what makes a call of two arrays."""
+    found: dict[str, Callable[[np.ndarray, np.ndarray], Callable[[], Any]]] = {"numpy": lambda a, b: lambda: a @ b}
+    if importlib.util.find_spec("torch") is None:
+        print("torch is not installed: its column is left out", file=sys.stderr)
+    else:
+        found["torch"] = torch_product
+    found["stepwell"] = lambda a, b: stepwell_product(a, b, None)
+    for level in levels:
+        found[f"stepwell {level}"] = lambda a, b, level=level: stepwell_product(a, b, level)
+    return found
+
+
+def torch_product(a: np.ndarray, b: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    x, y = torch.from_numpy(a), torch.from_numpy(b)
+    return lambda: torch.mm(x, y)
+
+
+def stepwell_product(a: np.ndarray, b: np.ndarray, level: str | None) -> Callable[[], Any]:
+    import stepwell
+
+    (m, k), n = a.shape, b.shape[1]
+    x, y, z = f"tensor<{m}x{k}xf32>", f"tensor<{k}x{n}xf32>", f"tensor<{m}x{n}xf32>"
+    exe = stepwell.compile(
+        f"""func.func @main(%a: {x}, %b: {y}) -> {z} {{
+          %r = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({x}, {y}) -> {z}
+          func.return %r : {z}
+        }}""",
+        **({"simd": level} if level else {}),
+    )
+    return lambda: exe(a, b)
+
+
+def one(result: Any) -> np.ndarray:
+    """The only array of a result."""
+    return np.asarray(result[0] if isinstance(result, (tuple, list)) else result)
+
+
+def turn(call: Callable[[], Any]) -> float:
+    """Seconds of a call: a pause in which others' workers go to sleep, one call to wake ours, then the mean of some milliseconds."""
+    time.sleep(PAUSE_SECONDS)
+    call()
+    start, calls = time.perf_counter(), 0
+    while (taken := time.perf_counter() - start) < TURN_SECONDS:
+        call()
+        calls += 1
+    return taken / calls
+
+
+def measure(suite: str, size: tuple[int, int, int], iterations: int, levels: list[str]) -> Iterator[Row]:
+    """Time one product by everyone, in turn."""
+    m, k, n = size
+    rng = np.random.default_rng(42)
+    a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
+    exact = a.astype(np.float64) @ b.astype(np.float64)
+    calls = {who: make(a, b) for who, make in implementations(levels).items()}
+    results = {who: [one(call()) for _ in range(WARM_UP)][-1] for who, call in calls.items()}
+    times: dict[str, list[float]] = {who: [] for who in calls}
+    for _ in range(iterations):
+        for who, call in calls.items():
+            times[who].append(1e3 * turn(call))
+    base = statistics.median(times["numpy"])
+    for who, taken in times.items():
+        middle, difference = statistics.median(taken), float(np.abs(results[who] - exact).max())
+        relative = difference / (float(np.abs(exact).max()) + 1e-8)
+        rate = 2e-6 * m * n * k / middle
+        spread = statistics.pstdev(taken)
+        yield Row(suite, m, n, k, who, middle, spread, rate, base / middle, difference, relative, relative < TOLERANCE)
+
+
+def table(rows: list[Row]) -> str:
+    """All rows in Markdown."""
+    lines = [
+        "| suite | M | N | K | who | ms | std | GFLOP/s | NumPy / it | error |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        mark = "" if r.correct else " WRONG"
+        lines.append(
+            f"| {r.suite} | {r.m} | {r.n} | {r.k} | {r.who} | {r.time_ms:.4f} | {r.std_ms:.4f} | {r.gflops:.1f} | {r.speedup:.2f} "
+            f"| {r.relative_error:.1e}{mark} |"
+        )
+    return "\n".join(lines)
+
+
+def summary(rows: list[Row]) -> str:
+    """Mean, best and worst speed-up over NumPy, the highest rates, and the worst error."""
+    ours, theirs = [r for r in rows if r.who == "stepwell"], [r for r in rows if r.who == "numpy"]
+    best, worst = max(ours, key=lambda r: r.speedup), min(ours, key=lambda r: r.speedup)
+    geometric = statistics.geometric_mean(r.speedup for r in ours)
+    right = all(r.correct for r in rows)
+    return (
+        f"\nNumPy / Stepwell: geometric mean {geometric:.2f}, best {best.speedup:.2f} at {best.m}x{best.k}x{best.n}, "
+        f"worst {worst.speedup:.2f} at {worst.m}x{worst.k}x{worst.n}; highest rate {max(r.gflops for r in ours):.0f} GFLOP/s "
+        f"(NumPy {max(r.gflops for r in theirs):.0f}); {'all correct' if right else 'SOME ARE WRONG'}, "
+        f"largest relative error {max(r.relative_error for r in ours):.1e}"
+    )
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    """Rate, speed-up, time and error against the size of squares from 32 on, as one picture of four."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    squares = [r for r in rows if r.m == r.n == r.k and r.m >= 32 and r.suite == "square"]
+    figure, axes = pyplot.subplots(2, 2, figsize=(12, 9))
+    panels = [
+        ("gflops", "GFLOP/s", None),
+        ("speedup", "NumPy / it", 1.0),
+        ("time_ms", "ms", None),
+        ("relative_error", "relative error", TOLERANCE),
+    ]
+    for axis, (name, label, line) in zip(axes.flat, panels, strict=True):
+        for who in dict.fromkeys(r.who for r in squares):
+            mine = [r for r in squares if r.who == who]
+            axis.plot([r.m for r in mine], [getattr(r, name) for r in mine], marker="o", label=who)
+        axis.set_xscale("log", base=2)
+        axis.set_yscale("log" if name in ("time_ms", "relative_error") else "linear")
+        axis.set_xlabel("size")
+        axis.set_ylabel(label)
+        if line is not None:
+            axis.axhline(line, linestyle="--", color="grey")
+        axis.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=300)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", action="append", choices=list(SUITES), help="may be repeated (default: all)")
+    parser.add_argument(
+        "--simd", action="append", default=[], metavar="LEVEL", help="time that level's code too; may be repeated"
+    )
+    parser.add_argument("--iterations", type=int, help="turns of everyone (default: by the suite)")
+    parser.add_argument("--csv", type=Path, help="write the rows there")
+    parser.add_argument("--plot", type=Path, help="write a picture there (PNG; needs matplotlib)")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for suite in options.suite or SUITES:
+        sizes, iterations = SUITES[suite]
+        for size in sizes:
+            rows += measure(suite, size, options.iterations or iterations, options.simd)
+    print(table(rows))
+    print(summary(rows))
+    if options.csv:
+        with options.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Row)])
+            writer.writeheader()
+            writer.writerows(asdict(r) for r in rows)
+    if options.plot:
+        plot(rows, options.plot)
+    return 0 if all(r.correct for r in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
