@@ -1,0 +1,336 @@
+"""merge-contraction-dims: give sums of products the fewest and longest loop dims their operands allow.
+
+Before: %y = linalg.generic ins(%x, %w) {y[b, f, i, j] += x[b, c, i, j] * w[f, c, 0, 0]}
+After:  %0 = tensor.collapse_shape %x [[0], [1], [2, 3]]
+        %1 = linalg.generic ins(%0, %w) {y[b, f, p] += x[b, c, p] * w[f, c, 0, 0]}
+        %y = tensor.expand_shape %1 [[0], [1], [2, 3]]
+
+Neighbouring dims that every operand walks as one become one, and parallel dims of extent one are dropped: an image read
+point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
+it; where one of them reads something in another order, dims stay apart.
+
+Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
+read maps of several dims themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects import tensor
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, IntegerAttr, ModuleOp, TensorType, i64
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.machine import machine_of
+from stepwell.ir.passes import Pass
+from stepwell.ir.structured import indexing_maps, is_identity_map, iterator_kinds, loop_bounds
+from stepwell.passes.fusion.blocks import host_blocks
+from stepwell.passes.fusion.classify import (
+    captures,
+    filled_with,
+    is_elementwise,
+    is_free,
+    is_sum_of_products,
+    on_static_tensors,
+    shape_of,
+)
+from stepwell.passes.preconditions import needs_tensors
+
+Groups = list[list[int]]
+Exprs = Sequence[AffineExpr]
+
+
+@dataclass(frozen=True)
+class MergeContractionDimsPass(Pass):
+    """Give sums of products the fewest and longest loop dims their operands allow."""
+
+    name = "merge-contraction-dims"
+
+    def apply(self, ctx: Context, op: Operation) -> None:
+        """Rewrite the contractions of the host functions, with the maps of their results."""
+        del ctx
+        assert isinstance(op, ModuleOp)
+        needs_tensors(op, self.name, "step 2")
+        if machine_of(op).subgroup > 1:
+            return
+        for block in host_blocks(op):
+            ops = list(block.ops)
+            places = {inner: i for i, inner in enumerate(ops)}
+            for inner in ops:
+                if isinstance(inner, linalg.GenericOp) and inner.parent is block and _is_candidate(inner):
+                    _merge(inner, _maps_of_result(inner, places), places)
+
+
+def _is_candidate(op: linalg.GenericOp) -> bool:
+    """A sum of products on static tensors, each parallel dim bare in the result, with something to do."""
+    if not on_static_tensors(op) or not is_sum_of_products(op):
+        return False
+    exprs, bounds = indexing_maps(op)[-1].results, loop_bounds(op)
+    return (
+        0 not in bounds
+        and all(isinstance(e, AffineDimExpr) for e in exprs)
+        and any(bounds[d] > 1 for d in _dims(exprs))
+    )
+
+
+def _dims(exprs: Exprs) -> list[int]:
+    return [e.position for e in exprs if isinstance(e, AffineDimExpr)]
+
+
+# What goes along.
+
+
+def _maps_of_result(op: linalg.GenericOp, places: dict[Operation, int]) -> dict[linalg.GenericOp, None]:
+    """The maps that read the result, or a map of it, point by point, and so could be done on its tiles; in block order.
+
+    All else they read is there before the sums are: what waits for them in another way is no epilogue.
+    """
+    found: dict[linalg.GenericOp, None] = {}
+    values: dict[SSAValue, None] = {op.results[0]: None}
+    pending = [op.results[0]]
+    while pending:
+        for use in pending.pop(0).uses:
+            user = use.operation
+            if isinstance(user, linalg.GenericOp) and user not in found and user.parent is op.parent:
+                if _is_map_of(user, values, shape_of(op.results[0])) and _is_ready(user, values, op, places):
+                    found[user] = None
+                    values.update(dict.fromkeys(user.results))
+                    pending.extend(user.results)
+    return dict.fromkeys(sorted(found, key=lambda m: places[m]))
+
+
+def _is_map_of(user: linalg.GenericOp, values: dict[SSAValue, None], shape: tuple[int, ...]) -> bool:
+    if not is_elementwise(user) or any(shape_of(r) != shape for r in user.results):
+        return False
+    maps, count = indexing_maps(user), len(user.inputs)
+    if not all(is_identity_map(m) for m in maps[count:]) or captures(user):
+        return False
+    return all(is_identity_map(m) for v, m in zip(user.inputs, maps, strict=False) if v in values)
+
+
+def _is_ready(
+    user: linalg.GenericOp, values: dict[SSAValue, None], op: linalg.GenericOp, places: dict[Operation, int]
+) -> bool:
+    for value in user.inputs:
+        owner = value.owner
+        while isinstance(owner, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
+            owner = owner.src.owner
+        if value in values or isinstance(owner, Block) or is_free(owner):
+            continue
+        if places.get(owner, -1) > places[op]:
+            return False
+    return True
+
+
+# Which dims become one.
+
+
+def _merge(op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], places: dict[Operation, int]) -> None:
+    exprs, bounds = indexing_maps(op)[-1].results, loop_bounds(op)
+    order = _dims(exprs)
+    indexed = {p for m in maps for p in _indexed(m)}
+    dropped = [p for p, d in enumerate(order) if bounds[d] == 1 and p not in indexed]
+    kept = [p for p in range(len(order)) if p not in dropped]
+    if not kept:
+        return
+    positions: Groups = [[kept[0]]]
+    for p, q in pairwise(kept):
+        if not {p, q} & indexed and _walk_as_one(op, maps, (order[p], order[q]), (p, q)):
+            positions[-1].append(q)
+        else:
+            positions.append([q])
+    parallel = [[order[p] for p in group] for group in positions]
+    reduced = _reduced_groups(op)
+    if len(parallel) == len(order) and all(len(g) == 1 for g in reduced):
+        return
+    _rewrite(op, maps, (sorted([*parallel, *reduced]), positions), _spans(positions, len(order)), places)
+
+
+def _indexed(op: linalg.GenericOp) -> list[int]:
+    return [inner.dim.value.data for inner in op.body.block.ops if isinstance(inner, linalg.IndexOp)]
+
+
+def _walk_as_one(
+    op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], dims: tuple[int, int], loops: tuple[int, int]
+) -> bool:
+    """Whether two parallel dims are one in every operand: `dims` of the sums, `loops` of the maps."""
+    return _all_inputs(op, dims) and all(_all_inputs(m, loops) for m in maps)
+
+
+def _all_inputs(op: linalg.GenericOp, dims: tuple[int, int]) -> bool:
+    bounds = loop_bounds(op)
+    inputs = zip(op.inputs, indexing_maps(op), strict=False)
+    return all(_one_run(v, m.results, dims, bounds) for v, m in inputs)
+
+
+def _one_run(value: SSAValue, exprs: Exprs, dims: tuple[int, int], bounds: Sequence[int]) -> bool:
+    """Whether an operand has neither dim, or both next to each other, the second from end to end."""
+    using = [i for i, e in enumerate(exprs) if any(d in e.used_dims() for d in dims)]
+    if not using:
+        return True
+    if len(using) != 2 or [exprs[i] for i in using] != [AffineDimExpr(d) for d in dims]:
+        return False
+    shape = shape_of(value)
+    return shape[using[1]] == bounds[dims[1]] and all(shape[i] == 1 for i in range(using[0] + 1, using[1]))
+
+
+def _reduced_groups(op: linalg.GenericOp) -> Groups:
+    """Reduced dims, those together that all operands walk as one."""
+    kinds = iterator_kinds(op)
+    groups: Groups = []
+    for d in [d for d in _dims(indexing_maps(op)[0].results) if kinds[d] != "parallel"]:
+        if groups and _all_inputs(op, (groups[-1][-1], d)):
+            groups[-1].append(d)
+        else:
+            groups.append([d])
+    known = [d for g in groups for d in g]
+    return [*groups, *([d] for d, kind in enumerate(kinds) if kind != "parallel" and d not in known)]
+
+
+def _spans(positions: Groups, rank: int) -> Groups:
+    """All dims of the result in as many runs as there are groups: what is dropped goes with its neighbour."""
+    starts = [0, *(group[0] for group in positions[1:]), rank]
+    return [list(range(a, b)) for a, b in pairwise(starts)]
+
+
+# Rewriting.
+
+
+def _rewrite(
+    op: linalg.GenericOp,
+    maps: dict[linalg.GenericOp, None],
+    groups: tuple[Groups, Groups],
+    spans: Groups,
+    places: dict[Operation, int],
+) -> None:
+    """The sums and their maps over groups: of loop dims in the sums, of dims of the result in the maps."""
+    merged: dict[SSAValue, SSAValue] = {}
+    _rebuild(op, groups[0], spans, merged)
+    for inner in maps:
+        _rebuild(inner, groups[1], spans, merged)
+    for inner in (op, *maps):
+        builder = LocatedBuilder(InsertPoint.after(inner), inner.location)
+        for result in inner.results:
+            made = merged[result].owner
+            assert isinstance(made, Operation)
+            places[made] = places[inner]
+            _expand(builder, result, merged[result], spans, maps)
+    for inner in reversed((op, *maps)):
+        Rewriter.erase_op(inner)
+
+
+def _expand(
+    builder: LocatedBuilder, old: SSAValue, new: SSAValue, spans: Groups, maps: dict[linalg.GenericOp, None]
+) -> None:
+    """Give those who read a result, but the maps rewritten with it, the new one in its old shape."""
+    uses = [u for u in old.uses if u.operation not in maps]
+    new.name_hint = old.name_hint
+    if not uses:
+        return
+    assert isinstance(old.type, TensorType)
+    back = builder.insert(tensor.ExpandShapeOp(new, [], _reassociation(spans), shape_of(old), old.type))
+    for use in uses:
+        use.operation.operands[use.index] = back.result
+
+
+def _rebuild(op: linalg.GenericOp, groups: Groups, spans: Groups, merged: dict[SSAValue, SSAValue]) -> None:
+    """One generic over groups of its loop dims, before the old one; `merged` knows and learns results over groups."""
+    builder = LocatedBuilder(InsertPoint.before(op), op.location)
+    bounds, maps = loop_bounds(op), indexing_maps(op)
+    identity = [AffineDimExpr(i) for i in range(len(groups))]
+    count = len(op.inputs)
+    operands: list[SSAValue] = []
+    accesses: list[Exprs] = []
+    for value, amap in zip(op.inputs, maps, strict=False):
+        if value in merged:
+            operands.append(merged[value])
+            accesses.append(identity)
+            continue
+        runs = _runs(amap.results, groups)
+        operands.append(_collapsed(builder, value, runs))
+        accesses.append([_moved(amap.results[run[0]], groups, bounds) for run in runs])
+    members = {d for g in groups for d in g}
+    for value, amap in zip(op.outputs, maps[count:], strict=True):
+        operands.append(_destination(builder, value, spans))
+        first = [next(amap.results[p] for p in span if amap.results[p].used_dims() & members) for span in spans]
+        accesses.append([_moved(e, groups, bounds) for e in first])
+    body = op.detach_region(op.body)
+    _renumber(body.block, groups)
+    made = linalg.GenericOp.create(
+        operands=operands,
+        result_types=[v.type for v in operands[count:]],
+        properties=dict(op.properties)
+        | {
+            "indexing_maps": ArrayAttr([AffineMapAttr(AffineMap(len(groups), 0, tuple(e))) for e in accesses]),
+            "iterator_types": ArrayAttr([op.iterator_types.data[g[0]] for g in groups]),
+        },
+        attributes=dict(op.attributes),
+        regions=[body],
+    )
+    builder.insert(made)
+    merged.update(zip(op.results, made.results, strict=True))
+
+
+def _moved(expr: AffineExpr, groups: Groups, bounds: Sequence[int]) -> AffineExpr:
+    """An expression over the groups; dims that were dropped are 0."""
+    dims: list[AffineExpr] = [AffineConstantExpr(0)] * len(bounds)
+    for i, group in enumerate(groups):
+        dims[group[0]] = AffineDimExpr(i)
+    return expr.replace_dims_and_symbols(dims, []).simplify(len(groups), 0)
+
+
+def _runs(exprs: Exprs, groups: Groups) -> Groups:
+    """Which dims of an operand become one."""
+    last_of = {g[0]: g[-1] for g in groups if len(g) > 1}
+    runs: Groups = []
+    while (start := runs[-1][-1] + 1 if runs else 0) < len(exprs):
+        expr, end = exprs[start], start
+        if isinstance(expr, AffineDimExpr) and expr.position in last_of:
+            end = list(exprs).index(AffineDimExpr(last_of[expr.position]))
+        runs.append(list(range(start, end + 1)))
+    return runs
+
+
+def _collapsed(builder: LocatedBuilder, value: SSAValue, runs: Groups) -> SSAValue:
+    if all(len(run) == 1 for run in runs):
+        return value
+    assert isinstance(value.type, TensorType)
+    shape = shape_of(value)
+    kind = TensorType(value.type.element_type, [prod(shape[i] for i in run) for run in runs])
+    if isinstance(value.owner, tensor.ExpandShapeOp) and value.owner.src.type == kind:
+        return value.owner.src
+    op = tensor.CollapseShapeOp.create(
+        operands=[value], result_types=[kind], properties={"reassociation": _reassociation(runs)}
+    )
+    return builder.insert(op).results[0]
+
+
+def _destination(builder: LocatedBuilder, value: SSAValue, spans: Groups) -> SSAValue:
+    """What a result starts from, in its new shape: empties and fills anew, all else reshaped."""
+    shape = shape_of(value)
+    assert isinstance(value.type, TensorType)
+    kind = TensorType(value.type.element_type, [prod(shape[i] for i in span) for span in spans])
+    filled = filled_with(value)
+    if filled is not None or isinstance(value.owner, tensor.EmptyOp):
+        empty = builder.insert(tensor.EmptyOp([], kind)).tensor
+        return empty if filled is None else builder.insert(linalg.FillOp([filled], [empty], [kind])).results[0]
+    return _collapsed(builder, value, spans)
+
+
+def _renumber(body: Block, groups: Groups) -> None:
+    place = {g[0]: i for i, g in enumerate(groups)}
+    for op in body.ops:
+        if isinstance(op, linalg.IndexOp):
+            op.properties["dim"] = IntegerAttr(place[op.dim.value.data], i64)
+
+
+def _reassociation(groups: Groups) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    return ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])

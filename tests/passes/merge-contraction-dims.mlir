@@ -1,0 +1,108 @@
+// RUN: stepwell-opt %s --split-input-file --pass-pipeline="builtin.module(merge-contraction-dims)" | filecheck %s
+
+// A point-by-point convolution is a product of matrices for each image; its bias and the addition go with it.
+// CHECK-LABEL: func.func @pointwise
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>, affine_map<(d0, d1, d2, d3) -> (d1, d3, 0, 0)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
+// CHECK-SAME:    iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<2x3x20xf32>, tensor<6x3x1x1xf32>)
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+// CHECK:       %[[E:.*]] = tensor.expand_shape %{{.*}} {{.*}} : tensor<2x6x20xf32> into tensor<2x6x4x5xf32>
+// CHECK:       func.return %[[E]]
+func.func @pointwise(%x: tensor<2x3x4x5xf32>, %w: tensor<6x3x1x1xf32>, %b: tensor<6xf32>) -> tensor<2x6x4x5xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x6x4x5xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x6x4x5xf32>) -> tensor<2x6x4x5xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(n, f, i, j, k) -> (n, k, i, j)>, affine_map<(n, f, i, j, k) -> (f, k, 0, 0)>, affine_map<(n, f, i, j, k) -> (n, f, i, j)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]} ins(%x, %w : tensor<2x3x4x5xf32>, tensor<6x3x1x1xf32>) outs(%z : tensor<2x6x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x6x4x5xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, f, i, j) -> (n, f, i, j)>, affine_map<(n, f, i, j) -> (f)>, affine_map<(n, f, i, j) -> (n, f, i, j)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%y, %b : tensor<2x6x4x5xf32>, tensor<6xf32>) outs(%e : tensor<2x6x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %s = arith.addf %p, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<2x6x4x5xf32>
+  return %r : tensor<2x6x4x5xf32>
+}
+
+// -----
+
+// Rows and columns of an image stay apart where the epilogue reads something turned.
+// CHECK-LABEL: func.func @turned
+// CHECK-NOT:   tensor.collapse_shape
+// CHECK:       func.return
+func.func @turned(%x: tensor<2x3x4x5xf32>, %w: tensor<6x3xf32>, %b: tensor<5x4xf32>) -> tensor<2x6x4x5xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x6x4x5xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x6x4x5xf32>) -> tensor<2x6x4x5xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(n, f, i, j, k) -> (n, k, i, j)>, affine_map<(n, f, i, j, k) -> (f, k)>, affine_map<(n, f, i, j, k) -> (n, f, i, j)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]} ins(%x, %w : tensor<2x3x4x5xf32>, tensor<6x3xf32>) outs(%z : tensor<2x6x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x6x4x5xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(n, f, i, j) -> (n, f, i, j)>, affine_map<(n, f, i, j) -> (j, i)>, affine_map<(n, f, i, j) -> (n, f, i, j)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%y, %b : tensor<2x6x4x5xf32>, tensor<5x4xf32>) outs(%e : tensor<2x6x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %s = arith.addf %p, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<2x6x4x5xf32>
+  return %r : tensor<2x6x4x5xf32>
+}
+
+// -----
+
+// Batches of two dims are one, sums over two dims one sum, and a row of one is no dim.
+// CHECK-LABEL: func.func @batches
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2) -> (d0, 0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>
+// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<6x1x20xf32>, tensor<6x7x20xf32>)
+// CHECK:       tensor.expand_shape {{.*}} : tensor<6x7xf32> into tensor<2x3x1x7xf32>
+func.func @batches(%x: tensor<2x3x1x4x5xf32>, %w: tensor<2x3x7x4x5xf32>) -> tensor<2x3x1x7xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x3x1x7xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x3x1x7xf32>) -> tensor<2x3x1x7xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(a, b, m, n, k, l) -> (a, b, m, k, l)>, affine_map<(a, b, m, n, k, l) -> (a, b, n, k, l)>, affine_map<(a, b, m, n, k, l) -> (a, b, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : tensor<2x3x1x4x5xf32>, tensor<2x3x7x4x5xf32>) outs(%z : tensor<2x3x1x7xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x1x7xf32>
+  return %y : tensor<2x3x1x7xf32>
+}
+
+// -----
+
+// The exponentials of a softmax wait for the maxima of the scores: they are no epilogue and stay with the rows.
+// CHECK-LABEL: func.func @softmax
+// CHECK:       %[[S:.*]] = tensor.expand_shape
+// CHECK:       %[[M:.*]] = linalg.generic {{.*}} ins(%[[S]] : tensor<2x3x4x5xf32>)
+// CHECK:       linalg.generic {{.*}} ins(%[[S]], %[[M]] : tensor<2x3x4x5xf32>, tensor<2x3x4xf32>)
+func.func @softmax(%x: tensor<2x3x4x8xf32>, %w: tensor<2x3x5x8xf32>) -> tensor<2x3x4x5xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x3x4x5xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x3x4x5xf32>) -> tensor<2x3x4x5xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(a, b, m, n, k) -> (a, b, m, k)>, affine_map<(a, b, m, n, k) -> (a, b, n, k)>, affine_map<(a, b, m, n, k) -> (a, b, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]} ins(%x, %w : tensor<2x3x4x8xf32>, tensor<2x3x5x8xf32>) outs(%z : tensor<2x3x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x4x5xf32>
+  %low = arith.constant 0xFF800000 : f32
+  %me = tensor.empty() : tensor<2x3x4xf32>
+  %mz = linalg.fill ins(%low : f32) outs(%me : tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  %max = linalg.generic {indexing_maps = [affine_map<(a, b, m, n) -> (a, b, m, n)>, affine_map<(a, b, m, n) -> (a, b, m)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%y : tensor<2x3x4x5xf32>) outs(%mz : tensor<2x3x4xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %m = arith.maximumf %o, %p : f32
+    linalg.yield %m : f32
+  } -> tensor<2x3x4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(a, b, m, n) -> (a, b, m, n)>, affine_map<(a, b, m, n) -> (a, b, m)>, affine_map<(a, b, m, n) -> (a, b, m, n)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%y, %max : tensor<2x3x4x5xf32>, tensor<2x3x4xf32>) outs(%e : tensor<2x3x4x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %d = arith.subf %p, %q : f32
+    %s = math.exp %d : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x4x5xf32>
+  return %r : tensor<2x3x4x5xf32>
+}
