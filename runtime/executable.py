@@ -15,11 +15,21 @@ import numpy as np
 
 from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedError
 from stepwell.runtime.arguments import Array, ArrayType, canonical_bools, check_count, check_out, prepare, unshare
+from stepwell.runtime.direct_calls import (
+    ALIGNED,
+    CONTIGUOUS,
+    WRITEABLE,
+    Plan,
+    Wanted,
+    direct_call,
+    layout_is_known,
+    native_call,
+)
 from stepwell.runtime.guards import GuardPlan, run_guarded
-from stepwell.runtime.memory import DATA, HAS_DATA, POOL, TINY, Block, address_of, pooled_array, word_at
+from stepwell.runtime.memory import POOL, Block, address_of, pooled_array
 
-_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
-"""Bits of `flags.num`, as NumPy's C interface fixes them."""
+_DIRECT_BYTES = 64 << 10
+"""Results up to so many bytes may be made before the arguments are looked at."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +58,19 @@ Runner = Callable[[Sequence[Array], Sequence[Array]], None]
 
 
 class _Frame:
-    """The pointer array of one call in flight, and its arena; reused by later calls."""
+    """The pointer array of one call in flight, and its arena; reused by later calls.
 
-    __slots__ = ("_give", "address", "arena", "pointers", "workers")
+    The first word, at `base`, is for direct calls: the address of their plan. The pointers are from `address` on.
+    """
 
-    def __init__(self, signature: Signature, worker_count: int):
+    __slots__ = ("_give", "address", "arena", "base", "pointers", "workers")
+
+    def __init__(self, signature: Signature, worker_count: int, plan: int):
         self._give = POOL.give  # kept: the module may be gone when the interpreter ends
-        count = len(signature.inputs) + len(signature.outputs) + 2
-        self.pointers = (ctypes.c_void_p * count)()
-        self.address = ctypes.addressof(self.pointers)
+        count = 1 + len(signature.inputs) + len(signature.outputs) + 2
+        self.pointers = (ctypes.c_void_p * count)(plan)
+        self.base = ctypes.addressof(self.pointers)
+        self.address = self.base + ctypes.sizeof(ctypes.c_void_p)
         self.arena: Block = POOL.take(max(signature.arena_bytes, 64))
         self.workers: Block = POOL.take(max(signature.worker_bytes * worker_count, 64))
         self.pointers[count - 2] = self.arena.address
@@ -91,7 +105,20 @@ class Executable:
         ir: Callable[[str], str] | None = None,
         asm: Callable[[], str] | None = None,
         keep_alive: Any = None,
+        addresses: tuple[int, int] | None = None,
     ):
+        """Make an executable of native code, or of a runner.
+
+        Args:
+            signature: how it is called.
+            entry: calls the native code with the address of its pointers.
+            runner: what runs instead of native code.
+            worker_count: threads that need scratch.
+            ir: the program at a step.
+            asm: the program's assembly.
+            keep_alive: what the native code is in.
+            addresses: of the native entry, and of `stepwell_call`, for calls that need no closer look at their arguments.
+        """
         self.signature = signature
         self.remarks: list[str] = []
         self._entry = entry
@@ -103,23 +130,24 @@ class Executable:
         self._frames: list[_Frame] = []
         self._profiled: Any = None
         self._measured: Callable[[], Mapping[str, float]] = dict
-        needs = _CONTIGUOUS | _ALIGNED
+        needs = CONTIGUOUS | ALIGNED
         self._expected = [
-            (t.shape, t.dtype, needs | _WRITEABLE if i in signature.donated else needs)
+            (t.shape, t.dtype, needs | WRITEABLE if i in signature.donated else needs)
             for i, t in enumerate(signature.inputs)
         ]
         self._donated = signature.donated if len(signature.inputs) > 1 else ()
         self._careful = bool(self._donated) or any(t.dtype == np.bool_ for t in signature.inputs)
-        self._numbered = list(enumerate(self._expected))  # zip takes longer than a small kernel
         self._results = [(t.shape, t.dtype, t.nbytes) for t in signature.outputs]
-        self._direct = (
-            HAS_DATA
-            and entry is not None
-            and runner is None
-            and signature.guard is None
-            and not self._careful
-            and all(t.nbytes <= TINY for t in signature.outputs)
-        )
+        self._plan: Plan | None = None
+        self._direct: Callable[[tuple[Any, ...]], tuple[Array, ...] | None] | None = None
+        if addresses is not None and self._may_be_direct():
+            self._plan = Plan(addresses[0], [Wanted(*one) for one in self._expected], len(self._results))
+            self._direct = direct_call(native_call(addresses[1]), self._results, self._frames)
+
+    def _may_be_direct(self) -> bool:
+        """Whether arguments that are what they should be need no other look, and results are small."""
+        small = sum(size for _, _, size in self._results) <= _DIRECT_BYTES
+        return small and self.signature.guard is None and not self._careful and layout_is_known()
 
     @property
     def input_types(self) -> tuple[ArrayType, ...]:
@@ -205,8 +233,8 @@ class Executable:
         Raises:
             InvalidProgramError: wrong count, shape or dtype, or results that do not fit in memory.
         """
-        if out is None and self._direct and len(arrays) == len(self._expected):
-            results = self._call_directly(arrays)
+        if out is None and self._direct is not None:
+            results = self._direct(arrays)
             if results is not None:
                 return results
         inputs = self._inputs(arrays)
@@ -221,39 +249,6 @@ class Executable:
             self._run(inputs, outputs, addresses)
         except MemoryError as error:
             raise InvalidProgramError(f"the program needs more memory than there is: {error}") from None
-        return tuple(outputs)
-
-    def _call_directly(self, arrays: Sequence[Any]) -> tuple[Array, ...] | None:
-        """A call whose arguments are read where they are and whose results are small: what takes longest is Python.
-
-        None, and nothing done, when some argument needs a closer look.
-        """
-        assert self._entry is not None
-        addresses: list[int] = []
-        for i, (shape, dtype, needs) in self._numbered:
-            array = arrays[i]
-            if (
-                type(array) is not np.ndarray
-                or array.dtype != dtype
-                or array.shape != shape
-                or array.flags.num & needs != needs
-            ):
-                return None
-            addresses.append(word_at(id(array) + DATA).value)
-        outputs: list[Array] = []
-        for shape, dtype, _ in self._results:
-            array = np.empty(shape, dtype)
-            addresses.append(word_at(id(array) + DATA).value)
-            outputs.append(array)
-        try:
-            frame = self._frames.pop()  # atomic, as append is: no lock that a fork could leave locked
-        except IndexError:
-            return None
-        frame.pointers[: len(addresses)] = addresses
-        status = self._entry(frame.address)
-        self._frames.append(frame)
-        if status:
-            raise CompileError(f"the program stopped with status {status}")
         return tuple(outputs)
 
     def _inputs(self, arrays: Sequence[Any]) -> Sequence[Array]:
@@ -301,7 +296,7 @@ class Executable:
         frame = self._take_frame()
         addresses = [address_of(array) for array in inputs]
         addresses += out_addresses
-        frame.pointers[: len(addresses)] = addresses
+        frame.pointers[1 : 1 + len(addresses)] = addresses
         status = self._entry(frame.address)
         self._frames.append(frame)
         if status:
@@ -319,7 +314,7 @@ class Executable:
         try:
             return self._frames.pop()  # atomic, as append is: no lock that a fork could leave locked
         except IndexError:
-            return _Frame(self.signature, self._worker_count)
+            return _Frame(self.signature, self._worker_count, 0 if self._plan is None else self._plan.address)
 
     def _remark(self, text: str) -> None:
         if text not in self.remarks:

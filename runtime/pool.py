@@ -16,12 +16,13 @@ from stepwell.runtime.loader import PARALLEL_FOR, Library
 
 SPAWN = "stepwell_spawn"
 AWAIT = "stepwell_await"
+CALL = "stepwell_call"
 THREADS = "STEPWELL_NUM_THREADS"
 AFFINITY = "STEPWELL_AFFINITY"
 
 _CONFIGURE = "stepwell_configure_pool"
 _COUNTER = "stepwell_pool_counter"
-_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, _CONFIGURE, _COUNTER)
+_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, _CONFIGURE, _COUNTER)
 _MOST = 4096
 _LOOPS, _STEALS, _SLEEPS = 23, 26, 27
 """Words of a worker's record (runtime/deque.mlir) that count."""
@@ -71,6 +72,7 @@ class Pool:
         self.library = Library([data], _EXPORTS)
         _loaded.append(self.library)
         self.parallel_for = self.library.address(PARALLEL_FOR)
+        self.call = self.library.address(CALL)
         configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
         configure(workers, _cores(), int(pin))
         self._counter = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self.library.address(_COUNTER))
@@ -112,6 +114,11 @@ os.register_at_fork(after_in_child=_after_fork)
 def runtime_symbols(data: bytes) -> dict[str, int]:
     """What compiled code calls of the pool's object, by name."""
     return process_pool(data).symbols()
+
+
+def call_address(data: bytes) -> int:
+    """The address of `stepwell_call`, from the pool's object."""
+    return process_pool(data).call
 
 
 def parallel_for_address(data: bytes) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from stepwell.arrays import dtype_of
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.loader import Library, native_entry
-from stepwell.runtime.pool import runtime_symbols, worker_count
+from stepwell.runtime.pool import call_address, runtime_symbols, worker_count
 
 if TYPE_CHECKING:
     from stepwell.ir.diagnostics import Diagnostic
@@ -35,13 +35,15 @@ class NativeProgram:
     def load(self, ir: Callable[[str], str], asm: Callable[[], str]) -> Executable:
         """Link the program into this process."""
         library = Library(self.objects, [self.symbol], runtime_symbols(self.pool))
+        address = library.address(self.symbol)
         return Executable(
             self.signature,
-            native_entry(library.address(self.symbol)),
+            native_entry(address),
             worker_count=worker_count(),
             ir=ir,
             asm=asm,
             keep_alive=library,
+            addresses=(address, call_address(self.pool)),
         )
 
 
