@@ -260,6 +260,15 @@ def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAVa
         if lanes.ahead and step is not None and isinstance(crossed.owner, Operation):
             prefetching(crossed.owner, lanes.ahead * lanes.shape[1] * step * byte_width(access.element))
         return em.add(vector.TransposeOp(crossed, [1, 0])).result
+    if lanes.mask is None and is_contiguous(access.exprs, outer):
+        crossed = _read_lines(em, access, point, Lanes((inner, outer), lanes.shape[::-1]))
+        return em.add(vector.TransposeOp(crossed, [1, 0])).result
+    return _read_lines(em, access, point, lanes)
+
+
+def _read_lines(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAValue:
+    """A tile line by line, wherever the lines are."""
+    outer, inner = lanes.dims
     rows: list[SSAValue] = []
     for i in range(lanes.shape[0]):
         index = list(point.index)

@@ -303,14 +303,10 @@ def choose_cut(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], mac
     candidates = [d for d in plan.outer if all(step_of(t, d) == 1 for t in targets)]
     if wanted < 2 or not candidates:
         return []
-    fitting = [d for d in candidates if first.sizes[d] >= wanted]
-    dim = fitting[0] if fitting else max(candidates, key=lambda d: first.sizes[d])
-    size = first.sizes[dim]
-    chunk = -(-size // min(wanted, size))
-    if dim in (plan.vector, plan.crossed):
-        unit = plan.block if dim == plan.crossed else plan.width
-        chunk = -(-chunk // unit) * unit
-    cut = cut_dim(dim, size, chunk)
+    units = {d: -(-first.sizes[d] // plan.unit(d)) for d in candidates}
+    fitting = [d for d in candidates if units[d] >= wanted]
+    dim = fitting[0] if fitting else max(candidates, key=lambda d: units[d])
+    cut = cut_dim(dim, first.sizes[dim], -(-units[dim] // min(wanted, units[dim])) * plan.unit(dim))
     return [cut] if cut.tasks > 1 else []
 
 

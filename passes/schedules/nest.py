@@ -117,6 +117,11 @@ class Nest:
         return prod(self.sizes)
 
     @property
+    def reads(self) -> list[Access]:
+        """The tensors read, but those that a fused producer gives in registers."""
+        return [a for i, a in enumerate(self.inputs) if isinstance(a, Access) and i not in self.forwarded]
+
+    @property
     def dims(self) -> range:
         """The dim numbers."""
         return range(len(self.sizes))
@@ -190,7 +195,7 @@ def strides_of(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def step_in_memory(access: Access, dim: int) -> int | None:
+def step_in_memory(access: Access | Output, dim: int) -> int | None:
     """Elements moved in the row-major tensor per step of `dim`; None when not constant; 0 when unused."""
     total = 0
     for expr, stride in zip(access.exprs, strides_of(access.shape), strict=True):

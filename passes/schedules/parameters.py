@@ -94,6 +94,13 @@ _LOOPS = (
     Parameter("split", "parts that a reduction is cut into, merged by a second phase", 1, least=1, where="subgroups"),
 )
 
+_TURNED = (
+    Parameter("stage", "bytes of a row that are copied to scratch first, where rows are read along another dim than they "
+              "are written along; 0: none", 0, most=1 << 16, where="cores"),
+    Parameter("run", "bytes of a result's row that are written at once out of such copies", 128, least=1, most=1 << 12,
+              where="cores"),
+)  # fmt: skip
+
 _SHARED = Parameter("shared", "bytes of scratch that a block has for rows; what does not fit goes to memory", 0,
                     where="subgroups")  # fmt: skip
 
@@ -133,7 +140,8 @@ _REGISTER_TILES = (
 STRATEGIES: dict[str, Strategy] = {
     s.name: s
     for s in (
-        Strategy("loops", "each op, or run of pointwise ops over one space, is a phase of vectorized loops", _LOOPS),
+        Strategy("loops", "each op, or run of pointwise ops over one space, is a phase of vectorized loops",
+                 (*_LOOPS, *_TURNED)),
         Strategy(
             "rows",
             "ops that share leading dims run row by row; a subgroup does a row, or a thread one of a few points",

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import IntegerType, i1
 from xdsl.ir import Attribute, SSAValue
 
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, is_tile, steps_apart
+from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, steps_apart
 from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, step_in_memory, uses_dim
 
 
@@ -48,6 +48,10 @@ class Machine:
     """Bytes ahead of what is written to memory that its lines are fetched; 0: never."""
     kept: int = 0
     """Registers of each lane of a subgroup for a row that is handed on from pass to pass."""
+    stage: int = 0
+    """Bytes of a row read across that a core's task copies to scratch at once, before it writes them along; 0: none."""
+    run: int = 128
+    """Bytes of a result's row that are written at once out of such copies."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,16 @@ class Plan:
     """Bytes ahead of results written along the vector dim that their lines are fetched."""
     at_once: int = 1
     """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
+    stage: tuple[int, int] | None = None
+    """Points along the vector dim and along the second one that go through scratch together; None: tiles in place."""
+
+    def unit(self, dim: int) -> int:
+        """Points along a dim that tasks keep together."""
+        if dim == self.vector:
+            return self.width if self.stage is None else self.stage[0]
+        if dim == self.crossed:
+            return self.block if self.stage is None else self.stage[1]
+        return 1
 
     @property
     def block(self) -> int:
@@ -169,27 +183,51 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
             best = Plan(tuple(outer), tuple(inner), dim, width, cost, prefetch=ahead)
     if best.vector is None or reduced:
         return best
-    return _crossed(best, nests, min(16, machine.vector_bytes // bytes_per_lane))
+    return _crossed(best, nests, machine, bytes_per_lane)
 
 
-def _crossed(plan: Plan, nests: Sequence[Nest], width: int) -> Plan:
+def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> Plan:
     """The plan with square tiles when some input is contiguous along another dim than the vector's."""
     vector_dim = plan.vector
     assert vector_dim is not None
-    sizes = nests[0].sizes
+    width = min(16, machine.vector_bytes // size)
     if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
         return plan
-    for nest in nests:
-        for position, access in enumerate(nest.inputs):
-            if not isinstance(access, Access) or position in nest.forwarded:
-                continue
-            for dim in plan.outer:
-                if dim == vector_dim or not is_tile(access.exprs, (vector_dim, dim)):
-                    continue
-                if min(sizes[dim], sizes[vector_dim]) >= 4:
-                    outer = [*(d for d in plan.outer if d not in (dim, vector_dim)), dim, vector_dim]
-                    return replace(plan, outer=tuple(outer), width=width, cost=plan.cost / 2, crossed=dim)
+    sizes = nests[0].sizes
+    for dim in reversed(plan.outer):
+        if dim == vector_dim or min(sizes[dim], sizes[vector_dim]) < 4:
+            continue
+        if any(crosses(a, vector_dim, dim) for n in nests for a in n.reads):
+            rest = [d for d in plan.outer if d not in (dim, vector_dim)]
+            turned = replace(plan, outer=(*rest, dim, vector_dim), width=width, cost=plan.cost / 2, crossed=dim)
+            return _staged(turned, sizes, machine, size)
     return plan
+
+
+def crosses(access: Access, along: int, across: int) -> bool:
+    """Whether an access is contiguous along another dim than `along`, and moves evenly along that one."""
+    return (
+        is_contiguous(access.exprs, across)
+        and uses_dim(access.exprs, along)
+        and step_in_memory(access, along) is not None
+        and access.element != i1
+    )
+
+
+def _staged(plan: Plan, sizes: Sequence[int], machine: Machine, size: int) -> Plan:
+    """The plan with blocks that go through scratch, where the schedule says so and there is more than a block."""
+    along, across = plan.vector, plan.crossed
+    assert along is not None
+    assert across is not None
+
+    def tiles(points: int) -> int:
+        return max(1, -(-points // plan.width)) * plan.width
+
+    rows, columns = tiles(machine.run // size), tiles(machine.stage // size)
+    if machine.stage < 1 or sizes[along] * sizes[across] <= rows * columns:
+        return plan
+    outer = (*(d for d in plan.outer if d not in (along, across)), along, across)
+    return replace(plan, outer=outer, stage=(min(rows, tiles(sizes[along])), min(columns, tiles(sizes[across]))))
 
 
 def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], strip: bool) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from xdsl.dialects import arith
 from xdsl.dialects import vector as upstream_vector
@@ -43,9 +44,6 @@ from stepwell.passes.schedules.nest import (
     uses_dim,
 )
 from stepwell.passes.schedules.plan import Plan, keeps_vectors
-
-TILES_AHEAD = 2
-"""Tiles along the rows of a transposed result that are fetched before they are needed."""
 
 
 def tiled_loop(
@@ -113,9 +111,9 @@ def combine(em: Emitter, output: Output, init: SSAValue, value: SSAValue) -> SSA
 class SpaceEmitter:
     """Emits the loops of a plan over fused nests.
 
-    `targets[original result]` says which results are stored and where; others are only forwarded in registers. `bounds`
-    gives the first index, the extent and whether the extent is a multiple of the vector width, per free dim; local
-    indices start at 0, absolute ones at the first index. After `run`, `scalars` holds the reduction results that are
+    `targets[original result]` says which results are stored and where; others are only forwarded in registers. `starts`, `extents` and
+    `offsets` give the first index and the extent per free dim; absolute indices start at the first one, local ones at the offset (0
+    where there is none). After `run`, `scalars` holds the reduction results that are
     scalars, and the results of a space that is one vector (used by later passes over a row).
     """
 
@@ -127,6 +125,9 @@ class SpaceEmitter:
     starts: dict[int, Index] = field(default_factory=dict[int, Index])
     extents: dict[int, Index] = field(default_factory=dict[int, Index])
     scalars: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    offsets: dict[int, Index] = field(default_factory=dict[int, Index])
+    tiles_ahead: ClassVar[int] = 2
+    """Tiles along the rows of a transposed result that are fetched before they are needed."""
 
     def __post_init__(self) -> None:
         self._evaluators = [BodyEvaluator(self.em, n, self.resolve) for n in self.nests]
@@ -154,7 +155,7 @@ class SpaceEmitter:
         if level == len(self.plan.outer):
             self._at_point(point)
             return
-        if self.plan.outer[level] == self.plan.crossed:
+        if self.plan.crossed is not None and level == len(self.plan.outer) - 2:
             self._tile_loops(point)
             return
         self._dim_loop(self.plan.outer[level], point, self._stored, [], lambda p, _: (self._outer(level + 1, p), [])[1])
@@ -175,9 +176,9 @@ class SpaceEmitter:
             index = list(point.index)
             for dim, iv in zip((crossed, vector_dim), at, strict=True):
                 index[dim] = self._sum(self.starts.get(dim, 0), iv)
-                self._local[dim] = iv
+                self._local[dim] = self._sum(self.offsets.get(dim, 0), iv)
             saved = [dict(loaded) for loaded in self._loaded]
-            ahead = TILES_AHEAD if self.plan.prefetch and shape == (width, width) else 0
+            ahead = self.tiles_ahead if self.plan.prefetch and shape == (width, width) else 0
             self._step(Point(index, Lanes((crossed, vector_dim), shape, ahead=ahead)), [])
             self._loaded = saved
             return [self._tensors[s] for s in self._stored]
@@ -225,7 +226,7 @@ class SpaceEmitter:
             start = self.starts.get(dim, 0)
             index[dim] = self._sum(start, iv)
             self._local = list(saved_local)
-            self._local[dim] = iv
+            self._local[dim] = self._sum(self.offsets.get(dim, 0), iv)
             rest = body(Point(index, lanes or point.lanes), args[len(stored) :])
             return [*(self._tensors[s] for s in stored), *rest]
 
@@ -416,15 +417,24 @@ class SpaceEmitter:
         indices = [self.em.apply(e, self._local, target.symbols) for e in target.exprs]
         lanes = point.lanes
         if lanes is not None and len(lanes.dims) == 2:
-            bytes_ahead = lanes.ahead * lanes.width * byte_width(output.element)
             self._tensors[output.original] = write_tile(
-                self.em, value, self._tensors[output.original], target.exprs, self._local, lanes, bytes_ahead
+                self.em,
+                value,
+                self._tensors[output.original],
+                target.exprs,
+                self._local,
+                lanes,
+                self._ahead(output, lanes),
             )
             return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
             lanes = None
         ahead = self.plan.prefetch if target.streams else 0
         self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes, ahead)
+
+    def _ahead(self, output: Output, lanes: Lanes) -> int:
+        """Bytes from a tile's lines to those of a later tile."""
+        return lanes.ahead * lanes.width * byte_width(output.element)
 
 
 __all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "tiled_loop"]

@@ -36,6 +36,7 @@ from stepwell.passes.schedules.plan import Machine, plan_space
 from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
+from stepwell.passes.schedules.turning import CACHE_LINE
 
 COPYING = Machine(16)
 """What copies of whole tensors are made with: short vectors, one task."""
@@ -43,6 +44,9 @@ COPYING = Machine(16)
 
 AHEAD = 2048
 """Bytes ahead of what is written that its lines are fetched: about as much as memory's latency lets through."""
+
+PAGE = 4096
+"""Bytes of memory that are translated together: a block that is turned reads as much of each row."""
 
 
 def _result_bytes(func: kernel.FuncOp) -> int:
@@ -86,7 +90,15 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = rows if isinstance(rows, str) else "asked for"
+    if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
+        common |= {"stage": PAGE, "run": 2 * CACHE_LINE}
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
+
+
+def _turns(func: kernel.FuncOp, machine: Machine) -> bool:
+    """Whether some op of a kernel reads along another dim than it writes along."""
+    generics = [op for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
+    return any(plan_space([_dry_nest(op)], machine).crossed is not None for op in generics)
 
 
 def scalar_parameters(machine: MachineDescription) -> dict[str, int]:
@@ -233,6 +245,8 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
         shared_bytes=numbers.get("shared", 0),
         kept=numbers.get("kept", 0),
         prefetch=numbers.get("prefetch", 0),
+        stage=numbers.get("stage", 0),
+        run=numbers.get("run", 128),
     )
 
 

@@ -14,6 +14,7 @@ from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.nest import Nest, coefficient, uses_dim
 from stepwell.passes.schedules.plan import Plan
 from stepwell.passes.schedules.space import SpaceEmitter, Target
+from stepwell.passes.schedules.turning import TurningEmitter
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def emit_task(
         placed[target.output.original] = local
         places.append((offsets, extents))
     starts = {p.dim: p.start for p in parts}
-    emitter = SpaceEmitter(em, nests, plan, builder.resolve, placed, starts, {p.dim: p.extent for p in parts})
+    kind = SpaceEmitter if plan.stage is None else TurningEmitter
+    emitter = kind(em, nests, plan, builder.resolve, placed, starts, {p.dim: p.extent for p in parts})
     last = emitter.run(slices, [0] * len(sizes))
     em.location = nests[0].location
     return [(last[t.output.original], o, s) for t, (o, s) in zip(targets, places, strict=True)]

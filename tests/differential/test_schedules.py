@@ -45,11 +45,11 @@ def print_module(module) -> str:
 
 
 def check(
-    kernel: str, args, level: str, strategy: str = "", expect: str | None = None, tolerance=1e-5, cores=2, grain=0
+    kernel: str, args, level: str, strategy: str = "", expect: str | None = None, tolerance=1e-5, cores=2, **numbers
 ):
     """Compare the kernel in the interpreter before and after scheduling; returns the scheduled text.
 
-    With `grain`, tasks of so few nanoseconds are worth their while.
+    `numbers` replace what the schedule says: with `grain`, tasks of so few nanoseconds are worth their while.
     """
     bits = LEVELS[level]
     target = f'{{level = "{level}", vector_bits = {bits} : i64, cores = {cores} : i64, l2_bytes = 1048576 : i64}}'
@@ -60,8 +60,8 @@ def check(
     func = module.body.block.first_op
     if expect is not None:
         assert func.schedule.strategy.data == expect, func.schedule
-    if grain:
-        parameters = {**func.schedule.params.data, "grain": IntegerAttr(grain, i64)}
+    if numbers:
+        parameters = {**func.schedule.params.data, **{name: IntegerAttr(n, i64) for name, n in numbers.items()}}
         func.properties["schedule"] = ScheduleAttr(func.schedule.strategy.data, parameters)
     ApplySchedulePass().apply(context(), func)
     module.verify()
@@ -403,6 +403,61 @@ def test_transposes_go_through_registers(level, dtype):
         text = check(kernel, args, level, grain=1)
         assert "vector.transpose" in text or level == "scalar" or min(shape) < 4
         assert "vector.gather" not in text or min(shape) < 4
+
+
+TURNS = {
+    "one input": ("(d1, d0)", lambda w: [(w + 1, 2 * w + 3), (2 * w, w)]),
+    "a batch": ("(d0, d2, d1)", lambda w: [(3, w + 1, w + 3)]),
+    "outer dims too": ("(d1, d2, d0)", lambda w: [(3, w + 1, w + 3)]),
+    "rows apart and turned": ("(d0, d3, d1, d2)", lambda w: [(2, w + 1, 2, w + 2)]),
+    "whole rows": ("(d0, d2, d1, d3)", lambda w: [(2, 5, 3, 7)]),
+}
+"""Where results are read from, and shapes of inputs for tiles of w x w."""
+
+
+def turning_kernel(shape, exprs: str, dtype: str, mixed: bool) -> tuple[str, tuple[int, ...]]:
+    """`out[d] = x[exprs] + x[exprs]`, or with `mixed` `+ y[d]`, and `* w[last]`; and the shape of the result."""
+    order = [int(e.strip()[1]) for e in exprs[1:-1].split(",")]
+    sizes = tuple(shape[order.index(d)] for d in range(len(shape)))
+    dims = ", ".join(f"d{d}" for d in range(len(shape)))
+    x, out, w = tensor(shape, dtype), tensor(sizes, dtype), tensor(sizes[-1:], dtype)
+    y = out if mixed else x
+    maps = ", ".join(
+        f"affine_map<({dims}) -> {e}>"
+        for e in (exprs, f"({dims})" if mixed else exprs, f"(d{len(shape) - 1})", f"({dims})")
+    )
+    add, mul = ("arith.addf", "arith.mulf") if "f" in dtype else ("arith.addi", "arith.muli")
+    parallel = ", ".join(['"parallel"'] * len(shape))
+    access = ", ".join(['"read"'] * 3 + ['"write"'])
+    return (
+        f"""kernel.func @k(%x: {x}, %y: {y}, %w: {w}, %o: {out}) -> {out} attributes {{access = [{access}]}} {{
+      %r = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{parallel}]}}
+          ins(%x, %y, %w : {x}, {y}, {w}) outs(%o : {out}) {{
+      ^bb0(%a: {dtype}, %b: {dtype}, %c: {dtype}, %d: {dtype}):
+        %s = {add} %a, %b : {dtype}
+        %t = {mul} %s, %c : {dtype}
+        linalg.yield %t : {dtype}
+      }} -> {out}
+      kernel.return %r : {out}
+    }}""",
+        sizes,
+    )
+
+
+@pytest.mark.parametrize(("level", "dtype"), [("avx512", "f32"), ("avx2", "f64"), ("sse4.2", "i8")])
+@pytest.mark.parametrize("form", TURNS)
+def test_large_transposes_go_through_scratch_in_blocks(level, form, dtype):
+    """Blocks here are of one tile, tasks of a few blocks, the last ones smaller."""
+    rng = np.random.default_rng(5)
+    exprs, shapes = TURNS[form]
+    size = np.dtype(DTYPES[dtype]).itemsize
+    width = min(16, LEVELS[level] // 8 // size)
+    for shape, mixed in product(shapes(width), [False, True] if form == "one input" else [False]):
+        kernel, sizes = turning_kernel(shape, exprs, dtype, mixed)
+        second = values(rng, sizes if mixed else shape, dtype)
+        args = [values(rng, shape, dtype), second, values(rng, sizes[-1:], dtype), np.zeros(sizes, DTYPES[dtype])]
+        text = check(kernel, args, level, grain=1, stage=width * size, run=width * size, prefetch=64)
+        assert "#kernel.scratch<worker>" in text or form == "whole rows"
 
 
 @pytest.mark.parametrize("level", LEVELS)

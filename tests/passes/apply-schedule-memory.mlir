@@ -64,3 +64,45 @@ kernel.func @picked(%x: tensor<8x39xf32>, %o: tensor<8x20xf32>) -> tensor<8x20xf
   } -> tensor<8x20xf32>
   kernel.return %r : tensor<8x20xf32>
 }
+
+// -----
+
+// A large matrix is turned in blocks: rows of the input into scratch, where the sum is made; tiles of that into the result,
+// the lines of the next 16 rows fetched. Tasks are cut along the input's rows, between blocks.
+// CHECK-LABEL: kernel.func @turned
+// CHECK: scf.forall (%{{.*}}) in (4) shared_outs(%[[O:.*]] = %o)
+// CHECK: tensor.extract_slice %[[O]][0, %{{.*}}] [128, 32] [1, 1]
+// CHECK: %[[S:.*]] = tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<16x80xf32>
+// CHECK: vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {in_bounds = [true]} : tensor<128x128xf32>, vector<32xf32>
+// CHECK: arith.addf %{{.*}} : vector<32xf32>
+// CHECK: %[[T:.*]] = vector.transfer_read %{{.*}} : tensor<16x80xf32>, vector<16x16xf32>
+// CHECK: vector.transpose %[[T]], [1, 0]
+// CHECK: vector.transfer_write %{{.*}} {prefetch = 8192 : i64, in_bounds = [true, true]} : vector<16x16xf32>, tensor<128x32xf32>
+kernel.func @turned(%x: tensor<128x128xf32>, %o: tensor<128x128xf32>) -> tensor<128x128xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, tasks = 4 : i64, grain = 1 : i64, prefetch = 2048 : i64, stage = 256 : i64, run = 64 : i64}>} {
+  %E = tensor.empty() : tensor<128x128xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<128x128xf32>) outs(%E : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<128x128xf32>
+  kernel.return %r : tensor<128x128xf32>
+}
+
+// -----
+
+// What is read along the result's rows as well is read where the tiles are; the inputs that are turned go through scratch.
+// CHECK-LABEL: kernel.func @mixed
+// CHECK: %[[S:.*]] = tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<16x80xf32>
+// CHECK: vector.transfer_read %x[
+// CHECK: vector.transfer_read %{{.*}} : tensor<16x80xf32>, vector<16x16xf32>
+// CHECK: vector.transfer_read %y[%{{.*}}, %{{.*}}], %{{.*}} {in_bounds = [true, true]} : tensor<128x128xf32>, vector<16x16xf32>
+// CHECK: arith.addf %{{.*}} : vector<16x16xf32>
+kernel.func @mixed(%x: tensor<128x128xf32>, %y: tensor<128x128xf32>, %o: tensor<128x128xf32>) -> tensor<128x128xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, stage = 256 : i64, run = 64 : i64}>} {
+  %E = tensor.empty() : tensor<128x128xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %y : tensor<128x128xf32>, tensor<128x128xf32>) outs(%E : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<128x128xf32>
+  kernel.return %r : tensor<128x128xf32>
+}

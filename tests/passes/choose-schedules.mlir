@@ -147,6 +147,22 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 
 // -----
 
+// A large result that is read along another dim than it is written along is made in blocks that go through scratch.
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {{{.*}}prefetch = 2048 : i64, stage = 4096 : i64, run = 128 : i64
+module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 262144 : i64}} {
+  kernel.func @turned(%x: tensor<513x512xf32>, %o: tensor<512x513xf32>) -> tensor<512x513xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<512x513xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<513x512xf32>) outs(%E : tensor<512x513xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<512x513xf32>
+    kernel.return %r : tensor<512x513xf32>
+  }
+}
+
+// -----
+
 // Schedules that the module brings along come first: by name, by hash (here of a kernel that does not exist), or tuned; the tables are gone then.
 // CHECK-LABEL: builtin.module attributes
 // CHECK-NOT: stepwell.schedules
