@@ -352,10 +352,12 @@ class _ContractionPhase:
         initial = broadcast(self.em, self._start(place, lanes, outs), lanes.shape) if one_run else self._zeros(lanes)
         if self.machine.prefetch:
             self._fetch(place, lanes, outs)
-        initial = self.packer.corrected(initial, operands[1], place.column, lanes)
+        summed, initial = self.packer.summed(initial, operands[1], place.column, lanes)
         local = list(place.local)
         local[self.found.n] = place.column
-        total = self._accumulate(0, (list(place.index), local), lanes, initial, operands, place.run)
+        total = self._accumulate(0, (list(place.index), local), summed, initial, operands, place.run)
+        if summed.width > width:
+            total = self.em.add(vector.ExtractStridedSliceOp(total, [0, 0], [rows, width])).result
         if not one_run:
             total = self._with_before(place, lanes, total, outs)
         return self._finish(place, lanes, total, outs)

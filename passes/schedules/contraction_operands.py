@@ -272,10 +272,10 @@ class Packer:
 
     # Reading.
 
-    def corrected(self, initial: SSAValue, operand: Operand, column: Index, lanes: Lanes) -> SSAValue:
-        """What the sums of a tile start from, with what packing B at `column` added to it."""
-        del operand, column, lanes
-        return initial
+    def summed(self, initial: SSAValue, operand: Operand, column: Index, lanes: Lanes) -> tuple[Lanes, SSAValue]:
+        """The lanes that a tile's sums are taken in, and what they start from: `initial` with what packing B added to it."""
+        del operand, column
+        return lanes, initial
 
     def column(self, operand: Operand, at: Sequence[Index], local: Sequence[Index], rows: int) -> SSAValue:
         """The numbers of A that a tile multiplies a row of B with."""

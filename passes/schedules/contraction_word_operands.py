@@ -67,7 +67,7 @@ class WordPacker(Packer):
     ) -> Operand:
         """The columns from `first` (of the whole) as panels; `index` holds the outer dims, `most` bounds the columns."""
         found, nr = self.found, self.tiling.nr
-        shape = [-(-most // nr), *self._inner_words(), self._line()]
+        shape = [-(-most // nr), *self._inner_words(), self._whole(nr)]
         target = self.builder.scratch(TensorType(i32, shape), kernel.ScratchScope.WORKER)
         along = isinstance(source, Access) and is_contiguous(source.exprs, found.reduced[-1])
 
@@ -133,14 +133,23 @@ class WordPacker(Packer):
         last = em.apply((AffineExpr.dimension(0) + (nr - 1)) // nr, [columns])
         return em.loop(0, last, 1, [target], body)[0]
 
-    def corrected(self, initial: SSAValue, operand: Operand, column: Index, lanes: Lanes) -> SSAValue:
-        """What a tile starts from, less what flipped factors add to it."""
-        if operand.sums is None:
-            return initial
-        panel = self.em.apply(AffineExpr.dimension(0) // self.tiling.nr, [column])
-        row = transfer_read(self.em, operand.sums, [panel, 0], lanes.shape[1:])
-        rows = self.em.add(upstream_vector.BroadcastOp(row, vector_of(i32, lanes.shape))).results[0]
-        return self.em.add(arith.AddiOp(initial, rows)).result
+    def summed(self, initial: SSAValue, operand: Operand, column: Index, lanes: Lanes) -> tuple[Lanes, SSAValue]:
+        """Sums are taken in whole registers, as many as a power of two, and start without what flipped factors add to them.
+
+        Registers are joined to wider vectors and taken apart again for nothing only where these can be halved.
+        """
+        em, (rows, width) = self.em, lanes.shape
+        wide = self._whole(width)
+        shape = (rows, wide)
+        if wide > width:
+            zeros = em.splat(IntegerAttr(0, i32), vector_of(i32, shape))
+            initial = em.add(vector.InsertStridedSliceOp(initial, zeros, [0, 0])).result
+        if operand.sums is not None:
+            panel = em.apply(AffineExpr.dimension(0) // self.tiling.nr, [column])
+            row = transfer_read(em, operand.sums, [panel, 0], [wide])
+            spread = em.add(upstream_vector.BroadcastOp(row, vector_of(i32, shape))).results[0]
+            initial = em.add(arith.AddiOp(initial, spread)).result
+        return Lanes(lanes.dims, shape), initial
 
     # A.
 
@@ -180,9 +189,10 @@ class WordPacker(Packer):
 
     # Words.
 
-    def _line(self) -> int:
+    def _whole(self, columns: int) -> int:
+        """Columns in whole registers, as many as a power of two."""
         lanes = self._lanes(i32)
-        return -(-self.tiling.nr // lanes) * lanes
+        return lanes << (-(-columns // lanes) - 1).bit_length()
 
     def _inner_words(self) -> list[int]:
         """Extents of the k dims in a run, at most; the innermost in words."""
