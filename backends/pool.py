@@ -11,8 +11,8 @@ from stepwell.backends.target import Target
 from stepwell.dialects.registry import context
 from stepwell.ir.parser import parse_module
 
-SOURCES = ("deque.mlir", "pool.mlir", "threads.mlir", "arena.mlir", "calls.mlir")
-"""Together one module: each but the last calls functions of the others."""
+SOURCES = ("deque.mlir", "pool.mlir", "threads.mlir", "arena.mlir", "calls.mlir", "recorded.mlir")
+"""Together one module."""
 
 
 def pool_source() -> str:

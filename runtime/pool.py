@@ -17,12 +17,14 @@ from stepwell.runtime.loader import PARALLEL_FOR, Library
 SPAWN = "stepwell_spawn"
 AWAIT = "stepwell_await"
 CALL = "stepwell_call"
+RECORDED_FOR = "stepwell_recorded_parallel_for"
+RECORD = "stepwell_record_loops"
 THREADS = "STEPWELL_NUM_THREADS"
 AFFINITY = "STEPWELL_AFFINITY"
 
 _CONFIGURE = "stepwell_configure_pool"
 _COUNTER = "stepwell_pool_counter"
-_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, _CONFIGURE, _COUNTER)
+_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, RECORDED_FOR, RECORD, _CONFIGURE, _COUNTER)
 _MOST = 4096
 _LOOPS, _STEALS, _SLEEPS = 23, 26, 27
 """Words of a worker's record (runtime/deque.mlir) that count."""
@@ -75,11 +77,17 @@ class Pool:
         self.call = self.library.address(CALL)
         configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
         configure(workers, _cores(), int(pin))
+        self.record_loops = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(RECORD))
+        """Says where loops of programs linked to `recorded_symbols` write what was done when and by whom: an address, or 0."""
         self._counter = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self.library.address(_COUNTER))
 
     def symbols(self) -> dict[str, int]:
         """What compiled code calls, by name."""
         return {name: self.library.address(name) for name in (PARALLEL_FOR, SPAWN, AWAIT)}
+
+    def recorded_symbols(self) -> dict[str, int]:
+        """The same for a program whose loops are recorded."""
+        return {**self.symbols(), PARALLEL_FOR: self.library.address(RECORDED_FOR)}
 
     def jobs(self) -> int:
         """How many loops and futures other threads could take a part of."""

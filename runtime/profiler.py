@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +17,14 @@ from stepwell.runtime.memory import POOL
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+LOOP_HEADER, LOOP_WORDS = 8, 5
+"""The words of a record of loops, as runtime/recorded.mlir says."""
 HEADER, SITE_WORDS, EVENT_WORDS = 8, 4, 3
 """The words of the buffer, as the pass says."""
 MOST_EVENTS = 1 << 16
 """Launches whose times are kept one by one; of more, counts and sums."""
 _NEVER = (1 << 63) - 1
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,17 @@ class Event:
     """One launch: its site, and its start and end in nanoseconds of the monotonic clock."""
 
     site: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a loop that a worker did at once: indices from `first` up to `last`, and when, in nanoseconds."""
+
+    worker: int
+    first: int
+    last: int
     start: int
     end: int
 
@@ -50,6 +66,9 @@ class Recording:
     events: tuple[Event, ...]
     dropped: int
     """Launches beyond those kept one by one."""
+    pieces: tuple[Piece, ...] = ()
+    """What workers did of the kernels' loops, by time; loops of one task have none."""
+    dropped_pieces: int = 0
 
 
 class ProfiledEntry:
@@ -62,12 +81,15 @@ class ProfiledEntry:
         memory: tuple[int, int],
         keep_alive: Any = None,
         most_events: int = MOST_EVENTS,
+        record_loops: Callable[[int], None] | None = None,
     ):
         self._entry = entry
         self._memory = memory  # bytes of the arena, and of all workers
         self._keep_alive = keep_alive
         self._sites = sites
         self._capacity = most_events
+        self._record_loops = record_loops  # of a pool, where the program's loops are recorded
+        self._loops = np.zeros(LOOP_HEADER + (0 if record_loops is None else most_events * LOOP_WORDS), np.int64)
         self._words = np.zeros(HEADER + sites * SITE_WORDS + most_events * EVENT_WORDS, np.int64)
 
     def record(self, inputs: Callable[[], Sequence[Array]], outputs: Sequence[Array], repeat: int) -> Recording:
@@ -81,11 +103,27 @@ class ProfiledEntry:
             addresses = (arena.address, workers.address, self._words.ctypes.data)
             self._call(inputs(), outputs, addresses)
             self._reset()
-            calls = [self._call(inputs(), outputs, addresses) for _ in range(repeat)]
+            with self._recording_loops():
+                calls = [self._call(inputs(), outputs, addresses) for _ in range(repeat)]
         finally:
             POOL.give(arena)
             POOL.give(workers)
         return self._recording(calls)
+
+    @contextlib.contextmanager
+    def _recording_loops(self) -> Generator[None]:
+        """Have the pool record the loops of this program; one profile at a time."""
+        if self._record_loops is None:
+            yield
+            return
+        with _one_at_a_time:
+            self._loops[:] = 0
+            self._loops[0] = self._capacity
+            self._record_loops(self._loops.ctypes.data)
+            try:
+                yield
+            finally:
+                self._record_loops(0)
 
     def _call(self, inputs: Sequence[Array], outputs: Sequence[Array], memory: Sequence[int]) -> tuple[int, int]:
         values = [*(a.ctypes.data for a in (*inputs, *outputs)), *memory]
@@ -111,7 +149,20 @@ class ProfiledEntry:
         kept = min(seen, self._capacity)
         first = HEADER + self._sites * SITE_WORDS
         events = self._words[first : first + kept * EVENT_WORDS].reshape(kept, EVENT_WORDS).tolist()
-        return Recording(tuple(calls), sites, tuple(Event(*event) for event in events), seen - kept)
+        pieces, dropped = self._pieces()
+        return Recording(tuple(calls), sites, tuple(Event(*event) for event in events), seen - kept, pieces, dropped)
+
+    def _pieces(self) -> tuple[tuple[Piece, ...], int]:
+        """(the pieces of loops by time, how many more there were)."""
+        if self._record_loops is None:
+            return (), 0
+        seen = int(self._loops[1])
+        kept = min(seen, self._capacity)
+        table = self._loops[LOOP_HEADER : LOOP_HEADER + kept * LOOP_WORDS].reshape(kept, LOOP_WORDS)
+        pieces = sorted(
+            (Piece(*row) for row in table.tolist()), key=lambda piece: (piece.start, piece.worker, piece.end)
+        )
+        return tuple(pieces), seen - kept
 
 
-__all__ = ["MOST_EVENTS", "Event", "ProfiledEntry", "Recording", "Times"]
+__all__ = ["MOST_EVENTS", "Event", "Piece", "ProfiledEntry", "Recording", "Times"]

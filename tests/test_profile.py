@@ -7,7 +7,8 @@ import pytest
 
 import stepwell
 from stepwell.cli import main
-from stepwell.runtime.profiler import ProfiledEntry
+from stepwell.profile import Profile
+from stepwell.runtime.profiler import Piece, ProfiledEntry, Recording
 
 LOOP = """
 func.func @main(%x: tensor<40x30xf32>, %n: tensor<i32>) -> (tensor<40x30xf32>, tensor<40xf32>) {
@@ -64,11 +65,57 @@ def test_the_results_are_those_of_a_call(profile, executable, arguments):
 def test_the_trace_has_every_launch_inside_of_its_call(profile):
     events = [e for e in json.loads(profile.trace())["traceEvents"] if e["ph"] == "X"]
     calls = [e for e in events if e["name"] == "call"]
-    launches = [e for e in events if e["name"] != "call"]
+    launches = [e for e in events if e["name"] != "call" and e["tid"] == 1]
     assert len(calls) == 3
     assert len(launches) == sum(kernel.count for kernel in profile.kernels)
     for launch in launches:
         assert any(c["ts"] <= launch["ts"] and launch["ts"] + launch["dur"] <= c["ts"] + c["dur"] for c in calls)
+
+
+TASKS = """func.func @main(%x: tensor<512x1024xf32>) -> tensor<512x1024xf32> {
+  %r = stablehlo.exponential %x : tensor<512x1024xf32>
+  return %r : tensor<512x1024xf32>
+}"""
+
+
+def test_the_trace_has_a_row_for_each_worker_with_what_it_did_of_every_loop():
+    profile = stepwell.compile(TASKS).profile(np.zeros((512, 1024), np.float32), repeat=4)
+    (kernel,) = profile.kernels
+    events = json.loads(profile.trace())["traceEvents"]
+    rows = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert rows == {1: "host"} | {2 + i: f"worker {i}" for i in range(len(profile.workers))}
+    timed = [e for e in events if e["ph"] == "X"]
+    launches = sorted((e for e in timed if e["tid"] == 1 and e["name"] != "call"), key=lambda e: e["ts"])
+    pieces = [e for e in timed if e["tid"] > 1]
+    assert len(launches) == 4
+    assert {e["name"] for e in pieces} == {kernel.name}
+    done = []
+    for launch in launches:
+        end = launch["ts"] + launch["dur"]
+        mine = [e for e in pieces if launch["ts"] <= e["ts"] and e["ts"] + e["dur"] <= end]
+        tasks = sorted(i for e in mine for i in range(e["args"]["first"], e["args"]["last"] + 1))
+        assert tasks == list(range(len(tasks)))
+        done.append(len(tasks))
+    assert len({*done}) == 1
+    assert done[0] > 1
+    assert sum(profile.workers) == pytest.approx(sum(e["dur"] for e in pieces) * 1e-6)
+    assert "in loops: worker 0" in profile.text
+    assert json.loads(profile.json())["workers"] == list(profile.workers)
+
+
+def test_pieces_beyond_those_kept_are_said(monkeypatch):
+    monkeypatch.setattr(ProfiledEntry.__init__, "__defaults__", (None, 1, None))
+    profile = stepwell.compile(TASKS).profile(np.zeros((512, 1024), np.float32), repeat=2)
+    assert len(profile.recording.pieces) == 1
+    assert profile.recording.dropped_pieces > 0
+    assert "pieces of loops are neither counted" in profile.text
+
+
+def test_a_piece_inside_of_another_is_time_once():
+    pieces = (Piece(0, 0, 4, 100, 900), Piece(0, 0, 1, 200, 300), Piece(1, 1, 2, 250, 350), Piece(0, 4, 5, 900, 1000))
+    recording = Recording((), (), (), 0, pieces)
+    profile = Profile("p", (1.0,), (), "", 0, recording, (), ())
+    assert profile.workers == pytest.approx((900e-9, 100e-9))
 
 
 def test_the_program_itself_is_as_it_was(executable, arguments):
@@ -81,10 +128,10 @@ def test_the_program_itself_is_as_it_was(executable, arguments):
 
 def test_launches_beyond_those_kept_are_counted(monkeypatch, arguments):
     fresh = stepwell.compile(LOOP, simd="avx2")
-    monkeypatch.setattr(ProfiledEntry.__init__, "__defaults__", (None, 4))
+    monkeypatch.setattr(ProfiledEntry.__init__, "__defaults__", (None, 4, None))
     profile = fresh.profile(*arguments, repeat=2)
     kept = [e for e in json.loads(profile.trace())["traceEvents"] if e["ph"] == "X" and e["name"] != "call"]
-    assert len(kept) == 4
+    assert len([e for e in kept if e["tid"] == 1]) == 4
     assert profile.dropped == sum(kernel.count for kernel in profile.kernels) - 4
     assert "not in the trace" in profile.text
 

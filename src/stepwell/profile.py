@@ -6,6 +6,7 @@ A profile is of another build of the program, whose host reads the clock around 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -28,8 +29,8 @@ from stepwell.passes.profile_launches import SITES, ProfileLaunchesPass
 from stepwell.runtime.executable import Signature
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.memory import pooled_array
-from stepwell.runtime.pool import runtime_symbols, worker_count
-from stepwell.runtime.profiler import ProfiledEntry, Recording, Times
+from stepwell.runtime.pool import process_pool, worker_count
+from stepwell.runtime.profiler import Event, ProfiledEntry, Recording, Times
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -70,6 +71,8 @@ class Profile:
         kernels: those that take most first.
         limits: where the machine's limits come from: "measured", "assumed", or "" for none.
         dropped: launches that the trace leaves out.
+        recording: single launches, and pieces of their loops.
+        sites: the kernel of each launch of the program.
         results: of the last call.
     """
 
@@ -89,6 +92,18 @@ class Profile:
         return max(0.0, total / len(self.calls))
 
     @property
+    def workers(self) -> tuple[float, ...]:
+        """Seconds that each worker spent on pieces of loops, the caller (worker 0) first."""
+        pieces = self.recording.pieces
+        count = 1 + max((piece.worker for piece in pieces), default=0)
+        busy, until = [0] * count, [0] * count
+        for piece in pieces:  # by time: what begins before the last one's end is inside of it
+            if piece.start >= until[piece.worker]:
+                busy[piece.worker] += piece.end - piece.start
+                until[piece.worker] = piece.end
+        return tuple(time * 1e-9 for time in busy)
+
+    @property
     def text(self) -> str:
         """The profile as a table."""
         return _table(self)
@@ -100,12 +115,13 @@ class Profile:
             "calls": list(self.calls),
             "outside": self.outside,
             "limits": self.limits,
+            "workers": list(self.workers),
             "kernels": [asdict(kernel) for kernel in self.kernels],
         }
         return json.dumps(entries, indent=2) + "\n"
 
     def trace(self) -> str:
-        """Calls and launches as a trace in Chrome's format, which Perfetto reads too."""
+        """Calls and launches, and what each worker did of their loops, as a trace in Chrome's format, which Perfetto reads too."""
         return json.dumps({"displayTimeUnit": "ns", "traceEvents": _trace_events(self)}) + "\n"
 
     def __str__(self) -> str:
@@ -169,9 +185,11 @@ class Profiler:
 
 
 def _loaded(native: NativeProgram, signature: Signature, sites: int) -> ProfiledEntry:
-    library = Library(native.objects, [native.symbol], runtime_symbols(native.pool))
+    pool = process_pool(native.pool)
+    library = Library(native.objects, [native.symbol], pool.recorded_symbols())
     memory = (signature.arena_bytes, signature.worker_bytes * worker_count())
-    return ProfiledEntry(native_entry(library.address(native.symbol)), sites, memory, library)
+    entry = native_entry(library.address(native.symbol))
+    return ProfiledEntry(entry, sites, memory, library, record_loops=pool.record_loops)
 
 
 def _added(one: Times | None, other: Times) -> Times:
@@ -223,7 +241,11 @@ def _table(profile: Profile) -> str:
         [f"limits: {profile.limits}" + (LIMITS_HINT if profile.limits == "assumed" else "")] if profile.limits else []
     )
     dropped = [f"{profile.dropped} later launches are counted, but not in the trace"] if profile.dropped else []
-    return "\n".join([head, *lines, *limits, *dropped]) + "\n"
+    pieces = profile.recording.dropped_pieces
+    dropped += [f"{pieces} later pieces of loops are neither counted nor in the trace"] if pieces else []
+    busy = profile.workers
+    shared = ["in loops: " + ", ".join(f"worker {i} {duration(t)}" for i, t in enumerate(busy))] if any(busy) else []
+    return "\n".join([head, *lines, *shared, *limits, *dropped]) + "\n"
 
 
 LIMITS_HINT = " ('stepwell targets --measure' measures them)"
@@ -237,22 +259,47 @@ def _row(kernel: KernelTimes) -> tuple[str, ...]:
 
 
 def _trace_events(profile: Profile) -> list[dict[str, Any]]:
-    """Events by time: a row for calls, inside of which are the launches."""
+    """Events by time: a row for calls, inside of which are the launches, and one for each worker, the caller's too."""
     recording = profile.recording
     origin = min((start for start, _ in recording.calls), default=0)
+    rows = ["host", *(f"worker {i}" for i in range(len(profile.workers) if recording.pieces else 0))]
     events: list[dict[str, Any]] = [
         {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": f"stepwell {profile.program}"}},
-        {"ph": "M", "pid": 1, "tid": 1, "name": "thread_name", "args": {"name": "host"}},
+        *(
+            {"ph": "M", "pid": 1, "tid": 1 + i, "name": "thread_name", "args": {"name": row}}
+            for i, row in enumerate(rows)
+        ),
     ]
 
-    def event(name: str, start: int, end: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    def event(name: str, row: int, start: int, end: int, arguments: dict[str, Any]) -> dict[str, Any]:
         times = {"ts": (start - origin) / 1000, "dur": (end - start) / 1000}
-        return {"ph": "X", "pid": 1, "tid": 1, "name": name, "cat": "stepwell", **times, "args": arguments}
+        return {"ph": "X", "pid": 1, "tid": 1 + row, "name": name, "cat": "stepwell", **times, "args": arguments}
 
-    events.extend(event("call", start, end, {"number": number}) for number, (start, end) in enumerate(recording.calls))
+    for number, (start, end) in enumerate(recording.calls):
+        events.append(event("call", 0, start, end, {"number": number}))
     for launch in recording.events:
-        events.append(event(profile.sites[launch.site], launch.start, launch.end, {"site": launch.site}))
+        events.append(event(profile.sites[launch.site], 0, launch.start, launch.end, {"site": launch.site}))
+    launched = _Launched(recording.events, profile.sites)
+    for piece in recording.pieces:
+        tasks = {"first": piece.first, "last": piece.last - 1}
+        events.append(event(launched.at(piece.start), 1 + piece.worker, piece.start, piece.end, tasks))
     return events
+
+
+class _Launched:
+    """Which kernel ran when; launches of a call do not overlap."""
+
+    def __init__(self, events: Sequence[Event], sites: Sequence[str]):
+        self._events = sorted(events, key=lambda event: event.start)
+        self._starts = [event.start for event in self._events]
+        self._sites = sites
+
+    def at(self, time: int) -> str:
+        """The kernel that was launched last; "?" for one that was not kept."""
+        found = bisect_right(self._starts, time) - 1
+        if found < 0 or time > self._events[found].end:
+            return "?"
+        return self._sites[self._events[found].site]
 
 
 __all__ = ["KernelTimes", "Profile", "Profiler"]
