@@ -256,8 +256,9 @@ class _Outliner:
 
 def _notes(ops: list[Operation], name: str) -> list[Attribute]:
     """What passes noted on the ops, once each; it goes to the launch, so that equal kernels stay equal."""
-    noted = [op.attributes.get(name) for op in ops]
-    return list(dict.fromkeys(one for array in noted if isinstance(array, ArrayAttr) for one in array.data))
+    found = [op.attributes[name] for op in ops if name in op.attributes]
+    noted = [list(array.data) for array in found if isinstance(array, ArrayAttr)]
+    return noted[0] if len(noted) == 1 else list(dict.fromkeys(one for array in noted for one in array))
 
 
 def _drop_unused_starts(block: Block) -> None:

@@ -92,10 +92,10 @@ def place_of(op: Operation) -> str:
 
 
 def note(op: Operation, decisions: Iterable[Decision]) -> None:
-    """Add decisions to an op, each once."""
+    """Add decisions to an op."""
     new = [_attribute(d.taken, d.reason, d.bytes_saved, d.flops_repeated, d.location) for d in decisions]
     if new:
-        op.attributes[DECISIONS] = ArrayAttr(dict.fromkeys([*noted(op), *new]))
+        op.attributes[DECISIONS] = ArrayAttr([*noted(op), *new])
 
 
 def noted(op: Operation) -> list[Attribute]:
@@ -106,7 +106,10 @@ def noted(op: Operation) -> list[Attribute]:
 
 def keep_taken(op: Operation) -> None:
     """Forget what was refused: it is decided again."""
-    left = [a for a in noted(op) if isinstance(a, DictionaryAttr) and a.data["taken"] == _flag(True)]
+    before = noted(op)
+    if not before:
+        return
+    left = [a for a in before if isinstance(a, DictionaryAttr) and a.data["taken"] == _flag(True)]
     if left:
         op.attributes[DECISIONS] = ArrayAttr(left)
     else:
@@ -117,7 +120,7 @@ def take_over(op: Operation, other: Operation) -> None:
     """Note on an op what was taken into another one that disappears into it."""
     if DECISIONS in other.attributes:
         keep_taken(other)
-        op.attributes[DECISIONS] = ArrayAttr(dict.fromkeys([*noted(op), *noted(other)]))
+        op.attributes[DECISIONS] = ArrayAttr([*noted(op), *noted(other)])
 
 
 def decisions_on(op: Operation) -> tuple[Decision, ...]:

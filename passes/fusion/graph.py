@@ -17,6 +17,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.ir.diagnostics import invalid
 from stepwell.passes.fusion.classify import captures
+from stepwell.passes.fusion.decisions import Decision
 
 REACH = 400
 """How many groups apart two may stand and still be merged: keeps planning linear."""
@@ -33,8 +34,8 @@ class Group:
     kind: str = ""
     reason: str = ""
     """Why these ops are together; the same for equal groups wherever they stand."""
-    notes: list[str] = field(default_factory=list[str])
-    """Why others are not."""
+    decisions: list[Decision] = field(default_factory=list[Decision])
+    """What was joined and what was not."""
 
 
 class Groups:
@@ -83,7 +84,7 @@ class Groups:
             return None
         first.ops.extend(second.ops)
         first.needs.extend(second.needs)
-        first.notes.extend(second.notes)
+        first.decisions.extend(second.decisions)
         for op in second.ops:
             self.of[op] = first
         order: list[Group | None] = [*before, first, *after]

@@ -121,7 +121,7 @@ func.func @epilogue(%x: tensor<64x32xf32>, %u: tensor<64x64xf32>, %w: tensor<32x
 // CHECK: math.exp
 // CHECK: kernel.group = 1 : i64, kernel.kind = "map"
 // CHECK: math.tanh
-// CHECK: kernel.group = 2 : i64, kernel.kind = "map", kernel.reason = "one op", kernel.remarks = ["a value would leave and come back"]
+// CHECK: kernel.group = 2 : i64, kernel.kind = "map", kernel.reason = "one op", kernel.decisions = [{{.*}}reason = "keeps %d (divf, 8x8xf32) out of the kernel that makes its operand: a value would leave and come back (it would save 384 B of memory traffic)", taken = false
 // CHECK: arith.divf
 func.func @comes_back(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
   %e = tensor.empty() : tensor<8x8xf32>
@@ -240,4 +240,82 @@ func.func @host(%c: i1, %x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
     scf.yield %x : tensor<4xf32>
   }
   func.return %f, %r : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// The product is wanted by another kernel too, so it is stored: the map between it and the rows saves more with the rows, which
+// alone read it.
+
+// CHECK-LABEL: func.func @stored_anyway
+// CHECK: kernel.group = 0 : i64, kernel.kind = "contraction", kernel.reason = "a sum of products in tiles, with 0 maps of its result"
+// CHECK: arith.mulf
+// CHECK: kernel.group = [[R:[0-9]+]] : i64, kernel.kind = "rows"
+// CHECK: math.absf
+// CHECK: kernel.group = [[R]] : i64, kernel.kind = "rows", kernel.reason = "2 ops share 1 leading dims"{{.*}}takes its operand, in one kernel, from absf of 64x64xf32: saves 32.8 kB of memory traffic, repeats 0 flops", taken = true
+// CHECK: arith.maximumf
+// CHECK: arith.negf
+func.func @stored_anyway(%x: tensor<64x32xf32>, %w: tensor<32x64xf32>) -> (tensor<64xf32>, tensor<64x64xf32>) {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x64xf32>
+  %i = linalg.fill ins(%z : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<64x32xf32>, tensor<32x64xf32>) outs(%i : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<64x64xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.absf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %f = tensor.empty() : tensor<64xf32>
+  %g = linalg.fill ins(%z : f32) outs(%f : tensor<64xf32>) -> tensor<64xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%1 : tensor<64x64xf32>) outs(%g : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.maximumf %a, %o : f32
+    linalg.yield %r : f32
+  } -> tensor<64xf32>
+  %3 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.negf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  func.return %2, %3 : tensor<64xf32>, tensor<64x64xf32>
+}
+
+// -----
+
+// Rows of one large array are read once by everything that is done with them; another space that reads it stays apart.
+
+// CHECK-LABEL: func.func @siblings
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows"
+// CHECK: arith.maximumf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "rows", kernel.reason = "2 ops share 1 leading dims"{{.*}}reads the same operand in one kernel with maximumf of 256xf32: saves 1.0 MB of memory traffic
+// CHECK: math.exp
+// CHECK: kernel.group = 1 : i64, {{.*}}lets negf of 1024x256xf32 read its operand again: no leading parallel dims in common (it would save 1.0 MB of memory traffic)
+// CHECK: arith.negf
+func.func @siblings(%x: tensor<256x1024xf32>) -> (tensor<256xf32>, tensor<256x1024xf32>, tensor<1024x256xf32>) {
+  %z = arith.constant 0.0 : f32
+  %f = tensor.empty() : tensor<256xf32>
+  %g = linalg.fill ins(%z : f32) outs(%f : tensor<256xf32>) -> tensor<256xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<256x1024xf32>) outs(%g : tensor<256xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.maximumf %a, %o : f32
+    linalg.yield %r : f32
+  } -> tensor<256xf32>
+  %e = tensor.empty() : tensor<256x1024xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<256x1024xf32>) outs(%e : tensor<256x1024xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.exp %a : f32
+    linalg.yield %r : f32
+  } -> tensor<256x1024xf32>
+  %h = tensor.empty() : tensor<1024x256xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<256x1024xf32>) outs(%h : tensor<1024x256xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.negf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<1024x256xf32>
+  func.return %0, %1, %2 : tensor<256xf32>, tensor<256x1024xf32>, tensor<1024x256xf32>
 }

@@ -133,6 +133,14 @@ def test_log_softmax_with_its_gradient_is_one_kernel_of_rows():
     assert planned(p.text(loss, gradient)) == ([("rows", "rows")], 1)
 
 
+def test_what_is_done_with_the_rows_of_one_large_array_is_one_kernel():
+    p = Program(x=(128, 512), g=(512,), b=(512,))
+    text = p.text(p.softmax("%x"), p.layer_norm("%x", "%g", "%b"))
+    assert planned(text) == ([("rows", "rows")], 1)
+    small = Program(x=(8, 32), g=(32,), b=(32,))
+    assert planned(small.text(small.softmax("%x"), small.layer_norm("%x", "%g", "%b")))[1] == 2
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_dense_layer_is_one_contraction(activation: str):
     p = Program(x=(64, 32), w=(32, 48), b=(48,))
