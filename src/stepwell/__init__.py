@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
     from stepwell.schedule_files import schedule as schedule
+    from stepwell.sections import Profiler as Profiler
+    from stepwell.sections import default_profiler as default_profiler
     from stepwell.source import parse as parse
     from stepwell.tuning.tune import tune as tune
 
@@ -65,6 +67,8 @@ _LAZY = {
     "InvalidProgramError": "stepwell.errors",
     "UnsupportedError": "stepwell.errors",
     "Executable": "stepwell.runtime.executable",
+    "Profiler": "stepwell.sections",
+    "default_profiler": "stepwell.sections",
 }
 
 __all__ = [
@@ -73,12 +77,14 @@ __all__ = [
     "Executable",
     "Explanation",
     "InvalidProgramError",
+    "Profiler",
     "TracingError",
     "UnsupportedError",
     "__version__",
     "available_devices",
     "build",
     "compile",
+    "default_profiler",
     "device_properties",
     "device_put",
     "explain",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ from stepwell.passes.registry import PASSES, get_pass
 from stepwell.request import Request
 from stepwell.runtime.executable import Executable
 from stepwell.schedule_files import attach
+from stepwell.sections import is_active, phase
 from stepwell.source import element_dtypes, parse
 from stepwell.steps import STEP_NAMES, check_planned, current_step, mark_step
 
@@ -121,6 +122,8 @@ def _run_steps(
     reached: Callable[[str, ModuleOp], None] | None = None,
 ) -> ModuleOp:
     watchers = (*instrumentations, VerifyEach()) if verify_each else instrumentations
+    if is_active():
+        watchers = (*watchers, _PassSections())
     ctx = context()
     for item in todo:
         Pipeline(item.passes, list(watchers)).run(ctx, module)
@@ -129,6 +132,23 @@ def _run_steps(
             if reached is not None:
                 reached(item.step, module)
     return module
+
+
+class _PassSections(Instrumentation):
+    """Every pass as a phase, of whoever profiles the compiler."""
+
+    def __init__(self) -> None:
+        self._open: list[AbstractContextManager[None]] = []
+
+    def before_pass(self, item: Any, op: Any) -> None:
+        self._open.append(phase(item.name))
+        self._open[-1].__enter__()
+
+    def after_pass(self, item: Any, op: Any) -> None:
+        self._open.pop().__exit__(None, None, None)
+
+    def pass_failed(self, item: Any, op: Any, error: Exception) -> None:
+        self.after_pass(item, op)
 
 
 def _lowerings(table: tuple[Step, ...], first: int, last: int, mark: PrepareEntryPass) -> list[_Lowering]:
@@ -164,7 +184,8 @@ def build(
     watched = diagnostic_handler(said.append) if keep is not None else nullcontext()
     try:
         with no_garbage_collection(), watched:
-            module = parse(program)
+            with phase("parse"):
+                module = parse(program)
             dtypes = tuple(element_dtypes(module))
             kept = None if keep is None else lambda native, record: keep(Made(native, dtypes, tuple(said), record))
             executable = _built(module, request, accept, kept)

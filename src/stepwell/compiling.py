@@ -33,6 +33,7 @@ from stepwell.runtime.executable import Executable, Signature
 from stepwell.runtime.memory import memory_bytes
 from stepwell.runtime.pool import worker_count
 from stepwell.schedule_files import attach
+from stepwell.sections import phase, start_from_environment
 from stepwell.target_names import CPU, TargetName, cpu_machine, default_target
 
 if TYPE_CHECKING:
@@ -93,15 +94,18 @@ def compile(
 
 def compile_request(program: Any, request: Request, accept: Accept | None = None) -> Compiled:
     """Compile a program as `request` says; `accept` may refuse the entry's signature (by raising) before anything is lowered."""
-    place = place_of(program, request)
-    if place is not None:
-        found = place.find(accept)
-        if found is not None:
-            return found
-        program = place.program
-    from stepwell.compiler import build
+    start_from_environment()
+    with phase("compile"):
+        place = place_of(program, request)
+        if place is not None:
+            with phase("load"):
+                found = place.find(accept)
+            if found is not None:
+                return found
+            program = place.program
+        from stepwell.compiler import build
 
-    return build(program, request, accept, None if place is None else place.keep)
+        return build(program, request, accept, None if place is None else place.keep)
 
 
 # The cache -------------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from stepwell.ir.printer import print_ir
 from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
+from stepwell.sections import phase
 from stepwell.signatures import (
     Abstract,
     Chosen,
@@ -76,7 +77,8 @@ def trace(function: Callable[..., Any], signature: Signature, name: str, names: 
         tracers = iter([running.tracer(v, a.weak) for v, a in zip(builder.arguments, arrays, strict=True)])
         leaves = [leaf.value if isinstance(leaf, Static) else next(tracers) for leaf in signature.leaves]
         args, kwargs = signature.structure.unflatten(leaves)
-        results, structure = flatten(function(*args, **kwargs))
+        with phase("trace"):
+            results, structure = flatten(function(*args, **kwargs))
         for path, result in zip(structure.paths(), results, strict=True):
             if not is_array(result) and not is_scalar(result):
                 raise _wrong_result(function, path, result)

@@ -34,6 +34,7 @@ from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.pool import parallel_for_address, worker_count
 from stepwell.schedule_files import asked_schedules, attach, schedules_for
+from stepwell.sections import phase
 from stepwell.source import parse
 from stepwell.steps import STAGING
 
@@ -176,16 +177,19 @@ def build_executable(
     check_call(find_entry(lowered, name), signature)
     check_plan(find_entry(lowered, name), signature, worker_count())
     clock = _Clock(record.seconds)
-    texts = write_llvm(lowered, target)
+    with phase("write LLVM IR"):
+        texts = write_llvm(lowered, target)
     clock.lap("write LLVM IR")
-    objects = compile_objects([part.text for part in texts], target, opt_level, cache=cache)
+    with phase("LLVM"):
+        objects = compile_objects([part.text for part in texts], target, opt_level, cache=cache)
     clock.lap("LLVM")
     native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(target))
     if keep is not None and signature.guard is None:
         record.llvm = tuple(part.text for part in texts)
         keep(native, record)
     kept = Texts(module, **options)
-    executable = native.load(kept.at, kept.asm)
+    with phase("load"):
+        executable = native.load(kept.at, kept.asm)
     executable.profiler = kept.profiler
     executable.measured_by(lambda: record.seconds)
     clock.lap("link")
