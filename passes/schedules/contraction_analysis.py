@@ -72,7 +72,7 @@ def find_contraction(op: Operation) -> Contraction | str:
     """Read a generic as a contraction, or say why it is none."""
     if not isinstance(op, linalg.GenericOp) or len(op.results) != 1 or len(op.inputs) != 2:
         return "not a generic of two inputs and one output"
-    chains = _product_of(op)
+    chains = product_of(op)
     if chains is None:
         return "the body is no sum of products"
     maps = indexing_maps(op)
@@ -115,7 +115,7 @@ def _classify(
     return Contraction(op, sizes, a, b, chains[a], chains[b], m, n, outer, tuple(reduced))
 
 
-def _product_of(op: linalg.GenericOp) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
+def product_of(op: linalg.GenericOp) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
     """The casts of both factors when the body is `acc + f(a) * g(b)`."""
     block = op.body.block
     yielded = block.last_op

@@ -153,6 +153,17 @@ STRATEGIES: dict[str, Strategy] = {
         Strategy("contraction", "sums of products in register tiles, with the maps of their result", _REGISTER_TILES,
                  where="cores"),
         Strategy(
+            "window",
+            "sums of products over a window whose factors are not shared by rows and columns, such as depthwise convolutions",
+            (
+                Parameter("points", "neighbours done together, that read the same numbers", derived="the machine", least=1,
+                          most=64),
+                Parameter("columns", "points of the last dim that are a vector", derived="the machine", least=1,
+                          most=1 << 12),
+            ),
+            where="cores",
+        ),
+        Strategy(
             "attention",
             "softmax of scores online, over tiles `keys x queries`, and the sums they weight over tiles `columns x queries`",
             (

@@ -37,6 +37,14 @@ from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_n
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
 from stepwell.passes.schedules.turning import CACHE_LINE
+from stepwell.passes.schedules.window import (
+    Window,
+    WindowTile,
+    choose_window,
+    find_window,
+    schedule_window,
+    window_tile_of,
+)
 
 COPYING = Machine(16)
 """What copies of whole tensors are made with: short vectors, one task."""
@@ -77,6 +85,9 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             {**common, **choose_attention(attention, machine, common["tasks"])},
             "online softmax over tiles of keys",
         )
+    window = _first_window(func, machine) if forced in ("", "window") else None
+    if window is not None:
+        return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
         if tiled is not None:
@@ -133,6 +144,16 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
     return None
 
 
+def _first_window(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | None:
+    """The tile of the kernel's first sums over a window, as parameters."""
+    for op in func.body.block.ops:
+        found = find_window(op)
+        tile = choose_window(found, machine) if isinstance(found, Window) else found
+        if isinstance(tile, WindowTile):
+            return tile.numbers()
+    return None
+
+
 def _tiling_for(numbers: Mapping[str, int], machine: MachineDescription) -> Callable[[Contraction], Tiling | str]:
     """The schedule's numbers, corrected where an operand's layout or extent leaves no choice."""
     vectors = replace(machine, vector_bits=numbers["vector"] * 8)
@@ -175,6 +196,11 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
         if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
         schedule_contraction(builder, machine, _tiling_for(numbers, description))
+    elif strategy == "window":
+        if not any(isinstance(find_window(op), Window) for op in func.body.block.ops):
+            raise wrong(func, strategy, "no op of the kernel is a sum of products over a window", "use 'loops'")
+        vectors = replace(description, vector_bits=numbers["vector"] * 8)
+        schedule_window(builder, machine, lambda found: window_tile_of(found, numbers, vectors))
     elif strategy == "attention":
         _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))

@@ -1,0 +1,410 @@
+"""The `window` strategy: sums over a window that share no factor between rows and columns, as a depthwise convolution does.
+
+`y[.., t, n] += x[.., t + k, n + l] * w[..]`, where every point of the result has weights that depend on some of its dims alone.
+There is nothing to multiply as a matrix; what is shared is `x` between neighbouring points. The last dim `n` of the result is
+a vector, and `points` neighbours along another dim `t` of the window are done together, their sums in registers:
+
+```
+for other dims                    tasks are runs of one of these
+  for points along t, for vectors along n
+    for channels, if any, and taps beyond the innermost few
+      the innermost taps of all points, each vector of x and w read once
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import IntegerType, TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr
+
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import MachineDescription, machine_of
+from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.schedules.contraction_analysis import product_of
+from stepwell.passes.schedules.emit import Emitter, Index
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
+from stepwell.passes.schedules.lanes import (
+    MOST_APART,
+    Lanes,
+    Point,
+    broadcast,
+    is_vector,
+    lanes_along,
+    read,
+    steps_apart,
+    vector_of,
+    write,
+)
+from stepwell.passes.schedules.loops import schedule_around
+from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
+from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
+from stepwell.passes.schedules.space import tiled_loop
+from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
+
+UNROLLED = 32
+"""Taps written one after the other, at most; outer ones are loops."""
+SHORT = 4
+"""Points of the last dim below which there is no vector of it."""
+PRODUCTS_PER_LANE = 1.5
+"""Products that a lane adds up in a nanosecond: half of what it can, the rest waits for memory."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A generic understood as sums over a window."""
+
+    op: linalg.GenericOp
+    sizes: tuple[int, ...]
+    image: int
+    """Position of the operand that is read through the window; the other one are the weights."""
+    casts: tuple[tuple[Operation, ...], tuple[Operation, ...]]
+    """Of the two inputs, in their order."""
+    lanes: int
+    """The vector dim."""
+    line: int | None
+    """The dim whose neighbours are done together."""
+    outer: tuple[int, ...]
+    reduced: tuple[int, ...]
+    """Outermost first: what only adds up, then what moves in the window."""
+
+    @property
+    def accumulator(self) -> Attribute:
+        """The element type of the sums."""
+        kind = self.op.results[0].type
+        assert isinstance(kind, TensorType)
+        return kind.element_type
+
+    @property
+    def exprs(self) -> tuple[AffineExpr, ...]:
+        """Where a point goes in the result."""
+        return indexing_maps(self.op)[-1].results
+
+    @property
+    def looped(self) -> int:
+        """How many of the reduced dims are loops."""
+        count, taps = len(self.reduced), 1
+        while count and taps * self.sizes[self.reduced[count - 1]] <= UNROLLED:
+            count -= 1
+            taps *= self.sizes[self.reduced[count]]
+        return count
+
+
+@dataclass(frozen=True)
+class WindowTile:
+    """The numbers of a window's schedule."""
+
+    points: int
+    """Neighbours along `line`."""
+    columns: int
+    """Lanes along the last dim."""
+
+    def numbers(self) -> dict[str, int]:
+        """As parameters of a schedule."""
+        return {"points": self.points, "columns": self.columns}
+
+
+def find_window(op: Operation) -> Window | str:
+    """Read a generic as sums over a window, or say why it is none."""
+    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1 or len(op.inputs) != 2:
+        return "not a generic of two inputs and one output"
+    chains = product_of(op)
+    if chains is None:
+        return "the body is no sum of products"
+    if not isinstance(op.outputs[0].owner, linalg.FillOp):
+        return "its sums do not start from one number"
+    maps, kinds, sizes = indexing_maps(op), iterator_kinds(op), generic_extents(op)
+    order = [e.position for e in maps[2].results if isinstance(e, AffineDimExpr)]
+    reduced = [d for d, kind in enumerate(kinds) if kind != "parallel"]
+    if len(order) != len(maps[2].results) or not order or not reduced or 0 in sizes:
+        return "the output is a scalar, or nothing is summed"
+    whole = [i for i in (0, 1) if all(uses_dim(maps[i].results, d) for d in order)]
+    if len(whole) != 1:
+        return "both factors, or none, have all dims of the result"
+    image, n = whole[0], order[-1]
+    exprs, weights = maps[image].results, maps[1 - image].results
+    lines = [d for d in order[:-1] if _moves(exprs, d, reduced) and not uses_dim(weights, d)]
+    if not lines and not _moves(exprs, n, reduced):
+        return "nothing is read through a window"
+    problem = _no_vectors(op, image, n, sizes[n])
+    if problem is not None:
+        return problem
+    line = lines[-1] if lines else None
+    reduced.sort(key=lambda d: any(_moves(exprs, p, [d]) for p in order))
+    outer = tuple(d for d in order if d not in (line, n))
+    return Window(op, sizes, image, chains, n, line, outer, tuple(reduced))
+
+
+def _moves(exprs: Sequence[AffineExpr], dim: int, reduced: Sequence[int]) -> bool:
+    """Whether a dim of the result and one of the sums move along the same dim of the image."""
+    return any(dim in e.used_dims() and any(d in e.used_dims() for d in reduced) for e in exprs)
+
+
+def _no_vectors(op: linalg.GenericOp, image: int, dim: int, size: int) -> str | None:
+    """Why the last dim of the result is no vector dim."""
+    if size < SHORT:
+        return "lines are too short for vectors"
+    maps = indexing_maps(op)
+    access = Access(op.inputs[image], maps[image].results)
+    if not is_contiguous(access.exprs, dim) and not 2 <= steps_apart(access, dim) <= MOST_APART:
+        return "lines of the image are not contiguous"
+    weights = maps[1 - image].results
+    if uses_dim(weights, dim) and not is_contiguous(weights, dim):
+        return "lines of the weights are not contiguous"
+    return None
+
+
+def choose_window(found: Window, machine: MachineDescription) -> WindowTile | str:
+    """The tile for a machine, or why other loops do better."""
+    if machine.vector_bytes == 0:
+        return "scalar code"
+    lanes = max(1, machine.vector_bytes // byte_width(found.accumulator))
+    most = 8 if machine.vector_bytes >= WIDE_BYTES else 4
+    extent = 1 if found.line is None else found.sizes[found.line]
+    points = -(-extent // -(-extent // most))
+    vectors = min(max(1, most // 2 // points), -(-found.sizes[found.lanes] // lanes))
+    return WindowTile(points, vectors * lanes)
+
+
+def window_tile_of(found: Window, numbers: dict[str, int], machine: MachineDescription) -> WindowTile | str:
+    """The tile that a schedule's numbers describe, chosen where they do not say."""
+    chosen = choose_window(found, machine)
+    if isinstance(chosen, str):
+        return chosen
+    extent = 1 if found.line is None else found.sizes[found.line]
+    return WindowTile(min(numbers.get("points", chosen.points), extent), numbers.get("columns", chosen.columns))
+
+
+def schedule_window(builder: KernelBuilder, machine: Machine, tiles: Callable[[Window], WindowTile | str]) -> None:
+    """Sums over windows as tiles; the rest of the kernel as loops."""
+
+    def whole(op: Operation) -> Sequence[Operation] | None:
+        found = find_window(op)
+        tile = tiles(found) if isinstance(found, Window) else ""
+        if isinstance(found, str) or isinstance(tile, str):
+            return None
+        accesses = builder.nest(found.op).inputs
+        image, weights = accesses[found.image], accesses[1 - found.image]
+        if not isinstance(image, Access) or not isinstance(weights, Access) or image.symbols or weights.symbols:
+            return None
+        _WindowPhase(builder, found, tile, machine, (image, weights)).emit()
+        return []
+
+    schedule_around(builder, machine, whole)
+
+
+class _WindowPhase:
+    """Emits the phase of one window."""
+
+    def __init__(
+        self, builder: KernelBuilder, found: Window, tile: WindowTile, machine: Machine, inputs: tuple[Access, Access]
+    ):
+        self.builder = builder
+        self.found = found
+        self.tile = tile
+        self.machine = machine
+        self.em: Emitter = builder.em
+        self.image, self.weights = inputs
+        self.fused = machine_of(builder.func).has_fma and not isinstance(found.accumulator, IntegerType)
+        init = builder.nest(found.op).outputs[0].init
+        assert isinstance(init, SSAValue)
+        self.init = init
+        self.starts: dict[int, Index] = {}
+        self.extents: dict[int, Index] = {}
+
+    def emit(self) -> None:
+        """Emit the phase."""
+        found, builder = self.found, self.builder
+        self.em.location = found.op.location
+        result = found.op.results[0]
+        home = builder.destination(found.op, result)
+        cuts = self._cuts()
+        (made,) = builder.phase([c.tasks for c in cuts] or [1], [home], lambda ivs, outs: self._task(cuts, ivs, outs))
+        builder.define(result, made, builder.home(home))
+
+    def _cuts(self) -> list[Cut]:
+        """The dim cut over tasks: the first that is long enough, else the longest."""
+        found = self.found
+        lanes = self.machine.vector_bytes / byte_width(found.accumulator)
+        wanted = tasks_for(prod(found.sizes) / (PRODUCTS_PER_LANE * lanes), self.machine)
+        dims = [*found.outer, *([] if found.line is None else [found.line]), found.lanes]
+        if wanted < 2:
+            return []
+
+        def unit(d: int) -> int:
+            return self.tile.columns if d == found.lanes else self.tile.points if d == found.line else 1
+
+        pieces = {d: -(-found.sizes[d] // unit(d)) for d in dims}
+        dim = next((d for d in dims if pieces[d] >= wanted), max(dims, key=lambda d: pieces[d]))
+        cut = cut_dim(dim, found.sizes[dim], -(-pieces[dim] // min(wanted, pieces[dim])) * unit(dim))
+        return [cut] if cut.tasks > 1 else []
+
+    def _task(self, cuts: Sequence[Cut], ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
+        found = self.found
+        self.starts, self.extents = {}, dict(enumerate(found.sizes))
+        for cut, iv in zip(cuts, ivs, strict=False):
+            part = part_of(self.em, cut, found.sizes[cut.dim], iv)
+            self.starts[cut.dim], self.extents[cut.dim] = part.start, part.extent
+        order = [e.position for e in found.exprs if isinstance(e, AffineDimExpr)]
+        offsets = [self.starts.get(d, 0) for d in order]
+        sizes = [self.extents[d] for d in order]
+        out = self.builder.slice_of(outs[0], offsets, sizes)
+        made = self._over(found.outer, [0] * len(found.sizes), out)
+        return [(made, offsets, sizes)]
+
+    def _over(self, dims: Sequence[int], local: list[Index], out: SSAValue) -> SSAValue:
+        if not dims:
+            return self._lines(local, out)
+
+        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return [self._over(dims[1:], _with(local, dims[0], iv), args[0])]
+
+        return self.em.loop(0, self.extents[dims[0]], 1, [out], trip)[0]
+
+    def _lines(self, local: list[Index], out: SSAValue) -> SSAValue:
+        """Tiles along the line and the vector dim; weights that are equal for all of them are read before."""
+        found, tile = self.found, self.tile
+        ready: dict[tuple[Index, ...], SSAValue] = {}
+        if not found.looped and not uses_dim(self.weights.exprs, found.lanes):
+            for taps in product(*(range(found.sizes[d]) for d in found.reduced)):
+                self._factor(1, self._with_taps(self._absolute(local), 0, taps), 0, None, ready)
+
+        def columns(at: list[Index], points: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return tiled_loop(
+                self.em,
+                self.extents[found.lanes],
+                found.sizes[found.lanes] % tile.columns,
+                tile.columns,
+                args,
+                lambda j, width, inner: [self._tile(_with(at, found.lanes, j), (points, width), ready, inner[0])],
+            )
+
+        line = found.line
+        if line is None:
+            return columns(local, 1, [out])[0]
+        edge = found.sizes[line] % tile.points
+        return tiled_loop(
+            self.em,
+            self.extents[line],
+            edge,
+            tile.points,
+            [out],
+            lambda i, points, args: columns(_with(local, line, i), points, args),
+        )[0]
+
+    def _absolute(self, local: Sequence[Index]) -> list[Index]:
+        d = AffineExpr.dimension
+        return [self.em.apply(d(0) + d(1), [self.starts.get(i, 0), at]) for i, at in enumerate(local)]
+
+    def _with_taps(self, index: Sequence[Index], first: int, taps: Sequence[Index]) -> list[Index]:
+        at = list(index)
+        for dim, tap in zip(self.found.reduced[first:], taps, strict=False):
+            at[dim] = tap
+        return at
+
+    # A tile.
+
+    def _tile(
+        self, local: list[Index], shape: tuple[int, int], ready: dict[tuple[Index, ...], SSAValue], out: SSAValue
+    ) -> SSAValue:
+        """The sums of some neighbours, a vector each, and their places in the result."""
+        found, em = self.found, self.em
+        points, columns = shape
+        width, mask = self._width(columns)
+        lanes = lanes_along(found.lanes, width, mask, picks=True)
+        sums = [broadcast(em, self.init, width)] * points
+        for point, value in enumerate(self._sum(0, self._absolute(local), lanes, sums, ready)):
+            exprs = [_shifted(e, found.line, point) for e in found.exprs]
+            out = write(em, value, out, [em.apply(e, local) for e in exprs], lanes)
+        return out
+
+    def _width(self, columns: int) -> tuple[int, SSAValue | None]:
+        """Lanes for some columns: whole vectors under a mask where there are masks, else as many as there are."""
+        lanes = self.machine.vector_bytes // byte_width(self.found.accumulator)
+        if columns % lanes == 0 or self.machine.vector_bytes < WIDE_BYTES:
+            return columns, None
+        width = -(-columns // lanes) * lanes
+        return width, self.em.constant_mask([columns], [width])
+
+    def _sum(
+        self,
+        level: int,
+        index: list[Index],
+        lanes: Lanes,
+        sums: Sequence[SSAValue],
+        ready: dict[tuple[Index, ...], SSAValue],
+    ) -> Sequence[SSAValue]:
+        """Loops over the outer reduced dims, carrying the sums; the inner ones one after the other."""
+        found = self.found
+        if level < found.looped:
+            dim = found.reduced[level]
+
+            def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                return self._sum(level + 1, _with(index, dim, k), lanes, args, ready)
+
+            return self.em.loop(0, found.sizes[dim], 1, sums, trip)
+        known: tuple[dict[tuple[Index, ...], SSAValue], dict[tuple[Index, ...], SSAValue]] = ({}, dict(ready))
+        values = list(sums)
+        for taps in product(*(range(found.sizes[d]) for d in found.reduced[level:])):
+            at = self._with_taps(index, level, taps)
+            for point, before in enumerate(values):
+                weight = self._factor(1, at, point, lanes, known[1])
+                values[point] = self._add(before, self._factor(0, at, point, lanes, known[0]), weight, lanes.width)
+        return values
+
+    def _factor(
+        self,
+        which: int,
+        at: Sequence[Index],
+        point: int,
+        lanes: Lanes | None,
+        known: dict[tuple[Index, ...], SSAValue],
+    ) -> SSAValue:
+        """The image (0) or the weights (1) for a neighbour, converted; what was read before is `known` by its place."""
+        em, found = self.em, self.found
+        source = (self.image, self.weights)[which]
+        exprs = tuple(_shifted(e, found.line, point) for e in source.exprs)
+        place = tuple(em.apply(e, at) for e in exprs)
+        if place not in known:
+            value = read(em, Access(source.value, exprs), Point(list(at), lanes))
+            for cast in found.casts[found.image if which == 0 else 1 - found.image]:
+                kind: Attribute = cast.results[0].type
+                result = vector_of(kind, value.type.get_shape()) if is_vector(value) else kind  # pyright: ignore[reportAttributeAccessIssue]
+                copy = type(cast).create(operands=[value], result_types=[result], properties=dict(cast.properties))
+                value = em.add(copy).results[0]
+            known[place] = value
+        return known[place]
+
+    def _add(self, total: SSAValue, x: SSAValue, w: SSAValue, width: int) -> SSAValue:
+        em = self.em
+        x, w = broadcast(em, x, width), broadcast(em, w, width)
+        if self.fused:
+            return em.add(math.FmaOp(x, w, total)).results[0]
+        if isinstance(self.found.accumulator, IntegerType):
+            return em.add(arith.AddiOp(total, em.add(arith.MuliOp(x, w)).result)).result
+        return em.add(arith.AddfOp(total, em.add(arith.MulfOp(x, w)).result)).result
+
+
+def _with(index: Sequence[Index], dim: int, value: Index) -> list[Index]:
+    changed = list(index)
+    changed[dim] = value
+    return changed
+
+
+def _shifted(expr: AffineExpr, dim: int | None, by: int) -> AffineExpr:
+    """An expression some points further along a dim."""
+    if dim is None or not by or dim not in expr.used_dims():
+        return expr
+    last = max(expr.used_dims())
+    dims = [AffineExpr.dimension(d) + (by if d == dim else 0) for d in range(last + 1)]
+    return expr.replace_dims_and_symbols(dims, [])
+
+
+__all__ = ["Window", "WindowTile", "choose_window", "find_window", "schedule_window", "window_tile_of"]
