@@ -7,6 +7,7 @@ to the type's precision. The error printed is the largest relative (or absolute)
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,22 @@ def largest_error(f: F, coefficients: list[float], lo: Any, hi: Any, relative: b
             error /= abs(want)
         worst = max(worst, error)
     return worst
+
+
+def weighted_fit(f: F, weight: F, lo: Any, hi: Any, degree: int) -> tuple[list[float], float]:
+    """The polynomial of the least largest `weight * error` (Lawson's iteration), and that error; enough for f32."""
+    x = np.array([float((lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * (k + 0.5) / 1000)) for k in range(1000)])
+    values, weights = (np.array([float(g(mp.mpf(v))) for v in x]) for g in (f, weight))
+    powers = np.vander(x, degree + 1)
+    emphasis, best = np.ones_like(x), (math.inf, np.zeros(degree + 1))
+    for _ in range(200):
+        scale = np.sqrt(emphasis) * weights
+        found = np.linalg.lstsq(powers * scale[:, None], values * scale, rcond=None)[0]
+        error = np.abs((powers @ found - values) * weights)
+        best = min(best, (error.max(), found), key=lambda pair: pair[0])
+        emphasis *= error / error.max() + 1e-3
+        emphasis /= emphasis.mean()
+    return [float(np.float32(c)) for c in best[1]], float(best[0])
 
 
 def series(f: F, at: Any = 0) -> F:
@@ -105,6 +122,21 @@ FITS: dict[str, tuple[F, Any, Any, int, int, bool]] = {
     "ERFCX": (erfcx_scaled(mp.mpf("2")), (mp.mpf("0.4") - 2) / (mp.mpf("0.4") + 2), mp.mpf("0.9"), 11, 24, True),
 }
 
+ERF_LIMIT = mp.mpf("0.9375")
+# name: (function, weight of its error, lo, hi, degree), for f32 alone
+WEIGHTED: dict[str, tuple[F, F, Any, Any, int]] = {
+    # erf(x) = x + x*ERF_NEAR(z), z = x^2, |x| <= ERF_LIMIT
+    "ERF_NEAR": (
+        series(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1),
+        series(lambda z: mp.sqrt(z) / mp.erf(mp.sqrt(z))),
+        mp.mpf(0),
+        ERF_LIMIT**2,
+        5,
+    ),
+    # erf(x) = 1 - exp(ERF_TAIL(x)), ERF_LIMIT <= x <= 4
+    "ERF_TAIL": (lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), ERF_LIMIT, mp.mpf(4), 6),
+}
+
 
 def main() -> None:
     """Fit, print errors, and write the table when asked."""
@@ -126,6 +158,10 @@ def main() -> None:
             lines.append(f"{name}_{suffix} = (")
             lines += [f"    {c!r}," for c in rounded]
             lines.append(")")
+    for name, (f, weight, lo, hi, degree) in WEIGHTED.items():
+        rounded, error = weighted_fit(f, weight, lo, hi, degree)
+        print(f"{name}_32: degree {degree}, error 2^{np.log2(error):.1f}")
+        lines += [f"{name}_32 = (", *(f"    {c!r}," for c in rounded), ")"]
     if arguments.write:
         target = Path(__file__).parent.parent / "passes" / "math_expansions" / "coefficients.py"
         target.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,7 @@
-"""erf and erfc: a polynomial near 0, exp(-x^2) times a fit of the scaled tail beyond (after Shepherd and Laframboise)."""
+"""erf and erfc: a polynomial near 0; beyond, exp(-x^2) times a fit of the scaled tail (after Shepherd and Laframboise).
+
+The f32 erf needs its tail to no relative accuracy, and so has it as the exponential of a polynomial: nothing is divided.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from stepwell.passes.math_expansions import coefficients as k
 from stepwell.passes.math_expansions.emitter import Emitter
-from stepwell.passes.math_expansions.exponential import exp
+from stepwell.passes.math_expansions.exponential import exp, exp_normal
 
 
 def _erf_near_zero(e: Emitter, x: SSAValue) -> SSAValue:
@@ -25,8 +28,18 @@ def _tail(e: Emitter, magnitude: SSAValue) -> SSAValue:
     return e.mul(e.fma(e.neg(low), gauss, gauss), scaled)
 
 
+def _erf_narrow(e: Emitter, x: SSAValue) -> SSAValue:
+    """f32: x + x P(x^2), or 1 - exp(Q(x)) from where that is exact enough up to where it is 1."""
+    magnitude = e.abs(x)
+    near = e.fma(magnitude, e.poly(e.mul(x, x), k.ERF_NEAR_32), magnitude)
+    far = e.sub(e.c(1.0), exp_normal(e, e.poly(e.at_most(magnitude, 4.0), k.ERF_TAIL_32)))
+    return e.copysign(e.select(e.cmp("olt", magnitude, e.c(0.9375)), near, far), x)
+
+
 def erf(e: Emitter, x: SSAValue) -> SSAValue:
     """The error function."""
+    if e.is_f32:
+        return _erf_narrow(e, x)
     magnitude = e.abs(x)
     near = e.cmp("olt", magnitude, e.c(0.9))
     result = e.select(near, _erf_near_zero(e, e.at_most(magnitude, 1.0)), e.sub(e.c(1.0), _tail(e, magnitude)))

@@ -51,6 +51,15 @@ def exp(e: Emitter, x: SSAValue) -> SSAValue:
     return e.scale_by(_exp_of(e, _remainder(e, x, n)), power)
 
 
+def exp_normal(e: Emitter, x: SSAValue) -> SSAValue:
+    """e^x where that is a normal number, so that one factor is its power of two."""
+    # The integer's low bits are the exponent field of 2^n as they stand.
+    magic = e.c(1.5 * 2.0**e.mantissa + e.bias)
+    shifted = e.fma(x, e.c(1 / LN2), magic)
+    power = e.to_float(e.shl(e.to_bits(shifted), e.mantissa))
+    return e.mul(_exp_of(e, _remainder(e, x, e.sub(shifted, magic))), power)
+
+
 def exp2(e: Emitter, x: SSAValue) -> SSAValue:
     """2^x; the reduction is exact."""
     x = _clamp(e, x, -254.0, 129.0, -2046.0, 1025.0)

@@ -1,7 +1,8 @@
 """sin, cos, tan, atan, atan2, asin, acos.
 
-Range reduction to |r| <= pi/4: Cody and Waite in three parts (f64; f32 is widened) below 2^20, Payne and Hanek's exact product with
-the bits of 2/pi beyond, taken only when a lane needs it.
+Range reduction to |r| <= pi/4: Cody and Waite in three parts below 2^20, Payne and Hanek's exact product with the bits of 2/pi
+beyond, taken only when a lane needs it. f32 is widened to f64 for it, but for sine and cosine below 2^16 where products
+and sums are fused: then its own three parts leave no error.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ PI_2 = (1.57079632673412561417, 6.07710050630396597660e-11, 2.022266248795950631
 """pi/2 in three parts, the first two with 33 bits each."""
 
 LARGE = 2.0**20
+
+PI_2_NARROW = (float.fromhex("0x1.921fb0p+0"), float.fromhex("0x1.5110b4p-22"), float.fromhex("0x1.846988p-48"))
+"""pi/2 in three parts of f32, the first with 21 bits: what is left after it is exact."""
+
+LARGE_NARROW = 2.0**16
 
 
 def _two_over_pi_words(count: int) -> list[int]:
@@ -136,6 +142,45 @@ def _bit_set(e: Emitter, n: SSAValue, bit: int) -> SSAValue:
     return e.icmp("ne", e.and_(n, e.ci(bit)), e.ci(0))
 
 
+def _reduce_narrow(e: Emitter, magnitude: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(r, quadrant) of a f32 at least 0, by fused steps; as `_reduce` has it where some lane is large."""
+    magic = e.c(1.5 * 2.0**e.mantissa)
+    shifted = e.fma(magnitude, e.c(2 / math.pi), magic)
+    # The magic number's own low bits are 0: those of the sum count quarter turns.
+    n_float, n = e.sub(shifted, magic), e.to_bits(shifted)
+    r = magnitude
+    for part in PI_2_NARROW:
+        r = e.fma(n_float, e.c(-part), r)
+    large = e.cmp("oge", magnitude, e.c(LARGE_NARROW))
+    branch = scf.IfOp(any_lane(e, large), [r.type, n.type], Region(Block()), Region(Block()))
+    e.builder.insert(branch)
+    inner = Emitter(
+        LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location), e.constants, e.type, e.has_fma
+    )
+    wide_r, wide_n = _reduce(inner, magnitude)
+    inner.builder.insert(scf.YieldOp(inner.select(large, wide_r, r), inner.select(large, wide_n, n)))
+    branch.false_region.block.add_op(scf.YieldOp(r, n))
+    return branch.results[0], branch.results[1]
+
+
+def _sine_cosine_narrow(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """The same to f32's accuracy, by fused steps."""
+    z = e.mul(r, r)
+    sine = e.fma(e.mul(r, z), e.poly(z, k.SIN_32), r)
+    return sine, e.poly(z, (*k.COS_32, -0.5, 1.0))
+
+
+def _sine_narrow(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
+    """Sine of a f32, or cosine by a quarter turn: that of its magnitude, with a sign."""
+    r, n = _reduce_narrow(e, e.abs(x))
+    sign = e.ci(1 << 31)
+    turns = e.iadd(n, e.ci(quarter_turns)) if quarter_turns else n
+    sine, cosine = _sine_cosine_narrow(e, r)
+    result = e.to_bits(e.select(_bit_set(e, turns, 1), cosine, sine))
+    result = e.xor(result, e.and_(e.shl(turns, 30), sign))
+    return e.to_float(result if quarter_turns else e.xor(result, e.and_(e.to_bits(x), sign)))
+
+
 def _sine_at(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
     r, n = _reduce(e, x)
     if quarter_turns:
@@ -147,13 +192,15 @@ def _sine_at(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
 
 def sin(e: Emitter, x: SSAValue) -> SSAValue:
     """Sine, right for every finite argument, with -0 at -0."""
+    if e.is_f32 and e.has_fma:
+        return _sine_narrow(e, x, 0)
     result = _sine_at(e, x, 0)
     return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
 
 
 def cos(e: Emitter, x: SSAValue) -> SSAValue:
     """Cosine, right for every finite argument."""
-    return _sine_at(e, x, 1)
+    return _sine_narrow(e, x, 1) if e.is_f32 and e.has_fma else _sine_at(e, x, 1)
 
 
 def tan(e: Emitter, x: SSAValue) -> SSAValue:
