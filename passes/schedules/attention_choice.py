@@ -26,7 +26,9 @@ from stepwell.passes.schedules.parameters import GRAIN
 MOST_PACKED = 8 << 20
 """Bytes that a task copies at most."""
 ROWS = {64: 14, 32: 6, 16: 4}
-"""Rows of a tile of two vectors, by bytes of a vector register."""
+"""Rows of a tile of results of two vectors, by bytes of a vector register."""
+KEYS = {64: 12, 32: 6, 16: 4}
+"""The same of a tile of scores, where more is alive: one accumulator too many goes through memory at every step."""
 SUMS = {64: 16, 32: 8, 16: 8}
 """Vectors of sums at once for few queries, by bytes of a vector register."""
 MOST_KEYS = 256
@@ -245,8 +247,9 @@ def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
     lanes, most = max(1, vector_bytes // byte_width(op.score_type)), ROWS.get(vector_bytes, 4)
     single, double = (-(-query // (v * lanes)) * v * lanes for v in (1, 2))
     queries = lanes if single * 1.15 < double else 2 * lanes
-    keys = -(-key // -(-key // most))
-    if keys % 2 and keys < most and keys < key:
+    most_keys = KEYS.get(vector_bytes, 4)
+    keys = -(-key // -(-key // most_keys))
+    if keys % 2 and keys < most_keys and keys < key:
         keys += 1
     # A part of the cache for the scores and the queries: what they are multiplied with passes through the rest.
     wanted = max(2 * keys, l1_bytes * 5 // 8 // (queries * byte_width(op.score_type)) - depth)
