@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 
 from stepwell.backends.llvm.module import Program, entry_symbol, is_entry, unsupported, write_host, write_kernel
 from stepwell.backends.llvm.strategy import Strategy, WordDot
-from stepwell.backends.target import Target
+from stepwell.backends.target import ARM, Target
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class LlvmText:
 
 def cpu_strategy(target: Target) -> Strategy:
     """How the writer treats a CPU of the target's level."""
+    if target.arch == ARM:
+        return Strategy(pause=("llvm.aarch64.hint", (("i32", "1"),)))
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
     return Strategy(fma=modern, half=modern, word_dots=_word_dots(target), attributes=wide)

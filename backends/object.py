@@ -1,4 +1,4 @@
-"""From LLVM IR text to a position-independent x86-64 object, or its assembly.
+"""From LLVM IR text to a position-independent object (x86-64 or AArch64, ELF), or its assembly.
 
 An object may call what its text declares and the C memory functions; anything else is a library call that LLVM made of an
 instruction the target lacks, and is refused by name.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from llvmlite import binding as llvm
 
-from stepwell.backends.target import Target
+from stepwell.backends.target import ARM, Target
 from stepwell.backends.versions import toolchain
 from stepwell.ir.errors import UnsupportedError
 
@@ -29,6 +29,8 @@ _DECLARED = re.compile(r"""^(?:declare[^@]*|)@("[^"]*"|[\w.$]+)(?=\(| = external
 _VECTOR = re.compile(r"<\d+ x ")
 
 TRIPLE = "x86_64-unknown-linux-gnu"
+_FOREIGN = {ARM: "aarch64-unknown-linux-gnu"}
+"""What code of another architecture than this machine's is made for."""
 
 _SELF = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 """This file decides what LLVM is asked for."""
@@ -42,18 +44,31 @@ def _initialize() -> None:
 
 
 @functools.cache
+def _initialize_all() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+def triple_of(target: Target) -> str:
+    """LLVM's name of the architecture and system that code for a target is for."""
+    return _FOREIGN.get(target.arch) or llvm.get_process_triple()
+
+
+@functools.cache
 def target_machine(target: Target, opt_level: int) -> llvm.TargetMachine:
     """The LLVM target machine: PIC, small code model, 512-bit registers preferred where the level has them."""
     _initialize()
+    if target.arch in _FOREIGN:
+        _initialize_all()
     features = target.features + (",-prefer-256-bit" if target.level == "avx512" else "")
-    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+    return llvm.Target.from_triple(triple_of(target)).create_target_machine(
         cpu=target.cpu, features=features, opt=min(opt_level, 2), reloc="pic", codemodel="small"
     )
 
 
 def recipe(target: Target, opt_level: int) -> str:
     """All that decides an object beside its text: who has kept an object of the same recipe and text need not make it again."""
-    return repr((_SELF, toolchain(), llvm.get_process_triple(), target.level, target.cpu, target.features, opt_level))
+    return repr((_SELF, toolchain(), triple_of(target), target.level, target.cpu, target.features, opt_level))
 
 
 def _parsed(text: str) -> llvm.ModuleRef:
@@ -68,7 +83,7 @@ def _parsed(text: str) -> llvm.ModuleRef:
 def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
     machine = target_machine(target, opt_level)
     module = _parsed(text)
-    module.triple = llvm.get_process_triple()
+    module.triple = triple_of(target)
     options = llvm.create_pipeline_tuning_options(speed_level=1 if opt_level < 2 else 2)
     options.loop_vectorization = opt_level >= 2 and _VECTOR.search(text) is None
     options.slp_vectorization = False

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llvmlite import binding as llvm
 
+from stepwell.backends import arm_cpus
+from stepwell.backends.arm_cpus import ARM_CPUS
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.ir.errors import InvalidProgramError
 
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from stepwell.dialects.stepwell import TargetAttr
 
 LEVELS = ("scalar", "sse4.2", "avx2", "avx512")
-"""From narrow to wide."""
+"""Of x86-64, from narrow to wide."""
+X86, ARM = "x86_64", "aarch64"
+PROCESSORS = (*CPUS, *ARM_CPUS)
+"""The names of all processors that code can be made for."""
 
 _VECTOR_BITS = {"scalar": 64, "sse4.2": 128, "avx2": 256, "avx512": 512}
 _SSE42 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16")
@@ -48,7 +54,7 @@ class Target:
     @property
     def has_fma(self) -> bool:
         """Whether fused multiply-add is one instruction."""
-        return "+fma" in self.features.split(",")
+        return self.arch == ARM or "+fma" in self.features.split(",")
 
     def attribute(self) -> TargetAttr:
         """The `#stepwell.target` attribute."""
@@ -146,24 +152,51 @@ def cpu_target(cpu: str, changes: str = "") -> Target:
     """
     if cpu in LEVELS:
         cpu = _CPU[cpu]
+    if cpu in ARM_CPUS:
+        return _arm_target(cpu, changes)
     if cpu not in CPUS:
-        raise InvalidProgramError(f"unknown processor '{cpu}'; there are {', '.join(CPUS)}")
+        raise InvalidProgramError(f"unknown processor '{cpu}'; there are {', '.join(PROCESSORS)}")
     level, extra = CPUS[cpu]
-    features = dict.fromkeys((*_FEATURES[level], *extra), True)
+    features = _changed((*_FEATURES[level], *extra), changes, _known_features(), "avx512vnni")
+    level = level_of(frozenset(name for name, on in features.items() if on))
+    return Target(X86, level, cpu, _feature_text(features), _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
+
+
+def _arm_target(cpu: str, changes: str) -> Target:
+    """A processor of AArch64. Vectors of 128 bits and fused multiply-adds are what its level is: they cannot be taken away."""
+    always = ("neon", "fp-armv8")
+    features = _changed((*always, *ARM_CPUS[cpu]), changes, frozenset(arm_cpus.FEATURES), "dotprod")
+    without = [name for name in always if not features[name]]
+    if without:
+        raise InvalidProgramError(f"there is no code for {cpu} without {without[0]}")
+    return Target(ARM, arm_cpus.LEVEL, cpu, _feature_text(features), 128, 4, 64 << 10, 1 << 20, 8 << 20)
+
+
+def _changed(base: Sequence[str], changes: str, known: frozenset[str], such_as: str) -> dict[str, bool]:
+    """Features, those of `base` with changes such as "+a,-b", and whether each is there.
+
+    Raises:
+        InvalidProgramError: a change is none, or of no known feature (where any are known).
+    """
+    features = dict.fromkeys(base, True)
     for change in filter(None, changes.split(",")):
         sign, name = change[:1], change[1:]
         if sign not in "+-" or not name:
             raise InvalidProgramError(f"a feature is added as '+name' or taken away as '-name', not '{change}'")
-        if _known_features() and name not in _known_features():
-            raise InvalidProgramError(f"unknown feature '{name}' of a processor; LLVM's names, such as avx512vnni")
+        if known and name not in known:
+            raise InvalidProgramError(f"unknown feature '{name}' of a processor; LLVM's names, such as {such_as}")
         features[name] = sign == "+"
-    level = level_of(frozenset(name for name, on in features.items() if on))
-    text = ",".join(f"{'+' if on else '-'}{name}" for name, on in features.items())
-    return Target("x86_64", level, cpu, text, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
+    return features
+
+
+def _feature_text(features: dict[str, bool]) -> str:
+    return ",".join(f"{'+' if on else '-'}{name}" for name, on in features.items())
 
 
 def missing_here(target: Target) -> list[str]:
-    """The features of a target that this machine lacks."""
+    """The features of a target that this machine lacks, or its architecture."""
+    if target.arch != X86:
+        return [target.arch]
     wanted = [name[1:] for name in target.features.split(",") if name.startswith("+")]
     return [name for name in wanted if name not in _host_features()]
 
@@ -175,12 +208,12 @@ def target_for(level: str, *, generic: bool = False) -> Target:
     """
     if generic:
         features = ",".join(f"+{name}" for name in _FEATURES[level])
-        return Target("x86_64", level, _CPU[level], features, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
+        return Target(X86, level, _CPU[level], features, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
     own = level == host_level()
     cpu = llvm.get_host_cpu_name() if own else _CPU[level]
     features = ",".join(f"+{name}" for name in (sorted(_host_features()) if own else _FEATURES[level]))
     return Target(
-        arch="x86_64",
+        arch=X86,
         level=level,
         cpu=cpu,
         features=features,

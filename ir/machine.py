@@ -35,7 +35,7 @@ class MachineDescription:
     @property
     def has_fma(self) -> bool:
         """Whether a product and a sum are one op, rounded once; lanes that move in groups always have it."""
-        return self.subgroup > 1 or "+fma" in self.features
+        return self.subgroup > 1 or self.level == "neon" or "+fma" in self.features
 
     @property
     def has_byte_dots(self) -> bool:
@@ -51,7 +51,7 @@ class MachineDescription:
     @property
     def registers(self) -> int:
         """Vector registers."""
-        return 32 if self.level == "avx512" else 16
+        return 32 if self.level in ("avx512", "neon") else 16
 
 
 _NAMES = tuple(field.name for field in fields(MachineDescription) if field.name != "features")

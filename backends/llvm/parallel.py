@@ -290,7 +290,7 @@ def _fence(w: FunctionWriter, op: Operation) -> None:
 
 
 def _pause(w: FunctionWriter, _: Operation) -> None:
-    w.call("void", "llvm.x86.sse2.pause", [])
+    w.call("void", *w.module.strategy.pause)
 
 
 def _arguments(w: FunctionWriter, values: Iterable[SSAValue]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 
+from stepwell.backends.arm_cpus import ARM_CPUS
 from stepwell.backends.target import Target
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.dialects.stepwell import TARGET, TargetAttr
@@ -167,6 +168,7 @@ def listing() -> str:
         ("cpu", "native code for this machine at its widest instruction set"),
         *((f"cpu:{level}", "native code") for level in variants_of(CPU)),
         *((f"cpu:{name}", f"code for a processor of level {level}") for name, (level, _) in CPUS.items()),
+        *((f"cpu:{name}", "code for an AArch64 processor (NEON, Linux)") for name in ARM_CPUS),
         ("interpreter", "NumPy rules, op by op, at the program's own step"),
         ("gpu-sim", f"the kernels of a GPU simulated in NumPy, with checks; as {DEFAULT_GPU}"),
         *((f"gpu-sim:{gpu}", "simulated") for gpu in gpu_names()),

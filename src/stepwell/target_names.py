@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.backends.target import LEVELS, Target, cpu_target, host_target, missing_here, target_for
-from stepwell.backends.x86_cpus import CPUS
+from stepwell.backends.target import LEVELS, PROCESSORS, X86, Target, cpu_target, host_target, missing_here, target_for
 from stepwell.ir.errors import InvalidProgramError
 
 CPU, INTERPRETER, SIMULATOR, CUDA = "cpu", "interpreter", "gpu-sim", "cuda"
@@ -82,7 +81,7 @@ def parse_target(text: Any) -> TargetName:
     if variant not in variants:
         number = " or a GPU's number" if kind == CUDA else ""
         message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{number}"
-        near = (*variants, *CPUS) if kind == CPU else variants
+        near = (*variants, *PROCESSORS) if kind == CPU else variants
         raise _unknown(message, _close_name(text, [f"{kind}:{name}" for name in near]))
     return TargetName(kind, variant)
 
@@ -94,9 +93,9 @@ def _cpu_of(variant: str) -> TargetName | None:
         InvalidProgramError: a feature is none.
     """
     cpu, _, features = variant.partition(",")
-    if cpu not in CPUS and cpu not in LEVELS[1:]:
+    if cpu not in PROCESSORS and cpu not in LEVELS[1:]:
         return None
-    if cpu in CPUS or features:
+    if cpu in PROCESSORS or features:
         cpu_target(cpu, features)
     return TargetName(CPU, cpu, features=features)
 
@@ -151,13 +150,14 @@ def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool
     """
     if name.variant is not None and simd is not None and simd != name.variant:
         raise InvalidProgramError(f"target '{name}' and simd='{simd}' are two instruction sets")
-    if name.features or name.variant in CPUS:
+    if name.features or name.variant in PROCESSORS:
         assert name.variant is not None
         target = cpu_target(name.variant, name.features)
         missing = missing_here(target) if runs else []
         if missing:
             hint = "stepwell compile --emit=obj, asm or llvm makes code for other machines"
-            message = f"this machine cannot run code for {target.cpu}: it lacks {', '.join(missing[:6])}"
+            why = f"it lacks {', '.join(missing[:6])}" if target.arch == X86 else f"it is no {target.arch}"
+            message = f"this machine cannot run code for {target.cpu}: {why}"
             raise InvalidProgramError(f"{message}\nhint: {hint}")
         return target
     level = name.variant or simd
