@@ -87,15 +87,19 @@ def stepwell_runner(case: Case) -> Callable[[], Any]:
     jax.config.update("jax_enable_x64", True)
     kind = {"f32": jnp.float32, "f64": jnp.float64, "bf16": jnp.bfloat16}[case.kind]
     shared = case.heads // case.groups
+    wide = jnp.float64 if case.kind == "f64" else jnp.float32
 
     def attention(q: Any, k: Any, v: Any) -> Any:
-        q = q.reshape(case.batch, case.groups, shared, case.queries, case.depth)
-        wide = jnp.float64 if case.kind == "f64" else jnp.float32
-        s = jnp.einsum("bghqd,bgkd->bghqk", q, k, preferred_element_type=wide) * (case.depth**-0.5)
+        # Heads that share keys have a dim of their own.
+        heads = "bgh" if shared > 1 else "bg"
+        split = (case.groups, shared) if shared > 1 else (case.groups,)
+        q = q.reshape(case.batch, *split, case.queries, case.depth)
+        s = jnp.einsum(f"{heads}qd,bgkd->{heads}qk", q, k, preferred_element_type=wide) * (case.depth**-0.5)
         if case.causal:
             s = jnp.where(jnp.tril(jnp.ones((case.queries, case.keys), bool)), s, -jnp.inf)
         w = jax.nn.softmax(s, -1).astype(kind)
-        return jnp.einsum("bghqk,bgkd->bghqd", w, v).reshape(case.batch, case.heads, case.queries, case.depth)
+        o = jnp.einsum(f"{heads}qk,bgkd->{heads}qd", w, v)
+        return o.reshape(case.batch, case.heads, case.queries, case.depth)
 
     def gradients(q: Any, k: Any, v: Any) -> Any:
         return jax.grad(lambda *a: attention(*a).sum(), (0, 1, 2))(q, k, v)
