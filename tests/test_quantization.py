@@ -135,6 +135,25 @@ def test_dot_products_are_sums_of_integers(lhs, rhs, result, dtype, off):
     assert len(np.unique(got)) > 20
 
 
+@pytest.mark.parametrize(
+    ("lhs", "rhs"),
+    [
+        ("i8:f32, 0.5:-128", "i8:f32, 0.25"),
+        ("u8:f32, 0.5:255", "u8:f32:1, {0.25, 0.5, 0.125, 0.25, 1.0}"),
+        ("i8:f32, 0.5:127", "i8:f32:0, {0.25, 0.5, 1.0}"),
+    ],
+)
+def test_what_a_zero_point_adds_to_stacked_products(lhs, rhs):
+    """Contracted along the first dim of the one stack and the last of the other, batches in different places."""
+    dtype = np.int8 if lhs.startswith("i8") else np.uint8
+    a, b = f"tensor<70x3x6x!quant.uniform<{lhs}>>", f"tensor<3x5x70x!quant.uniform<{rhs}>>"
+    r = f"tensor<3x6x5x!quant.uniform<{rhs.split(',')[0].split(':')[0]}:f32, 4096.0:100>>"
+    line = f"%r = stablehlo.dot_general %a, %b, batching_dims = [1] x [0], contracting_dims = [0] x [2] : ({a}, {b}) -> {r}"
+    args = integers(dtype, (70, 3, 6), seed=8), integers(dtype, (3, 5, 70), seed=9)
+    (got,) = check(program(f"%a: {a}, %b: {b}", [line], [("%r", r)]), args)
+    assert len(np.unique(got)) > 5
+
+
 def test_sums_that_a_32_bit_integer_cannot_hold_are_right():
     """Products of 16-bit numbers are summed in 64 bits, of 32-bit ones as floats."""
     for width, dtype in ((16, np.int16), (32, np.int32)):

@@ -1,6 +1,7 @@
 """Quantized dot products and convolutions in integers.
 
     sum (a - za) * (b - zb)         of i8, exact in i32 (i64 where i32 could wrap)
+        = sum a * b - za * sum b        of a dot product of bytes without zb, which stay bytes, modulo 2**32
     * (scale_a * scale_b)           per tensor, or per output channel
     quantized as the result
 
@@ -10,6 +11,7 @@ where the two fall on different sides of a tie. Padding adds zeros, which is wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects.builtin import Float32Type, Float64Type, IntegerType, TensorType, f32, i32, i64
@@ -30,11 +32,12 @@ def integer_product(
     accumulator = _accumulator(op, lhs, rhs)
     if accumulator is None:
         return None
-    factor = _factor_type(lhs, rhs)
-    operands = [q.shifted(v, of, factor) for v, of in zip(op.operands, (lhs, rhs), strict=True)]
-    type_ = TensorType(accumulator, shape_of(op.results[0]))
-    properties = {k: v for k, v in op.properties.items() if k not in ("precision_config", "algorithm")}
-    total = q.h.insert(type(op).create(operands=operands, result_types=[type_], properties=properties))
+    if isinstance(op, stablehlo.DotGeneralOp) and accumulator == i32 and _of_bytes(lhs, rhs):
+        total = _sum_of_bytes(q, op, lhs)
+    else:
+        factor = _factor_type(lhs, rhs)
+        operands = [q.shifted(v, of, factor) for v, of in zip(op.operands, (lhs, rhs), strict=True)]
+        total = _product(q, op, operands, accumulator)
     # Floats of 16 bits would round a sum before it is scaled.
     wide = result.expressed if isinstance(result.expressed, Float32Type | Float64Type) else f32
     scales = [lhs.scales[0] * s for s in rhs.scales]
@@ -45,6 +48,30 @@ def integer_product(
         channels = q.h.constant(scales, wide)
         value = q.h.mul(value, q.h.broadcast(channels, shape_of(value), [_result_axis(op, rhs.axis)]))
     return q.quantize(q.h.convert(value, result.expressed), result)
+
+
+def _product(q: Quantizer, op: Product, operands: Sequence[SSAValue], accumulator: IntegerType) -> SSAValue:
+    """The op on integers."""
+    type_ = TensorType(accumulator, shape_of(op.results[0]))
+    properties = {k: v for k, v in op.properties.items() if k not in ("precision_config", "algorithm")}
+    return q.h.insert(type(op).create(operands=operands, result_types=[type_], properties=properties))
+
+
+def _of_bytes(lhs: UniformType, rhs: UniformType) -> bool:
+    """Whether both operands are stored in bytes of one type, the right one as it is: dot products have no other."""
+    return lhs.storage == rhs.storage and lhs.storage.width.data == 8 and not any(rhs.zero_points)
+
+
+def _sum_of_bytes(q: Quantizer, op: stablehlo.DotGeneralOp, lhs: UniformType) -> SSAValue:
+    """The product of bytes as they are stored, less what the zero point adds to it; only the result has to fit into i32."""
+    total = _product(q, op, op.operands, i32)
+    (zero,) = lhs.zero_points
+    if not zero:
+        return total
+    over = op.numbers.rhs_contracting_dimensions
+    columns = q.h.reduce("add", q.h.convert(op.rhs, i32), over)
+    kept = [_result_axis(op, d) for d in range(len(shape_of(op.rhs))) if d not in over]
+    return q.h.sub(total, q.h.broadcast(q.h.mul(columns, zero), shape_of(total), kept))
 
 
 def _accumulator(op: Product, lhs: UniformType, rhs: UniformType) -> IntegerType | None:

@@ -20,11 +20,15 @@ func.func @elementwise(%x: tensor<4x!quant.uniform<i8:f32, 0.5:3>>) -> tensor<4x
 
 // -----
 
-// Zero points are subtracted in 16 bits, sums are integers of 32; scales of channels are multiplied into them.
+// Bytes are multiplied as they are stored; what the zero point of one side adds is as often the sums of the other. Scales of
+// channels are multiplied into the sums.
 // CHECK-LABEL: func.func @dot
-// CHECK-DAG: stablehlo.convert %x : (tensor<2x3xi8>) -> tensor<2x3xi16>
-// CHECK-DAG: stablehlo.convert %w : (tensor<3x2xi8>) -> tensor<3x2xi16>
-// CHECK: stablehlo.dot_general %{{.*}}, %{{.*}}, contracting_dims = [1] x [0] : (tensor<2x3xi16>, tensor<3x2xi16>) -> tensor<2x2xi32>
+// CHECK: %[[P:.*]] = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<2x3xi8>, tensor<3x2xi8>) -> tensor<2x2xi32>
+// CHECK: %[[W:.*]] = stablehlo.convert %w : (tensor<3x2xi8>) -> tensor<3x2xi32>
+// CHECK: %[[S:.*]] = stablehlo.reduce(%[[W]]{{.*}} across dimensions = [0]
+// CHECK: %[[T:.*]] = stablehlo.multiply %[[S]]
+// CHECK: %[[C:.*]] = stablehlo.broadcast_in_dim %[[T]], dims = [1] : (tensor<2xi32>) -> tensor<2x2xi32>
+// CHECK: stablehlo.subtract %[[P]], %[[C]]
 // CHECK: stablehlo.convert %{{.*}} : (tensor<2x2xi32>) -> tensor<2x2xf32>
 // CHECK: stablehlo.constant dense<[1.250000e-01, 2.500000e-01]> : tensor<2xf32>
 // CHECK: stablehlo.broadcast_in_dim %{{.*}}, dims = [1]
