@@ -172,6 +172,8 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) 
     """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A."""
     columns = found.sizes[found.n]
     most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
+    if machine.vector_bytes == 16 and machine.registers == 32:
+        most, per_row = 6, 4
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
     if machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7):
         most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
