@@ -2,10 +2,11 @@
 
 Before: %y = linalg.generic ins(%x, %w) {y[b, f, i, j] += x[b, c, i, j] * w[f, c, 0, 0]}
 After:  %0 = tensor.collapse_shape %x [[0], [1], [2, 3]]
-        %1 = linalg.generic ins(%0, %w) {y[b, f, p] += x[b, c, p] * w[f, c, 0, 0]}
-        %y = tensor.expand_shape %1 [[0], [1], [2, 3]]
+        %1 = tensor.collapse_shape %w [[0], [1, 2, 3]]
+        %2 = linalg.generic ins(%0, %1) {y[b, f, p] += x[b, c, p] * w[f, c]}
+        %y = tensor.expand_shape %2 [[0], [1], [2, 3]]
 
-Neighbouring dims that every operand walks as one become one, and parallel dims of extent one are dropped: an image read
+Neighbouring dims that every operand walks as one become one, and dims of extent one are dropped: an image read
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
 it; where one of them reads something in another order, dims stay apart.
 
@@ -149,7 +150,8 @@ def _merge(op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], places: dic
             positions.append([q])
     parallel = [[order[p] for p in group] for group in positions]
     reduced = _reduced_groups(op)
-    if len(parallel) == len(order) and all(len(g) == 1 for g in reduced):
+    whole = len(parallel) == len(order) and all(len(g) == 1 for g in reduced)
+    if whole and not any(_flat(v, m.results, bounds) for v, m in zip(op.inputs, indexing_maps(op), strict=False)):
         return
     _rewrite(op, maps, (sorted([*parallel, *reduced]), positions), _spans(positions, len(order)), places)
 
@@ -254,9 +256,9 @@ def _rebuild(op: linalg.GenericOp, groups: Groups, spans: Groups, merged: dict[S
             operands.append(merged[value])
             accesses.append(identity)
             continue
-        runs = _runs(amap.results, groups)
+        runs = _runs(value, amap.results, groups, bounds)
         operands.append(_collapsed(builder, value, runs))
-        accesses.append([_moved(amap.results[run[0]], groups, bounds) for run in runs])
+        accesses.append([_moved(_said(amap.results, run, bounds, value), groups, bounds) for run in runs])
     members = {d for g in groups for d in g}
     for value, amap in zip(op.outputs, maps[count:], strict=True):
         operands.append(_destination(builder, value, spans))
@@ -287,15 +289,37 @@ def _moved(expr: AffineExpr, groups: Groups, bounds: Sequence[int]) -> AffineExp
     return expr.replace_dims_and_symbols(dims, []).simplify(len(groups), 0)
 
 
-def _runs(exprs: Exprs, groups: Groups) -> Groups:
-    """Which dims of an operand become one."""
+def _said(exprs: Exprs, run: Sequence[int], bounds: Sequence[int], value: SSAValue) -> AffineExpr:
+    """The expression that places a run: of the first of its dims that is not flat."""
+    flat = _flat(value, exprs, bounds)
+    return exprs[next((i for i in run if i not in flat), run[0])]
+
+
+def _flat(value: SSAValue, exprs: Exprs, bounds: Sequence[int]) -> list[int]:
+    """Dims of an operand that have one element: what is said of the others says all."""
+    shape = shape_of(value)
+    flat = [i for i, e in enumerate(exprs) if shape[i] == 1 and all(bounds[d] == 1 for d in e.used_dims())]
+    return flat if len(flat) < len(shape) else flat[1:]
+
+
+def _runs(value: SSAValue, exprs: Exprs, groups: Groups, bounds: Sequence[int]) -> Groups:
+    """Which dims of an operand become one: those of a group, and flat ones with what is before or behind them."""
     last_of = {g[0]: g[-1] for g in groups if len(g) > 1}
+    members = {d for g in groups for d in g}
+    flat = {i for i in _flat(value, exprs, bounds) if not exprs[i].used_dims() & members}
     runs: Groups = []
-    while (start := runs[-1][-1] + 1 if runs else 0) < len(exprs):
-        expr, end = exprs[start], start
+    start = 0
+    while start < len(exprs):
+        first, end = start, start
+        while end + 1 < len(exprs) and end in flat:
+            end += 1
+        expr = exprs[end]
         if isinstance(expr, AffineDimExpr) and expr.position in last_of:
             end = list(exprs).index(AffineDimExpr(last_of[expr.position]))
-        runs.append(list(range(start, end + 1)))
+        while end + 1 < len(exprs) and end + 1 in flat and (first not in flat or end not in flat):
+            end += 1
+        runs.append(list(range(first, end + 1)))
+        start = end + 1
     return runs
 
 

@@ -3,9 +3,9 @@
 // A point-by-point convolution is a product of matrices for each image; its bias and the addition go with it.
 // CHECK-LABEL: func.func @pointwise
 // CHECK:       linalg.generic
-// CHECK-SAME:    affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>, affine_map<(d0, d1, d2, d3) -> (d1, d3, 0, 0)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
+// CHECK-SAME:    affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>, affine_map<(d0, d1, d2, d3) -> (d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
 // CHECK-SAME:    iterator_types = ["parallel", "parallel", "parallel", "reduction"]
-// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<2x3x20xf32>, tensor<6x3x1x1xf32>)
+// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<2x3x20xf32>, tensor<6x3xf32>)
 // CHECK:       linalg.generic
 // CHECK-SAME:    affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 // CHECK:       %[[E:.*]] = tensor.expand_shape %{{.*}} {{.*}} : tensor<2x6x20xf32> into tensor<2x6x4x5xf32>
@@ -57,8 +57,8 @@ func.func @turned(%x: tensor<2x3x4x5xf32>, %w: tensor<6x3xf32>, %b: tensor<5x4xf
 // Batches of two dims are one, sums over two dims one sum, and a row of one is no dim.
 // CHECK-LABEL: func.func @batches
 // CHECK:       linalg.generic
-// CHECK-SAME:    affine_map<(d0, d1, d2) -> (d0, 0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>
-// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<6x1x20xf32>, tensor<6x7x20xf32>)
+// CHECK-SAME:    affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>
+// CHECK-SAME:    ins(%{{.*}}, %{{.*}} : tensor<6x20xf32>, tensor<6x7x20xf32>)
 // CHECK:       tensor.expand_shape {{.*}} : tensor<6x7xf32> into tensor<2x3x1x7xf32>
 func.func @batches(%x: tensor<2x3x1x4x5xf32>, %w: tensor<2x3x7x4x5xf32>) -> tensor<2x3x1x7xf32> {
   %c = arith.constant 0.0 : f32
