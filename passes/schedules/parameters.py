@@ -94,7 +94,9 @@ _LOOPS = (
     Parameter("split", "parts that a reduction is cut into, merged by a second phase", 1, least=1, where="subgroups"),
 )
 
-_TURNED = (
+_STREAMS = (
+    Parameter("fetch", "bytes ahead of what loops read once that its cache lines are fetched; 0: none", 0, most=1 << 20,
+              where="cores"),
     Parameter("stage", "bytes of a row that are copied to scratch first, where rows are read along another dim than they "
               "are written along; 0: none", 0, most=1 << 16, where="cores"),
     Parameter("run", "bytes of a result's row that are written at once out of such copies", 128, least=1, most=1 << 12,
@@ -141,7 +143,7 @@ STRATEGIES: dict[str, Strategy] = {
     s.name: s
     for s in (
         Strategy("loops", "each op, or run of pointwise ops over one space, is a phase of vectorized loops",
-                 (*_LOOPS, *_TURNED)),
+                 (*_LOOPS, *_STREAMS)),
         Strategy(
             "rows",
             "ops that share leading dims run row by row; a subgroup does a row, or a thread one of a few points",

@@ -46,6 +46,8 @@ class Machine:
     """Scratch that the subgroups of a block have together."""
     prefetch: int = 0
     """Bytes ahead of what is written to memory that its lines are fetched; 0: never."""
+    fetch: int = 0
+    """Bytes ahead of what is read once that its lines are fetched; 0: never."""
     kept: int = 0
     """Registers of each lane of a subgroup for a row that is handed on from pass to pass."""
     stage: int = 0
@@ -72,6 +74,8 @@ class Plan:
     """Lanes that hold a vector between them; what does not fill a vector is rounded up to so many."""
     prefetch: int = 0
     """Bytes ahead of results written along the vector dim that their lines are fetched."""
+    fetch: int = 0
+    """Bytes ahead of what is read once, along the vector dim, that its lines are fetched."""
     at_once: int = 1
     """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
     stage: tuple[int, int] | None = None
@@ -180,7 +184,7 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
             outer = [d for d in parallel if d != dim] + ([dim] if dim in parallel else [])
             inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
             ahead = machine.prefetch if dim in parallel else 0
-            best = Plan(tuple(outer), tuple(inner), dim, width, cost, prefetch=ahead)
+            best = Plan(tuple(outer), tuple(inner), dim, width, cost, prefetch=ahead, fetch=machine.fetch)
     if best.vector is None or reduced:
         return best
     return _crossed(best, nests, machine, bytes_per_lane)

@@ -7,7 +7,7 @@ well. See `plan` for who decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from xdsl.dialects import arith
@@ -138,6 +138,7 @@ class SpaceEmitter:
         self._local: list[Index] = []
         self._loaded: list[dict[int, SSAValue]] = [{} for _ in self.nests]
         self._keeps = keeps_vectors(self.plan, self.nests[0].sizes)
+        self._reads = [[self._fetching(n, a) for a in n.inputs] for n in self.nests]
 
     def run(
         self, tensors: dict[SSAValue, SSAValue], index: list[Index], local: list[Index] | None = None
@@ -347,9 +348,9 @@ class SpaceEmitter:
         """Evaluate every nest at one point (or vector of points); returns the new accumulators."""
         produced: dict[SSAValue, SSAValue] = {}
         accs = dict(zip([o.original for o in self._reduced], accumulators, strict=True))
-        for nest, evaluate, loaded in zip(self.nests, self._evaluators, self._loaded, strict=True):
+        for which, (nest, evaluate) in enumerate(zip(self.nests, self._evaluators, strict=True)):
             self.em.location = nest.location
-            inputs = [self._input(nest, i, loaded, produced, point) for i in range(len(nest.inputs))]
+            inputs = [self._input(which, i, produced, point) for i in range(len(nest.inputs))]
             given = [self._accumulator(o, accs, point, nest, i) for i, o in enumerate(nest.outputs)]
             for output, value in zip(nest.outputs, evaluate(point, inputs, given), strict=True):
                 if output.reduced:
@@ -362,10 +363,15 @@ class SpaceEmitter:
                     self._store(output, value, point)
         return list(accs.values())
 
-    def _input(
-        self, nest: Nest, position: int, loaded: dict[int, SSAValue], produced: dict[SSAValue, SSAValue], point: Point
-    ) -> SSAValue | None:
-        access = nest.inputs[position]
+    def _fetching(self, nest: Nest, access: Access | SSAValue) -> Access | SSAValue:
+        """An access, with the plan's bytes ahead where each element is read once."""
+        if not isinstance(access, Access) or not self.plan.fetch or self.plan.crossed is not None:
+            return access
+        once = all(uses_dim(access.exprs, d) for d, size in enumerate(nest.sizes) if size > 1)
+        return replace(access, ahead=access.ahead or self.plan.fetch) if once else access
+
+    def _input(self, which: int, position: int, produced: dict[SSAValue, SSAValue], point: Point) -> SSAValue | None:
+        nest, loaded, access = self.nests[which], self._loaded[which], self._reads[which][position]
         if self._input_unused(nest, position):
             return None
         if position in nest.forwarded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -54,12 +54,18 @@ AHEAD = 2048
 """Bytes ahead of what is written that its lines are fetched: about as much as memory's latency lets through."""
 
 PAGE = 4096
-"""Bytes of memory that are translated together: a block that is turned reads as much of each row."""
+"""Bytes of memory that are translated together, and beyond which hardware foresees nothing: what is read once is fetched so
+far ahead, and a block that is turned reads as much of each row."""
 
 
 def _result_bytes(func: kernel.FuncOp) -> int:
     """Bytes of the largest result of a kernel."""
-    types = [a.type for a in func.args[func.num_inputs : len(func.access.data)]]
+    return _bytes(func.args[func.num_inputs : len(func.access.data)])
+
+
+def _bytes(arguments: Sequence[SSAValue]) -> int:
+    """Bytes of the largest of some arguments."""
+    types = [a.type for a in arguments]
     return max(
         (prod(t.get_shape()) * byte_width(t.element_type) for t in types if isinstance(t, TensorType)), default=0
     )
@@ -101,6 +107,8 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = rows if isinstance(rows, str) else "asked for"
+    if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
+        common["fetch"] = PAGE
     if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
         common |= {"stage": PAGE, "run": 2 * CACHE_LINE}
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
@@ -271,6 +279,7 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
         shared_bytes=numbers.get("shared", 0),
         kept=numbers.get("kept", 0),
         prefetch=numbers.get("prefetch", 0),
+        fetch=numbers.get("fetch", 0),
         stage=numbers.get("stage", 0),
         run=numbers.get("run", 128),
     )

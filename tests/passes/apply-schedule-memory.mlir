@@ -106,3 +106,22 @@ kernel.func @mixed(%x: tensor<128x128xf32>, %y: tensor<128x128xf32>, %o: tensor<
   } -> tensor<128x128xf32>
   kernel.return %r : tensor<128x128xf32>
 }
+
+// -----
+
+// What is read once is fetched ahead, what is read for every row is not, nor is what does not fill a vector.
+// CHECK-LABEL: kernel.func @fetched
+// CHECK: %[[X:.*]] = vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 4096 : i64, in_bounds = [true]} : tensor<8x300xf32>, vector<256xf32>
+// CHECK: %[[B:.*]] = vector.transfer_read %b[%{{.*}}], %{{.*}} {in_bounds = [true]} : tensor<300xf32>, vector<256xf32>
+// CHECK: arith.addf %[[X]], %[[B]] : vector<256xf32>
+// CHECK-NOT: prefetch
+// CHECK: kernel.return
+kernel.func @fetched(%x: tensor<8x300xf32>, %b: tensor<300xf32>, %o: tensor<8x300xf32>) -> tensor<8x300xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 16 : i64, fetch = 4096 : i64}>} {
+  %E = tensor.empty() : tensor<8x300xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x, %b : tensor<8x300xf32>, tensor<300xf32>) outs(%E : tensor<8x300xf32>) {
+  ^bb0(%a: f32, %c: f32, %d: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<8x300xf32>
+  kernel.return %r : tensor<8x300xf32>
+}

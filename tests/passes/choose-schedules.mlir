@@ -149,7 +149,7 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 
 // A large result that is read along another dim than it is written along is made in blocks that go through scratch.
 // CHECK-LABEL: kernel.func @turned
-// CHECK-SAME: schedule = #kernel.schedule<"loops", {{{.*}}prefetch = 2048 : i64, stage = 4096 : i64, run = 128 : i64
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {{{.*}}prefetch = 2048 : i64, fetch = 4096 : i64, stage = 4096 : i64, run = 128 : i64
 module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 262144 : i64}} {
   kernel.func @turned(%x: tensor<513x512xf32>, %o: tensor<512x513xf32>) -> tensor<512x513xf32> attributes {access = ["read", "write"]} {
     %E = tensor.empty() : tensor<512x513xf32>
