@@ -36,15 +36,12 @@ from xdsl.irdl import (
     opt_prop_def,
     prop_def,
     region_def,
-    traits_def,
     var_operand_def,
-    var_result_def,
 )
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.dialects.structured_base import (
-    DestinationEffects,
     StructuredOp,
     YieldOp,
     element_type_of,
@@ -74,12 +71,10 @@ class SortOp(StructuredOp):
     name = "structured.sort"
     outs = var_operand_def(TensorType | MemRefType)
     scratch = var_operand_def(MemRefType)
-    res = var_result_def(TensorType)
     dimension = prop_def(IntegerAttr.constr(i64))
     stable = opt_prop_def(UnitAttr)
     comparator = region_def("single_block")
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(DestinationEffects())
 
     def __init__(
         self,
@@ -157,7 +152,6 @@ class ScatterOp(StructuredOp):
     indices = operand_def(TensorType | MemRefType)
     updates = var_operand_def(TensorType | MemRefType)
     outs = var_operand_def(TensorType | MemRefType)
-    res = var_result_def(TensorType)
     update_window_dims = prop_def(DenseArrayBase.constr(i64))
     inserted_window_dims = prop_def(DenseArrayBase.constr(i64))
     input_batching_dims = prop_def(DenseArrayBase.constr(i64))
@@ -167,7 +161,6 @@ class ScatterOp(StructuredOp):
     unique_indices = opt_prop_def(UnitAttr)
     update_computation = region_def("single_block")
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(DestinationEffects())
 
     def __init__(
         self,
@@ -252,14 +245,12 @@ class SelectAndScatterOp(StructuredOp):
     source = operand_def(TensorType | MemRefType)
     init = operand_def(TensorType | MemRefType)
     out = operand_def(TensorType | MemRefType)
-    res = var_result_def(TensorType)
     window_dimensions = prop_def(DenseArrayBase.constr(i64))
     window_strides = prop_def(DenseArrayBase.constr(i64))
     padding_low = prop_def(DenseArrayBase.constr(i64))
     padding_high = prop_def(DenseArrayBase.constr(i64))
     select = region_def("single_block")
     scatter = region_def("single_block")
-    traits = traits_def(DestinationEffects())
 
     def __init__(
         self,
@@ -324,8 +315,6 @@ class UpdateSliceOp(StructuredOp):
     update = operand_def(TensorType | MemRefType)
     indices = var_operand_def(TensorType | MemRefType)
     out = operand_def(TensorType | MemRefType)
-    res = var_result_def(TensorType)
-    traits = traits_def(DestinationEffects())
 
     def __init__(self, update: SSAValue, indices: Sequence[SSAValue], out: SSAValue):
         super().__init__(operands=[update, indices, out], result_types=[results_of([out])])

@@ -28,15 +28,12 @@ from xdsl.irdl import (
     opt_prop_def,
     prop_def,
     region_def,
-    traits_def,
     var_operand_def,
-    var_result_def,
 )
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.linalg import expression_range
 from stepwell.dialects.structured_base import (
-    DestinationEffects,
     StructuredOp,
     element_type_of,
     i64_array,
@@ -90,14 +87,12 @@ class AttentionOp(StructuredOp):
     value = operand_def(TensorType | MemRefType)
     extras = var_operand_def(TensorType | MemRefType)
     out = operand_def(TensorType | MemRefType)
-    res = var_result_def(TensorType)
     indexing_maps = prop_def(ArrayAttr[AffineMapAttr])
     sizes = prop_def(DenseArrayBase.constr(i64))
     causal = opt_prop_def(IntegerAttr.constr(i64))
     fill = opt_prop_def(FloatAttr)
     score = region_def("single_block")
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(DestinationEffects())
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import Any, Self
 from xdsl.dialects.builtin import DenseArrayBase, MemRefType, TensorType, i64
 from xdsl.dialects.utils import AbstractYieldOperation
 from xdsl.ir import Attribute, Operation, Region, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, traits_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, traits_def, var_result_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import EffectInstance, IsTerminator, MemoryEffect, MemoryEffectKind, Pure
@@ -49,12 +49,15 @@ def i64_array(values: Sequence[int]) -> DenseArrayBase[Any]:
 
 
 class StructuredOp(IRDLOperation, ABC):
-    """Base of the dialect's ops: `ins`, `outs`, the custom form and the rules they share.
+    """Base of the dialect's ops: `ins`, `outs`, results, effects, the custom form and the rules they share.
 
     Constraints:
         S1: every operand but indices is a tensor, or every one is a memref.
         S2: on tensors result i has the type of destination i; on memrefs there is none.
     """
+
+    res = var_result_def(TensorType)
+    traits = traits_def(DestinationEffects())
 
     @property
     def ins(self) -> Sequence[SSAValue]:

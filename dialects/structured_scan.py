@@ -13,14 +13,11 @@ from xdsl.irdl import (
     opt_prop_def,
     prop_def,
     region_def,
-    traits_def,
     var_operand_def,
-    var_result_def,
 )
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.structured_base import (
-    DestinationEffects,
     StructuredOp,
     element_type_of,
     results_of,
@@ -59,13 +56,11 @@ class ScanOp(StructuredOp):
     inputs = var_operand_def(TensorType | MemRefType)
     inits = var_operand_def(TensorType | MemRefType)
     outs = var_operand_def(TensorType | MemRefType)
-    res = var_result_def(TensorType)
     dimension = prop_def(IntegerAttr.constr(i64))
     reverse = opt_prop_def(UnitAttr)
     exclusive = opt_prop_def(UnitAttr)
     combiner = region_def("single_block")
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(DestinationEffects())
 
     def __init__(
         self,
