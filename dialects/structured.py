@@ -50,6 +50,7 @@ from stepwell.dialects.structured_base import (
     shape_of,
 )
 from stepwell.dialects.structured_scan import ScanOp
+from stepwell.dialects.structured_top_k import TopKOp
 
 
 @irdl_op_definition
@@ -343,7 +344,9 @@ class UpdateSliceOp(StructuredOp):
 
 
 Structured = Dialect(
-    "structured", [AttentionOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, UpdateSliceOp, YieldOp], []
+    "structured",
+    [AttentionOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, TopKOp, UpdateSliceOp, YieldOp],
+    [],
 )
 
 __all__ = [
@@ -354,6 +357,7 @@ __all__ = [
     "SortOp",
     "Structured",
     "StructuredOp",
+    "TopKOp",
     "UpdateSliceOp",
     "YieldOp",
     "element_type_of",

@@ -13,7 +13,8 @@ After:
 Implicit broadcasting becomes `broadcast_in_dim`, `scan` and `ragged_dot` become loops (`chlo_decompositions/`).
 
 Keeps: elementwise CHLO ops that have scalar code of their own (`erf`, `erf_inv`, `asinh`, ...): `convert-stablehlo-to-linalg`
-writes that code into one body, where a decomposition here would be dozens of tensors.
+writes that code into one body, where a decomposition here would be dozens of tensors; `top_k` of long lines and few of their
+elements, where the machine (`stepwell.target`) selects them without sorting.
 
 Fails: dynamic shapes.
 """
@@ -37,6 +38,7 @@ from stepwell.passes.chlo_decompositions.scan import scan
 from stepwell.passes.chlo_decompositions.top_k import top_k
 from stepwell.passes.chlo_decompositions.zeta import polygamma, zeta
 from stepwell.passes.hlo import Hlo, element_of, replace, shape_of
+from stepwell.passes.stablehlo_to_linalg.top_k import is_selected
 
 Decompose = Callable[[Hlo, Any], Sequence[SSAValue]]
 
@@ -91,7 +93,7 @@ REPLACES: tuple[str, ...] = tuple(op.name for op in DECOMPOSITIONS)
 def _decompose(old: Operation) -> None:
     """Replace an op of the table, and what it is replaced by: broadcasting may leave another one."""
     decompose = DECOMPOSITIONS.get(type(old))
-    if decompose is None:
+    if decompose is None or (isinstance(old, chlo.TopKOp) and is_selected(old)):
         return
     values = decompose(Hlo.before(old), old)
     replace(old, values)

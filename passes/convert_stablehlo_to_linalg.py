@@ -16,7 +16,7 @@ After:
   linalg.yield %s : f32
 } -> tensor<4xf32>
 ```
-Needs: static shapes, no `chlo` (`convert-chlo-to-stablehlo`). Keeps: names, visibility, attributes, locations.
+Needs: static shapes, no `chlo` but what `convert-chlo-to-stablehlo` leaves. Keeps: names, visibility, attributes, locations.
 Fails: `UnsupportedError` naming the op that has no lowering, and why.
 """
 
@@ -43,6 +43,7 @@ from stepwell.passes.stablehlo_to_linalg import (
     maps,
     reductions,
     scans,
+    top_k,
 )
 from stepwell.passes.stablehlo_to_linalg.attention import drop, settle_composites
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
@@ -55,6 +56,7 @@ RULES: dict[type[Operation], Rule] = {
     **contractions.RULES,
     **indexing.RULES,
     **control_flow.RULES,
+    **top_k.RULES,
 }
 """The lowering of every op, by class."""
 

@@ -8,8 +8,8 @@ After:
     %s = memref.subview %x[%i0, %j0] [2, 3] [1, 1] : memref<8x6xf32> to memref<2x3xf32, strided<[6, 1], offset: ?>>
     memref.copy %u, %s
 
-A scan runs along its lines (`structured_loops/scan.py`), sorting merges runs (`structured_loops/sort.py`), scattering goes
-through the updates one by one in order (`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`,
+A scan runs along its lines (`structured_loops/scan.py`), sorting merges runs (`structured_loops/sort.py`), the largest
+elements are kept in a buffer (`structured_loops/top_k.py`), scattering goes through the updates one by one in order (`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`,
 the bytes of its vectors, and what else the module of the op names.
 
 Needs: `bufferize`. Keeps: structured ops on tensors are refused.
@@ -25,7 +25,7 @@ from typing import Any
 from xdsl.context import Context
 from xdsl.ir import Operation
 
-from stepwell.dialects.structured import ScanOp, ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, UpdateSliceOp
+from stepwell.dialects.structured import ScanOp, ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, TopKOp, UpdateSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
 from stepwell.passes.structured_loops.scan import scan_loops
@@ -35,12 +35,14 @@ from stepwell.passes.structured_loops.scatter import (
     update_slice_loops,
 )
 from stepwell.passes.structured_loops.sort import sort_loops
+from stepwell.passes.structured_loops.top_k import top_k_loops
 
 LOOPS: dict[type[Operation], Callable[[Any], None]] = {
     ScanOp: scan_loops,
     ScatterOp: scatter_loops,
     SelectAndScatterOp: select_and_scatter_loops,
     SortOp: sort_loops,
+    TopKOp: top_k_loops,
     UpdateSliceOp: update_slice_loops,
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 from xdsl.ir import Operation, Region
 
 from stepwell.dialects import structured
+from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.structured_attention import attention
 from stepwell.dialects.structured import StructuredOp
 from stepwell.ir.interpreter import Interpreter, Rule, Value
@@ -188,6 +189,21 @@ def _update_slice(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -
     return _finish(op, [target])
 
 
+def _top_k(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    """A stable ascending order of the reversed lines, read backwards: descending, equal elements by position."""
+    del interp
+    assert isinstance(op, structured.TopKOp)
+    x: Array = args[0]
+    values, positions = _targets(op, args[1:3])
+    key = num.total_order_key(x) if num.is_float(x.dtype) else x
+    if op.unsigned is not None:
+        key = x.view(f"u{x.dtype.itemsize}")
+    order = x.shape[-1] - 1 - np.flip(np.argsort(np.flip(key, -1), -1, kind="stable"), -1)
+    order = order[..., : values.shape[-1]]
+    values[...], positions[...] = np.take_along_axis(x, order, -1), order
+    return _finish(op, [values, positions])
+
+
 def _yield(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     del interp, op
     return args
@@ -199,6 +215,7 @@ RULES: dict[str, Rule] = {
     "structured.scatter": _scatter,
     "structured.select_and_scatter": _select_and_scatter,
     "structured.sort": _sort,
+    "structured.top_k": _top_k,
     "structured.update_slice": _update_slice,
     "structured.yield": _yield,
 }

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
-from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp, element_type_of
+from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp, TopKOp, element_type_of
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.engine import (
@@ -31,6 +31,7 @@ from stepwell.passes.bufferization.homes import Home, covers, slice_key, slice_p
 from stepwell.passes.bufferization.reads import is_tensor
 from stepwell.passes.structured_loops.sort import RUN
 from stepwell.passes.structured_loops.sort_form import key_buffers
+from stepwell.passes.structured_loops.top_k import top_k_buffers
 
 
 def rebuild(op: Operation, operands: Sequence[SSAValue], keep_results: bool = False) -> Operation:
@@ -202,7 +203,7 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
     inputs = [v for v in op.operands[:first] if is_tensor(v)]
     later = list(op.operands[first:])
     homes: list[Home] = []
-    overwrites = isinstance(op, linalg.FillOp | ScanOp | SelectAndScatterOp)
+    overwrites = isinstance(op, linalg.FillOp | ScanOp | SelectAndScatterOp | TopKOp)
     for i, result in enumerate(op.results):
         rest = [v for v in later[i + 1 :] if state.home(v).place is not None]
         home = state.destination(op, first + i, result, others=[*inputs, *rest], taken=homes, overwrites=overwrites)
@@ -212,10 +213,11 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
         assert home.memref is not None
         reached.append(home.memref)
     results = list(op.results)
-    scratch = _sort_scratch(state, op) if isinstance(op, SortOp) else []
+    scratch = _scratch_lines(state, op)
     replacement = rebuild(op, [*reached, *scratch])
     if scratch:
-        segments = DenseArrayBase.from_list(i32, (len(reached), len(scratch)))
+        before = (1, len(reached) - 1) if isinstance(op, TopKOp) else (len(reached),)
+        segments = DenseArrayBase.from_list(i32, (*before, len(scratch)))
         replacement.properties["operandSegmentSizes"] = segments
     state.builder(op).insert(replacement)
     for region in replacement.regions:
@@ -225,14 +227,19 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
     state.retire(op)
 
 
-def _sort_scratch(state: Bufferizer, sort: SortOp) -> list[SSAValue]:
-    """One line of scratch per destination for a sort of long lines, and what keys are sorted in."""
-    length = _shape(sort.outs[0])[sort.dimension.value.data]
-    keys = key_buffers(sort)
-    types = [TensorType(element_type_of(out), [length]) for out in sort.outs] if length > RUN or keys else []
+def _scratch_lines(state: Bufferizer, op: Operation) -> list[SSAValue]:
+    """One line of scratch per destination for a sort of long lines, and what keys are sorted in; so for a selection."""
+    types: list[TensorType] = []
+    if isinstance(op, SortOp):
+        length = _shape(op.outs[0])[op.dimension.value.data]
+        keys = key_buffers(op)
+        types = [TensorType(element_type_of(out), [length]) for out in op.outs] if length > RUN or keys else []
+        types += keys
+    elif isinstance(op, TopKOp):
+        types = top_k_buffers(op)
     lines: list[SSAValue] = []
-    for kind in (*types, *keys):
-        home = state.fresh(sort, kind, None)
+    for kind in types:
+        home = state.fresh(op, kind, None)
         assert home.memref is not None
         lines.append(home.memref)
     return lines
@@ -294,6 +301,7 @@ HANDLERS: dict[str, Handler] = {
             "scatter",
             "select_and_scatter",
             "sort",
+            "top_k",
             "update_slice",
             "fft",
             "cholesky",

@@ -31,8 +31,9 @@ from stepwell.passes.schedules.merge import (
 from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.scan import scan_phase
+from stepwell.passes.schedules.selection import selecting
 from stepwell.passes.schedules.simt import simt_phase
-from stepwell.passes.schedules.sorting import annotate, cut_sort
+from stepwell.passes.schedules.sorting import annotate, cut_sort, top_k_phase
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.split_reduction import Split, find_split, merging_nest, partial_targets
 from stepwell.passes.schedules.sweep import is_sweep, sweep_phases
@@ -130,6 +131,8 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
             nest_phase(builder, [op], [nest], machine)
         return
     forward_within(nests)
+    if machine.subgroup == 1:
+        nests = [selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)]) for n in nests]
     nest_phase(builder, ops, nests, machine)
 
 
@@ -269,14 +272,16 @@ def _split_phases(
     machine: Machine,
 ) -> Sequence[SSAValue]:
     """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order."""
-    partial, places, scratch = partial_targets(builder, nest, split, targets, homes)
+    unread = [o for o in nest.outputs if nest.selection and all(t.output.original is not o.original for t in targets)]
+    everything = [*targets, *(Target(o, o.exprs) for o in unread)]
+    partial, places, scratch = partial_targets(builder, nest, split, everything, [*homes, *(homes[0] for _ in unread)])
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
 
     results = builder.phase([split.cut.tasks], scratch, task)
-    merged, merged_targets = merging_nest(nest, split, targets, results)
-    return space_phase(builder, [merged], merged_targets, homes, replace(machine, tasks=1))
+    merged, merged_targets = merging_nest(nest, split, everything, results)
+    return space_phase(builder, [merged], merged_targets[: len(targets)], homes, replace(machine, tasks=1))
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:
@@ -323,6 +328,9 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         return
     if isinstance(op, structured.ScanOp):
         scan_phase(builder, op, machine)
+        return
+    if isinstance(op, structured.TopKOp):
+        top_k_phase(builder, op, machine)
         return
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}

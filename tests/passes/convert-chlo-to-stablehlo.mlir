@@ -70,3 +70,29 @@ func.func @broadcast(%x: tensor<3x1xf32>, %y: tensor<4xf32>) -> tensor<3x4xf32> 
   %0 = chlo.broadcast_atan2 %x, %y : (tensor<3x1xf32>, tensor<4xf32>) -> tensor<3x4xf32>
   return %0 : tensor<3x4xf32>
 }
+
+// -----
+
+// Few elements of long lines are selected; a quarter of them, or those of 64 bits, are sorted out.
+
+// CHECK-LABEL: func.func @selected
+// CHECK: chlo.top_k(%x, k = 64)
+// CHECK: stablehlo.sort
+// CHECK: stablehlo.sort
+func.func @selected(%x: tensor<2x256xf32>, %y: tensor<256xf64>) -> (tensor<2x64xf32>, tensor<2x65xf32>, tensor<8xf64>) {
+  %a, %i = chlo.top_k(%x, k = 64) : tensor<2x256xf32> -> (tensor<2x64xf32>, tensor<2x64xi32>)
+  %b, %j = chlo.top_k(%x, k = 65) : tensor<2x256xf32> -> (tensor<2x65xf32>, tensor<2x65xi32>)
+  %c, %k = chlo.top_k(%y, k = 8) : tensor<256xf64> -> (tensor<8xf64>, tensor<8xi32>)
+  return %a, %b, %c : tensor<2x64xf32>, tensor<2x65xf32>, tensor<8xf64>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @lanes_in_groups
+// CHECK: stablehlo.sort
+module attributes {stepwell.target = #stepwell.target<{subgroup = 32 : i64}>} {
+  func.func @lanes_in_groups(%x: tensor<2x256xf32>) -> tensor<2x8xf32> {
+    %a, %i = chlo.top_k(%x, k = 8) : tensor<2x256xf32> -> (tensor<2x8xf32>, tensor<2x8xi32>)
+    return %a : tensor<2x8xf32>
+  }
+}

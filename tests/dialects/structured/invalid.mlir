@@ -308,3 +308,35 @@ func.func @sort_keys(%x: memref<8xf32>, %s: memref<8xf32>, %k: memref<2x4xf32>) 
   }
   func.return
 }
+
+// -----
+
+func.func @top_k_of_complex(%x: tensor<9xcomplex<f32>>, %v: tensor<2xcomplex<f32>>, %p: tensor<2xi32>) {
+  // expected-error @+1 {{structured.top_k: C1: needs lines of floats or integers, and two destinations}}
+  %a, %b = structured.top_k ins(%x : tensor<9xcomplex<f32>>) outs(%v, %p : tensor<2xcomplex<f32>>, tensor<2xi32>) -> (tensor<2xcomplex<f32>>, tensor<2xi32>)
+  func.return
+}
+
+// -----
+
+func.func @top_k_types(%x: tensor<9xf32>, %v: tensor<2xf64>, %p: tensor<2xi32>) {
+  // expected-error @+1 {{structured.top_k: C1: destinations must be of f32 and of an integer type}}
+  %a, %b = structured.top_k ins(%x : tensor<9xf32>) outs(%v, %p : tensor<2xf64>, tensor<2xi32>) -> (tensor<2xf64>, tensor<2xi32>)
+  func.return
+}
+
+// -----
+
+func.func @top_k_shapes(%x: tensor<3x9xf32>, %v: tensor<3x10xf32>, %p: tensor<3x10xi32>) {
+  // expected-error @+1 {{structured.top_k: C2: destinations must have the shape [3, 'k'], 1 <= k <= 9}}
+  %a, %b = structured.top_k ins(%x : tensor<3x9xf32>) outs(%v, %p : tensor<3x10xf32>, tensor<3x10xi32>) -> (tensor<3x10xf32>, tensor<3x10xi32>)
+  func.return
+}
+
+// -----
+
+func.func @top_k_scratch(%x: memref<9xf32>, %v: memref<2xf32>, %p: memref<2xi32>, %s: memref<64xi64>) {
+  // expected-error @+1 {{structured.top_k: C3: scratch must be three buffers of integers}}
+  structured.top_k ins(%x : memref<9xf32>) outs(%v, %p : memref<2xf32>, memref<2xi32>) scratch(%s : memref<64xi64>)
+  func.return
+}

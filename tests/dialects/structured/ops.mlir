@@ -122,3 +122,16 @@ func.func @attention(%q: tensor<3x8x4xf32>, %k: tensor<9x4xf32>, %v: tensor<3x9x
   } -> tensor<8x3x5xf32>
   func.return %o : tensor<8x3x5xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @top_k
+// CHECK-SAME: (%[[X:.*]]: tensor<4x900xui8>
+// CHECK: structured.top_k ins(%[[X]] : tensor<4x900xui8>) outs(%{{.*}}, %{{.*}} : tensor<4x8xui8>, tensor<4x8xi32>) {unsigned} -> (tensor<4x8xui8>, tensor<4x8xi32>)
+// CHECK: structured.top_k ins(%{{.*}} : memref<900xf32>) outs(%{{.*}}, %{{.*}} : memref<8xf32>, memref<8xi32>) scratch(%{{.*}}, %{{.*}}, %{{.*}} : memref<64x2xi64>, memref<128xi64>, memref<16xi32>)
+func.func @top_k(%x: tensor<4x900xui8>, %e: tensor<4x8xui8>, %p: tensor<4x8xi32>, %m: memref<900xf32>, %n: memref<8xf32>, %o: memref<8xi32>,
+                 %r: memref<64x2xi64>, %s: memref<128xi64>, %b: memref<16xi32>) -> tensor<4x8xui8> {
+  %v, %i = structured.top_k ins(%x : tensor<4x900xui8>) outs(%e, %p : tensor<4x8xui8>, tensor<4x8xi32>) {unsigned} -> (tensor<4x8xui8>, tensor<4x8xi32>)
+  structured.top_k ins(%m : memref<900xf32>) outs(%n, %o : memref<8xf32>, memref<8xi32>) scratch(%r, %s, %b : memref<64x2xi64>, memref<128xi64>, memref<16xi32>)
+  func.return %v : tensor<4x8xui8>
+}
