@@ -9,8 +9,9 @@ After:
     memref.copy %u, %s
 
 A scan runs along its lines (`structured_loops/scan.py`), sorting merges runs (`structured_loops/sort.py`), the largest
-elements are kept in a buffer (`structured_loops/top_k.py`), scattering goes through the updates one by one in order (`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`,
-the bytes of its vectors, and what else the module of the op names.
+elements are kept in a buffer (`structured_loops/top_k.py`), scattering goes through the updates one by one in order
+(`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`, the bytes of its vectors, and what else
+the module of the op names.
 
 Needs: `bufferize`. Keeps: structured ops on tensors are refused.
 Fails: UnsupportedError on tensors and on ops without loops yet.
@@ -25,7 +26,15 @@ from typing import Any
 from xdsl.context import Context
 from xdsl.ir import Operation
 
-from stepwell.dialects.structured import ScanOp, ScatterOp, SelectAndScatterOp, SortOp, StructuredOp, TopKOp, UpdateSliceOp
+from stepwell.dialects.structured import (
+    ScanOp,
+    ScatterOp,
+    SelectAndScatterOp,
+    SortOp,
+    StructuredOp,
+    TopKOp,
+    UpdateSliceOp,
+)
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
 from stepwell.passes.structured_loops.scan import scan_loops
