@@ -10,6 +10,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 
 from stepwell.ir.dense import splat_value
+from stepwell.ir.dtypes import byte_width
 from stepwell.ir.structured import indexing_maps, is_projected_permutation, iterator_kinds
 
 CHEAP = 4
@@ -22,6 +23,8 @@ COSTS = {
     "math.roundeven": 1, "math.trunc": 1, "math.sqrt": 8, "math.rsqrt": 10, "math.powf": 36,
 }  # fmt: skip
 """Simple ops an op is worth, where it is not one; other ops of `math` and `complex` are worth twelve."""
+
+_WIDENINGS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp)
 
 _NO_WORK = frozenset(("arith.constant", "linalg.index", "linalg.yield", "tensor.extract"))
 
@@ -75,6 +78,16 @@ def is_movement(op: linalg.GenericOp) -> bool:
         return False
     (moved,) = terminator.operands
     return isinstance(moved, BlockArgument) and moved.index < len(op.inputs)
+
+
+def is_widening(op: linalg.GenericOp) -> bool:
+    """Whether an elementwise generic only converts numbers to a wider type: what sums of products do while they pack."""
+    cast, terminator = op.body.block.first_op, op.body.block.last_op
+    if not isinstance(cast, _WIDENINGS) or cast.next_op is not terminator or terminator is None:
+        return False
+    (source,) = cast.operands
+    narrower = byte_width(source.type) < byte_width(cast.results[0].type)
+    return isinstance(source, BlockArgument) and source.index < len(op.inputs) and narrower
 
 
 def is_sum_of_products(op: linalg.GenericOp) -> bool:

@@ -45,6 +45,8 @@ class Decider:
         self._block = block
         self._facts: dict[Operation, Facts] = {op: Facts(op) for op in self.ops if isinstance(op, linalg.GenericOp)}
         self._weigher = Weigher(self.ops, self._facts, machine)
+        self._packs = machine.subgroup == 1
+        """Sums of products convert what they pack."""
         self._accesses: dict[SSAValue, dict[tuple[int, Exprs], Root]] = {}  # by (root number, indices)
         self._opaque: dict[SSAValue, None] = {}
 
@@ -173,7 +175,7 @@ class Decider:
     def _refusal(self, root: Root, op: linalg.GenericOp, exprs: Exprs) -> str | None:
         """Why a producer cannot be computed inside a root."""
         found = self._facts[op]
-        if root.strict and not found.moves:
+        if root.strict and not found.moves and not (found.widens and self._packs and not root.windows):
             return "it computes, and its reader is a sum of products"
         if root.strict or root.reduced:
             _, reads = found.reads_at(exprs, root.bounds)

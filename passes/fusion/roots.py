@@ -18,6 +18,7 @@ from stepwell.passes.fusion.classify import (
     is_elementwise,
     is_movement,
     is_sum_of_products,
+    is_widening,
     on_static_tensors,
     shape_of,
 )
@@ -54,6 +55,11 @@ class Facts:
         return self.elementwise and is_movement(self.op)
 
     @cached_property
+    def widens(self) -> bool:
+        """Whether it only converts to a wider type."""
+        return self.elementwise and is_widening(self.op)
+
+    @cached_property
     def cost(self) -> int:
         """Simple ops a point."""
         return body_cost(self.op)
@@ -88,7 +94,7 @@ class Root:
     dims: Exprs
     """The loop dims of `op` as expressions of the rebuilt op's (elementwise: outputs become identities)."""
     strict: bool
-    """A sum of products: only moved data may be folded in."""
+    """A sum of products: only moved data may be folded in, and where it is packed conversions."""
     reduced: tuple[int, ...]
     weight: int
     rows: Exprs = ()
@@ -104,6 +110,11 @@ class Root:
     def volume(self) -> int:
         """Points of the iteration space."""
         return prod(self.bounds)
+
+    @cached_property
+    def windows(self) -> bool:
+        """Whether an operand is read through a window: such are read in place."""
+        return any(len(e.used_dims()) > 1 for m in indexing_maps(self.op) for e in m.results)
 
     @property
     def changed(self) -> bool:

@@ -123,7 +123,10 @@ class Weigher:
         inputs = dict.fromkeys(found.inputs)
         tiles = [v for v in inputs if len(readers) > 1 and self._joins_tiles(op, v)]
         reads = sum(self._least(v, bytes_of(v)) for v in inputs if v not in tiles)
-        producer = Producer(size, self.cost[op], body_flops(op), self._width(found), reads, moved)
+        # Sums of products convert what they pack, once.
+        free = found.widens and all(root.strict for root, _ in readers)
+        work = (0, 0) if free else (self.cost[op], body_flops(op))
+        producer = Producer(size, *work, self._width(found), reads, moved)
         sites = [self._site(found, reader, tiles) for reader in readers]
         return compare(producer, sites, self._prices, whole=whole)
 

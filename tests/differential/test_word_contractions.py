@@ -89,6 +89,29 @@ def test_sums_in_runs_start_without_what_flipped_signs_add(kind, machine):
     assert "scf.if" in exe.ir("scheduled")
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("kinds", [("ui8", "i8"), ("i8", "ui8"), ("i8", "i16"), ("ui8", "i16")])
+def test_factors_of_two_types_that_are_converted_first(kinds, machine):
+    """The conversions are done by what packs, or by nothing: words of A are read where they lie."""
+    rng = np.random.default_rng(5)
+    m, k, n = 17, 36, 33
+    a, b = values(rng, (m, k), kinds[0]), values(rng, (k, n), kinds[1])
+    types = [tensor(v.shape, kind) for v, kind in zip((a, b), kinds, strict=True)]
+    wide = [tensor(v.shape, "i32") for v in (a, b)]
+    exe = stepwell.compile(
+        f"""func.func @main(%a: {types[0]}, %b: {types[1]}) -> {tensor((m, n), "i32")} {{
+          %x = stablehlo.convert %a : ({types[0]}) -> {wide[0]}
+          %y = stablehlo.convert %b : ({types[1]}) -> {wide[1]}
+          %r = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : ({wide[0]}, {wide[1]}) -> {tensor((m, n), "i32")}
+          func.return %r : {tensor((m, n), "i32")}
+        }}""",
+        target=machine,
+    )
+    np.testing.assert_array_equal(exe(a, b)[0], wrapped(a, b))
+    assert exe.ir("kernels").count("kernel.launch") == 1
+    assert "kernel.dot" in exe.ir("scheduled")
+
+
 def test_the_words_of_a_machine_are_its_choice():
     rng = np.random.default_rng(3)
     a, b = values(rng, (16, 64), "i8"), values(rng, (64, 32), "i8")

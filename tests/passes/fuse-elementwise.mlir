@@ -109,6 +109,67 @@ func.func @extent(%x: tensor<8xf32>) -> tensor<f32> {
 
 // -----
 
+// A product converts what it packs: its operands are stored as they come.
+
+// CHECK-LABEL: func.func @widened
+// CHECK: linalg.generic {{.*}} ins(%x, %y : tensor<6x8xi8>, tensor<8x5xi8>) outs(%{{.*}} : tensor<6x5xi32>)
+// CHECK-NEXT: (%[[A:.*]]: i8, %[[B:.*]]: i8, %{{.*}}: i32)
+// CHECK-DAG: arith.extui %[[A]] : i8 to i32
+// CHECK-DAG: arith.extsi %[[B]] : i8 to i32
+// CHECK-NOT: linalg.generic
+func.func @widened(%x: tensor<6x8xi8>, %y: tensor<8x5xi8>) -> tensor<6x5xi32> {
+  %d = tensor.empty() : tensor<6x8xi32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<6x8xi8>) outs(%d : tensor<6x8xi32>) {
+  ^bb0(%a: i8, %o: i32):
+    %w = arith.extui %a : i8 to i32
+    linalg.yield %w : i32
+  } -> tensor<6x8xi32>
+  %e = tensor.empty() : tensor<8x5xi32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<8x5xi8>) outs(%e : tensor<8x5xi32>) {
+  ^bb0(%a: i8, %o: i32):
+    %w = arith.extsi %a : i8 to i32
+    linalg.yield %w : i32
+  } -> tensor<8x5xi32>
+  %z = arith.constant 0 : i32
+  %g = tensor.empty() : tensor<6x5xi32>
+  %i = linalg.fill ins(%z : i32) outs(%g : tensor<6x5xi32>) -> tensor<6x5xi32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%0, %1 : tensor<6x8xi32>, tensor<8x5xi32>) outs(%i : tensor<6x5xi32>) {
+  ^bb0(%a: i32, %b: i32, %o: i32):
+    %m = arith.muli %a, %b : i32
+    %s = arith.addi %o, %m : i32
+    linalg.yield %s : i32
+  } -> tensor<6x5xi32>
+  func.return %2 : tensor<6x5xi32>
+}
+
+// -----
+
+// But not one that reads through a window, in place: a conversion is stored before it.
+
+// CHECK-LABEL: func.func @widened_window
+// CHECK: linalg.generic {{.*}} ins(%w : tensor<3xbf16>) outs(%{{.*}} : tensor<3xf32>)
+// CHECK: linalg.generic {{.*}} ins(%x, %{{.*}} : tensor<2x10xf32>, tensor<3xf32>) outs(%{{.*}} : tensor<2x8xf32>)
+func.func @widened_window(%x: tensor<2x10xf32>, %w: tensor<3xbf16>) -> tensor<2x8xf32> {
+  %e = tensor.empty() : tensor<3xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%w : tensor<3xbf16>) outs(%e : tensor<3xf32>) {
+  ^bb0(%a: bf16, %o: f32):
+    %v = arith.extf %a : bf16 to f32
+    linalg.yield %v : f32
+  } -> tensor<3xf32>
+  %z = arith.constant 0.0 : f32
+  %g = tensor.empty() : tensor<2x8xf32>
+  %i = linalg.fill ins(%z : f32) outs(%g : tensor<2x8xf32>) -> tensor<2x8xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1 + d2)>, affine_map<(d0, d1, d2) -> (d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %1 : tensor<2x10xf32>, tensor<3xf32>) outs(%i : tensor<2x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x8xf32>
+  func.return %2 : tensor<2x8xf32>
+}
+
+// -----
+
 // A product reads slices, split and transposed, of its operand in place; its result is written as it is read.
 
 // CHECK-LABEL: func.func @product
