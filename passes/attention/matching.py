@@ -168,14 +168,13 @@ def _softmax_of(weights: SSAValue) -> _Softmax | str | None:
 
 def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tuple[int, list[Operation]] | None:
     """The one dim along which `value`, of the shape of `source`, is that reduced, and the ops of it."""
-    shape = shape_of(source)
     ops: list[Operation] = []
-    exprs = identity(len(shape))
+    exprs = identity(len(shape_of(source)))
     while isinstance(value.owner, Operation) and (before := moved(value.owner, exprs)) is not None:
         ops.insert(0, value.owner)
         value, exprs = value.owner.operands[0], before
     op = value.owner
-    if not isinstance(op, stablehlo.ReduceOp) or len(op.inputs) != 1 or op.inputs[0] is not source:
+    if not isinstance(op, stablehlo.ReduceOp) or len(op.inputs) != 1:
         return None
     axes = op.dimensions.get_values()
     start = splat_of(op.init_values[0])
@@ -185,10 +184,47 @@ def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tu
     body = list(op.body.block.ops)
     if len(body) != 2 or not isinstance(body[0], combiner) or set(body[0].operands) != set(op.body.block.args):
         return None
-    left = tuple(e for d, e in enumerate(identity(len(shape))) if d != axes[0])
+    found = _places_of(op.inputs[0], source)
+    if found is None or (axis := dim_of(found[0][axes[0]])) is None:
+        return None
+    places, between = found
+    shape = shape_of(op.inputs[0])
+    left = tuple(e for d, e in enumerate(places) if d != axes[0])
     if not same_place(exprs, left, [n for d, n in enumerate(shape) if d != axes[0]]):
         return None
-    return axes[0], [*_behind(op.init_values[0]), op, *ops]
+    return axis, [*between, *_behind(op.init_values[0]), op, *ops]
+
+
+def _places_of(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
+    """Which dim of `source` each dim of a value with the same elements is, and the ops that make it of `source`, if it is so.
+
+    Either may come from the other one, by moves.
+    """
+    shape = shape_of(value)
+    upwards = _up_to(source, value)
+    if upwards is not None:
+        return upwards[0], []
+    downwards = _up_to(value, source)
+    if downwards is None:
+        return None
+    dims = [dim_of(e) for e in downwards[0]]
+    places = [AffineExpr.dimension(dims.index(d)) if d in dims else ZERO for d in range(len(shape))]
+    return tuple(places), downwards[1]
+
+
+def _up_to(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
+    """Where each element of a value is in `source`, through moves that repeat and drop nothing, and these."""
+    exprs = identity(len(shape_of(value)))
+    ops: list[Operation] = []
+    volume = prod(shape_of(value))
+    while value is not source:
+        op = value.owner
+        before = moved(op, exprs) if isinstance(op, Operation) else None
+        if before is None or not isinstance(op, Operation) or prod(shape_of(op.operands[0])) != volume:
+            return None
+        ops.insert(0, op)
+        value, exprs = op.operands[0], before
+    return exprs, ops
 
 
 def _behind(constant: SSAValue) -> list[Operation]:

@@ -81,6 +81,68 @@ func.func private @attention() {
 
 // -----
 
+// The maximum of scores that are turned before or after it.
+
+// CHECK-LABEL: func.func @turned_after
+// CHECK: %[[O:.*]] = stablehlo.composite "stepwell.attention"
+// CHECK-NEXT: func.return %[[O]]
+// CHECK-LABEL: func.func @turned_before
+// CHECK: %[[P:.*]] = stablehlo.composite "stepwell.attention"
+// CHECK-NEXT: func.return %[[P]]
+func.func @turned_after(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %p = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%p init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %s = stablehlo.transpose %p, dims = [1, 0] : (tensor<8x12xf32>) -> tensor<12x8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [1] : (tensor<8xf32>) -> tensor<12x8xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<12x8xf32>
+  %e = stablehlo.exponential %d : tensor<12x8xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<12x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [1] : (tensor<8xf32>) -> tensor<12x8xf32>
+  %w = stablehlo.divide %e, %tt : tensor<12x8xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [0] x [0] : (tensor<12x8xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
+func.func @turned_before(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %c = stablehlo.transpose %s, dims = [1, 0] : (tensor<8x12xf32>) -> tensor<12x8xf32>
+  %m = stablehlo.reduce(%c init: %low) applies stablehlo.maximum across dimensions = [0] : (tensor<12x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %tt : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
+
+// The same along the wrong dim is none.
+
+// CHECK-LABEL: func.func @turned_wrong
+// CHECK-NOT: stablehlo.composite
+// CHECK: kernel.remarks = ["no attention: the softmax subtracts something else than its maximum"]
+func.func @turned_wrong(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %v: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x8xf32>
+  %c = stablehlo.transpose %s, dims = [1, 0] : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  %m = stablehlo.reduce(%c init: %low) applies stablehlo.maximum across dimensions = [0] : (tensor<8x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [1] : (tensor<8xf32>) -> tensor<8x8xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x8xf32>
+  %e = stablehlo.exponential %d : tensor<8x8xf32>
+  %t = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x8xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x8xf32>
+  %w = stablehlo.divide %e, %tt : tensor<8x8xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x8xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
+
+// -----
+
 // The weights are a result as well: as a gradient would read them.
 
 // CHECK-LABEL: func.func @weights_are_read
