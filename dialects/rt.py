@@ -1,8 +1,9 @@
 """The parallel runtime: parallel loops of the CPU form (step 6), and what a thread pool in our IR is made of.
 
-`rt.parallel_for` and `rt.worker_id` are what lowered kernels use; `rt.spawn` and `rt.await` are single tasks beside the
-code that made them. The rest (atomics on memref elements, fences, calls of C functions and through function pointers) is
-what the runtime's own source, `runtime/pool.mlir`, is written in.
+`rt.parallel_for` and `rt.worker_id` are what lowered kernels use; `rt.parallel_reduce` (rt_reduce.py) is a loop of step 5
+that step 6 makes of these; `rt.spawn` and `rt.await` are single tasks beside the code that made them. The rest (atomics on
+memref elements, fences, calls of C functions and through function pointers) is what the runtime's own source,
+`runtime/pool.mlir`, is written in.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.str_enum import StrEnum
+
+from stepwell.dialects.rt_reduce import ParallelReduceOp, PartialOp
 
 
 @irdl_attr_definition
@@ -692,6 +695,8 @@ Rt = Dialect(
         IntToPtrOp,
         MemRefToPtrOp,
         ParallelForOp,
+        ParallelReduceOp,
+        PartialOp,
         PauseOp,
         PoisonOp,
         PtrToIntOp,

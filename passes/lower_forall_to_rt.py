@@ -12,7 +12,8 @@ After:
     }
 
 A forall of one task is inlined. A kernel whose schedule says `parallel = false`, and a forall inside of another, become
-`scf.for`; `chunk` of the schedule is how many tasks a worker takes at once.
+`scf.for`; `chunk` of the schedule is how many tasks a worker takes at once. A `rt.parallel_reduce` becomes loops over its
+blocks, shared out unless it is inside of a forall or in such a kernel, and one that merges their values in order.
 
 Needs: `bufferize` (no shared outputs). Keeps: everything else.
 """
@@ -30,10 +31,12 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.dialects import kernel, rt
+from stepwell.dialects.rt_reduce import ParallelReduceOp
 from stepwell.dialects.scf import ForallOp
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.passes import Pass
+from stepwell.passes.parallel_reduce import lower_parallel_reduce
 from stepwell.passes.preconditions import needs_buffers
 
 
@@ -147,6 +150,18 @@ def _delinearize(op: ForallOp, body: Block, task: SSAValue, sizes: Sequence[int 
         body.erase_arg(argument)
 
 
+def _is_outermost(op: Operation) -> bool:
+    """Whether nothing around an op is done by several workers, and its kernel may be."""
+    outer = op.parent_op()
+    while outer is not None:
+        if isinstance(outer, ForallOp | ParallelReduceOp) or (
+            isinstance(outer, kernel.FuncOp) and not is_parallel(outer)
+        ):
+            return False
+        outer = outer.parent_op()
+    return True
+
+
 @dataclass(frozen=True)
 class LowerForallToRtPass(Pass):
     """`scf.forall` to `rt.parallel_for`, or to loops when small."""
@@ -154,9 +169,12 @@ class LowerForallToRtPass(Pass):
     name = "lower-forall-to-rt"
 
     def apply(self, ctx: Context, op: Operation) -> None:
-        """Lower the foralls of each kernel, inner ones first."""
+        """Lower the reductions, then the foralls of each kernel, inner ones first."""
         del ctx
         needs_buffers(op, self.name)
+        reductions = [found for found in op.walk() if isinstance(found, ParallelReduceOp)]
+        for reduction in reversed(reductions):
+            lower_parallel_reduce(reduction, _is_outermost(reduction))
         loops: list[tuple[ForallOp, bool, int]] = []
         for function in op.walk():
             if isinstance(function, kernel.FuncOp):

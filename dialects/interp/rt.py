@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation
 
 from stepwell.dialects import rt
+from stepwell.dialects.rt_reduce import ParallelReduceOp
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
 
 
@@ -21,6 +22,18 @@ def _parallel_for(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -
         if status and int(status[0]):
             return status
     return () if op.status is None else (np.int32(0),)
+
+
+def _parallel_reduce(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    assert isinstance(op, ParallelReduceOp)
+    count, grain = op.count.value.data, op.grain.value.data
+    total = args
+    for first in range(0, count, grain):
+        partial = interp.run_block(op.body.block, (first,))
+        for i in range(first + 1, min(first + grain, count)):
+            partial = interp.run_block(op.combiner.block, (*partial, *interp.run_block(op.body.block, (i,))))
+        total = interp.run_block(op.combiner.block, (*total, *partial))
+    return total
 
 
 def _spawn(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -124,6 +137,7 @@ RULES: dict[str, Rule] = {
     "rt.int_to_ptr": _identity,
     "rt.memref_to_ptr": _identity,
     "rt.parallel_for": _parallel_for,
+    "rt.parallel_reduce": _parallel_reduce,
     "rt.pause": _nothing,
     "rt.poison": _poison,
     "rt.ptr_to_int": _identity,

@@ -19,7 +19,7 @@ STAGING = "staging_bytes"
 """The entry of `stepwell.abi` on step 6 of a machine with a host: memory of the host that copies go through."""
 
 _TENSOR, _STRUCTURED, _KERNELS, _SCHEDULED, _BUFFERS, _DEVICE = range(6)
-_ON_BUFFERS = ("rt.poison", "rt.worker_id")
+_ON_BUFFERS = ("rt.parallel_reduce", "rt.partial", "rt.poison", "rt.worker_id")
 """Ops of the runtime that step 5 has already."""
 _ON_DEVICE = ("gpu", "nvgpu")
 """Dialects of step 6: kernels of a device, and how its host launches them and copies."""

@@ -7,12 +7,15 @@ import ctypes
 import numpy as np
 import pytest
 
+import stepwell
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.pool import pool_object
 from stepwell.backends.target import host_target
-from stepwell.dialects.registry import interpreter_rules
+from stepwell.dialects.registry import context, interpreter_rules
 from stepwell.ir.interpreter import Interpreter
+from stepwell.ir.verify import verify_module
+from stepwell.passes.lower_forall_to_rt import LowerForallToRtPass
 from stepwell.runtime.loader import Library, native_entry
 from stepwell.runtime.pool import Pool
 from stepwell.source import parse
@@ -21,6 +24,11 @@ from stepwell.source import parse
 @pytest.fixture(scope="module")
 def pool():
     return Pool(pool_object(host_target()), 4)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return Pool(pool_object(host_target()), 1)
 
 
 @pytest.fixture
@@ -185,3 +193,74 @@ def test_a_sum_by_blocks_has_the_same_bits_for_any_number_of_threads():
             assert native_entry(library.address(entry_symbol("main")))(ctypes.addressof(pointers)) == 0
             found.add(arrays[2].tobytes())
     assert len(found) == 1
+
+
+REDUCTION = """
+func.func @main(%x: memref<{n}xf32>, %total: memref<1xf32>, %mixed: memref<1xi64>, %least: memref<1xindex>) attributes {{stepwell.abi}} {{
+  %i0 = arith.constant 0 : index
+  %start = memref.load %total[%i0] : memref<1xf32>
+  %seed = memref.load %mixed[%i0] : memref<1xi64>
+  %s:3 = rt.parallel_reduce (%i) = 0 to {n} grain {grain} init(%start, %seed, %i0 : f32, i64, index) {{
+    %v = memref.load %x[%i] : memref<{n}xf32>
+    %k = arith.index_cast %i : index to i64
+    rt.partial %v, %k, %i : f32, i64, index
+  }} combine (%a : f32, %b : i64, %c : index, %d : f32, %e : i64, %f : index) {{
+    %three = arith.constant 3 : i64
+    %g = arith.addf %a, %d : f32
+    %h = arith.muli %b, %three : i64
+    %j = arith.subi %h, %e : i64
+    %l = arith.maxui %c, %f : index
+    rt.partial %g, %j, %l : f32, i64, index
+  }}
+  memref.store %s#0, %total[%i0] : memref<1xf32>
+  memref.store %s#1, %mixed[%i0] : memref<1xi64>
+  memref.store %s#2, %least[%i0] : memref<1xindex>
+  func.return
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("n", "grain"), [(1, 1), (1, 64), (63, 64), (64, 64), (65, 64), (1000, 64), (4096, 1), (4099, 2)]
+)
+def test_a_reduction_is_combined_in_the_order_it_says_by_any_number_of_workers(n, grain, pool, alone):
+    x = np.random.default_rng(n).standard_normal(n).astype(np.float32) * np.float32(10) ** (np.arange(n) % 7)
+    arrays = [x.astype(np.float32), np.array([0.5], np.float32), np.array([7]), np.zeros(1, np.int64)]
+    module = parse(REDUCTION.format(n=n, grain=grain))
+    meant = [a.copy() for a in arrays]
+    Interpreter(module, interpreter_rules()).call("main", meant)
+    LowerForallToRtPass().apply(context(), module)
+    verify_module(module)
+    lowered = [a.copy() for a in arrays]
+    Interpreter(module, interpreter_rules()).call("main", lowered)
+    objects = [compile_llvm(t.text, host_target(), 1) for t in write_llvm(module, host_target())]
+    found = [lowered]
+    for threads in (alone, pool):
+        library = Library(objects, [entry_symbol("main")], threads.symbols())
+        found.append([a.copy() for a in arrays])
+        pointers = (ctypes.c_void_p * 4)(*(a.__array_interface__["data"][0] for a in found[-1]))
+        assert native_entry(library.address(entry_symbol("main")))(ctypes.addressof(pointers)) == 0
+    for results in found:
+        assert [a.tobytes() for a in results] == [a.tobytes() for a in meant]
+    assert meant[3][0] == n - 1
+
+
+def test_a_program_of_step_5_may_reduce(tmp_path):
+    text = """
+    func.func @main(%x: memref<1000xi64>, %out: memref<i64>, %arena: memref<?xi8>, %workers: memref<?x0xi8>) attributes
+        {stepwell.abi = #stepwell.abi<{inputs = ["tensor<1000xi64>"], outputs = ["tensor<i64>"], donated = array<i64>,
+         arena_bytes = 0 : i64, worker_bytes = 0 : i64}>} {
+      %zero = arith.constant 0 : i64
+      %s = rt.parallel_reduce (%i) = 0 to 1000 grain 100 init(%zero : i64) {
+        %v = memref.load %x[%i] : memref<1000xi64>
+        rt.partial %v : i64
+      } combine (%a : i64, %b : i64) {
+        %c = arith.addi %a, %b : i64
+        rt.partial %c : i64
+      }
+      memref.store %s, %out[] : memref<i64>
+      func.return
+    }
+    """
+    for target in ("cpu", "interpreter"):
+        assert stepwell.compile(text, target=target)(np.arange(1000))[0] == 499500

@@ -156,3 +156,104 @@ func.func @f(%p: !rt.ptr) {
   %r, %s = rt.call_indirect %p() : () -> (i32, i32)
   func.return
 }
+
+// -----
+
+func.func @f(%v: f32) {
+  // expected-error @+1 {{rt.parallel_reduce: C1: count -1 is negative}}
+  %r = "rt.parallel_reduce"(%v) <{count = -1 : index, grain = 1 : index}> ({
+  ^bb0(%i: index):
+    "rt.partial"(%v) : (f32) -> ()
+  }, {
+  ^bb0(%a: f32, %b: f32):
+    "rt.partial"(%a) : (f32) -> ()
+  }) : (f32) -> f32
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32) {
+  // expected-error @+1 {{rt.parallel_reduce: C5: results of (i32) from (f32)}}
+  %r = "rt.parallel_reduce"(%v) <{count = 1 : index, grain = 1 : index}> ({
+  ^bb0(%i: index):
+    "rt.partial"(%v) : (f32) -> ()
+  }, {
+  ^bb0(%a: f32, %b: f32):
+    "rt.partial"(%a) : (f32) -> ()
+  }) : (f32) -> i32
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{rt.parallel_reduce: C4: expects values that are integers, indices or floats, not none}}
+  "rt.parallel_reduce"() <{count = 1 : index, grain = 1 : index}> ({
+  ^bb0(%i: index):
+    "rt.partial"() : () -> ()
+  }, {
+    "rt.partial"() : () -> ()
+  }) : () -> ()
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32, %w: i32) {
+  // expected-error @+1 {{rt.parallel_reduce: C2: grain 0 is not positive}}
+  %r = rt.parallel_reduce (%i) = 0 to 8 grain 0 init(%v : f32) {
+    rt.partial %v : f32
+  } combine (%a : f32, %b : f32) {
+    rt.partial %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32, %w: i32) {
+  // expected-error @+1 {{rt.parallel_reduce: C3: 8193 blocks are more than 4096; take a grain of 3 or more}}
+  %r = rt.parallel_reduce (%i) = 0 to 8193 grain 1 init(%v : f32) {
+    rt.partial %v : f32
+  } combine (%a : f32, %b : f32) {
+    rt.partial %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32, %w: i32) {
+  // expected-error @+1 {{rt.parallel_reduce: C6: the body gives (f32) with rt.partial, not (i32)}}
+  %r = rt.parallel_reduce (%i) = 0 to 8 grain 2 init(%v : f32) {
+    rt.partial %w : i32
+  } combine (%a : f32, %b : f32) {
+    rt.partial %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32, %w: i32) {
+  // expected-error @+1 {{rt.parallel_reduce: C7: the combiner takes (f32, f32), not (f32)}}
+  %r = rt.parallel_reduce (%i) = 0 to 8 grain 2 init(%v : f32) {
+    rt.partial %v : f32
+  } combine (%a : f32) {
+    rt.partial %a : f32
+  }
+  func.return
+}
+
+// -----
+
+func.func @f(%v: f32, %w: i32) {
+  // expected-error @+1 {{rt.parallel_reduce: C7: the combiner gives (f32) with rt.partial, not (i32)}}
+  %r = rt.parallel_reduce (%i) = 0 to 8 grain 2 init(%v : f32) {
+    rt.partial %v : f32
+  } combine (%a : f32, %b : f32) {
+    rt.partial %w : i32
+  }
+  func.return
+}

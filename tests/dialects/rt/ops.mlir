@@ -83,3 +83,29 @@ func.func @calls(%v: i64, %x: memref<4xf32>) {
   %y = rt.ptr_to_memref %q : !rt.ptr to memref<?xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @reduce
+// CHECK:         %[[S:.*]], %[[N:.*]] = rt.parallel_reduce (%i) = 0 to 1000 grain 64 init(%zero, %i0 : f32, index) {
+// CHECK-NEXT:      %v = memref.load %x[%i] : memref<1000xf32>
+// CHECK-NEXT:      rt.partial %v, %i : f32, index
+// CHECK-NEXT:    } combine (%a : f32, %b : index, %c : f32, %d : index) {
+// CHECK-NEXT:      %e = arith.addf %a, %c : f32
+// CHECK-NEXT:      rt.partial %e, %d : f32, index
+// CHECK-NEXT:    }
+// CHECK:         rt.parallel_reduce
+// CHECK:         } attributes {note = "kept"}
+func.func @reduce(%x: memref<1000xf32>, %zero: f32, %i0: index) {
+  %s, %n = rt.parallel_reduce (%i) = 0 to 1000 grain 64 init(%zero, %i0 : f32, index) {
+    %v = memref.load %x[%i] : memref<1000xf32>
+    rt.partial %v, %i : f32, index
+  } combine (%a : f32, %b : index, %c : f32, %d : index) {
+    %e = arith.addf %a, %c : f32
+    rt.partial %e, %d : f32, index
+  }
+  %m = rt.parallel_reduce (%i) = 0 to 0 grain 1 init(%zero : f32) {
+    rt.partial %zero : f32
+  } combine (%a : f32, %b : f32) {
+    rt.partial %b : f32
+  } attributes {note = "kept"}
+  func.return
+}
