@@ -28,7 +28,7 @@ from stepwell.runtime.direct_calls import (
 from stepwell.runtime.guards import GuardPlan, run_guarded
 from stepwell.runtime.memory import POOL, Block, address_of, pooled_array
 
-_DIRECT_BYTES = 64 << 10
+_DIRECT_BYTES = 1 << 20
 """Results up to so many bytes may be made before the arguments are looked at."""
 
 
@@ -233,12 +233,12 @@ class Executable:
         Raises:
             InvalidProgramError: wrong count, shape or dtype, or results that do not fit in memory.
         """
-        if out is None and self._direct is not None:
-            results = self._direct(arrays)
-            if results is not None:
-                return results
-        inputs = self._inputs(arrays)
         try:
+            if out is None and self._direct is not None:
+                results = self._direct(arrays)
+                if results is not None:
+                    return results
+            inputs = self._inputs(arrays)
             if out is None:
                 made = [pooled_array(*result) for result in self._results]
                 outputs = [array for array, _ in made]
