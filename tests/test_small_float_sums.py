@@ -42,3 +42,22 @@ def test_a_long_f16_running_sum_keeps_counting(options):
     x = np.full(600, 10, np.float16)
     (sums,) = stepwell.compile(CUMSUM, **options)(x)
     assert np.array_equal(sums, np.cumsum(x.astype(np.float32)).astype(np.float16))
+
+
+@pytest.mark.parametrize(("name", "init"), [("maximum", "0xFF80"), ("minimum", "0x7F80")])
+def test_maxima_of_small_floats_keep_signs_and_nan(name: str, init: str) -> None:
+    text = f"""func.func @main(%x: tensor<5x301xbf16>) -> tensor<5xbf16> {{
+      %low = stablehlo.constant dense<{init}> : tensor<bf16>
+      %a = stablehlo.reduce(%x init: %low) applies stablehlo.{name} across dimensions = [1]
+          : (tensor<5x301xbf16>, tensor<bf16>) -> tensor<5xbf16>
+      return %a : tensor<5xbf16>
+    }}"""
+    x = np.random.default_rng(3).standard_normal((5, 301)).astype(ml_dtypes.bfloat16)
+    x[0, 5], x[1, 7], x[1, 9] = np.nan, -np.inf, np.inf
+    x[2], x[2, 300] = -0.0, 0.0
+    x[3] = x[3] * ml_dtypes.bfloat16(1e-39)
+    (want,) = stepwell.compile(text, target="interpreter")(x)
+    for simd in ("avx512", "sse4.2"):
+        (got,) = stepwell.compile(text, simd=simd)(x)
+        np.testing.assert_array_equal(np.asarray(got, np.float32), np.asarray(want, np.float32))
+        np.testing.assert_array_equal(np.signbit(np.asarray(got)), np.signbit(np.asarray(want)))

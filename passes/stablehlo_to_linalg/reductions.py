@@ -1,21 +1,39 @@
 """reduce, the windows of reduce_window, sort and select_and_scatter.
 
-Sums and products of floats below f32 accumulate in f32 and round once (docs/floating-point.md), whatever the schedule.
+Sums and products of floats below f32 accumulate in f32 and round once (docs/floating-point.md), whatever the schedule. Maxima
+and minima of many do as well: that changes none of them, and leaves out a conversion for each element.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
+import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import TensorType, f32
+from xdsl.dialects.builtin import FloatAttr, TensorType, f32
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo, structured
+from stepwell.ir.dtypes import numpy_dtype
 from stepwell.passes.stablehlo_to_linalg.lowering import Body, Lowering, Rule, Shape, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, scalar_region
 from stepwell.passes.stablehlo_to_linalg.scalars import is_small_float
+
+_EXACT: dict[type[Operation], type[Operation]] = {
+    stablehlo.MaximumOp: arith.MaximumfOp,
+    stablehlo.MinimumOp: arith.MinimumfOp,
+}
+_WIDE: dict[type[Operation], type[Operation]] = {
+    stablehlo.AddOp: arith.AddfOp,
+    stablehlo.MultiplyOp: arith.MulfOp,
+    **_EXACT,
+}
+"""What combines small floats in f32."""
+MANY = 64
+"""Elements for each result of a maximum, so that the f32 numbers in between are few."""
 
 
 def _accumulate(
@@ -26,22 +44,34 @@ def _accumulate(
     exprs: Sequence[AffineExpr],
     loops: Sequence[str],
 ) -> Sequence[SSAValue]:
-    """The generic that combines the first `len(inits)` inputs into `inits`; small floats sum and multiply in f32."""
+    """The generic that combines the first `len(inits)` inputs into `inits`; small floats in f32, where they may be."""
     count, first_out = len(inits), len(inputs)
     combiner = stablehlo.sole_combiner(region)
     small = element_of(inits[0])
-    if not is_small_float(small) or combiner not in (stablehlo.AddOp, stablehlo.MultiplyOp):
+    op_class = _WIDE.get(combiner) if combiner is not None and is_small_float(small) else None
+    few = prod(shape_of(inputs[0][0])) < MANY * prod(shape_of(inits[0]))
+    if op_class is None or (combiner in _EXACT and few):
         body: Body = lambda s, args: inline_region(s, region, [*args[first_out:], *args[:count]])  # noqa: E731
         return low.generic(inputs, [(v, exprs) for v in inits], loops, body)
-    op_class = arith.AddfOp if combiner is stablehlo.AddOp else arith.MulfOp
     shape = shape_of(inits[0])
     identity = [dim(i) for i in range(len(shape))]
-    wide = low.map([(inits[0], identity)], TensorType(f32, shape), lambda s, args: [s.extend_float(args[0], f32)])
+    wide = _extended(low, inits[0])
     (total,) = low.generic(
         inputs, [(wide, exprs)], loops, lambda s, args: [s(op_class, args[first_out], s.extend_float(args[0], f32))]
     )
     rounded = TensorType(small, shape)
     return [low.map([(total, identity)], rounded, lambda s, args: [s(arith.TruncFOp, args[0], small)])]
+
+
+def _extended(low: Lowering, init: SSAValue) -> SSAValue:
+    """Initial values in f32; a constant stays one, which needs no memory."""
+    shape = shape_of(init)
+    filled = init.owner.inputs[0].owner if isinstance(init.owner, linalg.FillOp) else None
+    if isinstance(filled, arith.ConstantOp) and isinstance(filled.value, FloatAttr):
+        number = np.asarray(filled.value.value.data).astype(numpy_dtype(element_of(init)))
+        return low.fill(FloatAttr(float(number), f32), shape)
+    identity = [dim(i) for i in range(len(shape))]
+    return low.map([(init, identity)], TensorType(f32, shape), lambda s, args: [s.extend_float(args[0], f32)])
 
 
 def reduce(low: Lowering, op: stablehlo.ReduceOp) -> Sequence[SSAValue]:

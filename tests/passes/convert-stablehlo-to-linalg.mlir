@@ -360,3 +360,22 @@ func.func private @square(%x: tensor<8xf32>) -> tensor<8xf32> {
   %y = stablehlo.multiply %x, %x : tensor<8xf32>
   func.return %y : tensor<8xf32>
 }
+
+// -----
+
+// The maximum of many small floats accumulates in f32, which changes nothing; of few it does not.
+
+// CHECK-LABEL: func.func @largest
+// CHECK: linalg.fill ins(%{{.*}} : f32) outs(%{{.*}} : tensor<2xf32>)
+// CHECK: ^{{.*}}(%[[X:.*]]: bf16, %[[A:.*]]: f32):
+// CHECK-NEXT: %[[W:.*]] = arith.extf %[[X]] : bf16 to f32
+// CHECK-NEXT: %[[M:.*]] = arith.maximumf %[[A]], %[[W]] : f32
+// CHECK: arith.truncf
+// CHECK: ^{{.*}}(%{{.*}}: bf16, %{{.*}}: bf16):
+// CHECK-NEXT: arith.maximumf %{{.*}} : bf16
+func.func @largest(%x: tensor<2x64xbf16>, %y: tensor<2x63xbf16>) -> (tensor<2xbf16>, tensor<2xbf16>) {
+  %low = stablehlo.constant dense<0xFF80> : tensor<bf16>
+  %a = stablehlo.reduce(%x init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<2x64xbf16>, tensor<bf16>) -> tensor<2xbf16>
+  %b = stablehlo.reduce(%y init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<2x63xbf16>, tensor<bf16>) -> tensor<2xbf16>
+  return %a, %b : tensor<2xbf16>, tensor<2xbf16>
+}
