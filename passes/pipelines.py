@@ -30,6 +30,10 @@ TENSOR = Step(
         ("canonicalize", "fold constants, identities and reshapes while ops are few"),
         ("cse", "JAX repeats constants and broadcasts"),
         ("raise-attention", "what has a strategy of its own is named while it can be seen whole"),
+        ("raise-softmax", "so is what people know by name: explanations use it; attention's own is gone by now"),
+        ("raise-norm", "layer, RMS and batch norm"),
+        ("raise-convolution", "with bias and activation"),
+        ("raise-activation", "gelu and silu of anything else"),
         ("split-long-softmax", "rows longer than a cache are read once for their maximum and their sum"),
     ),
 )
@@ -57,6 +61,7 @@ LOWERING = (
 STRUCTURED = Step(
     "structured",
     (
+        ("inline-composites", "what no strategy claims is its parts again, and says what they are"),
         *LOWERING,
         ("canonicalize", "reshape pairs, constant branches, invariant loop carries"),
         ("cse", "equal fills and index generics"),

@@ -80,6 +80,18 @@ def test_a_layer_is_one_kernel_with_its_flops_and_bytes():
     assert [v.type for v in found.inputs] == ["f32[64x48]", "f32[48x80]", "f32[80]"]
 
 
+def test_every_decision_of_fusion_has_its_reason_and_its_numbers():
+    found = explained()
+    (launch,) = found.launches()
+    taken = [d for d in launch.decisions if d.taken]
+    assert any("takes its operand" in d.reason or "fuses" in d.reason for d in taken)
+    assert all(d.bytes_saved > 0 and d.flops_repeated == 0 for d in taken)
+    said = json.loads(found.json())["graph"][0]["decisions"]
+    assert len(said) == len(launch.decisions)
+    assert {"taken", "reason", "bytes_saved", "flops_repeated", "location"} == set(said[0])
+    assert "fusion    " in found.text
+
+
 def test_the_time_is_the_roof_of_the_limits():
     limits = assumed_limits(target_for("avx2", generic=True))
     seconds, bound = limits.roof(10**9, 1000, 1000, "f32", 1)

@@ -20,6 +20,8 @@ from stepwell.ir.dtypes import byte_width
 
 DECISIONS = "kernel.decisions"
 """Name of the attribute."""
+REMARKS = "kernel.remarks"
+"""Name of that for what other passes have to say."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,14 @@ def keep_taken(op: Operation) -> None:
 
 
 def take_over(op: Operation, other: Operation) -> None:
-    """Note on an op what was taken into another one that disappears into it."""
-    if DECISIONS in other.attributes:
-        keep_taken(other)
-        op.attributes[DECISIONS] = ArrayAttr([*noted(op), *noted(other)])
+    """Note on an op what was taken into another one that disappears into it, and what was said of that."""
+    keep_taken(other)
+    for name in (DECISIONS, REMARKS):
+        more = other.attributes.get(name)
+        if isinstance(more, ArrayAttr):
+            known = op.attributes.get(name)
+            before = list(known.data) if isinstance(known, ArrayAttr) else []
+            op.attributes[name] = ArrayAttr([*before, *(m for m in more.data if m not in before)])
 
 
 def decisions_on(op: Operation) -> tuple[Decision, ...]:
