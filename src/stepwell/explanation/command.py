@@ -6,10 +6,6 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from stepwell.compiling import place_of
-from stepwell.explanation.kept import keep_explanation, kept_explanation
-from stepwell.request import checked_request
-
 DESCRIPTION = """Show what a program becomes: the kernels the host launches, in order; for each why its ops are together and others are not,
 its schedule and why, the flops and bytes it needs, and the least time the machine's limits allow. docs/explain.md reads one."""
 
@@ -30,6 +26,10 @@ def add_parser(commands: Any, add_program_arguments: Callable[[argparse.Argument
 
 def explain_command(arguments: argparse.Namespace, program: Any) -> str:
     """`stepwell explain`: what to write."""
+    from stepwell.compiling import place_of  # here: other commands are not to wait for it
+    from stepwell.explanation.kept import keep_explanation, kept_explanation
+    from stepwell.request import checked_request
+
     form = "schedules" if arguments.emit_schedules else "json" if arguments.json else "text"
     request = checked_request(
         arguments.entry, arguments.target, arguments.opt_level, arguments.simd, schedules=arguments.schedules
