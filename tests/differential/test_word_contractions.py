@@ -112,6 +112,37 @@ def test_factors_of_two_types_that_are_converted_first(kinds, machine):
     assert "kernel.dot" in exe.ir("scheduled")
 
 
+def convolved(x, k):
+    """NHWC, a pixel of padding all around, tap by tap."""
+    x = np.pad(x.astype(np.int64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows, columns = x.shape[1] - k.shape[0] + 1, x.shape[2] - k.shape[1] + 1
+    taps = itertools.product(range(k.shape[0]), range(k.shape[1]))
+    return sum(x[:, i : i + rows, j : j + columns] @ k[i, j].astype(np.int64) for i, j in taps).astype(np.int32)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(("channels", "side", "features", "window"), [(5, 9, 33, 3), (16, 6, 20, 1), (1, 12, 8, 5)])
+@pytest.mark.every(2)
+def test_convolutions_of_bytes_in_either_layout(channels, side, features, window, machine):
+    rng = np.random.default_rng(6)
+    x, k = values(rng, (2, side, side, channels), "i8"), values(rng, (window, window, channels, features), "i8")
+    want = convolved(x, k)
+    dims = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"
+    if MACHINES.index(machine) % 2:
+        dims = "[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]"
+        x, k, want = x.transpose(0, 3, 1, 2).copy(), k.transpose(3, 2, 0, 1).copy(), want.transpose(0, 3, 1, 2)
+    types = tensor(x.shape, "i8"), tensor(k.shape, "i8"), tensor(want.shape, "i32")
+    exe = stepwell.compile(
+        f"""func.func @main(%x: {types[0]}, %k: {types[1]}) -> {types[2]} {{
+          %r = stablehlo.convolution(%x, %k) dim_numbers = {dims}, window = {{pad = [[1, 1], [1, 1]]}}
+            {{batch_group_count = 1 : i64, feature_group_count = 1 : i64}} : ({types[0]}, {types[1]}) -> {types[2]}
+          func.return %r : {types[2]}
+        }}""",
+        target=machine,
+    )
+    np.testing.assert_array_equal(exe(x, k)[0], want)
+
+
 def test_the_words_of_a_machine_are_its_choice():
     rng = np.random.default_rng(3)
     a, b = values(rng, (16, 64), "i8"), values(rng, (64, 32), "i8")
