@@ -31,6 +31,8 @@ STREAMED = 32
 """Rows of a large B that are read in place at once."""
 PRODUCTS_PER_LANE = 4.5
 """Products that a lane adds up in a nanosecond, at best."""
+TASK = 10_000
+"""Nanoseconds of products that are worth a task: they say well how long it takes, and a thread that is awake has one in a microsecond."""
 COPY_A, COPY_B = 0.4, 0.8
 """Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
 
@@ -55,6 +57,7 @@ class Tiling:
     def numbers(self) -> dict[str, int]:
         """As parameters of a schedule."""
         return {
+            "grain": TASK,
             "mr": self.mr,
             "nr": self.nr,
             "k_unroll": self.unroll,

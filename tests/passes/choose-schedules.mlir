@@ -21,9 +21,9 @@ module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64,
 
 // -----
 
-// Register tiles by the machine: 6 x 16 on AVX2.
+// Register tiles by the machine: 6 x 16 on AVX2; ten microseconds of products are worth a task.
 // CHECK-LABEL: kernel.func @matmul
-// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 32 : i64, {{.*}}mr = 6 : i64, nr = 16 : i64
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 32 : i64, {{.*}}grain = 10000 : i64, mr = 6 : i64, nr = 16 : i64
 module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64}} {
   kernel.func @matmul(%A: tensor<30x8xf32>, %B: tensor<8x64xf32>, %o: tensor<30x64xf32>) -> tensor<30x64xf32> attributes {access = ["read", "read", "write"]} {
     %e = tensor.empty() : tensor<30x64xf32>
