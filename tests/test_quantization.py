@@ -186,11 +186,13 @@ CONVOLUTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("zeros", [(3, 0, -2, 0), (0, 0, 0, 0)])
 @pytest.mark.parametrize("name", CONVOLUTIONS)
-def test_convolutions_pad_with_the_zero_point(name):
+def test_convolutions_pad_with_the_zero_point(name, zeros):
     image, kernel, result, window, features, batches = CONVOLUTIONS[name]
     a = "!quant.uniform<i8:f32, 0.5:-17>"
-    b = "!quant.uniform<i8:f32:3, {0.25:3, 0.5, 1.0:-2, 0.125}>"
+    scales = zip((0.25, 0.5, 1.0, 0.125), zeros, strict=True)
+    b = f"!quant.uniform<i8:f32:3, {{{', '.join(f'{s}:{z}' for s, z in scales)}}}>"
     r = "!quant.uniform<i8:f32:3, {16.0, 32.0:1, 64.0, 8.0:-9}>"
     x, w, y = f"tensor<{image}x{a}>", f"tensor<{kernel}x{b}>", f"tensor<{result}x{r}>"
     line = (

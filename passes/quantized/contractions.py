@@ -1,12 +1,12 @@
 """Quantized dot products and convolutions in integers.
 
     sum (a - za) * (b - zb)         of i8, exact in i32 (i64 where i32 could wrap)
-        = sum a * b - za * sum b        of a dot product of bytes without zb, which stay bytes, modulo 2**32
+        = sum a * b - za * sum b        of bytes, which stay bytes, where zb is 0; modulo 2**32
     * (scale_a * scale_b)           per tensor, or per output channel
     quantized as the result
 
 The sum is exact where the specification's sum of products of floats rounds, so a result may be the neighbour of what that gives
-where the two fall on different sides of a tie. Padding adds zeros, which is what `a - za` is for 0.0.
+where the two fall on different sides of a tie. Padding adds zeros, which is what `a - za` is for 0.0: of `a` itself it is `za`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xdsl.ir import Attribute, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.dialects.quant import UniformType, storage_range
-from stepwell.passes.hlo import shape_of
+from stepwell.passes.hlo import element_of, shape_of
 from stepwell.passes.quantized.conversions import Quantizer, is_signed
 
 Product = stablehlo.DotGeneralOp | stablehlo.ConvolutionOp
@@ -32,7 +32,7 @@ def integer_product(
     accumulator = _accumulator(op, lhs, rhs)
     if accumulator is None:
         return None
-    if isinstance(op, stablehlo.DotGeneralOp) and accumulator == i32 and _of_bytes(lhs, rhs):
+    if accumulator == i32 and _of_bytes(lhs, rhs):
         total = _sum_of_bytes(q, op, lhs)
     else:
         factor = _factor_type(lhs, rhs)
@@ -50,28 +50,50 @@ def integer_product(
     return q.quantize(q.h.convert(value, result.expressed), result)
 
 
-def _product(q: Quantizer, op: Product, operands: Sequence[SSAValue], accumulator: IntegerType) -> SSAValue:
-    """The op on integers."""
+def _product(
+    q: Quantizer, op: Product, operands: Sequence[SSAValue], accumulator: IntegerType, without: Sequence[str] = ()
+) -> SSAValue:
+    """The op on integers, `without` some of its properties."""
     type_ = TensorType(accumulator, shape_of(op.results[0]))
-    properties = {k: v for k, v in op.properties.items() if k not in ("precision_config", "algorithm")}
+    dropped = ("precision_config", "algorithm", *without)
+    properties = {k: v for k, v in op.properties.items() if k not in dropped}
     return q.h.insert(type(op).create(operands=operands, result_types=[type_], properties=properties))
 
 
 def _of_bytes(lhs: UniformType, rhs: UniformType) -> bool:
-    """Whether both operands are stored in bytes of one type, the right one as it is: dot products have no other."""
+    """Whether both operands are stored in bytes of one type, the right one without zero points (dot products have no other)."""
     return lhs.storage == rhs.storage and lhs.storage.width.data == 8 and not any(rhs.zero_points)
 
 
-def _sum_of_bytes(q: Quantizer, op: stablehlo.DotGeneralOp, lhs: UniformType) -> SSAValue:
+def _sum_of_bytes(q: Quantizer, op: Product, lhs: UniformType) -> SSAValue:
     """The product of bytes as they are stored, less what the zero point adds to it; only the result has to fit into i32."""
-    total = _product(q, op, op.operands, i32)
     (zero,) = lhs.zero_points
     if not zero:
-        return total
-    over = op.numbers.rhs_contracting_dimensions
+        return _product(q, op, op.operands, i32)
+    rank = len(shape_of(op.rhs))
+    if isinstance(op, stablehlo.ConvolutionOp):
+        # Padding is zero points as well, so that each sum has all of a kernel's terms.
+        operands = [_padded(q, op, zero), op.rhs]
+        total = _product(q, op, operands, i32, without=("padding", "lhs_dilation"))
+        over = [d for d in range(rank) if d != op.numbers.kernel_output_feature_dimension]
+    else:
+        total = _product(q, op, op.operands, i32)
+        over = list(op.numbers.rhs_contracting_dimensions)
     columns = q.h.reduce("add", q.h.convert(op.rhs, i32), over)
-    kept = [_result_axis(op, d) for d in range(len(shape_of(op.rhs))) if d not in over]
+    kept = [_result_axis(op, d) for d in range(rank) if d not in over]
     return q.h.sub(total, q.h.broadcast(q.h.mul(columns, zero), shape_of(total), kept))
+
+
+def _padded(q: Quantizer, op: stablehlo.ConvolutionOp, zero: int) -> SSAValue:
+    """The image with its padding, of zero points."""
+    rank = len(shape_of(op.lhs))
+    low, high, interior = [0] * rank, [0] * rank, [0] * rank
+    dims = op.numbers.input_spatial_dimensions
+    for d, (before, after), dilation in zip(dims, op.pads, op.lhs_dilations, strict=True):
+        low[d], high[d], interior[d] = before, after, dilation - 1
+    if not any((*low, *high, *interior)):
+        return op.lhs
+    return q.h.insert(stablehlo.PadOp(op.lhs, q.h.scalar(zero, element_of(op.lhs)), low, high, interior))
 
 
 def _accumulator(op: Product, lhs: UniformType, rhs: UniformType) -> IntegerType | None:

@@ -80,3 +80,18 @@ func.func @moved(%x: tensor<2x3x!quant.uniform<u8:f32:1, {0.5, 0.25, 1.0}>>) -> 
   %c = stablehlo.constant() <{value = dense<-1> : tensor<i8>}> : () -> tensor<!quant.uniform<u8:f32, 0.5>>
   return %r : tensor<3x2x!quant.uniform<u8:f32:0, {0.5, 0.25, 1.0}>>
 }
+
+// -----
+
+// Of bytes, the padding is the zero point, and what it adds is as often the sum of each kernel.
+// CHECK-LABEL: func.func @padded_convolution
+// CHECK: %[[Z:.*]] = stablehlo.constant dense<3> : tensor<i8>
+// CHECK: %[[P:.*]] = stablehlo.pad %x, %[[Z]], low = [0, 1, 0, 0], high = [0, 2, 0, 0], interior = [0, 0, 0, 0] : (tensor<1x4x4x2xi8>, tensor<i8>) -> tensor<1x7x4x2xi8>
+// CHECK: %[[T:.*]] = stablehlo.convolution(%[[P]], %w){{.*}} : (tensor<1x7x4x2xi8>, tensor<3x3x2x5xi8>) -> tensor<1x5x2x5xi32>
+// CHECK: %[[S:.*]] = stablehlo.reduce({{.*}} across dimensions = [0, 1, 2]
+// CHECK: stablehlo.broadcast_in_dim %{{.*}}, dims = [3] : (tensor<5xi32>) -> tensor<1x5x2x5xi32>
+// CHECK: stablehlo.subtract %[[T]]
+func.func @padded_convolution(%x: tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5:3>>, %w: tensor<3x3x2x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x5x2x5x!quant.uniform<i8:f32, 1.0>> {
+  %r = stablehlo.convolution(%x, %w) dim_numbers = [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f], window = {pad = [[1, 2], [0, 0]]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5:3>>, tensor<3x3x2x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x5x2x5x!quant.uniform<i8:f32, 1.0>>
+  return %r : tensor<1x5x2x5x!quant.uniform<i8:f32, 1.0>>
+}
