@@ -11,9 +11,10 @@ After:
       body
     }
 
-A forall of one task is inlined. A kernel whose schedule says `parallel = false`, and a forall inside of another, become
-`scf.for`; `chunk` of the schedule is how many tasks a worker takes at once. A `rt.parallel_reduce` becomes loops over its
-blocks, shared out unless it is inside of a forall or in such a kernel, and one that merges their values in order.
+A forall of one task is inlined. In a kernel whose schedule says `parallel = false` all become `scf.for`, and so does one
+inside of another, unless the outer ones have too few tasks for the machine and it has work to share (`nested_loops.py`).
+`chunk` of the schedule is how many tasks a worker takes at once. A `rt.parallel_reduce` becomes loops over its blocks, shared
+out unless it is inside of a forall or in such a kernel, and one that merges their values in order.
 
 Needs: `bufferize` (no shared outputs). Keeps: everything else.
 """
@@ -35,7 +36,9 @@ from stepwell.dialects.rt_reduce import ParallelReduceOp
 from stepwell.dialects.scf import ForallOp
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.diagnostics import unsupported
+from stepwell.ir.machine import machine_of
 from stepwell.ir.passes import Pass
+from stepwell.passes.nested_loops import why_not_shared
 from stepwell.passes.parallel_reduce import lower_parallel_reduce
 from stepwell.passes.preconditions import needs_buffers
 
@@ -184,15 +187,13 @@ class LowerForallToRtPass(Pass):
 
     def _collect(self, function: kernel.FuncOp, loops: list[tuple[ForallOp, bool, int]]) -> None:
         parallel, grain = is_parallel(function), chunk_of(function)
+        machine = machine_of(function)
         for loop in function.walk():
             if not isinstance(loop, ForallOp):
                 continue
             if loop.outputs:
                 raise unsupported(loop, "it still has shared outputs", "run bufferize first")
-            outer = loop.parent_op()
-            while outer is not None and not isinstance(outer, ForallOp):
-                outer = outer.parent_op()
-            loops.append((loop, parallel and outer is None, grain))
+            loops.append((loop, parallel and why_not_shared(loop, machine) is None, grain))
 
 
 __all__ = ["LowerForallToRtPass", "chunk_of", "is_parallel", "lower_forall"]

@@ -124,3 +124,158 @@ kernel.func @serial(%o: memref<1xindex>) attributes {access = ["write"], schedul
   memref.store %s, %o[%zero] : memref<1xindex>
   kernel.return
 }
+
+// -----
+
+module attributes {stepwell.target = #stepwell.target<{arch = "x86_64", level = "avx2", vector_bits = 256 : i64, cores = 8 : i64}>} {
+// Three tasks are too few for eight cores, and there is enough to do in each: the inner loop is shared out too.
+
+// CHECK-LABEL: kernel.func @shared
+// CHECK:         rt.parallel_for (%{{.*}}) = 0 to 3 grain 1 {
+// CHECK:           rt.parallel_for (%{{.*}}) = 0 to 16 grain 1 {
+kernel.func @shared(%o: memref<3x16xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 2000 : index
+  scf.forall (%i) in (3) {
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<3x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<3x16xf32>
+    }
+  }
+  kernel.return
+}
+
+// Eight are enough.
+
+// CHECK-LABEL: kernel.func @enough
+// CHECK:         rt.parallel_for
+// CHECK-NOT:     rt.parallel_for
+kernel.func @enough(%o: memref<8x16xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 2000 : index
+  scf.forall (%i) in (8) {
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<8x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<8x16xf32>
+    }
+  }
+  kernel.return
+}
+
+// Here there is little to do.
+
+// CHECK-LABEL: kernel.func @little
+// CHECK:         rt.parallel_for
+// CHECK-NOT:     rt.parallel_for
+kernel.func @little(%o: memref<3x16xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 20 : index
+  scf.forall (%i) in (3) {
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<3x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<3x16xf32>
+    }
+  }
+  kernel.return
+}
+
+// These tasks use scratch of their worker, which does no other task meanwhile.
+
+// CHECK-LABEL: kernel.func @scratch
+// CHECK:         rt.parallel_for
+// CHECK-NOT:     rt.parallel_for
+kernel.func @scratch(%o: memref<3x16xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 2000 : index
+  scf.forall (%i) in (3) {
+    %w = rt.worker_id : index
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<3x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<3x16xf32>
+    }
+  }
+  kernel.return
+}
+
+// One task is none: the loop in it is the outermost.
+
+// CHECK-LABEL: kernel.func @one
+// CHECK-NOT:     scf.forall
+// CHECK:         rt.parallel_for (%{{.*}}) = 0 to 16 grain 1 {
+kernel.func @one(%o: memref<1x16xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 20 : index
+  scf.forall (%i) in (1) {
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<1x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<1x16xf32>
+    }
+  }
+  kernel.return
+}
+
+// Loops of the affine dialect count as well, vectors by their registers; of loops whose ends nobody knows one iteration.
+
+// CHECK-LABEL: kernel.func @vectors
+// CHECK:         rt.parallel_for (%{{.*}}) = 0 to 3 grain 1 {
+// CHECK:           rt.parallel_for (%{{.*}}) = 0 to 4 grain 1 {
+kernel.func @vectors(%o: memref<3x4x64xf32>) attributes {access = ["readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %p = arith.constant 0.0 : f32
+  scf.forall (%i, %j) in (3, 1) {
+    scf.forall (%l) in (4) {
+      %v = vector.transfer_read %o[%i, %l, %c0], %p {in_bounds = [true]} : memref<3x4x64xf32>, vector<64xf32>
+      affine.for %k = 0 to 200 {
+        %b = arith.mulf %v, %v : vector<64xf32>
+        %c = arith.mulf %b, %b : vector<64xf32>
+        vector.transfer_write %c, %o[%i, %l, %c0] {in_bounds = [true]} : vector<64xf32>, memref<3x4x64xf32>
+      }
+    }
+  }
+  kernel.return
+}
+
+// CHECK-LABEL: kernel.func @unknown
+// CHECK:         rt.parallel_for
+// CHECK-NOT:     rt.parallel_for
+kernel.func @unknown(%n: index, %o: memref<3x16xf32>) attributes {access = ["read", "readwrite"]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.forall (%i) in (3) {
+    scf.forall (%j) in (16) {
+      %v = memref.load %o[%i, %j] : memref<3x16xf32>
+      %r = scf.for %k = %c0 to %n step %c1 iter_args(%a = %v) -> (f32) {
+        %b = arith.mulf %a, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %r, %o[%i, %j] : memref<3x16xf32>
+    }
+  }
+  kernel.return
+}
+}
