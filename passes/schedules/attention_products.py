@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import vector as upstream_vector
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import DenseArrayBase, TensorType, i64
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
@@ -129,11 +129,8 @@ class FewRows(AttentionStaging):
             def rows(r: Index, some: int, held: SSAValue) -> SSAValue:
                 sums = self._dot_tile(left, source, k, Along(n.dim, first, lanes), r, some)
                 for i in range(some):
-                    crossed = em.add(
-                        vector.TransposeOp(transfer_read(em, sums, [i, 0, 0], [lanes, lanes]), [1, 0])
-                    ).result
-                    total = self._pairwise(self._rows_of(crossed), self._sum)
-                    held = transfer_write(em, total, held, [em.apply(D0 + i, [r]), base])
+                    lines = self._rows_of(transfer_read(em, sums, [i, 0, 0], [lanes, lanes]))
+                    held = transfer_write(em, self._across(lines), held, [em.apply(D0 + i, [r]), base])
                 return held
 
             return [self._row_groups(count, args[0], rows)]
@@ -159,6 +156,28 @@ class FewRows(AttentionStaging):
             return [transfer_write(em, sums, held[0], [0, s, 0])]
 
         return em.loop(0, lanes, high, [self._scratch([rows, lanes, lanes])], some)[0]
+
+    def _across(self, lines: Sequence[SSAValue]) -> SSAValue:
+        """The sums over the lanes of as many vectors as there are lanes, one a lane.
+
+        Halves are added to halves, two vectors at a time: these then share a vector, and so on with its halves.
+        """
+        left, width = list(lines), self.lanes
+        while len(left) > 1:
+            pairs = zip(left[: len(left) // 2], left[len(left) // 2 :], strict=True)
+            left = [self._sum(*(self._halves(a, b, width, which) for which in (0, 1))) for a, b in pairs]
+            width //= 2
+        return left[0]
+
+    def _halves(self, a: SSAValue, b: SSAValue, width: int, which: int) -> SSAValue:
+        """Of every `width` lanes the first or the second half, of `a` and of `b` in turn."""
+        half, lanes = width // 2, self.lanes
+        picks: list[int] = []
+        for first in range(which * half, lanes, width):
+            picks += [*range(first, first + half), *range(lanes + first, lanes + first + half)]
+        mask = DenseArrayBase.from_list(i64, picks)
+        op = upstream_vector.ShuffleOp.create(operands=[a, b], result_types=[a.type], properties={"mask": mask})
+        return self.em.add(op).results[0]
 
     def _lines(
         self, source: Access, at: list[Index], dims: tuple[int, int], shape: tuple[int, int], mask: SSAValue | None
