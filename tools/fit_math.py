@@ -137,6 +137,9 @@ WEIGHTED: dict[str, tuple[F, F, Any, Any, int]] = {
     "ERF_TAIL": (lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), ERF_LIMIT, mp.mpf(4), 6),
 }
 
+# name: (fit, degree), in f64 for what is rounded to f32 in the end
+BETWEEN = {"LOG_MIDDLE": ("LOG", 12), "EXP_MIDDLE": ("EXP", 6)}
+
 
 def main() -> None:
     """Fit, print errors, and write the table when asked."""
@@ -162,6 +165,11 @@ def main() -> None:
         rounded, error = weighted_fit(f, weight, lo, hi, degree)
         print(f"{name}_32: degree {degree}, error 2^{np.log2(error):.1f}")
         lines += [f"{name}_32 = (", *(f"    {c!r}," for c in rounded), ")"]
+    for name, (base, degree) in BETWEEN.items():
+        f, lo, hi, *_ = FITS[base]
+        rounded = [float(mp.nstr(c, 25)) for c in chebyshev_fit(f, lo, hi, degree)]
+        print(f"{name}: degree {degree}, error 2^{mp.nstr(mp.log(largest_error(f, rounded, lo, hi), 2), 4)}")
+        lines += [f"{name} = (", *(f"    {c!r}," for c in rounded), ")"]
     if arguments.write:
         target = Path(__file__).parent.parent / "passes" / "math_expansions" / "coefficients.py"
         target.write_text("\n".join(lines) + "\n")

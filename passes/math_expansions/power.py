@@ -48,18 +48,12 @@ def _pow_magnitude(e: Emitter, magnitude: SSAValue, y: SSAValue) -> SSAValue:
     low = e.select(e.cmp("oeq", high, high_bounded), low, e.c(0.0))
     value = exp(e, high_bounded)
     value_finite = e.cmp("olt", value, e.c(INF))
-    value = e.select(value_finite, e.fma(value, low, value), value)
-    growing = e.cmp("ogt", y, e.c(0.0))
-    at_zero = e.select(growing, e.c(0.0), e.c(INF))
-    at_infinity = e.select(growing, e.c(INF), e.c(0.0))
-    value = e.select(e.cmp("oeq", magnitude, e.c(0.0)), at_zero, value)
-    return e.select(e.cmp("oeq", magnitude, e.c(INF)), at_infinity, value)
+    return _pow_ends(e, magnitude, y, e.select(value_finite, e.fma(value, low, value), value))
 
 
-def _pow_wide(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
-    one = e.c(1.0)
-    magnitude = e.abs(x)
-    value = _pow_magnitude(e, magnitude, y)
+def _pow_signs(e: Emitter, x: SSAValue, y: SSAValue, value: SSAValue) -> SSAValue:
+    """x^y of |x|^y: signs, and what is special."""
+    one, magnitude = e.c(1.0), e.abs(x)
     integer = e.cmp("oeq", e.floor(y), y)
     half = e.mul(y, e.c(0.5))
     odd = e.builder.insert(arith.AndIOp(integer, e.cmp("one", e.floor(half), half))).results[0]
@@ -75,6 +69,41 @@ def _pow_wide(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
     return e.select(e.cmp("oeq", x, one), one, result)
 
 
+def _pow_ends(e: Emitter, magnitude: SSAValue, y: SSAValue, value: SSAValue) -> SSAValue:
+    """The power of a magnitude, with what those of 0 and of infinity are."""
+    growing = e.cmp("ogt", y, e.c(0.0))
+    at_zero = e.select(growing, e.c(0.0), e.c(INF))
+    at_infinity = e.select(growing, e.c(INF), e.c(0.0))
+    value = e.select(e.cmp("oeq", magnitude, e.c(0.0)), at_zero, value)
+    return e.select(e.cmp("oeq", magnitude, e.c(INF)), at_infinity, value)
+
+
+def _pow_narrow(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
+    """f32: exp(y log|x|) in f64, both to about 34 bits; rounding that to f32 is all of the error."""
+    magnitude = e.abs(x)
+    w, (base, exponent) = _through_f64(e, [magnitude, y])
+    # What is no denormal in f64: 0, infinity and NaN give some number here, which nothing is made of.
+    bits = w.isub(w.to_bits(base), w.ci(0x3FE6A09E667F3BCD))
+    octaves = w.sar(bits, w.mantissa)
+    f = w.sub(w.to_float(w.isub(w.to_bits(base), w.shl(octaves, w.mantissa))), w.c(1.0))
+    square = w.mul(f, f)
+    log = w.fma(square, w.fma(f, w.poly(f, k.LOG_MIDDLE), w.c(-0.5)), f)
+    log = w.fma(w.int_to_float(octaves), w.c(math.log(2)), log)
+    power = w.at_least(w.at_most(w.mul(exponent, log), 200.0), -200.0)
+    magic = w.c(1.5 * 2.0**w.mantissa + w.bias)
+    shifted = w.fma(power, w.c(1 / math.log(2)), magic)
+    r = w.fma(w.sub(shifted, magic), w.c(-math.log(2)), power)
+    one = w.c(1.0)
+    value = w.fma(w.fma(w.poly(r, k.EXP_MIDDLE), r, one), r, one)
+    value = w.mul(value, w.to_float(w.shl(w.to_bits(shifted), w.mantissa)))
+    narrow = e.builder.insert(arith.TruncFOp(value, e.type)).results[0]
+    return _pow_signs(e, x, y, _pow_ends(e, magnitude, y, narrow))
+
+
+def _pow_wide(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
+    return _pow_signs(e, x, y, _pow_magnitude(e, e.abs(x), y))
+
+
 def _through_f64(e: Emitter, values: list[SSAValue]) -> tuple[Emitter, list[SSAValue]]:
     wide = e.wide()
     return wide, [e.builder.insert(arith.ExtFOp(v, wide.type)).results[0] for v in values]
@@ -82,10 +111,7 @@ def _through_f64(e: Emitter, values: list[SSAValue]) -> tuple[Emitter, list[SSAV
 
 def powf(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
     """x^y with C's special cases: f32 computed in f64, f64 through a logarithm in two parts."""
-    if not e.is_f32:
-        return _pow_wide(e, x, y)
-    wide, (wide_x, wide_y) = _through_f64(e, [x, y])
-    return e.builder.insert(arith.TruncFOp(_pow_wide(wide, wide_x, wide_y), e.type)).results[0]
+    return _pow_narrow(e, x, y) if e.is_f32 else _pow_wide(e, x, y)
 
 
 def cbrt(e: Emitter, x: SSAValue) -> SSAValue:
