@@ -126,13 +126,13 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
     if is_only_init(ops[0]):
         return
     nests = [builder.nest(op) for op in ops]
+    if machine.subgroup == 1:
+        nests = [selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)]) for n in nests]
     if len(ops) > 1 and reads_once(ops) and not is_sweep(nests):
         for op, nest in zip(ops, nests, strict=True):
             nest_phase(builder, [op], [nest], machine)
         return
     forward_within(nests)
-    if machine.subgroup == 1:
-        nests = [selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)]) for n in nests]
     nest_phase(builder, ops, nests, machine)
 
 
@@ -272,16 +272,23 @@ def _split_phases(
     machine: Machine,
 ) -> Sequence[SSAValue]:
     """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order."""
-    unread = [o for o in nest.outputs if nest.selection and all(t.output.original is not o.original for t in targets)]
-    everything = [*targets, *(Target(o, o.exprs) for o in unread)]
-    partial, places, scratch = partial_targets(builder, nest, split, everything, [*homes, *(homes[0] for _ in unread)])
+    stored = {t.output.original: (t, home) for t, home in zip(targets, homes, strict=True)}
+    if nest.selection is not None:
+        # Parts are merged by both results, whichever is stored in the end.
+        both = {o.original: (Target(o, o.exprs), homes[0]) for o in nest.outputs}
+        everything = [stored.get(original, other) for original, other in both.items()]
+    else:
+        everything = list(stored.values())
+    wanted, places = [t for t, _ in everything], [home for _, home in everything]
+    partial, places, scratch = partial_targets(builder, nest, split, wanted, places)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
 
     results = builder.phase([split.cut.tasks], scratch, task)
-    merged, merged_targets = merging_nest(nest, split, everything, results)
-    return space_phase(builder, [merged], merged_targets[: len(targets)], homes, replace(machine, tasks=1))
+    merged, merged_targets = merging_nest(nest, split, wanted, results)
+    kept = [t for t in merged_targets if t.output.original in stored]
+    return space_phase(builder, [merged], kept, homes, replace(machine, tasks=1))
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:

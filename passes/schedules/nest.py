@@ -96,6 +96,17 @@ class Output:
         return self.original.type.get_shape()
 
 
+@dataclass(frozen=True)
+class Selection:
+    """That a nest reduces to the best element of a line and its number: which of its outputs are these."""
+
+    value: int
+    index: int
+    greatest: bool
+    signed: bool
+    """How integers are compared."""
+
+
 @dataclass
 class Nest:
     """One structured op. `body` is None for a copy of input 0."""
@@ -110,6 +121,8 @@ class Nest:
     """Inputs that a fused producer gives in registers: position -> the producer's original result."""
     body_dims: tuple[int, ...] = ()
     """After renumbering: what the body's `linalg.index d` means now; empty for no change."""
+    selection: Selection | None = None
+    """Set where the body selects, and the line may be split."""
 
     @property
     def points(self) -> int:

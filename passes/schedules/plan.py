@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from xdsl.dialects.builtin import IntegerType, i1
+from xdsl.dialects.builtin import IndexType, IntegerType, i1
 from xdsl.ir import Attribute, SSAValue
 
 from stepwell.ir.dtypes import byte_width
@@ -129,9 +129,10 @@ def element_bytes(nests: Sequence[Nest]) -> int:
             if isinstance(access, Access | Output):
                 widest = max(widest, byte_width(access.element))
         if nest.body is not None:
-            for op in nest.body.ops:
-                for result in op.results:
-                    widest = max(widest, _width(result.type))
+            # What counts elements is narrowed to the numbers it gives.
+            counted = nest.selection is not None
+            for result in (r for op in nest.body.ops for r in op.results):
+                widest = max(widest, 1 if counted and isinstance(result.type, IndexType) else _width(result.type))
     return widest
 
 
@@ -175,8 +176,7 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
         return best
     bytes_per_lane = element_bytes(nests)
     for dim in free:
-        strip = bool(reduced) and dim in parallel and max(body_cost(n) for n in nests) < 6
-        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, strip)
+        width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, bool(reduced) and dim in parallel)
         if width < 2 or not legal(nests, dim):
             continue
         cost = _vector_cost(nests, dim, width, machine.vector_bytes // bytes_per_lane)
@@ -234,11 +234,14 @@ def _staged(plan: Plan, sizes: Sequence[int], machine: Machine, size: int) -> Pl
     return replace(plan, outer=outer, stage=(min(rows, tiles(sizes[along])), min(columns, tiles(sizes[across]))))
 
 
-def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], strip: bool) -> int:
-    registers = machine.unroll if max(body_cost(n) for n in nests) < 24 else max(1, machine.unroll // 2)
-    if strip:
+def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], columns: bool) -> int:
+    cost = max(body_cost(n) for n in nests)
+    registers = machine.unroll if cost < 24 else max(1, machine.unroll // 2)
+    selects = any(n.selection is not None for n in nests)
+    if columns and (cost < 6 or selects):
         # Columns are reduced in strips: wide ones touch fewer pages, and only accumulators stay live.
         registers *= 4 if machine.vector_bytes >= WIDE_BYTES else 2
+        registers = max(1, registers // 2) if selects else registers
     widest = machine.vector_bytes // bytes_per_lane * registers
     return min(widest, 1 << (size - 1).bit_length()) if size > 1 else 1
 
@@ -248,7 +251,7 @@ def legal(nests: Sequence[Nest], dim: int) -> bool:
     for nest in nests:
         for output in nest.outputs:
             if nest.reduction[dim] and output.reduced:
-                if output.combiner is None:
+                if output.combiner is None and nest.selection is None:
                     return False
             elif output.exprs and uses_dim(output.exprs, dim):
                 if not is_contiguous(output.exprs, dim):

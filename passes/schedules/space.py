@@ -44,6 +44,7 @@ from stepwell.passes.schedules.nest import (
     uses_dim,
 )
 from stepwell.passes.schedules.plan import Plan, keeps_vectors
+from stepwell.passes.schedules.selection import combine_selection
 
 
 def tiled_loop(
@@ -314,17 +315,30 @@ class SpaceEmitter:
         """All reductions of one output point, then its results."""
         first = [self._initial(o, point) for o in self._reduced]
         last = self._inner(0, point, first)
+        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
+            last = self._from_lanes(last, point)
         for output, value in zip(self._reduced, last, strict=True):
             self._finish(output, value, point)
 
     def _initial(self, output: Output, point: Point) -> SSAValue:
         """The accumulator before the first step: the init, or neutral lanes."""
         element = output.element
-        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
-            assert output.combiner is not None
+        if self.plan.vector is not None and self.plan.vector in self.plan.inner and output.combiner is not None:
             return self.em.splat(neutral(output.combiner, element), vector_of(element, self.plan.width))
         value = self._init_value(output, point)
+        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
+            # Selecting: every lane starts with what the reduction starts from.
+            return broadcast(self.em, value, self.plan.width)
         return broadcast(self.em, value, point.lanes.width) if point.lanes is not None else value
+
+    def _from_lanes(self, values: Sequence[SSAValue], point: Point) -> list[SSAValue]:
+        """What all lanes reduced to, with what the reductions start from."""
+        selections = [n.selection for n in self.nests if n.selection is not None]
+        if selections:
+            assert len(self.nests) == 1
+            return combine_selection(self.em, selections[0], self._reduced, values)
+        lanes = [combine_lanes(self.em, o, v) for o, v in zip(self._reduced, values, strict=True)]
+        return [combine(self.em, o, self._init_value(o, point), v) for o, v in zip(self._reduced, lanes, strict=True)]
 
     def _init_value(self, output: Output, point: Point) -> SSAValue:
         init = output.init
@@ -409,10 +423,7 @@ class SpaceEmitter:
         return self.em.add(arith.SelectOp(mask, new, old)).result
 
     def _finish(self, output: Output, value: SSAValue, point: Point) -> None:
-        """Combine lanes with the init, and store or keep the result."""
-        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
-            value = combine_lanes(self.em, output, value)
-            value = combine(self.em, output, self._init_value(output, point), value)
+        """Store or keep the result."""
         if output.original in self.targets:
             self._store(output, value, point)
         if not is_vector(value) and not self.plan.outer:

@@ -20,6 +20,7 @@ from stepwell.dialects import kernel
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.nest import Access, Nest, Output, neutral
 from stepwell.passes.schedules.plan import Machine, Plan
+from stepwell.passes.schedules.selection import merging_selection
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.subgroup_plan import can_split
 from stepwell.passes.schedules.tasks import Cut, cut_dim, step_of
@@ -37,7 +38,9 @@ class Split:
 def find_split(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine) -> Split | None:
     """The split that the schedule asks for, where the reductions may be merged and have so many points."""
     nest = nests[0]
-    if machine.split < 2 or len(nests) != 1 or plan.vector is None or not plan.inner or not can_split(nest):
+    if machine.split < 2 or len(nests) != 1 or plan.vector is None or not plan.inner:
+        return None
+    if not can_split(nest) and nest.selection is None:
         return None
     dim = max(plan.inner, key=lambda d: nest.sizes[d])
     if machine.subgroup == 1:
@@ -79,9 +82,8 @@ def partial_targets(
 
 
 def _from_neutral(builder: KernelBuilder, output: Output) -> Output:
-    if not output.reduced:
-        return output
-    assert output.combiner is not None
+    if output.combiner is None:
+        return output  # it selects, and any number of parts may start from the same
     return replace(output, init=builder.em.constant(neutral(output.combiner, output.element), output.element))
 
 
@@ -98,7 +100,7 @@ def merging_nest(
         return tuple(e.replace_dims_and_symbols(new, kept) for e in exprs)
 
     merged = [(t, p) for t, p in zip(targets, partials, strict=True) if t.output.reduced]
-    body, combiners = _merging_body([t.output for t, _ in merged])
+    body, combiners = _merging_body(nest, [t.output for t, _ in merged])
     inputs: list[Access | SSAValue] = []
     outputs: list[Output] = []
     places: list[Target] = []
@@ -113,12 +115,14 @@ def merging_nest(
         places.append(replace(target, output=outputs[-1], exprs=moved(target.exprs, target.symbols)))
     sizes = (*(nest.sizes[d] for d in dims), split.cut.tasks)
     reduction = (*(False for _ in dims), True)
-    return Nest(sizes, reduction, inputs, outputs, body, nest.location), places
+    return Nest(sizes, reduction, inputs, outputs, body, nest.location, selection=nest.selection), places
 
 
-def _merging_body(outputs: Sequence[Output]) -> tuple[Block, list[Operation]]:
-    """`acc_i = combine_i(acc_i, x_i)` for every result."""
+def _merging_body(nest: Nest, outputs: Sequence[Output]) -> tuple[Block, Sequence[Operation | None]]:
+    """`acc_i = combine_i(acc_i, x_i)` for every result, or what selects among parts."""
     kinds = [o.element for o in outputs]
+    if nest.selection is not None:
+        return merging_selection(nest.selection, kinds), [None] * len(kinds)
     body = Block(arg_types=[*kinds, *kinds])
     combiners: list[Operation] = []
     for i, output in enumerate(outputs):
