@@ -44,6 +44,7 @@ from stepwell.passes.fusion.classify import (
     shape_of,
 )
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.schedules.staging import Border, border_of
 
 Groups = list[list[int]]
 Exprs = Sequence[AffineExpr]
@@ -65,8 +66,8 @@ class MergeContractionDimsPass(Pass):
         for block in host_blocks(op):
             ops = list(block.ops)
             places = {inner: i for i, inner in enumerate(ops)}
-            for inner in ops:
-                if isinstance(inner, linalg.GenericOp) and inner.parent is block and _is_candidate(inner):
+            for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
+                if inner.parent is block and _is_candidate(inner):
                     _merge(inner, _maps_of_result(inner, places), places)
 
 
@@ -225,8 +226,18 @@ def _rewrite(
             assert isinstance(made, Operation)
             places[made] = places[inner]
             _expand(builder, result, merged[result], spans, maps)
+    pending = [v for inner in (op, *maps) for v in inner.inputs]
     for inner in reversed((op, *maps)):
         Rewriter.erase_op(inner)
+    while pending:
+        owner = pending.pop().owner
+        if (
+            isinstance(owner, tensor.ExpandShapeOp | tensor.InsertSliceOp)
+            and not owner.results[0].uses
+            and owner.parent
+        ):
+            pending.extend(owner.operands[:1])
+            Rewriter.erase_op(owner)
 
 
 def _expand(
@@ -324,17 +335,56 @@ def _runs(value: SSAValue, exprs: Exprs, groups: Groups, bounds: Sequence[int]) 
 
 
 def _collapsed(builder: LocatedBuilder, value: SSAValue, runs: Groups) -> SSAValue:
+    """A value with runs of its dims made one: from before it was expanded, and before a border was put around it."""
     if all(len(run) == 1 for run in runs):
         return value
     assert isinstance(value.type, TensorType)
     shape = shape_of(value)
     kind = TensorType(value.type.element_type, [prod(shape[i] for i in run) for run in runs])
-    if isinstance(value.owner, tensor.ExpandShapeOp) and value.owner.src.type == kind:
-        return value.owner.src
+    if isinstance(value.owner, tensor.ExpandShapeOp):
+        grouped = _regrouped(shape_of(value.owner.src), kind.get_shape())
+        if grouped is not None:
+            return _collapsed(builder, value.owner.src, grouped)
+    border = border_of(value)
+    if border is not None and all(_unbordered(border, run) for run in runs):
+        return _collapsed_border(builder, border, runs, kind)
     op = tensor.CollapseShapeOp.create(
         operands=[value], result_types=[kind], properties={"reassociation": _reassociation(runs)}
     )
     return builder.insert(op).results[0]
+
+
+def _regrouped(shape: Sequence[int], wanted: Sequence[int]) -> Groups | None:
+    """Runs of dims whose products are the wanted ones, if there are such."""
+    runs: Groups = []
+    start = 0
+    for number, size in enumerate(wanted):
+        end, product = start, 1
+        while end < len(shape) and (end == start or product < size or (number == len(wanted) - 1 and shape[end] == 1)):
+            product *= shape[end]
+            end += 1
+        if product != size or end == start:
+            return None
+        runs.append(list(range(start, end)))
+        start = end
+    return runs if start == len(shape) else None
+
+
+def _unbordered(border: Border, run: Sequence[int]) -> bool:
+    """Whether a run of dims has no border, or is one dim beside such of one element."""
+    outer = shape_of(border.insert.result)
+    bordered = [i for i in run if border.inner[i] != outer[i]]
+    return not bordered or prod(outer[i] for i in run) == outer[bordered[0]]
+
+
+def _collapsed_border(builder: LocatedBuilder, border: Border, runs: Groups, kind: TensorType) -> SSAValue:
+    """The image collapsed, and the border put around that."""
+    source = _collapsed(builder, border.insert.source, runs)
+    empty = builder.insert(tensor.EmptyOp([], kind)).tensor
+    filled = builder.insert(linalg.FillOp([border.fill.inputs[0]], [empty], [kind])).results[0]
+    offsets = [sum(border.low[i] for i in run) for run in runs]
+    made = tensor.InsertSliceOp.from_static_parameters(source, filled, offsets, shape_of(source))
+    return builder.insert(made).result
 
 
 def _destination(builder: LocatedBuilder, value: SSAValue, spans: Groups) -> SSAValue:

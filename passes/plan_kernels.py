@@ -39,6 +39,7 @@ from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import choose_tiling
+from stepwell.passes.schedules.window import staged
 
 TILED = MachineDescription(vector_bits=512)
 """The machine whose tiles decide what is a contraction: the same on every machine with vectors."""
@@ -67,6 +68,7 @@ class PlanKernelsPass(Pass):
                 _join_inserts(groups)
                 if machine.subgroup == 1:
                     _join_sweeps(groups)
+                    _join_borders(groups, machine)
                 _join_scalars(groups)
             number = _annotate(groups, number)
 
@@ -112,6 +114,20 @@ def _join_inserts(groups: Groups) -> None:
         before = op.dest.owner
         if isinstance(before, tensor.InsertSliceOp) and before in groups.of:
             groups.merge(groups.of[before], groups.of[op])
+
+
+def _join_borders(groups: Groups, machine: MachineDescription) -> None:
+    """Putting a border around an image goes along with the only op that reads it, where tasks of that copy parts of it."""
+    for op in _generics(groups):
+        stage = staged(op, machine)
+        before = groups.of.get(stage.border.insert) if stage is not None else None
+        if before is None or len(before.ops) > 1:
+            continue
+        group = groups.of[op]
+        kind, reason = group.kind or "single", group.reason or "sums over a window"
+        joined = groups.merge(before, group)
+        if joined is not None:
+            joined.kind, joined.reason = kind, f"{reason}, with the border of the image"
 
 
 def _join_scalars(groups: Groups) -> None:

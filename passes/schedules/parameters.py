@@ -139,6 +139,9 @@ _REGISTER_TILES = (
               derived="the machine", least=1, most=4, power_of_two=True),
 )  # fmt: skip
 
+_BORDER = Parameter("border", "bytes of an image that tasks copy at once into a border of zeros, say; 0: it is stored so as a whole",
+                    0, where="cores")  # fmt: skip
+
 STRATEGIES: dict[str, Strategy] = {
     s.name: s
     for s in (
@@ -162,6 +165,7 @@ STRATEGIES: dict[str, Strategy] = {
                           most=64),
                 Parameter("columns", "points of the last dim that are a vector", derived="the machine", least=1,
                           most=1 << 12),
+                _BORDER,
             ),
             where="cores",
         ),

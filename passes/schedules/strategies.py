@@ -42,7 +42,9 @@ from stepwell.passes.schedules.window import (
     WindowTile,
     choose_window,
     find_window,
+    most_staged,
     schedule_window,
+    staged,
     window_tile_of,
 )
 
@@ -157,8 +159,8 @@ def _first_window(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
     for op in func.body.block.ops:
         found = find_window(op)
         tile = choose_window(found, machine) if isinstance(found, Window) else found
-        if isinstance(tile, WindowTile):
-            return tile.numbers()
+        if isinstance(found, Window) and isinstance(tile, WindowTile):
+            return {**tile.numbers(), **({"border": most_staged(machine)} if staged(op, machine) is not None else {})}
     return None
 
 
@@ -208,7 +210,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
         if not any(isinstance(find_window(op), Window) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a sum of products over a window", "use 'loops'")
         vectors = replace(description, vector_bits=numbers["vector"] * 8)
-        schedule_window(builder, machine, lambda found: window_tile_of(found, numbers, vectors))
+        schedule_window(builder, machine, lambda found: window_tile_of(found, numbers, vectors), numbers["border"])
     elif strategy == "attention":
         _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))

@@ -47,6 +47,7 @@ from stepwell.passes.schedules.loops import schedule_around
 from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
+from stepwell.passes.schedules.staging import Stage, Stager, border_of, placeholder, plan_stage
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
 
 UNROLLED = 32
@@ -182,19 +183,64 @@ def window_tile_of(found: Window, numbers: dict[str, int], machine: MachineDescr
     return WindowTile(min(numbers.get("points", chosen.points), extent), numbers.get("columns", chosen.columns))
 
 
-def schedule_window(builder: KernelBuilder, machine: Machine, tiles: Callable[[Window], WindowTile | str]) -> None:
-    """Sums over windows as tiles; the rest of the kernel as loops."""
+def stage_of(found: Window, tile: WindowTile, most: int) -> Stage | None:
+    """What is copied with its border at once, in at most so many bytes: down from the first dim that moves in the window."""
+    border = border_of(found.op.inputs[found.image])
+    loops = [*found.outer, *([] if found.line is None else [found.line])]
+    if border is None or not loops or not most:
+        return None
+    exprs = indexing_maps(found.op)[found.image].results
+    number = next((i for i, d in enumerate(loops) if _moves(exprs, d, found.reduced)), len(loops) - 1)
+    unit = tile.points if loops[number] == found.line else 1
+    return plan_stage(border, exprs, found.sizes, loops[:number], (loops[number], unit), most)
 
-    def whole(op: Operation) -> Sequence[Operation] | None:
+
+def staged(op: Operation, machine: MachineDescription) -> Stage | None:
+    """How an op that is sums over an image in a border has it copied in parts, if it can be."""
+    found = find_window(op)
+    tile = choose_window(found, machine) if isinstance(found, Window) else found
+    if isinstance(found, str) or isinstance(tile, str):
+        return None
+    return stage_of(found, tile, most_staged(machine))
+
+
+def most_staged(machine: MachineDescription) -> int:
+    """Bytes of an image that are copied at once."""
+    return machine.l2_bytes // 2
+
+
+def schedule_window(
+    builder: KernelBuilder, machine: Machine, tiles: Callable[[Window], WindowTile | str], most: int
+) -> None:
+    """Sums over windows as tiles, images in borders copied in parts of at most `most` bytes; the rest of the kernel as loops."""
+    phases: dict[Operation, tuple[Window, WindowTile, Stage | None]] = {}
+    copied: dict[Operation, None] = {}
+    for op in builder.func.body.block.ops:
         found = find_window(op)
         tile = tiles(found) if isinstance(found, Window) else ""
-        if isinstance(found, str) or isinstance(tile, str):
+        if isinstance(found, Window) and isinstance(tile, WindowTile):
+            stage = stage_of(found, tile, most)
+            phases[op] = (found, tile, stage)
+            if stage is not None:
+                copied[stage.border.insert] = None
+                if stage.border.insert.dest.has_one_use():
+                    copied[stage.border.fill] = None
+
+    def whole(op: Operation) -> Sequence[Operation] | None:
+        if op in copied:
+            return []
+        if op not in phases:
             return None
-        accesses = builder.nest(found.op).inputs
-        image, weights = accesses[found.image], accesses[1 - found.image]
+        found, tile, stage = phases[op]
+        remove = placeholder(builder, stage.border) if stage is not None else None
+        nest = builder.nest(found.op)
+        image, weights = nest.inputs[found.image], nest.inputs[1 - found.image]
         if not isinstance(image, Access) or not isinstance(weights, Access) or image.symbols or weights.symbols:
             return None
-        _WindowPhase(builder, found, tile, machine, (image, weights)).emit()
+        stager = Stager(builder, stage, machine.vector_bytes) if stage is not None else None
+        _WindowPhase(builder, found, tile, machine, (image, weights), stager).emit()
+        if remove is not None:
+            remove()
         return []
 
     schedule_around(builder, machine, whole)
@@ -204,7 +250,13 @@ class _WindowPhase:
     """Emits the phase of one window."""
 
     def __init__(
-        self, builder: KernelBuilder, found: Window, tile: WindowTile, machine: Machine, inputs: tuple[Access, Access]
+        self,
+        builder: KernelBuilder,
+        found: Window,
+        tile: WindowTile,
+        machine: Machine,
+        inputs: tuple[Access, Access],
+        stager: Stager | None,
     ):
         self.builder = builder
         self.found = found
@@ -212,6 +264,7 @@ class _WindowPhase:
         self.machine = machine
         self.em: Emitter = builder.em
         self.image, self.weights = inputs
+        self.stager = stager
         self.fused = machine_of(builder.func).has_fma and not isinstance(found.accumulator, IntegerType)
         init = builder.nest(found.op).outputs[0].init
         assert isinstance(init, SSAValue)
@@ -263,10 +316,33 @@ class _WindowPhase:
         if not dims:
             return self._lines(local, out)
 
-        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            return [self._over(dims[1:], _with(local, dims[0], iv), args[0])]
+        def points(first: Index, count: Index, before: SSAValue) -> SSAValue:
+            def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                return [self._over(dims[1:], _with(local, dims[0], self._sum(first, iv)), args[0])]
 
-        return self.em.loop(0, self.extents[dims[0]], 1, [out], trip)[0]
+            return self.em.loop(0, count, 1, [before], trip)[0]
+
+        return self._staged(dims[0], local, out, points)
+
+    def _staged(
+        self, dim: int, local: list[Index], out: SSAValue, body: Callable[[Index, Index, SSAValue], SSAValue]
+    ) -> SSAValue:
+        """All points of a dim: `body` does some, from the first, reading of the image what was copied for them."""
+        stager, extent = self.stager, self.extents[dim]
+        if stager is None or dim != stager.stage.block:
+            return body(0, extent, out)
+        rows = stager.stage.rows
+
+        def block(first: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            left = self.em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, first])
+            whole = isinstance(extent, int) and extent % rows == 0
+            saved = self.image
+            self.image = stager.copy(self._absolute(_with(local, dim, first)))
+            made = body(first, rows if whole else self.em.minimum(rows, left), args[0])
+            self.image = saved
+            return [made]
+
+        return self.em.loop(0, extent, rows, [out], block)[0]
 
     def _lines(self, local: list[Index], out: SSAValue) -> SSAValue:
         """Tiles along the line and the vector dim; weights that are equal for all of them are read before."""
@@ -289,19 +365,24 @@ class _WindowPhase:
         line = found.line
         if line is None:
             return columns(local, 1, [out])[0]
-        edge = found.sizes[line] % tile.points
-        return tiled_loop(
-            self.em,
-            self.extents[line],
-            edge,
-            tile.points,
-            [out],
-            lambda i, points, args: columns(_with(local, line, i), points, args),
-        )[0]
+
+        def tiles(first: Index, count: Index, before: SSAValue) -> SSAValue:
+            return tiled_loop(
+                self.em,
+                count,
+                found.sizes[line] % tile.points,
+                tile.points,
+                [before],
+                lambda i, points, args: columns(_with(local, line, self._sum(first, i)), points, args),
+            )[0]
+
+        return self._staged(line, local, out, tiles)
+
+    def _sum(self, x: Index, y: Index) -> Index:
+        return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
 
     def _absolute(self, local: Sequence[Index]) -> list[Index]:
-        d = AffineExpr.dimension
-        return [self.em.apply(d(0) + d(1), [self.starts.get(i, 0), at]) for i, at in enumerate(local)]
+        return [self._sum(self.starts.get(d, 0), at) for d, at in enumerate(local)]
 
     def _with_taps(self, index: Sequence[Index], first: int, taps: Sequence[Index]) -> list[Index]:
         at = list(index)
@@ -320,7 +401,7 @@ class _WindowPhase:
         width, mask = self._width(columns)
         lanes = lanes_along(found.lanes, width, mask, picks=True)
         sums = [broadcast(em, self.init, width)] * points
-        for point, value in enumerate(self._sum(0, self._absolute(local), lanes, sums, ready)):
+        for point, value in enumerate(self._sums(0, self._absolute(local), lanes, sums, ready)):
             exprs = [_shifted(e, found.line, point) for e in found.exprs]
             out = write(em, value, out, [em.apply(e, local) for e in exprs], lanes)
         return out
@@ -333,7 +414,7 @@ class _WindowPhase:
         width = -(-columns // lanes) * lanes
         return width, self.em.constant_mask([columns], [width])
 
-    def _sum(
+    def _sums(
         self,
         level: int,
         index: list[Index],
@@ -347,7 +428,7 @@ class _WindowPhase:
             dim = found.reduced[level]
 
             def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                return self._sum(level + 1, _with(index, dim, k), lanes, args, ready)
+                return self._sums(level + 1, _with(index, dim, k), lanes, args, ready)
 
             return self.em.loop(0, found.sizes[dim], 1, sums, trip)
         known: tuple[dict[tuple[Index, ...], SSAValue], dict[tuple[Index, ...], SSAValue]] = ({}, dict(ready))
@@ -371,9 +452,9 @@ class _WindowPhase:
         em, found = self.em, self.found
         source = (self.image, self.weights)[which]
         exprs = tuple(_shifted(e, found.line, point) for e in source.exprs)
-        place = tuple(em.apply(e, at) for e in exprs)
+        place = tuple(em.apply(e, at, source.symbols) for e in exprs)
         if place not in known:
-            value = read(em, Access(source.value, exprs), Point(list(at), lanes))
+            value = read(em, Access(source.value, exprs, source.symbols), Point(list(at), lanes))
             for cast in found.casts[found.image if which == 0 else 1 - found.image]:
                 kind: Attribute = cast.results[0].type
                 result = vector_of(kind, value.type.get_shape()) if is_vector(value) else kind  # pyright: ignore[reportAttributeAccessIssue]
@@ -399,12 +480,21 @@ def _with(index: Sequence[Index], dim: int, value: Index) -> list[Index]:
 
 
 def _shifted(expr: AffineExpr, dim: int | None, by: int) -> AffineExpr:
-    """An expression some points further along a dim."""
+    """An expression, of one symbol at most, some points further along a dim."""
     if dim is None or not by or dim not in expr.used_dims():
         return expr
     last = max(expr.used_dims())
     dims = [AffineExpr.dimension(d) + (by if d == dim else 0) for d in range(last + 1)]
-    return expr.replace_dims_and_symbols(dims, [])
+    return expr.replace_dims_and_symbols(dims, [AffineExpr.symbol(0)])
 
 
-__all__ = ["Window", "WindowTile", "choose_window", "find_window", "schedule_window", "window_tile_of"]
+__all__ = [
+    "Window",
+    "WindowTile",
+    "choose_window",
+    "find_window",
+    "most_staged",
+    "schedule_window",
+    "staged",
+    "window_tile_of",
+]

@@ -570,3 +570,15 @@ kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attribu
   } -> tensor<64xf32>
   kernel.return %r : tensor<64xf32>
 }
+
+// -----
+
+// expected-error@below {{has a window schedule that is wrong: no op of the kernel is a sum of products over a window}}
+kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"window", {vector = 64 : i64}>} {
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%o : tensor<64xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<64xf32>
+  kernel.return %r : tensor<64xf32>
+}

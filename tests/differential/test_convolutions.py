@@ -1,0 +1,108 @@
+"""Convolutions natively against the interpreter: layouts, strides, borders, dilations, groups, at every vector width."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import stepwell
+
+pytestmark = pytest.mark.every(2)
+
+LEVELS = ["avx512", "avx2", "sse4.2"]
+DTYPES = {"f32": np.float32, "f64": np.float64, "bf16": ml_dtypes.bfloat16, "i32": np.int32}
+LAYOUTS = {
+    "nchw": "[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]",
+    "nhwc": "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]",
+}
+
+
+def extent(size, taps, pad, stride, lhs_dilation, rhs_dilation):
+    padded = (size - 1) * lhs_dilation + 1 + sum(pad)
+    return (padded - (taps - 1) * rhs_dilation - 1) // stride + 1
+
+
+def case(layout, image, weights, groups=1, kind="f32", pad=((1, 1), (1, 1)), stride=(1, 1), after="", **window):
+    """A program and its operands: `image` is (batch, channels, rows, columns), `weights` (features, rows, columns)."""
+    lhs_dilation, rhs_dilation = window.get("lhs_dilate", (1, 1)), window.get("rhs_dilate", (1, 1))
+    sizes = [
+        extent(image[2 + i], weights[1 + i], pad[i], stride[i], lhs_dilation[i], rhs_dilation[i]) for i in range(2)
+    ]
+    shapes = [image, (weights[0], image[1] // groups, *weights[1:]), (image[0], weights[0], *sizes)]
+    if layout == "nhwc":
+        orders = (0, 2, 3, 1), (2, 3, 1, 0), (0, 2, 3, 1)
+        shapes = [tuple(s[d] for d in o) for s, o in zip(shapes, orders, strict=True)]
+    types = [f"tensor<{'x'.join(map(str, s))}x{kind}>" for s in shapes]
+    words = [f"stride = {list(stride)}", f"pad = {[list(p) for p in pad]}"]
+    words += [f"{name} = {list(value)}" for name, value in window.items()]
+    text = f"""func.func @main(%x: {types[0]}, %w: {types[1]}) -> {types[2]} {{
+      %0 = stablehlo.convolution(%x, %w) dim_numbers = {LAYOUTS[layout]}, window = {{{", ".join(words)}}}
+        {{batch_group_count = 1 : i64, feature_group_count = {groups} : i64}} : ({types[0]}, {types[1]}) -> {types[2]}
+      {after or "func.return %0"} : {types[2]}
+    }}"""
+    rng = np.random.default_rng(len(text))
+    if kind == "i32":
+        return text, [rng.integers(-9, 9, s).astype(np.int32) for s in shapes[:2]]
+    return text, [rng.standard_normal(s).astype(DTYPES[kind]) for s in shapes[:2]]
+
+
+def same(text, args, level, rtol=1e-5):
+    want = np.asarray(stepwell.compile(text, target="interpreter")(*args)).astype(np.float64)
+    got = np.asarray(stepwell.compile(text, simd=level)(*args)).astype(np.float64)
+    np.testing.assert_allclose(
+        got, want, rtol=rtol, atol=rtol * max(1.0, np.abs(want[np.isfinite(want)]).max(initial=0))
+    )
+
+
+DEPTHWISE = [
+    # layout, (batch, channels, rows, columns), (features, rows, columns), what else
+    ("nchw", (2, 5, 9, 17), (5, 3, 3), {}),
+    ("nchw", (1, 3, 20, 33), (3, 3, 3), {"stride": (2, 2), "pad": ((0, 1), (1, 2))}),
+    ("nchw", (1, 2, 7, 16), (2, 7, 7), {"pad": ((3, 3), (3, 3))}),
+    ("nchw", (1, 3, 12, 31), (3, 3, 5), {"rhs_dilate": (2, 3), "pad": ((2, 2), (-1, 6))}),
+    ("nchw", (1, 4, 5, 15), (4, 3, 3), {"reverse": ("true", "true"), "stride": (1, 3)}),
+    ("nchw", (1, 4, 5, 8), (8, 2, 2), {"lhs_dilate": (2, 2)}),
+    ("nhwc", (2, 17, 7, 9), (17, 3, 3), {}),
+    ("nhwc", (1, 16, 9, 12), (16, 3, 3), {"stride": (2, 2)}),
+    ("nhwc", (1, 33, 6, 5), (33, 5, 5), {"pad": ((4, 0), (2, 7)), "rhs_dilate": (1, 2)}),
+    ("nhwc", (1, 4, 3, 3), (8, 1, 2), {"pad": ((0, 0), (9, 9))}),
+    ("nhwc", (1, 6, 40, 3), (6, 3, 1), {"pad": ((-2, 5), (0, 0)), "reverse": ("true", "false")}),
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("number", range(len(DEPTHWISE)))
+def test_depthwise_convolutions_of_any_window(level, number):
+    layout, image, weights, rest = DEPTHWISE[number]
+    text, args = case(layout, image, weights, groups=image[1], **rest)
+    same(text.replace("'", ""), args, level)
+
+
+@pytest.mark.parametrize("kind", ["f64", "bf16", "i32"])
+def test_depthwise_convolutions_of_other_types(kind):
+    text, args = case("nhwc", (1, 21, 6, 6), (21, 3, 3), groups=21, kind=kind)
+    same(text, args, "avx512", rtol=1e-2 if kind == "bf16" else 1e-12)
+
+
+def test_borders_are_zeros_beside_infinities_and_nan():
+    """A weight that is no number is one wherever it meets the border; an image's infinity stays in its window."""
+    text, (x, w) = case("nchw", (1, 2, 6, 20), (2, 3, 3), groups=2)
+    x[0, 0, 3, 4], w[1, 0, 0, 0] = np.inf, np.nan
+    same(text, (x, w), "avx512")
+    same(text, (x, w), "sse4.2")
+
+
+def test_large_images_are_copied_into_their_border_in_parts():
+    """More than the copy of a task may hold: parts overlap, and the last one is shorter."""
+    text, args = case("nhwc", (1, 64, 75, 90), (64, 3, 3), groups=64)
+    exe = stepwell.compile(text, simd="avx512")
+    assert exe.ir("scheduled").count("border = ") == 1
+    same(text, args, "avx512")
+
+
+def test_padded_images_of_depthwise_convolutions_are_not_stored():
+    text, _ = case("nchw", (4, 32, 56, 56), (32, 3, 3), groups=32)
+    kernels = stepwell.compile(text).ir("kernels")
+    assert kernels.count("kernel.launch") == 1
+    assert "tensor.insert_slice" in kernels
