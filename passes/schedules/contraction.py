@@ -50,6 +50,7 @@ from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, tu
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_word_operands import WordPacker
 from stepwell.passes.schedules.contraction_words import words_of
+from stepwell.passes.schedules.convolution import stages
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
@@ -66,16 +67,24 @@ from stepwell.passes.schedules.loops import escapes, schedule_around
 from stepwell.passes.schedules.nest import Access, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine
 from stepwell.passes.schedules.space import tiled_loop
+from stepwell.passes.schedules.staging import Stage, Stager, copied_apart, placeholder
 
 Body = Callable[[], Sequence[SSAValue]]
 
 
 def schedule_contraction(
-    builder: KernelBuilder, machine: Machine, tilings: Callable[[Contraction], Tiling | str]
+    builder: KernelBuilder, machine: Machine, tilings: Callable[[Contraction], Tiling | str], most: int
 ) -> None:
-    """Contractions of the kernel as tiles, with the pointwise ops on their results; the rest as loops."""
+    """Contractions of the kernel as tiles, with the pointwise ops on their results; the rest as loops.
+
+    Images in borders are copied in parts of at most `most` bytes.
+    """
+    staged = stages(builder.func, most)
+    copied = copied_apart(staged.values())
 
     def whole(op: Operation) -> Sequence[Operation] | None:
+        if op in copied:
+            return []
         found = find_contraction(op)
         if not isinstance(found, Contraction):
             return None
@@ -83,7 +92,11 @@ def schedule_contraction(
         tiling = tilings(found)
         if not isinstance(tiling, Tiling) or not _init_suits(found):
             return None
-        return _ContractionPhase(builder, found, tiling, machine).emit()
+        remove = placeholder(builder, staged[op].border) if op in staged else None
+        done = _ContractionPhase(builder, found, tiling, machine, staged.get(op)).emit()
+        if remove is not None:
+            remove()
+        return done
 
     schedule_around(builder, machine, whole)
 
@@ -109,7 +122,10 @@ class _Place:
 class _ContractionPhase:
     """Emits the phase of one contraction."""
 
-    def __init__(self, builder: KernelBuilder, found: Contraction, tiling: Tiling, machine: Machine):
+    def __init__(
+        self, builder: KernelBuilder, found: Contraction, tiling: Tiling, machine: Machine, stage: Stage | None
+    ):
+        self.stager = None if stage is None else Stager(builder, stage, tiling.vector_bytes)
         self.builder = builder
         self.found = found
         self.tiling = tiling
@@ -146,7 +162,9 @@ class _ContractionPhase:
             return outermost
         terms = -(-outermost // -(-outermost // terms))
         if not others:
-            step = lcm(tiling.unroll, ROWS_AT_ONCE, 2 * self._lanes()) if self.pack_a or self.pack_b else tiling.unroll
+            step = tiling.unroll
+            if self.pack_a or self.pack_b:
+                step = lcm(step, ROWS_AT_ONCE, max(2, tiling.word) * self._lanes())
             terms = -(-terms // step) * step
         return min(outermost, terms)
 
@@ -237,12 +255,25 @@ class _ContractionPhase:
             return body(local, outs)
         dim, *rest = dims
 
-        def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        def at(point: Index) -> list[Index]:
             inner = list(local)
-            inner[dim] = iv
-            return self._over(rest, inner, args, body)
+            inner[dim] = point
+            return inner
 
-        return self.em.loop(0, self.extents[dim], 1, outs, trip)
+        def points(first: Index, count: Index, values: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            return self.em.loop(
+                0, count, 1, values, lambda iv, args: self._over(rest, at(self._sum(first, iv)), args, body)
+            )
+
+        def part(first: Index, count: Index, image: Access, values: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            saved, self.a = self.a, image
+            made = points(first, count, values)
+            self.a = saved
+            return made
+
+        if self.stager is None or dim != self.stager.stage.block:
+            return points(0, self.extents[dim], outs)
+        return self.stager.parts(self.extents[dim], lambda first: self._absolute(at(first)), outs, part)
 
     def _blocks(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """Blocks of B panels that stay in L2."""

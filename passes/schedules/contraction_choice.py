@@ -114,13 +114,13 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     columns, depth = found.sizes[found.n], found.depth
     if columns < 4 or depth * columns * found.rows < 64:
         return "too small for tiles"
-    if found.rows < 4 and not b_is_direct(found):
+    word = terms_at_once(found, machine)
+    if found.rows < 4 and word == 1 and not b_is_direct(found):
         return "few rows and columns that are not contiguous: dot products"
     lanes = max(1, machine.vector_bytes // width)
-    if found.rows < 4:
+    if found.rows < 4 and word == 1:
         return _few_rows(found, machine, lanes)
     mr, nr = _register_tile(found, machine, lanes)
-    word = terms_at_once(found, machine)
     width //= word
     small = depth * (found.rows + columns) * width <= machine.l2_bytes
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
@@ -128,6 +128,8 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     crowded = shares_sets(found, mr)
     pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small))
     kc = _terms(found, machine, (mr, nr), pack_b, width)
+    if found.rows < 4 and b_is_direct(found):
+        kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
     return Tiling(mr, nr, _unroll(found, word), pack_a, pack_b, block, kc, machine.vector_bytes, word)

@@ -23,7 +23,7 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.ir import Attribute, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.passes.schedules.contraction_operands import LINE_BYTES, Operand, Packer, Sums
@@ -57,7 +57,7 @@ class WordPacker(Packer):
 
     @property
     def step(self) -> int:
-        """Terms that packing takes at once, along a row."""
+        """Terms that packing takes at once, along a row; runs are whole steps."""
         return self.words.terms * self._lanes(i32)
 
     # B.
@@ -155,13 +155,12 @@ class WordPacker(Packer):
 
     def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
         """The rows of one tile; `index` holds the outer dims and the first row."""
-        found, m = self.found, self.found.m
-        assert m is not None
+        found, m = self.found, -1 if self.found.m is None else self.found.m
         line = LINE_BYTES // WORD_BYTES
         *outer, inner = self._inner_words()
         terms: list[AffineExpr] = [AffineExpr.dimension(d) for d in found.reduced]
         zero = AffineExpr.constant(0)
-        columns = isinstance(source, Access) and is_contiguous(source.exprs, m)
+        columns = rows > 1 and isinstance(source, Access) and is_contiguous(source.exprs, m)
         if columns:
             shape, exprs = [*outer, inner, -(-self.tiling.mr // line) * line], (*terms, zero)
         else:
@@ -287,8 +286,8 @@ class WordPacker(Packer):
             return super().column(operand, at, local, rows)
         em, access = self.em, operand.access
         indices = em.indices([em.apply(e, at, access.symbols) for e in access.exprs])
-        assert operand.rows is not None
-        dims = AffineDimExpr(operand.rows), AffineDimExpr(len(indices) - 1)
+        row = AffineConstantExpr(0) if operand.rows is None or rows == 1 else AffineDimExpr(operand.rows)
+        dims = row, AffineDimExpr(len(indices) - 1)
         value = em.add(
             upstream_vector.TransferReadOp(
                 access.value,

@@ -62,7 +62,7 @@ class Words:
 
 def words_of(found: Contraction, terms: int) -> Words | None:
     """What words of so many terms would hold; None where the contraction cannot be done so."""
-    if terms < 2 or found.accumulator != i32 or found.m is None or found.rows < 4:
+    if terms < 2 or found.accumulator != i32:
         return None
     a = _factor(found.op.inputs[found.a], found.a_casts)
     b = _factor(found.op.inputs[found.b], found.b_casts)

@@ -79,12 +79,14 @@ def test_stacks_of_matrices(machine):
     checked(*layouts(a, b, contracted), contracted, "i8", machine)
 
 
+@pytest.mark.parametrize("size", [(20, 4500, 70), (13, 1056, 33), (1, 100, 48)])
 @pytest.mark.parametrize("machine", MACHINES[:2])
 @pytest.mark.parametrize("kind", ["i8", "ui8"])
-def test_sums_in_runs_start_without_what_flipped_signs_add(kind, machine):
-    """Each run of terms packs its part of B, and knows the sums of its columns."""
+def test_sums_in_runs_start_without_what_flipped_signs_add(kind, machine, size):
+    """Each run of terms packs its part of B, and knows the sums of its columns; runs are whole steps of packing."""
     rng = np.random.default_rng(2)
-    a, b = values(rng, (20, 4500), kind), values(rng, (4500, 70), kind)
+    m, k, n = size
+    a, b = values(rng, (m, k), kind), values(rng, (k, n), kind)
     exe = checked(a, b, (1, 0), kind, machine)
     assert "scf.if" in exe.ir("scheduled")
 
