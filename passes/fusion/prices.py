@@ -15,9 +15,12 @@ from stepwell.ir.machine import MachineDescription
 MEMORY_RATE = 4.0
 """Bytes a cycle that a core moves from and to memory, or a cache that all share."""
 LAUNCH = 500
-"""Cycles of all cores that another kernel takes to start."""
+"""Cycles of all cores that another kernel of one task has to save: a call takes about 75, and it has to be compiled as well."""
+SHARED_LAUNCH = 2000
+"""The same of one that is shared out, which is one that takes `LARGE` cycles: threads are woken."""
+LARGE = 75_000.0
 DRIVEN_LAUNCH = 8000
-"""The same where a host starts it."""
+"""The same where a host starts it on another machine."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Prices:
     own: int
     """Bytes that stay in the caches that cores have to themselves, all together."""
     launch: float
+    """Cycles for starting another kernel, and one that is shared out."""
+    shared_launch: float
     overlaps: bool
     """Whether a kernel that waits for memory computes meanwhile."""
 
@@ -50,10 +55,11 @@ def prices_of(machine: MachineDescription) -> Prices:
     vector = float(max(machine.vector_bytes, 4))
     if machine.subgroup > 1:
         # Others compute while some wait: a kernel is busy as it is, and moving is as dear to it as on a core's own cache.
-        return Prices(vector, vector / 2, vector / 2, 0, float(DRIVEN_LAUNCH * machine.cores), overlaps=False)
-    return Prices(
-        vector, vector / 2, MEMORY_RATE, machine.l2_bytes * machine.cores, float(LAUNCH * machine.cores), overlaps=True
-    )
+        launch = float(DRIVEN_LAUNCH * machine.cores)
+        return Prices(vector, vector / 2, vector / 2, 0, launch, launch, overlaps=False)
+    own = machine.l2_bytes * machine.cores
+    launches = (float(LAUNCH * machine.cores), float(SHARED_LAUNCH * machine.cores))
+    return Prices(vector, vector / 2, MEMORY_RATE, own, *launches, overlaps=True)
 
 
 @dataclass(frozen=True)
@@ -124,9 +130,10 @@ def _making(producer: Producer, prices: Prices, *, near: bool) -> float:
     """Cycles for making the value and storing it."""
     computing = prices.computing(producer.points, producer.cost, producer.width)
     moving = prices.moving(producer.reads + producer.size, near)
-    if near or not prices.overlaps:
-        return computing + moving + (0.0 if near else prices.launch)
-    return max(computing, moving) + prices.launch
+    busy = max(computing, moving) if prices.overlaps and not near else computing + moving
+    if near:
+        return busy
+    return busy + (prices.launch if busy < LARGE else prices.shared_launch)
 
 
 def _difference(producer: Producer, site: Site, prices: Prices) -> float:

@@ -470,20 +470,20 @@ func.func @near_readers(%x: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
 // CHECK-NEXT: arith.mulf
 // CHECK-NOT: linalg.generic
 builtin.module attributes {stepwell.target = #stepwell.target<{level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 1048576 : i64}>} {
-func.func @few(%v: tensor<5xf32>, %x: tensor<3x5x49xf32>) -> tensor<3x5x49xf32> {
+func.func @few(%v: tensor<5xf32>, %x: tensor<3x5x4xf32>) -> tensor<3x5x4xf32> {
   %e = tensor.empty() : tensor<5xf32>
   %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%v : tensor<5xf32>) outs(%e : tensor<5xf32>) {
   ^bb0(%a: f32, %o: f32):
     %r = math.rsqrt %a : f32
     linalg.yield %r : f32
   } -> tensor<5xf32>
-  %f = tensor.empty() : tensor<3x5x49xf32>
-  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%0, %x : tensor<5xf32>, tensor<3x5x49xf32>) outs(%f : tensor<3x5x49xf32>) {
+  %f = tensor.empty() : tensor<3x5x4xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%0, %x : tensor<5xf32>, tensor<3x5x4xf32>) outs(%f : tensor<3x5x4xf32>) {
   ^bb0(%a: f32, %b: f32, %o: f32):
     %s = arith.mulf %a, %b : f32
     linalg.yield %s : f32
-  } -> tensor<3x5x49xf32>
-  func.return %1 : tensor<3x5x49xf32>
+  } -> tensor<3x5x4xf32>
+  func.return %1 : tensor<3x5x4xf32>
 }
 }
 

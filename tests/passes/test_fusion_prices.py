@@ -55,7 +55,7 @@ def test_a_value_that_is_stored_anyway_is_computed_again_where_that_reads_less()
 
 def test_what_is_read_at_many_points_is_stored_unless_it_is_not_worth_a_kernel():
     few = Producer(points=4, cost=17, flops=1, width=4, reads=16, size=16)
-    reader = Site(points=512, cost=1, own_points=512, moves=2048, read=16, instead=16, loads=0, near=False)
+    reader = Site(points=64, cost=1, own_points=64, moves=256, read=16, instead=16, loads=0, near=False)
     assert compare(few, [reader], prices(), whole=False).worth_it
     many = replace(reader, points=LARGE, own_points=LARGE)
     assert not compare(few, [many], prices(), whole=False).worth_it
