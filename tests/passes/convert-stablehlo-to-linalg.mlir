@@ -379,3 +379,21 @@ func.func @largest(%x: tensor<2x64xbf16>, %y: tensor<2x63xbf16>) -> (tensor<2xbf
   %b = stablehlo.reduce(%y init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<2x63xbf16>, tensor<bf16>) -> tensor<2xbf16>
   return %a, %b : tensor<2xbf16>, tensor<2xbf16>
 }
+
+// -----
+
+// A long line alone is cut into parts, for as many workers; of two cores' four, the best of the parts' best, and where they were.
+
+// CHECK-LABEL: func.func @parts
+// CHECK: %[[P:.*]] = tensor.expand_shape %x {{.*}} : tensor<262144xf32> into tensor<4x65536xf32>
+// CHECK: structured.top_k ins(%[[P]] : tensor<4x65536xf32>)
+// CHECK: %{{.*}}, %[[W:.*]] = structured.top_k ins(%{{.*}} : tensor<1x12xf32>) outs(%{{.*}}, %{{.*}} : tensor<1x3xf32>, tensor<1x3xi32>)
+// CHECK: linalg.generic {{.*}} ins(%[[W]] : tensor<1x3xi32>)
+// CHECK: tensor.extract %{{.*}}[%{{.*}}, %{{.*}}] : tensor<1x12xi32>
+// CHECK: arith.divui
+module attributes {stepwell.target = #stepwell.target<{level = "avx2", vector_bits = 256 : i64, cores = 2 : i64}>} {
+  func.func @parts(%x: tensor<262144xf32>) -> (tensor<3xf32>, tensor<3xi32>) {
+    %v, %i = chlo.top_k(%x, k = 3) : tensor<262144xf32> -> (tensor<3xf32>, tensor<3xi32>)
+    return %v, %i : tensor<3xf32>, tensor<3xi32>
+  }
+}

@@ -74,3 +74,14 @@ def test_no_lines_and_small_ones_are_as_before() -> None:
         assert "structured.top_k" not in exe.ir("structured")
         values, places = exe(np.zeros(shape, np.float32))
         assert np.asarray(values).shape == np.asarray(places).shape == (*shape[:-1], k)
+
+
+def test_parts_of_a_long_line() -> None:
+    exe = stepwell.compile(program("f32", (1, 1 << 17), 40))
+    rng = np.random.default_rng(5)
+    for x in (rng.standard_normal((1, 1 << 17)), rng.integers(0, 3, (1, 1 << 17))):
+        x = x.astype(np.float32)
+        values, places = (np.asarray(v) for v in exe(x))
+        order = np.argsort(-x, -1, kind="stable")[:, :40]
+        np.testing.assert_array_equal(places, order)
+        np.testing.assert_array_equal(values, np.take_along_axis(x, order, -1))
