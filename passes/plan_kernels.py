@@ -39,6 +39,7 @@ from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import choose_tiling
+from stepwell.passes.schedules.convolution import copied
 from stepwell.passes.schedules.window import staged
 
 TILED = MachineDescription(vector_bits=512)
@@ -119,7 +120,7 @@ def _join_inserts(groups: Groups) -> None:
 def _join_borders(groups: Groups, machine: MachineDescription) -> None:
     """Putting a border around an image goes along with the only op that reads it, where tasks of that copy parts of it."""
     for op in _generics(groups):
-        stage = staged(op, machine)
+        stage = staged(op, machine) or copied(op, machine)
         before = groups.of.get(stage.border.insert) if stage is not None else None
         if before is None or len(before.ops) > 1:
             continue

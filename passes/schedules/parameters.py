@@ -155,8 +155,8 @@ STRATEGIES: dict[str, Strategy] = {
                 _SHARED,
             ),
         ),
-        Strategy("contraction", "sums of products in register tiles, with the maps of their result", _REGISTER_TILES,
-                 where="cores"),
+        Strategy("contraction", "sums of products in register tiles, with the maps of their result",
+                 (*_REGISTER_TILES, _BORDER), where="cores"),
         Strategy(
             "window",
             "sums of products over a window whose factors are not shared by rows and columns, such as depthwise convolutions",

@@ -7,14 +7,14 @@ stays in its cache. The tiles read that, at positions counted from where the cop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 from xdsl.rewriter import Rewriter
 
@@ -164,6 +164,23 @@ class Stager:
         filled = self._dims([], begin, True, scratch)
         return stage.access(filled, index[stage.block], em.index)
 
+    def parts(
+        self,
+        extent: Index,
+        index: Callable[[Index], Sequence[Index]],
+        outs: Sequence[SSAValue],
+        body: Callable[[Index, Index, Access, Sequence[SSAValue]], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """The block's dim in runs: `body` does so many points from the first, reading the copy made for them."""
+        em, rows = self.em, self.stage.rows
+
+        def run(first: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            left = em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, first])
+            whole = isinstance(extent, int) and extent % rows == 0
+            return body(first, rows if whole else em.minimum(rows, left), self.copy(index(first)), args)
+
+        return em.loop(0, extent, rows, outs, run)
+
     def _begin(self, position: int, index: Sequence[Index]) -> Index:
         """Where the copy begins in the image, along one dim; less than 0 in the border."""
         expr: AffineExpr = AffineExpr.constant(self.stage.first[position] - self.stage.border.low[position])
@@ -264,6 +281,16 @@ class Stager:
         return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
 
 
+def copied_apart(stages: Iterable[Stage]) -> dict[Operation, None]:
+    """The ops that copies in parts replace: those that put the borders, and fills that nobody else reads."""
+    ops: dict[Operation, None] = {}
+    for stage in stages:
+        ops[stage.border.insert] = None
+        if stage.border.insert.dest.has_one_use():
+            ops[stage.border.fill] = None
+    return ops
+
+
 def placeholder(builder: KernelBuilder, border: Border) -> Callable[[], None]:
     """Let a border be there for who asks what reads it; the function returned takes it away again."""
     result = border.insert.result
@@ -272,4 +299,4 @@ def placeholder(builder: KernelBuilder, border: Border) -> Callable[[], None]:
     return lambda: Rewriter.erase_op(made)
 
 
-__all__ = ["Border", "Stage", "Stager", "border_of", "placeholder", "plan_stage"]
+__all__ = ["Border", "Stage", "Stager", "border_of", "copied_apart", "placeholder", "plan_stage"]

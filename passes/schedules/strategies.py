@@ -28,6 +28,7 @@ from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of, turned
+from stepwell.passes.schedules.convolution import copied, most_copied
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
@@ -150,7 +151,7 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
             continue
         tiling = choose_tiling(turned(found), machine)
         if isinstance(tiling, Tiling):
-            return tiling.numbers()
+            return {**tiling.numbers(), **({"border": most_copied(machine)} if copied(op, machine) is not None else {})}
     return None
 
 
@@ -205,7 +206,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     elif strategy == "contraction":
         if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
-        schedule_contraction(builder, machine, _tiling_for(numbers, description))
+        schedule_contraction(builder, machine, _tiling_for(numbers, description), numbers["border"])
     elif strategy == "window":
         if not any(isinstance(find_window(op), Window) for op in func.body.block.ops):
             raise wrong(func, strategy, "no op of the kernel is a sum of products over a window", "use 'loops'")

@@ -47,7 +47,7 @@ from stepwell.passes.schedules.loops import schedule_around
 from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
-from stepwell.passes.schedules.staging import Stage, Stager, border_of, placeholder, plan_stage
+from stepwell.passes.schedules.staging import Stage, Stager, border_of, copied_apart, placeholder, plan_stage
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
 
 UNROLLED = 32
@@ -214,17 +214,12 @@ def schedule_window(
 ) -> None:
     """Sums over windows as tiles, images in borders copied in parts of at most `most` bytes; the rest of the kernel as loops."""
     phases: dict[Operation, tuple[Window, WindowTile, Stage | None]] = {}
-    copied: dict[Operation, None] = {}
     for op in builder.func.body.block.ops:
         found = find_window(op)
         tile = tiles(found) if isinstance(found, Window) else ""
         if isinstance(found, Window) and isinstance(tile, WindowTile):
-            stage = stage_of(found, tile, most)
-            phases[op] = (found, tile, stage)
-            if stage is not None:
-                copied[stage.border.insert] = None
-                if stage.border.insert.dest.has_one_use():
-                    copied[stage.border.fill] = None
+            phases[op] = (found, tile, stage_of(found, tile, most))
+    copied = copied_apart(stage for _, _, stage in phases.values() if stage is not None)
 
     def whole(op: Operation) -> Sequence[Operation] | None:
         if op in copied:
@@ -331,18 +326,14 @@ class _WindowPhase:
         stager, extent = self.stager, self.extents[dim]
         if stager is None or dim != stager.stage.block:
             return body(0, extent, out)
-        rows = stager.stage.rows
 
-        def block(first: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            left = self.em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, first])
-            whole = isinstance(extent, int) and extent % rows == 0
-            saved = self.image
-            self.image = stager.copy(self._absolute(_with(local, dim, first)))
-            made = body(first, rows if whole else self.em.minimum(rows, left), args[0])
+        def part(first: Index, count: Index, image: Access, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            saved, self.image = self.image, image
+            made = body(first, count, args[0])
             self.image = saved
             return [made]
 
-        return self.em.loop(0, extent, rows, [out], block)[0]
+        return stager.parts(extent, lambda first: self._absolute(_with(local, dim, first)), [out], part)[0]
 
     def _lines(self, local: list[Index], out: SSAValue) -> SSAValue:
         """Tiles along the line and the vector dim; weights that are equal for all of them are read before."""

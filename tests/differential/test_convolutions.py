@@ -106,3 +106,40 @@ def test_padded_images_of_depthwise_convolutions_are_not_stored():
     kernels = stepwell.compile(text).ir("kernels")
     assert kernels.count("kernel.launch") == 1
     assert "tensor.insert_slice" in kernels
+
+
+DENSE = [
+    # layout, (batch, channels, rows, columns), (features, rows, columns), what else
+    ("nchw", (2, 5, 9, 14), (16, 3, 3), {}),
+    ("nchw", (1, 3, 21, 27), (33, 7, 7), {"stride": (2, 2), "pad": ((3, 3), (2, 4))}),
+    ("nchw", (2, 16, 7, 7), (40, 3, 3), {"after": "%1 = stablehlo.maximum %0, %0 : R\n func.return %1"}),
+    ("nchw", (1, 6, 8, 30), (18, 3, 3), {"groups": 3, "rhs_dilate": (2, 1), "pad": ((2, 2), (1, -3))}),
+    ("nchw", (1, 4, 6, 9), (17, 3, 2), {"reverse": ("true", "false"), "pad": ((2, 0), (5, 5))}),
+    ("nhwc", (2, 9, 7, 15), (33, 3, 3), {}),
+    ("nhwc", (1, 64, 9, 9), (32, 3, 3), {"stride": (2, 1)}),
+    ("nhwc", (1, 3, 12, 40), (20, 5, 5), {"stride": (2, 2), "lhs_dilate": (1, 2), "pad": ((2, 2), (4, 4))}),
+    ("nchw", (3, 7, 1, 50), (24, 1, 5), {"pad": ((0, 0), (2, 2))}),
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("number", range(len(DENSE)))
+def test_convolutions_of_any_window(level, number):
+    layout, image, weights, rest = DENSE[number]
+    text, args = case(layout, image, weights, **rest)
+    result = text.split("-> ")[1].split(" {")[0]
+    same(text.replace("'", "").replace(": R", f": {result}"), args, level, rtol=2e-5)
+
+
+def test_borders_of_a_product_are_zeros_beside_infinities_and_nan():
+    text, (x, w) = case("nchw", (1, 3, 6, 13), (16, 3, 3))
+    x[0, 0, 3, 4], w[1, 0, 0, 0], w[2, 1, 1, 1] = np.inf, np.nan, -np.inf
+    same(text, (x, w), "avx512")
+
+
+def test_padded_images_of_convolutions_are_not_stored():
+    for layout in LAYOUTS:
+        text, _ = case(layout, (2, 32, 28, 28), (64, 3, 3))
+        exe = stepwell.compile(text)
+        assert exe.ir("kernels").count("kernel.launch") == 1
+        assert "border = " in exe.ir("scheduled")

@@ -1,0 +1,54 @@
+"""Convolutions as contractions: which images a task copies into their border, in parts, while it does its rows.
+
+A contraction that reads A through a window reads each number of it many times; where A is an image in a border, the lines that
+some rows of the result need are copied to scratch with the border around them, and no padded image is stored.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Operation
+
+from stepwell.dialects import kernel
+from stepwell.ir.machine import MachineDescription
+from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, turned
+from stepwell.passes.schedules.nest import uses_dim
+from stepwell.passes.schedules.staging import Stage, border_of, plan_stage
+
+
+def most_copied(machine: MachineDescription) -> int:
+    """Bytes of an image that are copied at once: the rest of the cache is for the other operand."""
+    return machine.l2_bytes // 4
+
+
+def stage_of(found: Contraction, most: int) -> Stage | None:
+    """What of A is copied with its border at once, in at most so many bytes: some points of a dim that moves in the window."""
+    border = border_of(found.op.inputs[found.a])
+    if border is None or not most:
+        return None
+    exprs, others = found.maps[0].results, found.maps[1].results
+    around = [d for d in found.outer if uses_dim(others, d)]
+    rows = [d for d in found.outer if d not in around]
+    in_window = [d for d in rows if any(d in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)]
+    block = next(iter(in_window), rows[-1] if rows else None)
+    if block is None:
+        return None
+    return plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most)
+
+
+def stages(func: kernel.FuncOp, most: int) -> dict[Operation, Stage]:
+    """The contractions of a kernel whose images are copied in parts."""
+    found = {op: find_contraction(op) for op in func.body.block.ops}
+    planned = {op: stage_of(turned(c), most) for op, c in found.items() if isinstance(c, Contraction)}
+    return {op: stage for op, stage in planned.items() if stage is not None}
+
+
+def copied(op: Operation, machine: MachineDescription) -> Stage | None:
+    """How an op that is a contraction has its image copied in parts, if it can be."""
+    found = find_contraction(op)
+    if not isinstance(found, Contraction) or not isinstance(choose_tiling(turned(found), machine), Tiling):
+        return None
+    return stage_of(turned(found), most_copied(machine))
+
+
+__all__ = ["copied", "most_copied", "stage_of", "stages"]
