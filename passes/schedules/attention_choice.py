@@ -33,8 +33,12 @@ SUMS = {64: 16, 32: 8, 16: 8}
 """Vectors of sums at once for few queries, by bytes of a vector register."""
 MOST_KEYS = 256
 """Keys between two corrections, for few queries."""
-ACROSS = 5
+ACROSS = 3
 """Cycles to add up the lanes of a sum, where it is done for as many as there are lanes."""
+ROW = 150
+"""Cycles that a row takes beside its products, each time that its results are corrected."""
+ONE_VECTOR = 0.9
+"""What a product of one vector and a number takes, of two."""
 BYTES_A_NANOSECOND = 8
 """What a core reads of memory."""
 
@@ -123,13 +127,16 @@ def _prefers_rows(op: AttentionOp, machine: MachineDescription) -> bool:
     lanes = max(1, (machine.vector_bytes or 16) // byte_width(op.score_type))
     if few_obstacle(op, lanes) is not None:
         return False
+    query, key, depth, column = (op.extents[d] for d in dims_of(op))
     tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
     batches = prod(op.extents[: op.batch])
-    blocks = -(-op.extents[op.batch] // tiles.queries)
-    # Cycles a key: multiply-adds; each lane-wise sum is added up across.
-    terms = op.extents[op.batch + 2] + op.extents[op.batch + 3]
-    by_lanes = batches * blocks * (tiles.queries // lanes) * terms / 2 / min(machine.cores, batches * blocks)
-    by_rows = batches * op.extents[op.batch] * (terms / (2 * lanes) + ACROSS) / machine.cores
+    blocks = -(-query // tiles.queries)
+    seen = key if op.causal is None else min(key, max(1, query + op.causal.value.data))
+    # Cycles a key. Two vectors of multiply-adds go with a broadcast, and one takes about as long.
+    vertical = ONE_VECTOR if tiles.queries == lanes else 1.0
+    by_lanes = batches * blocks * vertical * (depth + column) * seen / key / min(machine.cores, batches * blocks)
+    across = ACROSS + ROW / min(key, MOST_KEYS)
+    by_rows = batches * query * ((depth + column) / (2 * lanes) + across) / machine.cores
     return by_rows < by_lanes
 
 

@@ -336,6 +336,8 @@ def test_queries_are_rows_where_they_would_fill_few_lanes():
     assert "few" not in chosen(Case((8, 64, 2048, 128, 128)), 2)
     shared = ("b, q, d", "k, d", "k, c", "b, q, c")
     assert chosen(Case((4, 8, 2048, 128, 128), places=shared), 2)["few"] == 1
+    assert "few" not in chosen(Case((8, 16, 16, 64, 64)), 2)
+    assert "few" not in chosen(Case((8, 12, 2048, 64, 64), mask=(0, "-1.0e9")), 2)
 
 
 def test_few_batches_are_cut_along_the_keys_where_there_is_work_for_several_cores():
