@@ -7,6 +7,7 @@ from math import prod
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 
 from stepwell.ir.dense import splat_value
@@ -49,15 +50,18 @@ def body_flops(op: linalg.GenericOp) -> int:
 
 def on_static_tensors(op: linalg.GenericOp) -> bool:
     """Whether all operands are tensors of known shape (or scalars)."""
-    return bool(op.results) and all(
-        o.type.has_static_shape() if isinstance(o.type, TensorType) else not hasattr(o.type, "shape")
-        for o in op.operands
-    )
+    if not op.results:
+        return False
+    for operand in op._operands:  # pyright: ignore[reportPrivateUsage]
+        kind = operand.type
+        if not (kind.has_static_shape() if isinstance(kind, TensorType) else not hasattr(kind, "shape")):
+            return False
+    return True
 
 
 def is_parallel(op: linalg.GenericOp) -> bool:
     """Whether no dim is reduced."""
-    return all(k == "parallel" for k in iterator_kinds(op))
+    return all(kind.data is IteratorType.PARALLEL for kind in op.iterator_types.data)
 
 
 def is_elementwise(op: linalg.GenericOp) -> bool:
@@ -65,8 +69,8 @@ def is_elementwise(op: linalg.GenericOp) -> bool:
     if not is_parallel(op) or not on_static_tensors(op):
         return False
     maps = indexing_maps(op)
-    first = len(op.inputs)
-    if any(arg.uses for arg in op.body.block.args[first:]):
+    first = len(maps) - len(op.results)
+    if any(arg.first_use is not None for arg in op.body.block.args[first:]):
         return False
     return all(is_projected_permutation(m) and len(m.results) == m.num_dims for m in maps[first:])
 
@@ -95,7 +99,7 @@ def is_sum_of_products(op: linalg.GenericOp) -> bool:
 
     Where both have all parallel dims, nothing is used twice: that is a reduction of a product.
     """
-    if len(op.inputs) != 2 or len(op.results) != 1 or is_parallel(op):
+    if len(op.results) != 1 or len(op.indexing_maps.data) != 3 or is_parallel(op):
         return False
     block = op.body.block
     terminator = block.last_op
