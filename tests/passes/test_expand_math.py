@@ -151,6 +151,15 @@ def test_sine_and_cosine_are_right_for_huge_arguments(element):
         assert ulps(run(op_class, element, x), reference(x.astype(np.float64))) <= 2
 
 
+@pytest.mark.parametrize("op_class", [math_dialect.LogOp, math_dialect.Log2Op, math_dialect.Log10Op])
+def test_logarithms_beside_special_lanes_are_the_same(op_class):
+    x = np.exp(np.random.default_rng(9).uniform(-87, 88, 1000)).astype(np.float32)
+    x[:2] = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    alone = run(op_class, f32, x)
+    for special in (0.0, -0.0, -1.0, np.inf, np.nan, 1e-45, np.nextafter(np.finfo(np.float32).tiny, np.float32(0))):
+        np.testing.assert_array_equal(run(op_class, f32, np.append(x, np.float32(special)))[:-1], alone)
+
+
 def test_sine_and_cosine_of_f32_are_right_at_multiples_of_a_quarter_turn():
     rng = np.random.default_rng(8)
     turns = np.concatenate([rng.integers(1, 100, 500), rng.integers(100, 41722, 5000), rng.integers(41722, 10**7, 500)])
