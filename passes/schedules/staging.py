@@ -90,6 +90,18 @@ class Stage:
         assert form is not None
         return {d: c for d, c in form[0].items() if d in (*self.fixed, self.block)}
 
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The dims of a copy, by those of the tensor: lines of a block lie behind each other, channels within one.
+
+        What a tile reads from channel to channel is then near.
+        """
+        last = len(self.extents) - 1
+        if last < 2 or self.block not in self.steps(last - 1):
+            return tuple(range(last + 1))
+        before = [p for p in range(last - 1) if self.extents[p] == 1]
+        return (*before, last - 1, *(p for p in range(last - 1) if p not in before), last)
+
     def access(self, scratch: SSAValue, start: Index, symbol: Callable[[Index], SSAValue]) -> Access:
         """How the copy is read, at any point of the block, which begins at `start`."""
         exprs: list[AffineExpr] = []
@@ -101,7 +113,7 @@ class Stage:
             moved = expr.replace_dims_and_symbols(dims, []) + (-self.first[position])
             moved = moved + begin * -self.steps(position).get(self.block, 0)
             exprs.append(moved.simplify(count, len(symbols)))
-        return Access(scratch, tuple(exprs), tuple(symbols))
+        return Access(scratch, tuple(exprs[p] for p in self.order), tuple(symbols))
 
 
 def plan_stage(
@@ -158,7 +170,7 @@ class Stager:
     def copy(self, index: Sequence[Index]) -> Access:
         """Copy what is read from the block's point of `index` on, and say how it is read now."""
         em, stage = self.em, self.stage
-        kind = TensorType(self.fill.type, stage.extents)
+        kind = TensorType(self.fill.type, [stage.extents[p] for p in stage.order])
         scratch = self.builder.scratch(kind, kernel.ScratchScope.WORKER)
         begin = [self._begin(p, index) for p in range(len(stage.extents))]
         filled = self._dims([], begin, True, scratch)
@@ -235,7 +247,7 @@ class Stager:
         def piece(i: Index, width: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             shape, mask = self._width(width)
             value = self._splat(shape)
-            return [transfer_write(self.em, value, args[0], [*at, self._sum(first, i)], mask)]
+            return [self._put(value, [*at, self._sum(first, i)], mask, args[0])]
 
         return self._pieces(last - first, out, piece)
 
@@ -250,9 +262,12 @@ class Stager:
             index = [*source, self._sum(start + low, i)]
             place = [self.em.apply(e, index, self.source.symbols) for e in self.source.exprs]
             value = transfer_read(self.em, self.source.value, place, [shape], mask)
-            return [transfer_write(self.em, value, args[0], [*at, self._sum(low, i)], mask)]
+            return [self._put(value, [*at, self._sum(low, i)], mask, args[0])]
 
         return self._pieces(high - low, out, piece)
+
+    def _put(self, value: SSAValue, at: Sequence[Index], mask: SSAValue | None, out: SSAValue) -> SSAValue:
+        return transfer_write(self.em, value, out, [at[p] for p in self.stage.order], mask)
 
     def _pieces(
         self, extent: int, out: SSAValue, body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]]
