@@ -28,10 +28,21 @@ class LlvmText:
 def cpu_strategy(target: Target) -> Strategy:
     """How the writer treats a CPU of the target's level."""
     if target.arch == ARM:
-        return Strategy(pause=("llvm.aarch64.hint", (("i32", "1"),)))
+        return Strategy(pause=("llvm.aarch64.hint", (("i32", "1"),)), word_dots=_neon_dots(target))
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
     return Strategy(fma=modern, half=modern, word_dots=_word_dots(target), attributes=wide)
+
+
+def _neon_dots(target: Target) -> dict[tuple[str, str], WordDot]:
+    """The instruction that multiplies bytes without a sign with such that have one, where a feature says so."""
+    if "+i8mm" not in target.features.split(","):
+        return {}
+    name = ((4, "llvm.aarch64.neon.usdot.v4i32.v16i8"),)
+    return {
+        ("ui8", "si8"): WordDot(name, accumulates=True),
+        ("si8", "ui8"): WordDot(name, swapped=True, accumulates=True),
+    }
 
 
 _PAIRS = {"sse4.2": (4, "sse2.pmadd.wd"), "avx2": (8, "avx2.pmadd.wd"), "avx512": (16, "avx512.pmaddw.d.512")}

@@ -40,8 +40,15 @@ class MachineDescription:
     @property
     def has_byte_dots(self) -> bool:
         """Whether sums of four products of bytes, with a sign and without, are one op per lane."""
+        if self.level == "neon":
+            return "+i8mm" in self.features
         wide = self.level == "avx512" and "+avx512vnni" in self.features
         return wide or (self.vector_bits <= 256 and "+avxvnni" in self.features)
+
+    @property
+    def has_half_dots(self) -> bool:
+        """Whether sums of two products of halves with signs are one or two ops per lane."""
+        return self.level != "neon"
 
     @property
     def vector_bytes(self) -> int:

@@ -81,7 +81,7 @@ def terms_at_once(found: Contraction, machine: MachineDescription) -> int:
         return 1
     if machine.has_byte_dots and inner > 2 and words_of(found, 4) is not None:
         return 4
-    return 2 if inner > 1 and words_of(found, 2) is not None else 1
+    return 2 if machine.has_half_dots and inner > 1 and words_of(found, 2) is not None else 1
 
 
 def _factor(value: SSAValue, casts: tuple[Operation, ...]) -> tuple[int, bool] | None:

@@ -74,6 +74,23 @@ def test_a_product_is_made_of_multiply_adds_by_an_element():
     assert "[sp" not in loop[loop.index("fmla") : loop.rindex("fmla")], "all sums are in registers"
 
 
+BYTES = """func.func @main(%x: tensor<24x64xi8>, %y: tensor<64x48xi8>) -> tensor<24x48xi32> {
+  %0 = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : (tensor<24x64xi8>, tensor<64x48xi8>) -> tensor<24x48xi32>
+  return %0 : tensor<24x48xi32>
+}"""
+
+
+@pytest.mark.parametrize(("cpu", "instruction"), [("neoverse-n2", "usdot"), ("neoverse-n1", "mla")])
+def test_products_of_bytes_take_the_instruction_there_is(cpu, instruction):
+    asm = emit(BYTES, "asm", target=f"cpu:{cpu}")
+    assert len(re.findall(rf"\t{instruction}\tv\d+\.4s", asm)) > 8
+    assert ("usdot" in asm) == (instruction == "usdot")
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(-128, 128, shape, np.int8) for shape in ((24, 64), (64, 48)))
+    exe = stepwell.compile(emit(BYTES, "device", target=f"cpu:{cpu}"))
+    np.testing.assert_array_equal(exe(x, y)[0], x.astype(np.int32) @ y.astype(np.int32))
+
+
 def test_the_command_writes_an_object_and_lists_the_processors(tmp_path, capsys):
     (tmp_path / "p.mlir").write_text(product(5, 6, 7))
     words = ["compile", str(tmp_path / "p.mlir"), "--target-cpu", "apple-m1"]
