@@ -89,6 +89,7 @@ def test_every_decision_of_fusion_has_its_reason_and_its_numbers():
     said = json.loads(found.json())["graph"][0]["decisions"]
     assert len(said) == len(launch.decisions)
     assert {"taken", "reason", "bytes_saved", "flops_repeated", "location"} == set(said[0])
+    assert {d["location"] for d in said} <= {"4:8", "5:8"}  # of the program, whatever file it is in
     assert "fusion    " in found.text
 
 

@@ -33,7 +33,8 @@ class Decision:
         reason: the decision and why, as a sentence.
         bytes_saved: memory traffic that is saved, or would be.
         flops_repeated: operations that are done again for it, or would be.
-        location: where the op stands in the source, as `file:line`; empty when nobody knows.
+        location: where the op stands in the source, as `line:column`, or as `file:line` where the program names another
+            file; empty when nobody knows.
     """
 
     taken: bool
@@ -88,9 +89,17 @@ def result_bytes(op: Operation) -> int:
 
 
 def place_of(op: Operation) -> str:
-    """Where an op stands in the source."""
+    """Where an op stands in the source: `line:column` of the program itself, so that its IR is the same wherever it is kept."""
     found = source_location(op.location)
-    return f"{found.file}:{found.line}" if found is not None else ""
+    if found is None:
+        return ""
+    outermost = op
+    while (outer := outermost.parent_op()) is not None:
+        outermost = outer
+    home = source_location(outermost.location)
+    if home is not None and home.file == found.file:
+        return f"{found.line}:{found.col}"
+    return f"{found.file}:{found.line}"
 
 
 def note(op: Operation, decisions: Iterable[Decision]) -> None:

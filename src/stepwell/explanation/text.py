@@ -160,7 +160,7 @@ def _kernel(kernel: Kernel, e: Explanation) -> str:
         lines.extend(_wrapped("    remark    ", remark))
     decisions = dict.fromkeys(d for launch in e.launches() if launch.kernel == kernel.name for d in launch.decisions)
     for decision in decisions:
-        place = f" ({decision.location})" if decision.location else ""
+        place = f" (at {decision.location})" if decision.location else ""
         lines.extend(_wrapped("    fusion    " if decision.taken else "    apart     ", decision.reason + place))
     if kernel.schedule:
         lines.extend(_wrapped("    schedule  ", _short(kernel)))
