@@ -2,7 +2,7 @@
 
 Each block between `<!-- step: NAME -->` and `<!-- end -->` is replaced by what `stepwell compile --emit=NAME` prints for
 `examples/residual_norm.mlir` at the avx2 level, whatever machine this runs on. The machine description is the same at
-every step and long: after the first block it is shortened to `{...}`.
+every step and long: after the first block it is shortened to `{...}`; so are the decisions of fusion, which `explain` shows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 EXAMPLE = ROOT / "examples" / "residual_norm.mlir"
 BLOCK = re.compile(r"(<!-- step: (\w+)(?: lines (\d+))? -->\n).*?(<!-- end -->)", re.S)
 MACHINE = re.compile(r"#stepwell\.target<\{.*?\}>")
+DECISIONS = re.compile(r"kernel\.decisions = \[\{.*?\}\]")
 
 
 def regenerated(page: str) -> str:
@@ -31,6 +32,7 @@ def regenerated(page: str) -> str:
         assert isinstance(text, str)
         if match.start() != first:
             text = MACHINE.sub("#stepwell.target<{...}>", text)
+        text = DECISIONS.sub("kernel.decisions = [...]", text)
         lines = text.rstrip().splitlines()
         if limit and len(lines) > int(limit):
             lines = [*lines[: int(limit)], "..."]
