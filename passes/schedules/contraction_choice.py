@@ -21,18 +21,22 @@ from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
-from stepwell.passes.schedules.plan import WIDE_BYTES
+from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
 
 LINE = 64
 """Bytes of a cache line."""
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
+FEW = 4
+"""Rows from which on products take longer than reading B once."""
 STREAMED = 32
 """Rows of a large B that are read in place at once."""
 PRODUCTS_PER_LANE = 4.5
 """Products that a lane adds up in a nanosecond, at best."""
 TASK = 10_000
 """Nanoseconds of products that are worth a task: they say well how long it takes, and a thread that is awake has one in a microsecond."""
+LINE_START = 120
+"""Nanoseconds until memory is read at its speed: what each line of a B that is read in place costs besides."""
 COPY_A, COPY_B = 0.4, 0.8
 """Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
 
@@ -115,12 +119,15 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     if columns < 4 or depth * columns * found.rows < 64:
         return "too small for tiles"
     word = terms_at_once(found, machine)
-    if found.rows < 4 and word == 1 and not b_is_direct(found):
+    # A single row times words would want B turned: lanes along the sums do as well, and read it where it is.
+    if found.rows < (FEW if word == 1 else 2) and not b_is_direct(found):
         return "few rows and columns that are not contiguous: dot products"
     lanes = max(1, machine.vector_bytes // width)
-    if found.rows < 4 and word == 1:
+    if found.rows < FEW and word == 1:
         return _few_rows(found, machine, lanes)
     mr, nr = _register_tile(found, machine, lanes)
+    if found.rows < FEW and not b_is_direct(found):
+        nr = lanes  # few lines of B side by side
     width //= word
     small = depth * (found.rows + columns) * width <= machine.l2_bytes
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
@@ -128,7 +135,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     crowded = shares_sets(found, mr)
     pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small))
     kc = _terms(found, machine, (mr, nr), pack_b, width)
-    if found.rows < 4 and b_is_direct(found):
+    if found.rows < FEW and b_is_direct(found):
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
@@ -163,9 +170,8 @@ def _whole_words(terms: int, word: int) -> int:
 
 def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Tiling:
     """B is read once, whole lines of a few of its rows at a time; the result waits in the L1 cache."""
-    vectors = (8 if machine.vector_bytes >= WIDE_BYTES else 4) // min(2, found.rows)
     columns = found.sizes[found.n]
-    nr = min(vectors * lanes, -(-columns // lanes) * lanes)
+    nr = min(2 * lanes, -(-columns // lanes) * lanes)
     unroll = min(8, found.sizes[found.reduced[-1]])
     kc = unroll if columns > nr else found.depth
     width = byte_width(found.accumulator)
@@ -289,7 +295,7 @@ def units_of(found: Contraction, tiling: Tiling, dim: int) -> int:
 def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int) -> Grid:
     """Which dims are cut into how many tasks: what is done soonest, counting what each task packs for itself."""
     peak = PRODUCTS_PER_LANE * RATES[tiling.word] * tiling.vector_bytes / byte_width(found.accumulator)
-    wanted = min(tasks, int(prod(found.sizes) / peak / grain))
+    wanted = min(tasks, int(max(prod(found.sizes) / peak, BYTE * _bytes(found)) / grain))
     if wanted < 2:
         return Grid()
     dims = [*found.outer, *([found.m] if found.m is not None else []), found.n]
@@ -300,6 +306,13 @@ def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int) -> G
         if cost < 0.98 * least:
             best, least = grid, cost
     return best
+
+
+def _bytes(found: Contraction) -> int:
+    """Bytes of A, B and C."""
+    kinds = [found.op.inputs[found.a].type, found.op.inputs[found.b].type, found.op.results[0].type]
+    shaped = [kind for kind in kinds if isinstance(kind, TensorType)]
+    return sum(prod(kind.get_shape()) * byte_width(kind.element_type) for kind in shaped)
 
 
 def _grids(found: Contraction, tiling: Tiling, dims: Sequence[int], wanted: int) -> list[Grid]:
@@ -325,6 +338,12 @@ def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: fl
     maps = found.maps
     if tiling.pack_b:
         work += COPY_B / tiling.word * prod(points[d] for d in points if uses_dim(maps[1].results, d))
+    elif found.rows < FEW:
+        # Every number of B is used so seldom that reading it is what takes time.
+        lines = prod(points[d] for d in points if uses_dim(maps[1].results, d)) / points[found.n]
+        kind = found.op.inputs[found.b].type
+        assert isinstance(kind, TensorType)
+        work = max(work, BYTE * byte_width(kind.element_type) * lines * points[found.n]) + LINE_START * lines
     if tiling.pack_a:
         passes = -(-points[found.n] // (tiling.block * tiling.nr))
         work += COPY_A / tiling.word * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))

@@ -134,6 +134,26 @@ kernel.func @runs(%A: tensor<13x128xf32>, %B: tensor<128x32xf32>, %o: tensor<13x
 
 // -----
 
+// Products with one row take as long as reading B, so its bytes say how many tasks are worth it; and lines of B are left long:
+// two tasks, one a core, where eight are allowed.
+// CHECK-LABEL: kernel.func @row
+// CHECK: scf.forall (%{{.*}}) in (2)
+// CHECK: vector.contract
+kernel.func @row(%A: tensor<1x1024xf32>, %B: tensor<1024x1024xf32>, %o: tensor<1x1024xf32>) -> tensor<1x1024xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, tasks = 8 : i64, grain = 10000 : i64, mr = 1 : i64, nr = 32 : i64}>} {
+  %e = tensor.empty() : tensor<1x1024xf32>
+  %c = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<1x1024xf32>) -> tensor<1x1024xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<1x1024xf32>, tensor<1024x1024xf32>) outs(%f : tensor<1x1024xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<1x1024xf32>
+  kernel.return %r : tensor<1x1024xf32>
+}
+
+// -----
+
 // With `prefetch` a tile's part of the result, the next rows of A and the next rows of B are asked for.
 // CHECK-LABEL: kernel.func @fetched
 // CHECK: kernel.prefetch %B[%{{.*}}, %{{.*}}] {part = vector<4x32xf32>, once} : tensor<64x64xf32>
