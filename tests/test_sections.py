@@ -171,25 +171,30 @@ def test_calls_that_nobody_records_are_the_plain_ones():
     assert not sections.is_active()
 
 
-SCRIPT = f"""
+COMPILING = f"""
 import numpy as np, stepwell
 stepwell.compile({ADD!r}, cache=False)(np.ones(5, np.float32))
+"""
+SECTION = """
+import stepwell
 with stepwell.default_profiler().section("mine"):
     pass
 """
 
 
-@pytest.mark.parametrize("to_file", [False, True])
-def test_the_environment_profiles_a_process(tmp_path, to_file):
+def run(script, value):
+    environment = {**os.environ, "STEPWELL_PROFILE": value}
+    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+
+
+def test_the_environment_has_a_process_write_a_trace(tmp_path):
     path = tmp_path / "trace.json"
-    value = str(path) if to_file else "1"
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "STEPWELL_PROFILE": value},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = {e["name"] for e in json.loads(path.read_text())["traceEvents"]} if to_file else {*done.stderr.split()}
+    assert run(COMPILING + SECTION, str(path)).stderr == ""
+    said = {e["name"] for e in json.loads(path.read_text())["traceEvents"]}
     assert {"compile", "LLVM", "call", "mine"} <= said
-    assert to_file == (done.stderr == "")
+    assert "cannot write the trace" in run(SECTION, str(tmp_path / "no" / "trace.json")).stderr
+
+
+def test_the_environment_has_a_process_print_a_report():
+    lines = run(SECTION, "1").stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["section", "mine"]

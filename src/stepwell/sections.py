@@ -312,6 +312,7 @@ def _made() -> Profiler:
 
 def default_profiler() -> Profiler:
     """The process's profiler, made when it is first asked for: enabled if `STEPWELL_PROFILE` is set."""
+    start_from_environment()
     with _lock:
         return _made()
 
@@ -325,7 +326,9 @@ def start_from_environment() -> None:
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return
-    profiler = default_profiler().__enter__()
+    with _lock:
+        profiler = _made()
+    profiler.__enter__()
 
     def finish() -> None:
         if wanted.endswith(".json"):
