@@ -5,7 +5,8 @@ After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on 
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
 which the targets have. Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
-(`ir/machine.py` knows of the kernel's own machine) products and sums stay apart. ULP bounds: docs/floating-point.md.
+(`ir/machine.py` knows of the kernel's own machine) products and sums stay apart. Where wide vectors are slow to divide, they
+are divided by one number through its reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -29,6 +30,7 @@ from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.machine import machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.math_expansions import (
+    division,
     error_function,
     exponential,
     hyperbolic,
@@ -74,6 +76,9 @@ BINARY: dict[type[Operation], Binary] = {
     math.PowFOp: power.powf,
     RemFOp: power.remf,
 }
+
+WIDE_BYTES = 64
+"""Vectors of so many bytes take twice as long to divide as half of them, which other arithmetic does not."""
 
 _KEPT_ON_SMALL_FLOATS = (
     arith.ConstantOp,
@@ -140,7 +145,9 @@ class _Expansion:
 
     def __init__(self, function: Operation):
         self.constants = Constants(function.regions[0].block)
-        self.has_fma = machine_of(function).has_fma
+        machine = machine_of(function)
+        self.has_fma = machine.has_fma
+        self.divides_slowly = machine.subgroup == 1 and machine.vector_bytes >= WIDE_BYTES
 
     def expand(self, op: Operation) -> None:
         if _computes_on_small_floats(op):
@@ -166,6 +173,10 @@ class _Expansion:
             builder = at(op)
             product = builder.insert(arith.MulfOp(op.a, op.b)).result
             return builder.insert(arith.AddfOp(product, op.c)).result
+        if isinstance(op, arith.DivfOp) and self.divides_slowly and self.has_fma:
+            number = division.scalar_divisor(op)
+            emitter = Emitter(at(op), self.constants, op.result.type, self.has_fma)
+            return None if number is None else division.divide(emitter, op.lhs, op.rhs, number)
         if isinstance(op, math.IPowIOp):
             return power.ipowi(at(op), self.constants, op.lhs, op.rhs)
         if isinstance(op, math.FPowIOp):

@@ -1,0 +1,72 @@
+"""Division of vectors by one number, correctly rounded, by its reciprocal.
+
+Wide vectors are divided in many cycles and multiplied in one. With y the correctly rounded reciprocal of b, two steps of
+`q + y (a - b q)`, each difference exact by a fused step, end at the correctly rounded quotient (Markstein's theorem): the
+first leaves q within a unit of the last place, the second rounds once. That holds as long as nothing over- or underflows:
+other lanes, but zeros, are divided, all lanes with them.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith, scf
+from xdsl.dialects import vector as upstream
+from xdsl.dialects.builtin import Float32Type, VectorType, f32
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.passes.math_expansions.emitter import Emitter
+from stepwell.passes.math_expansions.lanes import any_lane
+
+DIVISOR, DIVIDEND = 30, 90
+"""Magnitudes between 2^-n and 2^n are safe: quotients are normal, and so are the differences that are left."""
+
+
+def scalar_divisor(op: arith.DivfOp) -> SSAValue | None:
+    """The one number that a vector of f32 is divided by, which may be a smaller float; None where there are several."""
+    kind = op.result.type
+    if not isinstance(kind, VectorType) or not isinstance(kind.element_type, Float32Type):
+        return None
+    source = op.rhs.owner.input if isinstance(op.rhs.owner, arith.ExtFOp) else op.rhs
+    if not isinstance(source.owner, upstream.BroadcastOp):
+        return None
+    number = source.owner.source
+    return None if isinstance(number.type, VectorType) or isinstance(number.owner, arith.ConstantOp) else number
+
+
+def _magnitude_within(e: Emitter, x: SSAValue, power: int) -> SSAValue:
+    """Whether 2^-power <= |x| <= 2^power."""
+    low, high = (e.bias - power) << e.mantissa, (e.bias + power) << e.mantissa
+    bits = e.and_(e.to_bits(x), e.ci((1 << e.bits - 1) - 1))
+    return e.icmp("ule", e.isub(bits, e.ci(low)), e.ci(high - low))
+
+
+def divide(e: Emitter, a: SSAValue, b: SSAValue, number: SSAValue) -> SSAValue:
+    """`a / b` where every lane of b is `number`."""
+    scalar = Emitter(e.builder, e.constants, f32, e.has_fma)
+    if number.type != f32:
+        number = e.builder.insert(arith.ExtFOp(number, f32)).result
+    zero = e.cmp("oeq", a, e.c(0.0))
+    safe = e.builder.insert(arith.OrIOp(_magnitude_within(e, a, DIVIDEND), zero)).result
+    unsafe = any_lane(e, e.not_(safe))
+    fails = e.builder.insert(arith.OrIOp(unsafe, scalar.not_(_magnitude_within(scalar, number, DIVISOR)))).result
+    branch = scf.IfOp(fails, [a.type], Region(Block()), Region(Block()))
+    e.builder.insert(branch)
+    exact = LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location)
+    exact.insert(scf.YieldOp(exact.insert(arith.DivfOp(a, b)).result))
+
+    quick = LocatedBuilder(InsertPoint.at_end(branch.false_region.block), e.builder.location)
+    e, scalar = (Emitter(quick, e.constants, kind, e.has_fma) for kind in (e.type, f32))
+    reciprocal = scalar.div(scalar.c(1.0), number)
+    assert isinstance(a.type, VectorType)
+    y = quick.insert(upstream.BroadcastOp(reciprocal, a.type)).results[0]
+    minus_b = quick.insert(upstream.BroadcastOp(scalar.neg(number), a.type)).results[0]
+    first = e.mul(a, y)
+    q = first
+    for _ in range(2):
+        q = e.fma(e.fma(minus_b, q, a), y, q)
+    quick.insert(scf.YieldOp(e.select(zero, first, q)))
+    return branch.results[0]
+
+
+__all__ = ["divide", "scalar_divisor"]
