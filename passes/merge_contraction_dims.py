@@ -8,7 +8,8 @@ After:  %0 = tensor.collapse_shape %x [[0], [1], [2, 3]]
 
 Neighbouring dims that every operand walks as one become one, and dims of extent one are dropped: an image read
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
-it; where one of them reads something in another order, dims stay apart.
+it; where one of them reads something in another order, dims stay apart. A result whose last dim is short, though a product has
+a long one, is computed with that last and turned back.
 
 Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
 read maps of several dims themselves.
@@ -25,7 +26,8 @@ from xdsl.context import Context
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, IntegerAttr, ModuleOp, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -68,6 +70,7 @@ class MergeContractionDimsPass(Pass):
             places = {inner: i for i, inner in enumerate(ops)}
             for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
                 if inner.parent is block and _is_candidate(inner):
+                    inner = _with_long_rows(inner, places)
                     _merge(inner, _maps_of_result(inner, places), places)
 
 
@@ -85,6 +88,90 @@ def _is_candidate(op: linalg.GenericOp) -> bool:
 
 def _dims(exprs: Exprs) -> list[int]:
     return [e.position for e in exprs if isinstance(e, AffineDimExpr)]
+
+
+# Which dim of the result is last.
+
+SHORT, LONG = 8, 16
+"""A last dim of fewer points than the first is no vector; one of the second at least is."""
+TERMS = 32
+"""Sums of so many terms take longer than turning their results."""
+
+
+def _with_long_rows(op: linalg.GenericOp, places: dict[Operation, int]) -> linalg.GenericOp:
+    """The sums with a long dim last in their result, which a map then turns back; the same op where they have one.
+
+    What a weight's gradient has last are the few taps of a window.
+    """
+    order = _long_order(op)
+    result = op.results[0]
+    if order is None or not isinstance(result.type, TensorType):
+        return op
+    builder = LocatedBuilder(InsertPoint.before(op), op.location)
+    exprs = indexing_maps(op)[-1].results
+    kind = TensorType(result.type.element_type, [result.type.get_shape()[p] for p in order])
+    fill = filled_with(op.outputs[0])
+    assert fill is not None
+    empty = builder.insert(tensor.EmptyOp([], kind)).tensor
+    start = builder.insert(linalg.FillOp([fill], [empty], [kind])).results[0]
+    maps = [
+        *op.indexing_maps.data[:-1],
+        AffineMapAttr(AffineMap(len(loop_bounds(op)), 0, tuple(exprs[p] for p in order))),
+    ]
+    made = linalg.GenericOp.create(
+        operands=[*op.inputs, start],
+        result_types=[kind],
+        properties=dict(op.properties) | {"indexing_maps": ArrayAttr(maps)},
+        attributes=dict(op.attributes),
+        regions=[op.detach_region(op.body)],
+    )
+    builder.insert(made)
+    places[made] = places[op]
+    back = _turned_back(builder, made.results[0], result.type, order)
+    places[back] = places[op]
+    back.results[0].name_hint = result.name_hint
+    result.replace_all_uses_with(back.results[0])
+    Rewriter.erase_op(op)
+    return made
+
+
+def _turned_back(builder: LocatedBuilder, value: SSAValue, kind: TensorType, order: Sequence[int]) -> linalg.GenericOp:
+    """The map that gives a result its dims in their own order."""
+    rank = len(order)
+    empty = builder.insert(tensor.EmptyOp([], kind)).tensor
+    body = Block(arg_types=[kind.element_type] * 2)
+    body.add_op(linalg.YieldOp(body.args[0]))
+    dims = [AffineDimExpr(d) for d in range(rank)]
+    maps = [AffineMap(rank, 0, tuple(dims[p] for p in order)), AffineMap(rank, 0, tuple(dims))]
+    kinds = [IteratorTypeAttr.parallel()] * rank
+    return builder.insert(
+        linalg.GenericOp([value], [empty], Region(body), [AffineMapAttr(m) for m in maps], kinds, [kind])
+    )
+
+
+def _long_order(op: linalg.GenericOp) -> list[int] | None:
+    """The dims of the result with a row and a column of a product last; None where the last one is long, or none could be.
+
+    Columns are of the operand that is read through no window: its rows are copied once.
+    """
+    maps, bounds, kinds = indexing_maps(op), loop_bounds(op), iterator_kinds(op)
+    order = _dims(maps[-1].results)
+    terms = prod(b for b, kind in zip(bounds, kinds, strict=True) if kind != "parallel")
+    used = [[d for d in order if any(d in e.used_dims() for e in m.results)] for m in maps[:2]]
+    own = [[d for d in used[i] if d not in used[1 - i]] for i in (0, 1)]
+    if bounds[order[-1]] >= SHORT or order[-1] not in (*own[0], *own[1]) or terms < TERMS:
+        return None
+    if filled_with(op.outputs[0]) is None:
+        return None
+    plain = [i for i in (0, 1) if all(len(e.used_dims()) <= 1 for e in maps[i].results)]
+    columns = [(bounds[d], d, i) for i in plain for d in own[i] if bounds[d] >= LONG]
+    if not columns:
+        return None
+    _, last, side = max(columns, key=lambda c: c[0])
+    if not own[1 - side]:
+        return None
+    row = max(own[1 - side], key=lambda d: bounds[d])
+    return [*(p for p, d in enumerate(order) if d not in (row, last)), order.index(row), order.index(last)]
 
 
 # What goes along.

@@ -33,7 +33,9 @@ def stage_of(found: Contraction, most: int) -> Stage | None:
     block = next(iter(in_window), rows[-1] if rows else None)
     if block is None:
         return None
-    return plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most)
+    # Rows of A that lie along another dim than the last are read one step apart along that.
+    by_line = found.m is not None and not uses_dim(exprs[:-1], found.m)
+    return plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most, by_line)
 
 
 def stages(func: kernel.FuncOp, most: int) -> dict[Operation, Stage]:

@@ -83,6 +83,8 @@ class Stage:
     first: tuple[int, ...]
     """Where a copy begins along each dim, while all dims are 0."""
     extents: tuple[int, ...]
+    by_line: bool
+    """Whether the order of dims may change so that what belongs to a line is together."""
 
     def steps(self, position: int) -> dict[int, int]:
         """By how much fixed dims move the copy along a dim of the tensor."""
@@ -97,7 +99,7 @@ class Stage:
         What a tile reads from channel to channel is then near.
         """
         last = len(self.extents) - 1
-        if last < 2 or self.block not in self.steps(last - 1):
+        if not self.by_line or last < 2 or self.block not in self.steps(last - 1):
             return tuple(range(last + 1))
         before = [p for p in range(last - 1) if self.extents[p] == 1]
         return (*before, last - 1, *(p for p in range(last - 1) if p not in before), last)
@@ -123,6 +125,7 @@ def plan_stage(
     fixed: Sequence[int],
     block: tuple[int, int],
     most: int,
+    by_line: bool = False,
 ) -> Stage | None:
     """The largest copy of at most `most` bytes with `fixed` dims fixed and a run of points of another; None: none fits.
 
@@ -151,7 +154,7 @@ def plan_stage(
         rows = -(-sizes[dim] // parts)
         rows = min(sizes[dim], -(-rows // unit) * unit)
         if prod(reach(rows)[1]) * byte_width(kind.element_type) <= most:
-            return Stage(border, tuple(exprs), tuple(fixed), dim, rows, *reach(rows))
+            return Stage(border, tuple(exprs), tuple(fixed), dim, rows, *reach(rows), by_line)
     return None
 
 

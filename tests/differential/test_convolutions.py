@@ -143,3 +143,29 @@ def test_padded_images_of_convolutions_are_not_stored():
         exe = stepwell.compile(text)
         assert exe.ir("kernels").count("kernel.launch") == 1
         assert "border = " in exe.ir("scheduled")
+
+
+def gradient_of_weights(stride):
+    """As JAX writes it: channels are the batch, the gradient of the result is the window."""
+    size, taps = 11, 3
+    rows = (size + 2 - taps) // stride + 1
+    rest = size + 2 - taps - (rows - 1) * stride
+    x, y, w = (2, 20, size, size), (2, 24, rows, rows), (24, 20, taps, taps)
+    types = [f"tensor<{'x'.join(map(str, s))}xf32>" for s in (x, y, w)]
+    pad = f"[1, {1 - rest}]"
+    text = f"""func.func @main(%x: {types[0]}, %y: {types[1]}) -> {types[2]} {{
+      %0 = stablehlo.convolution(%x, %y) dim_numbers = [f, b, 0, 1]x[i, o, 0, 1]->[f, b, 0, 1],
+        window = {{stride = [1, 1], pad = [{pad}, {pad}], rhs_dilate = [{stride}, {stride}]}}
+        {{batch_group_count = 1 : i64, feature_group_count = 1 : i64}} : ({types[0]}, {types[1]}) -> {types[2]}
+      return %0 : {types[2]}
+    }}"""
+    rng = np.random.default_rng(stride)
+    return text, [rng.standard_normal(s).astype(np.float32) for s in (x, y)]
+
+
+@pytest.mark.parametrize("level", ["avx512", "sse4.2"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_of_weights_are_products_of_long_rows(stride, level):
+    text, args = gradient_of_weights(stride)
+    assert '"contraction"' in stepwell.compile(text, simd=level).ir("scheduled")
+    same(text, args, level)

@@ -106,3 +106,26 @@ func.func @softmax(%x: tensor<2x3x4x8xf32>, %w: tensor<2x3x5x8xf32>) -> tensor<2
   } -> tensor<2x3x4x5xf32>
   return %r : tensor<2x3x4x5xf32>
 }
+
+// -----
+
+// The few taps of a weight's gradient are no rows: the product has its channels last, and a map turns it back.
+// CHECK-LABEL: func.func @gradient
+// CHECK:       %[[P:.*]] = linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2, d3, d4) -> (d2, d1, d0)>
+// CHECK-SAME:    -> tensor<3x20x24xf32>
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2) -> (d2, d1, d0)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+// CHECK-SAME:    -> tensor<24x20x3xf32>
+func.func @gradient(%x: tensor<4x20x18xf32>, %y: tensor<4x24x16xf32>) -> tensor<24x20x3xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<24x20x3xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<24x20x3xf32>) -> tensor<24x20x3xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(f, c, t, n, i) -> (n, c, i + t)>, affine_map<(f, c, t, n, i) -> (n, f, i)>, affine_map<(f, c, t, n, i) -> (f, c, t)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %y : tensor<4x20x18xf32>, tensor<4x24x16xf32>) outs(%z : tensor<24x20x3xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<24x20x3xf32>
+  return %w : tensor<24x20x3xf32>
+}
