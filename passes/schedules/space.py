@@ -41,6 +41,7 @@ from stepwell.passes.schedules.nest import (
     Nest,
     Output,
     neutral,
+    step_in_memory,
     uses_dim,
 )
 from stepwell.passes.schedules.plan import Plan, keeps_vectors
@@ -66,6 +67,29 @@ def tiled_loop(
     if not edge or (isinstance(extent, int) and extent % step == 0):
         return values
     return em.loop(main, extent, step, values, lambda iv, args: body(iv, edge, args))
+
+
+def distance_ahead(access: Access, sizes: Sequence[int], plan: Plan) -> int:
+    """Bytes from what an access reads to what it reads `fetch` bytes later, in the order of the loops; 0: to nothing."""
+    size = byte_width(access.element)
+    later = max(1, plan.fetch // (plan.width * size))
+    run: tuple[int, int] | None = None
+    loops = (*plan.outer, *plan.inner)
+    for dim in reversed((*(d for d in range(len(sizes)) if d not in loops), *loops)):
+        width = plan.width if dim == plan.vector else 1
+        trips = -(-sizes[dim] // width)
+        step = (step_in_memory(access, dim) or 0) * width * size
+        if trips == 1:
+            continue
+        if run is None or run[0] * run[1] != step:
+            if run is not None:
+                later = -(-later // run[1])
+            run = (step, trips)
+        else:
+            run = (run[0], run[1] * trips)
+        if later < run[1]:
+            return max(0, later * run[0])
+    return 0
 
 
 @dataclass
@@ -378,11 +402,11 @@ class SpaceEmitter:
         return list(accs.values())
 
     def _fetching(self, nest: Nest, access: Access | SSAValue) -> Access | SSAValue:
-        """An access, with the plan's bytes ahead where each element is read once."""
+        """An access, with the bytes from an element to one read later where each element is read once."""
         if not isinstance(access, Access) or not self.plan.fetch or self.plan.crossed is not None:
             return access
         once = all(uses_dim(access.exprs, d) for d, size in enumerate(nest.sizes) if size > 1)
-        return replace(access, ahead=access.ahead or self.plan.fetch) if once else access
+        return replace(access, ahead=access.ahead or distance_ahead(access, nest.sizes, self.plan)) if once else access
 
     def _input(self, which: int, position: int, produced: dict[SSAValue, SSAValue], point: Point) -> SSAValue | None:
         nest, loaded, access = self.nests[which], self._loaded[which], self._reads[which][position]
@@ -454,4 +478,4 @@ class SpaceEmitter:
         return lanes.ahead * lanes.width * byte_width(output.element)
 
 
-__all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "tiled_loop"]
+__all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "tiled_loop"]

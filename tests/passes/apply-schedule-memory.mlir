@@ -109,9 +109,10 @@ kernel.func @mixed(%x: tensor<128x128xf32>, %y: tensor<128x128xf32>, %o: tensor<
 
 // -----
 
-// What is read once is fetched ahead, what is read for every row is not, nor is what does not fill a vector.
+// What is read once is fetched ahead, what is read for every row is not, nor is what does not fill a vector. Four vectors on,
+// of which a row has two, is two rows on.
 // CHECK-LABEL: kernel.func @fetched
-// CHECK: %[[X:.*]] = vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 4096 : i64, in_bounds = [true]} : tensor<8x300xf32>, vector<256xf32>
+// CHECK: %[[X:.*]] = vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 2400 : i64, in_bounds = [true]} : tensor<8x300xf32>, vector<256xf32>
 // CHECK: %[[B:.*]] = vector.transfer_read %b[%{{.*}}], %{{.*}} {in_bounds = [true]} : tensor<300xf32>, vector<256xf32>
 // CHECK: arith.addf %[[X]], %[[B]] : vector<256xf32>
 // CHECK-NOT: prefetch
@@ -124,4 +125,22 @@ kernel.func @fetched(%x: tensor<8x300xf32>, %b: tensor<300xf32>, %o: tensor<8x30
     linalg.yield %s : f32
   } -> tensor<8x300xf32>
   kernel.return %r : tensor<8x300xf32>
+}
+
+// -----
+
+// Down a column of vectors, what is read later lies rows further on.
+// CHECK-LABEL: kernel.func @columns
+// CHECK: vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 96000 : i64, in_bounds = [true]} : tensor<512x3000xf32>, vector<128xf32>
+// CHECK: arith.addf
+kernel.func @columns(%x: tensor<512x3000xf32>, %o: tensor<3000xf32>) -> tensor<3000xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 2 : i64, fetch = 4096 : i64}>} {
+  %e = tensor.empty() : tensor<3000xf32>
+  %cst = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%cst : f32) outs(%e : tensor<3000xf32>) -> tensor<3000xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<512x3000xf32>) outs(%f : tensor<3000xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %b, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<3000xf32>
+  kernel.return %r : tensor<3000xf32>
 }
