@@ -113,10 +113,10 @@ func.func @softmax(%x: tensor<2x3x4x8xf32>, %w: tensor<2x3x5x8xf32>) -> tensor<2
 // CHECK-LABEL: func.func @gradient
 // CHECK:       %[[P:.*]] = linalg.generic
 // CHECK-SAME:    affine_map<(d0, d1, d2, d3, d4) -> (d2, d1, d0)>
-// CHECK-SAME:    -> tensor<3x20x24xf32>
+// CHECK-SAME:    outs(%{{.*}} : tensor<3x20x24xf32>)
 // CHECK:       linalg.generic
 // CHECK-SAME:    affine_map<(d0, d1, d2) -> (d2, d1, d0)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
-// CHECK-SAME:    -> tensor<24x20x3xf32>
+// CHECK-SAME:    outs(%{{.*}} : tensor<24x20x3xf32>)
 func.func @gradient(%x: tensor<4x20x18xf32>, %y: tensor<4x24x16xf32>) -> tensor<24x20x3xf32> {
   %c = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<24x20x3xf32>
