@@ -21,6 +21,17 @@ func.func @main(%x: tensor<64x48xf32>, %w: tensor<48x80xf32>, %b: tensor<80xf32>
 }
 """
 
+TWO_LAYERS = """
+func.func @main(%x: tensor<64x48xf32>, %w: tensor<48x48xf32>, %b: tensor<48xf32>) -> tensor<64x48xf32> {
+  %c = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<48xf32>) -> tensor<64x48xf32>
+  %p = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<64x48xf32>, tensor<48x48xf32>) -> tensor<64x48xf32>
+  %s = stablehlo.add %p, %c : tensor<64x48xf32>
+  %q = stablehlo.dot_general %s, %w, contracting_dims = [1] x [0] : (tensor<64x48xf32>, tensor<48x48xf32>) -> tensor<64x48xf32>
+  %t = stablehlo.add %q, %c : tensor<64x48xf32>
+  return %t : tensor<64x48xf32>
+}
+"""
+
 ADD = """
 func.func @main(%x: tensor<64xf32>) -> tensor<64xf32> {
   %s = stablehlo.add %x, %x : tensor<64xf32>
@@ -91,6 +102,17 @@ def test_every_decision_of_fusion_has_its_reason_and_its_numbers():
     assert {"taken", "reason", "bytes_saved", "flops_repeated", "location"} == set(said[0])
     assert {d["location"] for d in said} <= {"4:8", "5:8"}  # of the program, whatever file it is in
     assert "fusion    " in found.text
+
+
+def test_decisions_about_a_kernel_launched_again_are_shown_once():
+    found = stepwell.explain(TWO_LAYERS, simd="avx2")
+    (kernel,) = found.kernels
+    assert kernel.launches == 2
+    first, second = found.launches()
+    assert second.decisions
+    assert first.decisions != second.decisions
+    assert found.text.count("takes its operand") == sum("takes its operand" in d.reason for d in first.decisions) == 1
+    assert "(so at the first of 2 launches; --json has them all)" in found.text
 
 
 def test_the_time_is_the_roof_of_the_limits():

@@ -158,10 +158,7 @@ def _kernel(kernel: Kernel, e: Explanation) -> str:
     remarks = dict.fromkeys(r for launch in e.launches() if launch.kernel == kernel.name for r in launch.remarks)
     for remark in remarks:
         lines.extend(_wrapped("    remark    ", remark))
-    decisions = dict.fromkeys(d for launch in e.launches() if launch.kernel == kernel.name for d in launch.decisions)
-    for decision in decisions:
-        place = f" (at {decision.location})" if decision.location else ""
-        lines.extend(_wrapped("    fusion    " if decision.taken else "    apart     ", decision.reason + place))
+    lines.extend(_decisions([launch for launch in e.launches() if launch.kernel == kernel.name]))
     if kernel.schedule:
         lines.extend(_wrapped("    schedule  ", _short(kernel)))
         lines.extend(_wrapped("    because   ", kernel.because or "it says so itself"))
@@ -173,6 +170,17 @@ def _kernel(kernel: Kernel, e: Explanation) -> str:
         )
     lines.append(f"    hash      {kernel.hash[:16]}")
     return "\n".join(lines)
+
+
+def _decisions(launches: Sequence[Launch]) -> list[str]:
+    """What fusion decided, of the first launch: equal kernels come from equal decisions, in other places."""
+    lines: list[str] = []
+    for decision in dict.fromkeys(launches[0].decisions if launches else ()):
+        place = f" (at {decision.location})" if decision.location else ""
+        lines.extend(_wrapped("    fusion    " if decision.taken else "    apart     ", decision.reason + place))
+    if lines and len(launches) > 1:
+        lines.append(f"              (so at the first of {len(launches)} launches; --json has them all)")
+    return lines
 
 
 def _short(kernel: Kernel) -> str:
