@@ -225,3 +225,26 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
     kernel.return %r : tensor<30x64xi32>
   }
 }
+
+// -----
+
+// A machine without either takes one term at a time.
+// CHECK-LABEL: kernel.func @bytes_alone
+// CHECK-SAME: schedule = #kernel.schedule<"contraction"
+// CHECK-NOT: word =
+module attributes {stepwell.target = {level = "neon", vector_bits = 128 : i64, cores = 2 : i64, features = "+neon"}} {
+  kernel.func @bytes_alone(%A: tensor<30x64xi8>, %B: tensor<64x64xi8>, %o: tensor<30x64xi32>) -> tensor<30x64xi32> attributes {access = ["read", "read", "write"]} {
+    %e = tensor.empty() : tensor<30x64xi32>
+    %c = arith.constant 0 : i32
+    %f = linalg.fill ins(%c : i32) outs(%e : tensor<30x64xi32>) -> tensor<30x64xi32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<30x64xi8>, tensor<64x64xi8>) outs(%f : tensor<30x64xi32>) {
+    ^bb0(%a: i8, %b: i8, %d: i32):
+      %x = arith.extsi %a : i8 to i32
+      %y = arith.extsi %b : i8 to i32
+      %p = arith.muli %x, %y : i32
+      %s = arith.addi %d, %p : i32
+      linalg.yield %s : i32
+    } -> tensor<30x64xi32>
+    kernel.return %r : tensor<30x64xi32>
+  }
+}
