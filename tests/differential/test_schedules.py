@@ -353,6 +353,20 @@ def test_large_contraction_cuts_tasks_and_edges():
     assert "vector<10x32xf32>" in scheduled
 
 
+@pytest.mark.parametrize("level", ["avx512", "avx2", "sse4.2"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_few_rows_cut_the_lines_of_b_into_a_task_a_core(rows, level):
+    """Two vectors of eight rows of B at a time; the last task, tile and run are smaller, and what is no number stays in its column."""
+    rng = np.random.default_rng(rows)
+    size = (rows, 2 * LEVELS[level] // 8 + 17, 19)
+    a, b, bias = (values(rng, s, "f32") for s in ((rows, 19), (19, size[1]), size[1:2]))
+    b[18, -1], b[0, 3], b[8, 4], bias[0] = np.nan, np.inf, 1e-41, -0.0
+    args = [a, b, bias, np.zeros(size[:2], np.float32)]
+    scheduled = check(contraction_kernel(size), args, level, expect="contraction", tolerance=2e-4, grain=1, tasks=8)
+    assert re.search(r"scf.forall \(.*\) in \(2\) shared_outs", scheduled)
+    assert f"vector<1x{2 * LEVELS[level] // 32}xf32>" in scheduled
+
+
 def test_a_schedule_already_there_is_kept():
     kernel = map_kernel((5, 41), "f32").replace(
         '"write"]}', '"write"], schedule = #kernel.schedule<"loops", {vector = 0 : i64}>}', 1
