@@ -344,7 +344,9 @@ def test_one_narrowed_lane_writes_one_element(native, wide, narrow, lanes):
 
 
 @pytest.mark.parametrize("lanes", [1, 4, 7, 16, 37])
-@pytest.mark.parametrize("factors", [("ui8", "si8"), ("si8", "ui8"), ("si8", "si8"), ("si16", "si16"), ("ui16", "si16")])
+@pytest.mark.parametrize(
+    "factors", [("ui8", "si8"), ("si8", "ui8"), ("si8", "si8"), ("si16", "si16"), ("ui16", "si16")]
+)
 @pytest.mark.every(3)
 def test_products_of_what_words_hold_are_exact(native, factors, lanes):
     """Also the largest: 255 * -128 four times, 128 * 128, and -32768 * -32768 twice, which wraps."""

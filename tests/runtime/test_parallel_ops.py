@@ -220,9 +220,7 @@ func.func @main(%x: memref<{n}xf32>, %total: memref<1xf32>, %mixed: memref<1xi64
 """
 
 
-@pytest.mark.parametrize(
-    ("n", "grain"), [(1, 1), (1, 64), (63, 64), (64, 64), (65, 64), (500, 64), (200, 1), (201, 2)]
-)
+@pytest.mark.parametrize(("n", "grain"), [(1, 1), (1, 64), (63, 64), (64, 64), (65, 64), (500, 64), (200, 1), (201, 2)])
 def test_a_reduction_is_combined_in_the_order_it_says_by_any_number_of_workers(n, grain, pool, alone):
     x = np.random.default_rng(n).standard_normal(n).astype(np.float32) * np.float32(10) ** (np.arange(n) % 7)
     arrays = [x.astype(np.float32), np.array([0.5], np.float32), np.array([7]), np.zeros(1, np.int64)]
