@@ -198,7 +198,9 @@ def _unroll(found: Contraction, word: int) -> int:
     if _in_window(found.maps[0].results, found.reduced[-1]):
         # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
         return word
-    return word * next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
+    if word > 1:
+        return word * min(2, inner)
+    return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
 
 
 def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:

@@ -187,7 +187,7 @@ module attributes {
 
 // Four bytes of a word at once where the machine multiplies and adds them, else two halves.
 // CHECK-LABEL: kernel.func @bytes
-// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 64 : i64, {{.*}}k_unroll = 16 : i64, {{.*}}word = 4 : i64
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 64 : i64, {{.*}}k_unroll = 8 : i64, {{.*}}word = 4 : i64
 module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, features = "+avx512vnni"}} {
   kernel.func @bytes(%A: tensor<30x64xi8>, %B: tensor<64x64xi8>, %o: tensor<30x64xi32>) -> tensor<30x64xi32> attributes {access = ["read", "read", "write"]} {
     %e = tensor.empty() : tensor<30x64xi32>
@@ -208,7 +208,7 @@ module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64,
 // -----
 
 // CHECK-LABEL: kernel.func @halves
-// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 32 : i64, {{.*}}k_unroll = 8 : i64, {{.*}}word = 2 : i64
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {vector = 32 : i64, {{.*}}k_unroll = 4 : i64, {{.*}}word = 2 : i64
 module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, features = "+fma"}} {
   kernel.func @halves(%A: tensor<30x64xi8>, %B: tensor<64x64xi8>, %o: tensor<30x64xi32>) -> tensor<30x64xi32> attributes {access = ["read", "read", "write"]} {
     %e = tensor.empty() : tensor<30x64xi32>
