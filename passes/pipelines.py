@@ -34,7 +34,6 @@ TENSOR = Step(
         ("raise-norm", "layer, RMS and batch norm"),
         ("raise-convolution", "with bias and activation"),
         ("raise-activation", "gelu and silu of anything else"),
-        ("split-long-softmax", "rows longer than a cache are read once for their maximum and their sum"),
     ),
 )
 
@@ -62,6 +61,7 @@ STRUCTURED = Step(
     "structured",
     (
         ("inline-composites", "what no strategy claims is its parts again, and says what they are"),
+        ("split-long-softmax", "rows longer than a cache are read once for their maximum and their sum"),
         *LOWERING,
         ("canonicalize", "reshape pairs, constant branches, invariant loop carries"),
         ("cse", "equal fills and index generics"),

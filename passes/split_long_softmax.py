@@ -17,7 +17,7 @@ its parts are work for several cores. What reads the exponentials themselves com
 more pass instead of two, with nothing stored between. Whatever is subtracted from the row, the sum is the same: a part
 whose maximum is infinite is not shifted, and its factor is what its maximum would have made of it.
 
-Needs: step 1, canonicalized, and the machine (`stepwell.target`).  Keeps: rows that fit in a core's cache, where they are
+Needs: the ops of step 1, canonicalized, and the machine (`stepwell.target`).  Keeps: rows that fit in a core's cache, where they are
 enough to share out; rows of a length that nothing divides into parts of such a size; elements other than f32 and f64; machines
 whose lanes come in subgroups, which have blocks for long rows.
 """
