@@ -1,9 +1,11 @@
-"""Time f32 matrix products beside NumPy, and torch where it is installed: matmul.py [--suite S]... [--simd L]... [--csv F] [--plot F].
+"""Time matrix products beside NumPy, and torch where it is installed: matmul.py [--suite S]... [--type T] [--simd L]... [--csv F]...
 
-Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), edge (one row, one term, primes). Inputs are normal
-with seed 42; three calls warm up, then everyone has turns of 5 ms of calls, `--iterations` of them (10; `small` 100, `edge` 50); a figure
-is the median of the turns, `std` their deviation. A row is correct when the largest difference from the product in f64 is below 1e-4 of the
-largest element. `--simd` times the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen.
+Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), edge (one row, one term, primes). Types: f32, f64, bf16
+(into bf16, as torch.mm) and i8 (into i32, as torch._int_mm); NumPy, which has no quick form of the last two, is timed on f32 for
+them. Inputs are normal (whole numbers for i8) with seed 42; three calls warm up, then everyone has turns of 5 ms of calls,
+`--iterations` of them (10; `small` 100, `edge` 50); a figure is the median of the turns, `std` their deviation. A row is correct when
+the largest difference from the product in f64 is below the type's tolerance times the largest element (f32: 1e-4). `--simd` times
+the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ SUITES: dict[str, tuple[list[tuple[int, int, int]], int]] = {
 WARM_UP = 3
 PAUSE_SECONDS = 0.002
 TURN_SECONDS = 0.005
-TOLERANCE = 1e-4
+TOLERANCES = {"f32": 1e-4, "f64": 1e-12, "bf16": 1e-2, "i8": 0.0}
 
 
 @dataclass(frozen=True)
@@ -51,31 +53,37 @@ class Row:
     correct: bool
 
 
-def implementations(levels: list[str]) -> dict[str, Callable[[np.ndarray, np.ndarray], Callable[[], Any]]]:
+def implementations(kind: str, levels: list[str]) -> dict[str, Callable[[Any, Any], Callable[[], Any]]]:
     """By name: what makes a call of two arrays."""
-    found: dict[str, Callable[[np.ndarray, np.ndarray], Callable[[], Any]]] = {"numpy": lambda a, b: lambda: a @ b}
+    found: dict[str, Callable[[Any, Any], Callable[[], Any]]] = {"numpy": numpy_product}
     if importlib.util.find_spec("torch") is None:
         print("torch is not installed: its column is left out", file=sys.stderr)
     else:
         found["torch"] = torch_product
-    found["stepwell"] = lambda a, b: stepwell_product(a, b, None)
+    found["stepwell"] = lambda a, b: stepwell_product(a, b, kind, None)
     for level in levels:
-        found[f"stepwell {level}"] = lambda a, b, level=level: stepwell_product(a, b, level)
+        found[f"stepwell {level}"] = lambda a, b, level=level: stepwell_product(a, b, kind, level)
     return found
+
+
+def numpy_product(a: np.ndarray, b: np.ndarray) -> Callable[[], Any]:
+    x, y = (v if v.dtype.name in ("float32", "float64") else v.astype(np.float32) for v in (a, b))
+    return lambda: x @ y
 
 
 def torch_product(a: np.ndarray, b: np.ndarray) -> Callable[[], Any]:
     import torch
+    from peers import tensor
 
-    x, y = torch.from_numpy(a), torch.from_numpy(b)
-    return lambda: torch.mm(x, y)
+    x, y = tensor(a), tensor(b)
+    return (lambda: torch._int_mm(x, y)) if a.dtype == np.int8 else (lambda: torch.mm(x, y))
 
 
-def stepwell_product(a: np.ndarray, b: np.ndarray, level: str | None) -> Callable[[], Any]:
+def stepwell_product(a: np.ndarray, b: np.ndarray, kind: str, level: str | None) -> Callable[[], Any]:
     import stepwell
 
     (m, k), n = a.shape, b.shape[1]
-    x, y, z = f"tensor<{m}x{k}xf32>", f"tensor<{k}x{n}xf32>", f"tensor<{m}x{n}xf32>"
+    x, y, z = f"tensor<{m}x{k}x{kind}>", f"tensor<{k}x{n}x{kind}>", f"tensor<{m}x{n}x{'i32' if kind == 'i8' else kind}>"
     exe = stepwell.compile(
         f"""func.func @main(%a: {x}, %b: {y}) -> {z} {{
           %r = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({x}, {y}) -> {z}
@@ -86,9 +94,23 @@ def stepwell_product(a: np.ndarray, b: np.ndarray, level: str | None) -> Callabl
     return lambda: exe(a, b)
 
 
+def operands(m: int, k: int, n: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(42)
+    if kind == "i8":
+        return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (k, n), dtype=np.int8)
+    a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
+    if kind == "bf16":
+        import ml_dtypes
+
+        return a.astype(ml_dtypes.bfloat16), b.astype(ml_dtypes.bfloat16)
+    return (a, b) if kind == "f32" else (a.astype(np.float64), b.astype(np.float64))
+
+
 def one(result: Any) -> np.ndarray:
-    """The only array of a result."""
-    return np.asarray(result[0] if isinstance(result, (tuple, list)) else result)
+    """The only array of a result, in f64."""
+    from peers import plain
+
+    return plain(result[0] if isinstance(result, (tuple, list)) else result).astype(np.float64)
 
 
 def turn(call: Callable[[], Any]) -> float:
@@ -102,13 +124,12 @@ def turn(call: Callable[[], Any]) -> float:
     return taken / calls
 
 
-def measure(suite: str, size: tuple[int, int, int], iterations: int, levels: list[str]) -> Iterator[Row]:
+def measure(suite: str, size: tuple[int, int, int], iterations: int, kind: str, levels: list[str]) -> Iterator[Row]:
     """Time one product by everyone, in turn."""
     m, k, n = size
-    rng = np.random.default_rng(42)
-    a, b = rng.standard_normal((m, k), dtype=np.float32), rng.standard_normal((k, n), dtype=np.float32)
+    a, b = operands(m, k, n, kind)
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    calls = {who: make(a, b) for who, make in implementations(levels).items()}
+    calls = {who: make(a, b) for who, make in implementations(kind, levels).items()}
     results = {who: [one(call()) for _ in range(WARM_UP)][-1] for who, call in calls.items()}
     times: dict[str, list[float]] = {who: [] for who in calls}
     for _ in range(iterations):
@@ -118,9 +139,10 @@ def measure(suite: str, size: tuple[int, int, int], iterations: int, levels: lis
     for who, taken in times.items():
         middle, difference = statistics.median(taken), float(np.abs(results[who] - exact).max())
         relative = difference / (float(np.abs(exact).max()) + 1e-8)
+        right = relative <= TOLERANCES["f32" if who == "numpy" else kind]
         rate = 2e-6 * m * n * k / middle
         spread = statistics.pstdev(taken)
-        yield Row(suite, m, n, k, who, middle, spread, rate, base / middle, difference, relative, relative < TOLERANCE)
+        yield Row(suite, m, n, k, who, middle, spread, rate, base / middle, difference, relative, right)
 
 
 def table(rows: list[Row]) -> str:
@@ -165,7 +187,7 @@ def plot(rows: list[Row], path: Path) -> None:
         ("gflops", "GFLOP/s", None),
         ("speedup", "NumPy / it", 1.0),
         ("time_ms", "ms", None),
-        ("relative_error", "relative error", TOLERANCE),
+        ("relative_error", "relative error", None),
     ]
     for axis, (name, label, line) in zip(axes.flat, panels, strict=True):
         for who in dict.fromkeys(r.who for r in squares):
@@ -185,6 +207,7 @@ def plot(rows: list[Row], path: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", action="append", choices=list(SUITES), help="may be repeated (default: all)")
+    parser.add_argument("--type", default="f32", choices=list(TOLERANCES), help="of the elements (default: f32)")
     parser.add_argument(
         "--simd", action="append", default=[], metavar="LEVEL", help="time that level's code too; may be repeated"
     )
@@ -196,7 +219,7 @@ def main() -> int:
     for suite in options.suite or SUITES:
         sizes, iterations = SUITES[suite]
         for size in sizes:
-            rows += measure(suite, size, options.iterations or iterations, options.simd)
+            rows += measure(suite, size, options.iterations or iterations, options.type, options.simd)
     print(table(rows))
     print(summary(rows))
     if options.csv:
