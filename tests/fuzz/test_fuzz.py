@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import stepwell
 from stepwell.cli import main
 from stepwell.fuzz import check, mutation
-from stepwell.fuzz.generator import MAKERS, generate
+from stepwell.fuzz.generator import MAKERS, Generator, generate
 from stepwell.fuzz.mutation import mutant
 from stepwell.fuzz.run import Plan, corpus_files, records, run, write_reproducer
 from stepwell.ir.diagnostics import Diagnostic, InvalidProgramDiagnosticError
@@ -37,6 +38,24 @@ def test_the_programs_have_every_kind_of_op():
 def test_the_programs_verify():
     for seed in range(40):
         stepwell.parse(generate(seed).text())
+
+
+def test_a_value_of_a_type_that_is_never_drawn_is_made_when_an_op_needs_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Generator, "dtype", lambda self: "f32")
+    made = Generator(random.Random(1), np.random.default_rng(1), limit=100)
+    assert made.any(lambda v: v.dtype == "i1").dtype == "i1"
+
+
+def test_a_worker_that_dies_of_making_the_text_is_the_outcome_of_its_seed(monkeypatch: pytest.MonkeyPatch):
+    def fail(job):
+        raise AssertionError("no value fits")
+
+    original = Plan.job
+    monkeypatch.setattr(Plan, "job", lambda self, seed: {**original(self, seed), "what": "no such thing"})
+    monkeypatch.setattr("stepwell.fuzz.run.job_text", fail)
+    (found,) = records(Plan(first=2, count=1, opt_levels=(9,)))
+    assert found["kind"] in ("crash", "error")
+    assert "no value fits" in found["text"] or found["kind"] == "error"
 
 
 def test_a_wrong_lowering_is_found_and_its_program_cut_down(monkeypatch: pytest.MonkeyPatch):

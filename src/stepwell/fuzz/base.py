@@ -28,6 +28,8 @@ from stepwell.fuzz.values import (
 
 RARE = ("i16", "ui16", "ui64", "i4", "ui4", "f8E4M3FN", "f8E5M2", "complex<f32>", "complex<f64>")
 """Element types that are picked less often."""
+DRAWN = (*("f32",) * 7, "f64", "bf16", "f16", "i32", "i32", "i64", "i8", "ui8", "ui32", "i1", *RARE)
+"""Element types, as often as programs have them."""
 NO_IOTA = ("i1", "i4", "ui4", "f8E4M3FN", "f8E5M2")
 """Types that do not hold the numbers of a long iota."""
 
@@ -98,9 +100,7 @@ class Base:
 
     def dtype(self) -> str:
         """An element type, the common ones more often."""
-        return self.rng.choice(
-            ("f32",) * 7 + ("f64", "bf16", "f16", "i32", "i32", "i64", "i8", "ui8", "ui32", "i1", *RARE)
-        )
+        return self.rng.choice(DRAWN)
 
     def argument(self, shape: Sequence[int], dtype: str, tame: bool | None = None) -> Value:
         """A new argument of the function; in nested blocks half of the time a constant."""
@@ -216,6 +216,11 @@ class Base:
             shape, dtype = self.shape(), self.dtype()
             if want(Value("", shape, dtype)):
                 found = self.of(shape, dtype, exact)
+        for _ in range(200):  # what is seldom drawn
+            shape = self.shape()
+            for dtype in dict.fromkeys(DRAWN):
+                if want(Value("", shape, dtype)):
+                    return self.of(shape, dtype, exact)
         raise AssertionError("no value fits")
 
     def smooth(self, v: Value) -> Value:

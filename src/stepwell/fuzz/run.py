@@ -80,7 +80,7 @@ class Worker:
             return json.loads(line)
         kind, detail = ("crash", f"exit code {process.wait()}") if ready else ("timeout", f"no answer in {timeout:g} s")
         self.close()
-        return {"seed": job["seed"], "kind": kind, "detail": detail, "text": job_text(job)}
+        return {"seed": job["seed"], "kind": kind, "detail": detail, "text": _text_of(job)}
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
@@ -100,6 +100,14 @@ class Worker:
             self._process.communicate()
             self._process = None
             self._jobs = 0
+
+
+def _text_of(job: Record) -> str:
+    """What a process died of, if it can be made again: making it may be what fails."""
+    try:
+        return job_text(job)
+    except Exception as error:
+        return f"// its text cannot be made: {error!r}\n"
 
 
 def records(plan: Plan) -> Iterator[Record]:
