@@ -12,13 +12,11 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     opt_prop_def,
-    traits_def,
     var_operand_def,
-    var_result_def,
 )
 from xdsl.utils.exceptions import VerifyException
 
-from stepwell.dialects.structured_base import DestinationEffects, StructuredOp, element_type_of, results_of, shape_of
+from stepwell.dialects.structured_base import StructuredOp, element_type_of, results_of, shape_of
 
 
 @irdl_op_definition
@@ -45,10 +43,8 @@ class TopKOp(StructuredOp):
     input = operand_def(TensorType | MemRefType)
     outs = var_operand_def(TensorType | MemRefType)
     scratch = var_operand_def(MemRefType)
-    res = var_result_def(TensorType)
     unsigned = opt_prop_def(UnitAttr)
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    traits = traits_def(DestinationEffects())
 
     def __init__(self, value: SSAValue, outs: Sequence[SSAValue], *, unsigned: bool = False):
         super().__init__(
