@@ -8,7 +8,7 @@ import pytest
 
 import stepwell
 
-pytestmark = pytest.mark.every(3)
+pytestmark = pytest.mark.every(6)
 
 LEVELS = ["avx512", "avx2", "sse4.2"]
 DTYPES = {"f32": np.float32, "f64": np.float64, "bf16": ml_dtypes.bfloat16, "i32": np.int32}

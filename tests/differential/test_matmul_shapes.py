@@ -33,13 +33,13 @@ def check(m: int, k: int, n: int) -> None:
     np.testing.assert_array_equal(np.asarray(product(a, b)), a.astype(np.float64) @ b.astype(np.float64))
 
 
-@pytest.mark.every(32)
+@pytest.mark.every(64)
 @pytest.mark.parametrize(("m", "k", "n"), list(itertools.product(EDGES, EDGES, EDGES)))
 def test_partial_tiles_of_all_three_extents(m, k, n):
     check(m, k, n)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("size", [*POWERS, *ODD])
 def test_squares(size):
     check(size, size, size)

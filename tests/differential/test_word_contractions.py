@@ -72,7 +72,7 @@ def layouts(a, b, contracted: tuple[int, int]):
 @pytest.mark.parametrize("kind", ["i8", "ui8", "i16"])
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("number", range(len(SHAPES)))
-@pytest.mark.every(8)
+@pytest.mark.every(16)
 def test_products_are_exact(number, machine, kind):
     """Every shape has another layout on each machine, and every layout occurs."""
     rng = np.random.default_rng(number)
