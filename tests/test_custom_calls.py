@@ -133,7 +133,7 @@ def test_an_unknown_target_is_refused_with_the_way_out(register):
     ("function", "message"),
     [
         (lambda: None, "does not fit the function that is registered for it: too many positional arguments"),
-        (lambda x, *, by: x, "does not fit the function that is registered for it: missing a required argument: 'by'"),
+        (lambda x, *, by: x, "does not fit the function that is registered for it: missing a required"),
         (lambda x: (x, x), "has 1 results, the function that is registered for it returns 2"),
         (lambda x: "no", "returns a str as result 0"),
         (
