@@ -134,6 +134,8 @@ class Configuration:
 
 def run_case(case: Case, folder: Path, how: Configuration) -> Record:
     """Compile, run and compare one case, in this process."""
+    import numpy as np
+
     import stepwell
     from stepwell.compare import first_difference
 
@@ -150,7 +152,7 @@ def run_case(case: Case, folder: Path, how: Configuration) -> Record:
             step=how.step,
             verify_each=how.verify_each,
         )
-        results = exe(*lib.load(folder / case["inputs"]))
+        results = [np.asarray(result) for result in exe(*lib.load(folder / case["inputs"]))]
         expected = lib.load(folder / case["expected"])
         outcome, why = "pass", ""
         if len(results) != len(expected):
@@ -379,7 +381,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--fuzz-count", type=int, default=200, metavar="N", help="random programs (default: 200)")
     parser.add_argument("--fuzz-seed", type=int, default=0, metavar="S", help="the first random program (default: 0)")
     parser.add_argument("--only", default="", metavar="RE", help="only cases whose name or ops match")
-    parser.add_argument("--target", default="cpu", choices=("cpu", "interpreter", "gpu-sim"))
+    parser.add_argument("--target", default="cpu", choices=("cpu", "interpreter", "gpu-sim", "cuda"))
     parser.add_argument("--step", help="with the interpreter: lower to this step first")
     parser.add_argument("--simd", choices=("avx512", "avx2", "sse4.2"))
     parser.add_argument("-O", dest="opt_level", type=int, default=2, choices=range(4))

@@ -1,6 +1,7 @@
 """What all tests share: how many of them run by default, and what makes them quick.
 
 `@pytest.mark.every(n)` on a test (or on a module) runs one in n of its parameter sets, a fixed sample; `pytest --thorough` runs all.
+`pytest --gpu` has the GPU at hand run what tests have simulated: those that compile for `gpu-sim`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 import sys
 import zlib
 from collections import defaultdict
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -26,10 +29,40 @@ gc.set_threshold(100_000, 50, 100)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="run every parameter set, not samples")
+    parser.addoption("--gpu", action="store_true", help="run on the GPU at hand what is simulated otherwise")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every(n): run one in n parameter sets of a test, all with --thorough")
+    if config.getoption("--gpu"):
+        _run_on_the_gpu_at_hand()
+
+
+def _run_on_the_gpu_at_hand() -> None:
+    """Have `stepwell.compile` take `cuda`, whichever GPU it is, for `gpu-sim`."""
+    import stepwell
+
+    compile_for = stepwell.compile
+
+    def compile_(*arguments: Any, target: Any = None, **options: Any) -> Any:
+        if isinstance(target, str) and target.split(":")[0] == "gpu-sim":
+            executable = compile_for(*arguments, target="cuda", **options)
+            executable._wrap = lambda array: array.numpy()  # what the simulator gives
+            return executable
+        return compile_for(*arguments, target=target, **options)
+
+    stepwell.compile = compile_
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
+    """A kernel that fails leaves a GPU useless to its process: end it, for pytest-xdist to start another."""
+    report = yield
+    if item.config.getoption("--gpu") and call.excinfo is not None and type(call.excinfo.value).__name__ == "CudaError":
+        print(f"{item.nodeid}: {call.excinfo.value}", file=sys.__stderr__, flush=True)
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            os._exit(1)
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
