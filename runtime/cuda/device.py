@@ -196,13 +196,12 @@ class Device:
         """What the device says of itself."""
         values = {key: self.attribute(name) for key, name in _ATTRIBUTES.items()}
         name = self._ask(self.api.cuDeviceGetName(256, self._handle), "ask for the name of")
-        text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        # A C string in a buffer: what is behind its end means nothing.
+        text = name.split(b"\0")[0].decode(errors="replace") if isinstance(name, bytes) else str(name)
         capability = (values.pop("major"), values.pop("minor"))
         bandwidth = 2 * values.pop("clock_khz") * 1000 * values.pop("bus_bits") // 8  # two transfers a clock
         memory = int(self._ask(self.api.cuDeviceTotalMem(self._handle), "ask for the memory of"))
-        return DeviceProperties(
-            name=text.rstrip("\0"), capability=capability, memory_bytes=memory, bandwidth=bandwidth, **values
-        )
+        return DeviceProperties(name=text, capability=capability, memory_bytes=memory, bandwidth=bandwidth, **values)
 
     # Streams ------------------------------------------------------------------------------------------------------
 

@@ -198,7 +198,7 @@ class FakeDriver:
         return (SUCCESS, ordinal) if ordinal < self.devices else (INVALID_DEVICE, None)
 
     def cuDeviceGetName(self, length: int, device: int) -> tuple[int, bytes]:
-        return SUCCESS, b"Fake GPU\0\0"
+        return SUCCESS, b"Fake GPU\0".ljust(length)  # a real one leaves the rest of the buffer as it finds it
 
     def cuDeviceTotalMem(self, device: int) -> tuple[int, int]:
         return SUCCESS, self.memory
