@@ -5,50 +5,143 @@
 // element type, flags (lower half).
 //
 // A frame: the address of a plan, then the pointers that the entry takes. A plan: 0 arguments, 1 results, 2 the type of arrays, 3 the entry,
-// 4 PyEval_SaveThread, 5 PyEval_RestoreThread; from 8 on for each argument its element type, the flags it must have, its rank, and where in
-// the plan its dimensions are.
+// 4 PyEval_SaveThread, 5 PyEval_RestoreThread; from 8 on for each argument, and then each result, its element type, the flags it must have,
+// its rank, where in the plan its dimensions are, and its bytes.
 
-// Calls the entry on a tuple of arguments and one of results, without the interpreter's lock. Its status; 2^32, and nothing is done, when an
-// argument is not what the plan says.
+// Calls the entry on a tuple of arguments and one of results made for it, without the interpreter's lock. Its status; 2^32, and nothing is
+// done, when an argument is not what the plan says.
 func.func @stepwell_call(%arguments: !rt.ptr, %results: !rt.ptr, %frame: !rt.ptr) -> i64 {
-  %plan_at = arith.constant 0 : index
-  %result_count_at = arith.constant 1 : index
-  %entry_at = arith.constant 3 : index
-  %save_at = arith.constant 4 : index
-  %restore_at = arith.constant 5 : index
-  %word = arith.constant 8 : i64
+  %i0 = arith.constant 0 : index
+  %records_at = arith.constant 8 : index
   %refused = arith.constant 4294967296 : i64
   %words = rt.ptr_to_memref %frame : !rt.ptr to memref<?xi64>
-  %plan_int = memref.load %words[%plan_at] : memref<?xi64>
-  %plan_address = rt.int_to_ptr %plan_int : i64 to !rt.ptr
+  %plan_address = func.call @plan_of(%words) : (memref<?xi64>) -> !rt.ptr
   %plan = rt.ptr_to_memref %plan_address : !rt.ptr to memref<?xi64>
   %given = rt.ptr_to_memref %arguments : !rt.ptr to memref<?xi64>
   %made = rt.ptr_to_memref %results : !rt.ptr to memref<?xi64>
-  %fit = func.call @fit(%given, %plan) : (memref<?xi64>, memref<?xi64>) -> i1
+  %fit = func.call @fit(%given, %plan, %i0, %records_at) : (memref<?xi64>, memref<?xi64>, index, index) -> i1
   %status = scf.if %fit -> (i64) {
-    %argument_count = memref.load %plan[%plan_at] : memref<?xi64>
-    %result_count = memref.load %plan[%result_count_at] : memref<?xi64>
-    %i1 = arith.constant 1 : index
-    %arguments_end = func.call @point(%given, %argument_count, %words, %i1) : (memref<?xi64>, i64, memref<?xi64>, index) -> index
-    %results_end = func.call @point(%made, %result_count, %words, %arguments_end) : (memref<?xi64>, i64, memref<?xi64>, index) -> index
-    %entry_int = memref.load %plan[%entry_at] : memref<?xi64>
-    %save_int = memref.load %plan[%save_at] : memref<?xi64>
-    %restore_int = memref.load %plan[%restore_at] : memref<?xi64>
-    %entry = rt.int_to_ptr %entry_int : i64 to !rt.ptr
-    %save = rt.int_to_ptr %save_int : i64 to !rt.ptr
-    %restore = rt.int_to_ptr %restore_int : i64 to !rt.ptr
-    %frame_int = rt.ptr_to_int %frame : !rt.ptr to i64
-    %pointers_int = arith.addi %frame_int, %word : i64
-    %pointers = rt.int_to_ptr %pointers_int : i64 to !rt.ptr
-    %thread = rt.call_indirect %save() : () -> !rt.ptr
-    %short = rt.call_indirect %entry(%pointers) : (!rt.ptr) -> i32
-    rt.call_indirect %restore(%thread) : (!rt.ptr) -> ()
-    %done = arith.extui %short : i32 to i64
+    func.call @point_at_all(%given, %made, %words, %plan) : (memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<?xi64>) -> ()
+    %done = func.call @run_entry(%frame, %plan) : (!rt.ptr, memref<?xi64>) -> i64
     scf.yield %done : i64
   } else {
     scf.yield %refused : i64
   }
   func.return %status : i64
+}
+
+// The same with results that are the caller's own: also 2^32 when one is not what the plan says, or overlaps another or an argument.
+func.func @stepwell_call_into(%arguments: !rt.ptr, %results: !rt.ptr, %frame: !rt.ptr) -> i64 {
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %records_at = arith.constant 8 : index
+  %record_words = arith.constant 5 : index
+  %false = arith.constant false
+  %refused = arith.constant 4294967296 : i64
+  %words = rt.ptr_to_memref %frame : !rt.ptr to memref<?xi64>
+  %plan_address = func.call @plan_of(%words) : (memref<?xi64>) -> !rt.ptr
+  %plan = rt.ptr_to_memref %plan_address : !rt.ptr to memref<?xi64>
+  %given = rt.ptr_to_memref %arguments : !rt.ptr to memref<?xi64>
+  %made = rt.ptr_to_memref %results : !rt.ptr to memref<?xi64>
+  %count_int = memref.load %plan[%i0] : memref<?xi64>
+  %count = arith.index_cast %count_int : i64 to index
+  %argument_words = arith.muli %count, %record_words : index
+  %behind = arith.addi %argument_words, %records_at : index
+  %arguments_fit = func.call @fit(%given, %plan, %i0, %records_at) : (memref<?xi64>, memref<?xi64>, index, index) -> i1
+  %results_fit = func.call @fit(%made, %plan, %i1, %behind) : (memref<?xi64>, memref<?xi64>, index, index) -> i1
+  %both = arith.andi %arguments_fit, %results_fit : i1
+  %fit = scf.if %both -> (i1) {
+    func.call @point_at_all(%given, %made, %words, %plan) : (memref<?xi64>, memref<?xi64>, memref<?xi64>, memref<?xi64>) -> ()
+    %apart = func.call @apart(%words, %plan) : (memref<?xi64>, memref<?xi64>) -> i1
+    scf.yield %apart : i1
+  } else {
+    scf.yield %false : i1
+  }
+  %status = scf.if %fit -> (i64) {
+    %done = func.call @run_entry(%frame, %plan) : (!rt.ptr, memref<?xi64>) -> i64
+    scf.yield %done : i64
+  } else {
+    scf.yield %refused : i64
+  }
+  func.return %status : i64
+}
+
+// The plan of a frame.
+func.func private @plan_of(%words: memref<?xi64>) -> !rt.ptr {
+  %i0 = arith.constant 0 : index
+  %plan_int = memref.load %words[%i0] : memref<?xi64>
+  %plan_address = rt.int_to_ptr %plan_int : i64 to !rt.ptr
+  func.return %plan_address : !rt.ptr
+}
+
+// Calls the entry on the pointers of a frame, without the interpreter's lock; its status.
+func.func private @run_entry(%frame: !rt.ptr, %plan: memref<?xi64>) -> i64 {
+  %entry_at = arith.constant 3 : index
+  %save_at = arith.constant 4 : index
+  %restore_at = arith.constant 5 : index
+  %word = arith.constant 8 : i64
+  %entry_int = memref.load %plan[%entry_at] : memref<?xi64>
+  %save_int = memref.load %plan[%save_at] : memref<?xi64>
+  %restore_int = memref.load %plan[%restore_at] : memref<?xi64>
+  %entry = rt.int_to_ptr %entry_int : i64 to !rt.ptr
+  %save = rt.int_to_ptr %save_int : i64 to !rt.ptr
+  %restore = rt.int_to_ptr %restore_int : i64 to !rt.ptr
+  %frame_int = rt.ptr_to_int %frame : !rt.ptr to i64
+  %pointers_int = arith.addi %frame_int, %word : i64
+  %pointers = rt.int_to_ptr %pointers_int : i64 to !rt.ptr
+  %thread = rt.call_indirect %save() : () -> !rt.ptr
+  %short = rt.call_indirect %entry(%pointers) : (!rt.ptr) -> i32
+  rt.call_indirect %restore(%thread) : (!rt.ptr) -> ()
+  %status = arith.extui %short : i32 to i64
+  func.return %status : i64
+}
+
+// Writes the addresses of the elements of arguments and results into a frame.
+func.func private @point_at_all(%given: memref<?xi64>, %made: memref<?xi64>, %words: memref<?xi64>, %plan: memref<?xi64>) {
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %argument_count = memref.load %plan[%i0] : memref<?xi64>
+  %result_count = memref.load %plan[%i1] : memref<?xi64>
+  %arguments_end = func.call @point(%given, %argument_count, %words, %i1) : (memref<?xi64>, i64, memref<?xi64>, index) -> index
+  %results_end = func.call @point(%made, %result_count, %words, %arguments_end) : (memref<?xi64>, i64, memref<?xi64>, index) -> index
+  func.return
+}
+
+// Whether no result overlaps an argument or another result, by the addresses in a frame and the bytes in its plan.
+func.func private @apart(%words: memref<?xi64>, %plan: memref<?xi64>) -> i1 {
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %bytes_at = arith.constant 12 : index
+  %record_words = arith.constant 5 : index
+  %true = arith.constant true
+  %argument_int = memref.load %plan[%i0] : memref<?xi64>
+  %result_int = memref.load %plan[%i1] : memref<?xi64>
+  %all_int = arith.addi %argument_int, %result_int : i64
+  %first = arith.index_cast %argument_int : i64 to index
+  %end = arith.index_cast %all_int : i64 to index
+  %result = scf.for %i = %first to %end step %i1 iter_args(%good = %true) -> (i1) {
+    %at = arith.addi %i, %i1 : index
+    %offset = arith.muli %i, %record_words : index
+    %size_at = arith.addi %offset, %bytes_at : index
+    %start = memref.load %words[%at] : memref<?xi64>
+    %size = memref.load %plan[%size_at] : memref<?xi64>
+    %past = arith.addi %start, %size : i64
+    %far = scf.for %j = %i0 to %i step %i1 iter_args(%so_far = %good) -> (i1) {
+      %other_at = arith.addi %j, %i1 : index
+      %other_offset = arith.muli %j, %record_words : index
+      %other_size_at = arith.addi %other_offset, %bytes_at : index
+      %other = memref.load %words[%other_at] : memref<?xi64>
+      %other_size = memref.load %plan[%other_size_at] : memref<?xi64>
+      %other_past = arith.addi %other, %other_size : i64
+      %before = arith.cmpi ule, %past, %other : i64
+      %behind = arith.cmpi ule, %other_past, %start : i64
+      %either = arith.ori %before, %behind : i1
+      %both = arith.andi %so_far, %either : i1
+      scf.yield %both : i1
+    }
+    scf.yield %far : i1
+  }
+  func.return %result : i1
 }
 
 // Writes the addresses of the elements of a tuple's arrays into a frame, from a word on; the word after them.
@@ -71,18 +164,17 @@ func.func private @point(%tuple: memref<?xi64>, %count_int: i64, %words: memref<
   func.return %end : index
 }
 
-// Whether a tuple has what a plan says.
-func.func private @fit(%tuple: memref<?xi64>, %plan: memref<?xi64>) -> i1 {
+// Whether a tuple has what a plan says: as many items as it says at one place, each as the records from another place on say.
+func.func private @fit(%tuple: memref<?xi64>, %plan: memref<?xi64>, %count_at: index, %records_at: index) -> i1 {
   %i0 = arith.constant 0 : index
   %i1 = arith.constant 1 : index
   %length_at = arith.constant 2 : index
   %items_at = arith.constant 3 : index
   %type_at = arith.constant 2 : index
-  %records_at = arith.constant 8 : index
-  %record_words = arith.constant 4 : index
+  %record_words = arith.constant 5 : index
   %false = arith.constant false
   %true = arith.constant true
-  %wanted = memref.load %plan[%i0] : memref<?xi64>
+  %wanted = memref.load %plan[%count_at] : memref<?xi64>
   %length = memref.load %tuple[%length_at] : memref<?xi64>
   %array = memref.load %plan[%type_at] : memref<?xi64>
   %as_many = arith.cmpi eq, %wanted, %length : i64

@@ -1,5 +1,7 @@
 """The shortest way from Python into a native entry: `stepwell_call` (runtime/calls.mlir) looks at the arguments where they are.
 
+`stepwell_call_into` looks at results that are the caller's own, too.
+
 It reads arrays and tuples as the C interfaces of NumPy and Python fix them, and is used only where a look at some shows that they are so.
 """
 
@@ -9,6 +11,7 @@ import ctypes
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,7 +29,7 @@ REFUSED = 1 << 32
 
 _TYPE, _LENGTH, _ITEMS = 1, 2, 3
 _DATA, _RANK, _DIMENSIONS, _ELEMENT, _FLAGS = 2, 3, 4, 7, 8
-_RECORDS, _RECORD_WORDS = 8, 4
+_RECORDS, _RECORD_WORDS = 8, 5
 _LOWER = (1 << 32) - 1
 
 Call = Callable[[tuple[Any, ...], tuple[Any, ...], int], int]
@@ -35,7 +38,7 @@ Call = Callable[[tuple[Any, ...], tuple[Any, ...], int], int]
 
 @dataclass(frozen=True)
 class Wanted:
-    """An argument that needs no closer look: its shape, dtype, and the flags it has."""
+    """An argument or result that needs no closer look: its shape, dtype, and the flags it has."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -73,25 +76,26 @@ def _is_known(array: np.ndarray[Any, Any]) -> bool:
 
 
 def native_call(address: int) -> Call:
-    """`stepwell_call`, at its address; it runs with the interpreter's lock and gives it up for the entry."""
+    """`stepwell_call` or `stepwell_call_into`, at its address; it runs with the interpreter's lock and gives it up for the entry."""
     return ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.py_object, ctypes.py_object, ctypes.c_void_p)(address)
 
 
 class Plan:
     """What `stepwell_call` is to know of an executable; keeps what it names."""
 
-    def __init__(self, entry: int, wanted: Sequence[Wanted], results: int):
+    def __init__(self, entry: int, arguments: Sequence[Wanted], results: Sequence[Wanted]):
         """Lay out the plan.
 
         Args:
             entry: the address of the native entry.
-            wanted: one per argument.
-            results: how many there are.
+            arguments: one each.
+            results: one each; only those that are the caller's own are looked at.
         """
         api = ctypes.pythonapi
+        wanted = (*arguments, *results)
         head = [
-            len(wanted),
-            results,
+            len(arguments),
+            len(results),
             id(np.ndarray),
             entry,
             *(_address(f) for f in (api.PyEval_SaveThread, api.PyEval_RestoreThread)),
@@ -101,12 +105,13 @@ class Plan:
         shapes_at = _RECORDS + _RECORD_WORDS * len(wanted)
         records: list[int] = []
         shapes: list[int] = []
-        for argument in wanted:
-            records += [id(argument.dtype), argument.flags, len(argument.shape), shapes_at + len(shapes)]
-            shapes += argument.shape
+        for one in wanted:
+            size = prod(one.shape) * one.dtype.itemsize
+            records += [id(one.dtype), one.flags, len(one.shape), shapes_at + len(shapes), size]
+            shapes += one.shape
         words = [*head, *records, *shapes]
         self._words = (ctypes.c_uint64 * len(words))(*words)
-        self._wanted = tuple(wanted)
+        self._wanted = wanted
         self.address = ctypes.addressof(self._words)
 
 
@@ -147,6 +152,34 @@ def direct_call(
     return run
 
 
+def direct_call_into(
+    call: Call, frames: list[Any]
+) -> Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Array, ...] | None]:
+    """What calls an entry on a tuple of arguments and one of results that are the caller's own; as `direct_call` else.
+
+    Args:
+        call: `stepwell_call_into`.
+        frames: those that are idle.
+    """
+    counter = FOREIGN_CALLS
+
+    def run(arguments: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Array, ...] | None:
+        try:
+            frame = frames.pop()
+        except IndexError:
+            return None
+        status = call(arguments, results, frame.base)
+        frames.append(frame)
+        if status:
+            if status == REFUSED:
+                return None
+            raise CompileError(f"the program stopped with status {status}")
+        counter.value += 1
+        return results
+
+    return run
+
+
 def _address(function: Any) -> int:
     address = ctypes.cast(function, ctypes.c_void_p).value
     assert address is not None
@@ -162,6 +195,7 @@ __all__ = [
     "Plan",
     "Wanted",
     "direct_call",
+    "direct_call_into",
     "layout_is_known",
     "native_call",
 ]

@@ -22,6 +22,7 @@ from stepwell.runtime.direct_calls import (
     Plan,
     Wanted,
     direct_call,
+    direct_call_into,
     layout_is_known,
     native_call,
 )
@@ -105,7 +106,7 @@ class Executable:
         ir: Callable[[str], str] | None = None,
         asm: Callable[[], str] | None = None,
         keep_alive: Any = None,
-        addresses: tuple[int, int] | None = None,
+        addresses: tuple[int, int, int] | None = None,
     ):
         """Make an executable of native code, or of a runner.
 
@@ -117,7 +118,8 @@ class Executable:
             ir: the program at a step.
             asm: the program's assembly.
             keep_alive: what the native code is in.
-            addresses: of the native entry, and of `stepwell_call`, for calls that need no closer look at their arguments.
+            addresses: of the native entry, and of `stepwell_call` and `stepwell_call_into`, for calls that need no closer
+                look at their arguments.
         """
         self.signature = signature
         self.remarks: list[str] = []
@@ -140,14 +142,17 @@ class Executable:
         self._results = [(t.shape, t.dtype, t.nbytes) for t in signature.outputs]
         self._plan: Plan | None = None
         self._direct: Callable[[tuple[Any, ...]], tuple[Array, ...] | None] | None = None
+        self._direct_into: Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Array, ...] | None] | None = None
         if addresses is not None and self._may_be_direct():
-            self._plan = Plan(addresses[0], [Wanted(*one) for one in self._expected], len(self._results))
-            self._direct = direct_call(native_call(addresses[1]), self._results, self._frames)
+            own = [Wanted(t.shape, t.dtype, needs | WRITEABLE) for t in signature.outputs]
+            self._plan = Plan(addresses[0], [Wanted(*one) for one in self._expected], own)
+            self._direct_into = direct_call_into(native_call(addresses[2]), self._frames)
+            if sum(size for _, _, size in self._results) <= _DIRECT_BYTES:
+                self._direct = direct_call(native_call(addresses[1]), self._results, self._frames)
 
     def _may_be_direct(self) -> bool:
-        """Whether arguments that are what they should be need no other look, and results are small."""
-        small = sum(size for _, _, size in self._results) <= _DIRECT_BYTES
-        return small and self.signature.guard is None and not self._careful and layout_is_known()
+        """Whether arguments that are what they should be need no other look."""
+        return self.signature.guard is None and not self._careful and layout_is_known()
 
     @property
     def input_types(self) -> tuple[ArrayType, ...]:
@@ -234,10 +239,13 @@ class Executable:
             InvalidProgramError: wrong count, shape or dtype, or results that do not fit in memory.
         """
         try:
-            if out is None and self._direct is not None:
-                results = self._direct(arrays)
-                if results is not None:
-                    return results
+            if out is None:
+                results = None if self._direct is None else self._direct(arrays)
+            else:
+                own = tuple(out) if isinstance(out, list | tuple) else None
+                results = None if self._direct_into is None or own is None else self._direct_into(arrays, own)
+            if results is not None:
+                return results
             inputs = self._inputs(arrays)
             if out is None:
                 made = [pooled_array(*result) for result in self._results]

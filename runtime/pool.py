@@ -17,6 +17,7 @@ from stepwell.runtime.loader import PARALLEL_FOR, Library
 SPAWN = "stepwell_spawn"
 AWAIT = "stepwell_await"
 CALL = "stepwell_call"
+CALL_INTO = "stepwell_call_into"
 RECORDED_FOR = "stepwell_recorded_parallel_for"
 RECORD = "stepwell_record_loops"
 THREADS = "STEPWELL_NUM_THREADS"
@@ -24,7 +25,7 @@ AFFINITY = "STEPWELL_AFFINITY"
 
 _CONFIGURE = "stepwell_configure_pool"
 _COUNTER = "stepwell_pool_counter"
-_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, RECORDED_FOR, RECORD, _CONFIGURE, _COUNTER)
+_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, CALL_INTO, RECORDED_FOR, RECORD, _CONFIGURE, _COUNTER)
 _MOST = 4096
 _LOOPS, _STEALS, _SLEEPS = 23, 26, 27
 """Words of a worker's record (runtime/deque.mlir) that count."""
@@ -74,7 +75,7 @@ class Pool:
         self.library = Library([data], _EXPORTS)
         _loaded.append(self.library)
         self.parallel_for = self.library.address(PARALLEL_FOR)
-        self.call = self.library.address(CALL)
+        self.calls = (self.library.address(CALL), self.library.address(CALL_INTO))
         configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
         configure(workers, _cores(), int(pin))
         self.record_loops = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(RECORD))
@@ -124,9 +125,9 @@ def runtime_symbols(data: bytes) -> dict[str, int]:
     return process_pool(data).symbols()
 
 
-def call_address(data: bytes) -> int:
-    """The address of `stepwell_call`, from the pool's object."""
-    return process_pool(data).call
+def call_addresses(data: bytes) -> tuple[int, int]:
+    """The addresses of `stepwell_call` and `stepwell_call_into`, from the pool's object."""
+    return process_pool(data).calls
 
 
 def parallel_for_address(data: bytes) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from stepwell.arrays import dtype_of
 from stepwell.runtime.executable import ArrayType, Executable, Signature
 from stepwell.runtime.loader import Library, native_entry
-from stepwell.runtime.pool import call_address, runtime_symbols, worker_count
+from stepwell.runtime.pool import call_addresses, runtime_symbols, worker_count
 
 if TYPE_CHECKING:
     from stepwell.ir.diagnostics import Diagnostic
@@ -43,7 +43,7 @@ class NativeProgram:
             ir=ir,
             asm=asm,
             keep_alive=library,
-            addresses=(address, call_address(self.pool)),
+            addresses=(address, *call_addresses(self.pool)),
         )
 
 
