@@ -15,6 +15,8 @@ import mmap
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,29 @@ def memory_bytes() -> int:
     """What this process may use at most: the machine's memory, or its control group's where that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(path).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            total = min(total, int(text))
+        total = min(total, _number_in(path) or total)
     return total
+
+
+def free_bytes() -> int:
+    """What this process could still have: what the machine has left, or its control group where that is less."""
+    total = memory_bytes()
+    left = [total]
+    for path in ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"):
+        left.append(max(total - (_number_in(path) or 0), 0))
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                left.append(int(line.split()[1]) << 10)
+    return min(left)
+
+
+def _number_in(path: str) -> int | None:
+    try:
+        text = Path(path).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
 
 
 class _Mapping:
@@ -71,12 +89,45 @@ class Block:
         self.size = size
 
 
+@functools.lru_cache(1024)  # calls ask for the same sizes again and again
 def size_class(size: int) -> int:
     """The block size that serves `size` bytes: multiples of 64 up to 4 KiB, then eight steps an octave."""
     if size <= 4096:
         return max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT)
     step = 1 << max(size.bit_length() - 4, 6)
     return -(-size // step) * step
+
+
+@dataclass(frozen=True)
+class HostMemoryStatistics:
+    """Bytes of the host's memory that arrays of more than 64 KiB, temporaries and scratch of workers are in.
+
+    Smaller arrays are NumPy's own, and not counted. Names are those of a GPU's statistics where they mean the same.
+
+    Attributes:
+        used: of arrays and of programs that run, or ran and keep their memory for the next call.
+        most: the most that was used at once.
+        reserved: kept for later arrays, what is used included.
+        free: what the machine, or the process's control group, has left.
+        total: what this process may use at most.
+        allocations: how many blocks were handed out.
+    """
+
+    used: int
+    most: int
+    reserved: int
+    free: int
+    total: int
+    allocations: int
+
+    @property
+    def kept(self) -> int:
+        """Bytes nobody uses that are kept for later arrays."""
+        return self.reserved - self.used
+
+
+Watcher = Callable[[int, int, int], None]
+"""Is told of each block that is handed out or comes back: its bytes (less than 0 when it comes back), address, and the bytes used then."""
 
 
 class Pool:
@@ -86,6 +137,11 @@ class Pool:
         self._free: defaultdict[int, list[Block]] = defaultdict(list)
         self._lock = threading.RLock()  # a collection inside `take` may free an array, and so call `give`
         self._idle = 0
+        self._reserved = 0  # what is idle and what is used: so that a block that moves costs one subtraction
+        self._most = 0
+        self._allocations = 0
+        self.watcher: Watcher | None = None
+        """Called with the lock held, perhaps from within a collection: it may take no lock of its own."""
         self._limit = limit
         self._slab: _Mapping | None = None
         self._carved = 0
@@ -104,18 +160,36 @@ class Pool:
         with self._lock:
             free = self._free.get(rounded)
             if free:
+                block = free.pop()
                 self._idle -= rounded
-                return free.pop()
+                return self._handed_out(block)
         if rounded > memory_bytes():
             raise MemoryError(f"{size} bytes are more than the {memory_bytes()} of this machine")
-        try:
-            return self._new(rounded)
-        except (OSError, OverflowError, ValueError):
+        block = self._new_or_none(rounded)
+        if block is None:
             self.clear()
+            block = self._new_or_none(rounded)
+        if block is None:
+            raise MemoryError(f"cannot allocate {size} bytes")
+        with self._lock:
+            self._reserved += rounded
+            return self._handed_out(block)
+
+    def _handed_out(self, block: Block) -> Block:
+        """Count a block, under the lock."""
+        self._allocations += 1
+        used = self._reserved - self._idle
+        if used > self._most:
+            self._most = used
+        if self.watcher is not None:
+            self.watcher(block.size, block.address, used)
+        return block
+
+    def _new_or_none(self, size: int) -> Block | None:
         try:
-            return self._new(rounded)
-        except (OSError, OverflowError, ValueError) as error:
-            raise MemoryError(f"cannot allocate {size} bytes") from error
+            return self._new(size)
+        except (OSError, OverflowError, ValueError):
+            return None
 
     def _new(self, size: int) -> Block:
         if size > _SMALL:
@@ -131,6 +205,7 @@ class Pool:
         """Give all idle blocks back to the system."""
         with self._lock:
             self._free.clear()
+            self._reserved -= self._idle
             self._idle = 0
             self._slab = None
 
@@ -140,6 +215,17 @@ class Pool:
             if self._idle + block.size <= self._limit:
                 self._free[block.size].append(block)
                 self._idle += block.size
+            else:
+                self._reserved -= block.size
+            if self.watcher is not None:
+                self.watcher(-block.size, block.address, self._reserved - self._idle)
+
+    def statistics(self) -> HostMemoryStatistics:
+        """What the pool's memory is used for."""
+        free, total = free_bytes(), memory_bytes()
+        with self._lock:
+            used = self._reserved - self._idle
+            return HostMemoryStatistics(used, self._most, self._reserved, free, total, self._allocations)
 
     @property
     def idle_bytes(self) -> int:

@@ -15,6 +15,7 @@ from stepwell.ir.errors import InvalidProgramError
 
 if TYPE_CHECKING:
     from stepwell.runtime.cuda.device import Device, DeviceProperties, MemoryStatistics
+    from stepwell.runtime.memory import HostMemoryStatistics
 
 
 def device_put(x: Any, device: str) -> Any:
@@ -65,13 +66,20 @@ def device_properties(device: str = "cuda") -> DeviceProperties:
     return _gpu(device).properties
 
 
-def memory_statistics(device: str = "cuda") -> MemoryStatistics:
-    """What the memory of a GPU is used for, in bytes.
+def memory_statistics(device: str = "cuda") -> HostMemoryStatistics | MemoryStatistics:
+    """What the memory of a device is used for, in bytes: `used`, `most`, `reserved`, `free`, `total`.
+
+    Of "cpu" also `allocations`, how many blocks were handed out, and `kept`. What is used there are results of more than 64 KiB and the
+    memory of programs (docs/profiling.md).
 
     Raises:
-        NoDriverError: there is no driver or no GPU.
-        InvalidProgramError: there is no such GPU.
+        NoDriverError: a GPU, and there is no driver or none.
+        InvalidProgramError: there is no such device.
     """
+    if device == "cpu":
+        from stepwell.runtime.memory import POOL
+
+        return POOL.statistics()
     return _gpu(device).memory_statistics()
 
 

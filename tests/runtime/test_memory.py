@@ -6,6 +6,7 @@ import ctypes
 import gc
 import itertools
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 
 import stepwell
 from stepwell.ir.errors import InvalidProgramError
-from stepwell.runtime.memory import ALIGNMENT, POOL, Pool, address_of, pooled_array
+from stepwell.runtime import memory
+from stepwell.runtime.memory import ALIGNMENT, POOL, Pool, address_of, pooled_array, size_class
 
 
 def mappings() -> int:
@@ -49,6 +51,90 @@ def test_more_small_blocks_than_a_process_may_have_mappings():
     assert mappings() - before < 1000
     places = sorted((block.address, block.size) for block in blocks)
     assert all(a + size <= b for (a, size), (b, _) in itertools.pairwise(places))
+
+
+def test_what_is_used_the_most_that_was_and_what_is_kept_are_counted():
+    pool = Pool(limit=150_000)
+    first, second = pool.take(100_000), pool.take(60)
+    large = first.size
+    assert large >= 100_000
+    assert (second.size, pool.statistics().used, pool.statistics().allocations) == (64, large + 64, 2)
+    pool.give(first)
+    now = pool.statistics()
+    assert (now.used, now.most, now.reserved, now.kept) == (64, large + 64, large + 64, large)
+    again, other = pool.take(large), pool.take(large)
+    assert again is first
+    now = pool.statistics()
+    assert (now.used, now.most, now.kept, now.allocations) == (2 * large + 64, 2 * large + 64, 0, 4)
+    for block in (again, other, second):  # there is room for one of the two large ones
+        pool.give(block)
+    now = pool.statistics()
+    assert (now.used, now.most, now.kept) == (0, 2 * large + 64, large + 64)
+    pool.clear()
+    now = pool.statistics()
+    assert (now.used, now.reserved, now.allocations) == (0, 0, 4)
+    assert now.most == 2 * large + 64
+    assert 0 < now.free <= now.total
+
+
+def test_what_cannot_be_had_is_not_counted(monkeypatch):
+    pool = Pool()
+    with pytest.raises(MemoryError):
+        pool.take(1 << 60)
+    monkeypatch.setattr(memory, "_Mapping", lambda size: (_ for _ in ()).throw(OSError("no memory")))
+    with pytest.raises(MemoryError, match="cannot allocate 1000000 bytes"):
+        pool.take(1_000_000)
+    now = pool.statistics()
+    assert (now.used, now.most, now.reserved, now.allocations) == (0, 0, 0, 0)
+
+
+def test_the_pools_counts_are_right_after_many_threads_used_it():
+    pool = Pool()
+    rng = np.random.default_rng(0)
+    sizes = [int(s) for s in rng.integers(1, 200_000, 200)]
+
+    def work():
+        for size in sizes:
+            pool.give(pool.take(size))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    now = pool.statistics()
+    assert (now.used, now.allocations) == (0, 1200)
+    assert now.kept == pool.idle_bytes
+    assert max(sizes) <= now.most <= now.reserved
+
+
+def test_statistics_of_the_cpu_follow_results_and_programs():
+    text = "func.func @main(%x: tensor<100000xf32>) -> tensor<100000xf32> {\n  return %x : tensor<100000xf32>\n}"
+    identity = stepwell.compile(text)
+    x = np.zeros(100000, np.float32)
+    identity(x)
+    gc.collect()
+    before = stepwell.memory_statistics("cpu")
+    result = identity(x)
+    during = stepwell.memory_statistics("cpu")
+    assert during.used - before.used == size_class(x.nbytes)
+    assert during.allocations - before.allocations == 1
+    assert during.most >= during.used
+    del result
+    after = stepwell.memory_statistics("cpu")
+    assert (after.used, after.reserved) == (before.used, before.reserved)
+
+
+def test_a_watcher_is_told_of_each_block():
+    pool = Pool()
+    seen = []
+    pool.watcher = lambda size, address, used: seen.append((size, address, used))
+    a = pool.take(100_000)
+    b = pool.take(10)
+    pool.give(a)
+    pool.watcher = None
+    pool.give(b)
+    assert seen == [(a.size, a.address, a.size), (64, b.address, a.size + 64), (-a.size, a.address, 64)]
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
