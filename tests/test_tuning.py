@@ -9,7 +9,7 @@ import stepwell
 from stepwell.backends.target import host_target, target_for
 from stepwell.cli import main
 from stepwell.ir.machine import MachineDescription
-from stepwell.passes.schedules.grids import GRIDS, TOGETHER, neighbours, other_strategies
+from stepwell.passes.schedules.grids import GRIDS, TOGETHER, neighbours, other_strategies, values_of
 from stepwell.passes.schedules.parameters import STRATEGIES, problem_of
 from stepwell.schedule_files import asked_schedules
 from stepwell.tuning import tune as tuning
@@ -54,7 +54,17 @@ def race_won_by(winner):
 def test_grids_are_of_parameters_that_exist():
     known = {p.name: p for s in STRATEGIES.values() for where in ("cores", "subgroups") for p in s.parameters(where)}
     for name in (*GRIDS, *(n for pair in TOGETHER for n in pair)):
-        assert name in known or name in ("mc", "nc"), name
+        assert name in known, name
+    for name, values in GRIDS.items():
+        assert len(set(values)) == len(values) > 1, name
+        owners = [
+            p
+            for s in STRATEGIES.values()
+            for where in ("cores", "subgroups")
+            for p in s.parameters(where)
+            if p.name == name
+        ]
+        assert all(set(values_of(p, MACHINE)) == set(values) for p in owners), name
     assert {64, 128, 192, 256, 384, 512} == set(GRIDS["kc"])
     assert set(GRIDS["bm"]) == set(GRIDS["bn"]) == {32, 64, 128}
     assert {8, 16} <= set(GRIDS["bk"])

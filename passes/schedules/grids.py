@@ -23,8 +23,6 @@ GRIDS: dict[str, tuple[int, ...]] = {
     "pack_a": (0, 1),
     "pack_b": (0, 1),
     "kc": BLOCKS,
-    "mc": BLOCKS,
-    "nc": BLOCKS,
     "block": (1, 2, 4, 8, 16, 32, 64),
     "unroll": (1, 2, 4, 8),
     "prefetch": (0, 512, 1024, 2048, 4096),

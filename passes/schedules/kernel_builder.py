@@ -55,6 +55,16 @@ class _View:
     symbols: tuple[SSAValue, ...]
 
 
+def is_uniform(value: SSAValue) -> bool:
+    """Whether a tensor is a fill or a splat constant: all its elements are one number."""
+    if scalar_of_fill(value) is not None:
+        return True
+    op = value.owner
+    if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, DenseIntOrFPElementsAttr):
+        return False
+    return splat_value(op.value) is not None
+
+
 class KernelBuilder:
     """The new body of one kernel.func, under construction."""
 
@@ -433,4 +443,4 @@ def reshape_like(em: Emitter, target: SSAValue, source: SSAValue, op: Operation)
     return em.add(inverse).results[0]
 
 
-__all__ = ["KernelBuilder", "Region", "Slice", "destination_of", "is_scheduled"]
+__all__ = ["KernelBuilder", "Region", "Slice", "destination_of", "is_scheduled", "is_uniform"]

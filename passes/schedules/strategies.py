@@ -99,7 +99,7 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
     if forced in ("", "contraction"):
         tiled = _first_tiling(func, machine)
-        if tiled is not None:
+        if not isinstance(tiled, str):
             # Tiles read what hardware foresees: asking for it costs more than it gives.
             common.pop("prefetch", None)
             return "contraction", {**common, **tiled}, "sum of products in register tiles, epilogue on the tile"
@@ -109,12 +109,28 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
         if forced or costs[0] <= 1.25 * costs[1]:
             return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
-    reason = rows if isinstance(rows, str) else "asked for"
+    reason = _why_loops(func, machine, rows, forced)
     if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
         common["fetch"] = PAGE
     if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
         common |= {"stage": PAGE, "run": 2 * CACHE_LINE}
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
+
+
+def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape | str, forced: str) -> str:
+    """Why a kernel is done by loops: what stands against the strategy asked for, or against those that come before."""
+    tiled = _first_tiling(func, machine)
+    products = f"no register tiles: {tiled}" if isinstance(tiled, str) and tiled else ""
+    refusals = {
+        "rows": f"the kernel has no rows: {rows}",
+        "contraction": products or "no op of the kernel is a contraction",
+        "window": "no op of the kernel is a sum of products over a window that has tiles",
+        "attention": "no op of the kernel is an attention that has tiles",
+    }
+    if forced not in ("", "loops"):
+        return f"'{forced}' was asked for, but {refusals.get(forced, 'only subgroups of lanes do it')}"
+    reasons = [rows if isinstance(rows, str) else "asked for", products]
+    return "; ".join(filter(None, reasons))
 
 
 def _turns(func: kernel.FuncOp, machine: Machine) -> bool:
@@ -143,8 +159,9 @@ def _choose_for_subgroups(func: kernel.FuncOp, machine: MachineDescription, forc
     return strategy, numbers, f"{reason}{refused}"
 
 
-def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | None:
-    """The tiling of the kernel's first contraction worth tiles, as parameters."""
+def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | str:
+    """The tiling of the kernel's first contraction worth tiles, as parameters; or why the first has none, "" without one."""
+    refused = ""
     for op in func.body.block.ops:
         found = find_contraction(op)
         if not isinstance(found, Contraction):
@@ -152,7 +169,8 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str,
         tiling = choose_tiling(turned(found), machine)
         if isinstance(tiling, Tiling):
             return {**tiling.numbers(), **({"border": most_copied(machine)} if copied(op, machine) is not None else {})}
-    return None
+        refused = refused or tiling
+    return refused
 
 
 def _first_window(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | None:
@@ -169,6 +187,12 @@ def _tiling_for(numbers: Mapping[str, int], machine: MachineDescription) -> Call
     """The schedule's numbers, corrected where an operand's layout or extent leaves no choice."""
     vectors = replace(machine, vector_bits=numbers["vector"] * 8)
     return lambda found: tiling_of(found, numbers, vectors)
+
+
+def _window_tiles_for(numbers: Mapping[str, int], machine: MachineDescription) -> Callable[[Window], WindowTile | str]:
+    """The schedule's numbers for sums over a window."""
+    vectors = replace(machine, vector_bits=numbers["vector"] * 8)
+    return lambda found: window_tile_of(found, numbers, vectors)
 
 
 def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
@@ -204,14 +228,15 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     if strategy in ("rows", "block-rows"):
         schedule_rows(builder, _rows_for(func, strategy, machine), machine, _row_form(strategy, machine))
     elif strategy == "contraction":
-        if not any(isinstance(find_contraction(op), Contraction) for op in func.body.block.ops):
-            raise wrong(func, strategy, "no op of the kernel is a contraction", "use 'loops'")
-        schedule_contraction(builder, machine, _tiling_for(numbers, description), numbers["border"])
+        tilings = _tiling_for(numbers, description)
+        products = [f for f in map(find_contraction, func.body.block.ops) if isinstance(f, Contraction)]
+        _check_tiles(func, strategy, "a contraction", [tilings(turned(f)) for f in products])
+        schedule_contraction(builder, machine, tilings, numbers["border"])
     elif strategy == "window":
-        if not any(isinstance(find_window(op), Window) for op in func.body.block.ops):
-            raise wrong(func, strategy, "no op of the kernel is a sum of products over a window", "use 'loops'")
-        vectors = replace(description, vector_bits=numbers["vector"] * 8)
-        schedule_window(builder, machine, lambda found: window_tile_of(found, numbers, vectors), numbers["border"])
+        tiles = _window_tiles_for(numbers, description)
+        windows = [f for f in map(find_window, func.body.block.ops) if isinstance(f, Window)]
+        _check_tiles(func, strategy, "a sum of products over a window", [tiles(f) for f in windows])
+        schedule_window(builder, machine, tiles, numbers["border"])
     elif strategy == "attention":
         _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))
@@ -223,6 +248,14 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
             raise wrong(func, strategy, reason, "use 'loops'")
         schedule_loops(builder, machine)
     builder.finish()
+
+
+def _check_tiles(func: kernel.FuncOp, strategy: str, kind: str, tiles: Sequence[Tiling | WindowTile | str]) -> None:
+    """Some op of the kernel is of the strategy's kind, and the schedule has tiles for it: nothing becomes loops in silence."""
+    if not tiles:
+        raise wrong(func, strategy, f"no op of the kernel is {kind}", "use 'loops'")
+    if all(isinstance(t, str) for t in tiles):
+        raise wrong(func, strategy, f"it has no tiles for {kind}: {tiles[0]}", "use 'loops'")
 
 
 def _check_attention(func: kernel.FuncOp, strategy: str, numbers: Mapping[str, int]) -> None:

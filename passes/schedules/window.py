@@ -14,7 +14,7 @@ for other dims                    tasks are runs of one of these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -30,7 +30,7 @@ from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.contraction_analysis import product_of
 from stepwell.passes.schedules.emit import Emitter, Index
-from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_uniform
 from stepwell.passes.schedules.lanes import (
     MOST_APART,
     Lanes,
@@ -129,6 +129,8 @@ def find_window(op: Operation) -> Window | str:
     whole = [i for i in (0, 1) if all(uses_dim(maps[i].results, d) for d in order)]
     if len(whole) != 1:
         return "both factors, or none, have all dims of the result"
+    if any(is_uniform(x) for x in op.inputs):
+        return "a factor is the same everywhere"
     image, n = whole[0], order[-1]
     exprs, weights = maps[image].results, maps[1 - image].results
     lines = [d for d in order[:-1] if _moves(exprs, d, reduced) and not uses_dim(weights, d)]
@@ -174,7 +176,7 @@ def choose_window(found: Window, machine: MachineDescription) -> WindowTile | st
     return WindowTile(points, vectors * lanes)
 
 
-def window_tile_of(found: Window, numbers: dict[str, int], machine: MachineDescription) -> WindowTile | str:
+def window_tile_of(found: Window, numbers: Mapping[str, int], machine: MachineDescription) -> WindowTile | str:
     """The tile that a schedule's numbers describe, chosen where they do not say."""
     chosen = choose_window(found, machine)
     if isinstance(chosen, str):

@@ -582,3 +582,81 @@ kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attribu
   } -> tensor<64xf32>
   kernel.return %r : tensor<64xf32>
 }
+
+// -----
+
+// Kernels that are what the strategy is for, but have no tiles: they do not become loops in silence.
+// expected-error@below {{has a contraction schedule that is wrong: it has no tiles for a contraction: scalar code}}
+kernel.func @k(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %o: tensor<32x32xf32>) -> tensor<32x32xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 0 : i64, mr = 4 : i64}>} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<32x32xf32>) -> tensor<32x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<32x32xf32>, tensor<32x32xf32>) outs(%f : tensor<32x32xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<32x32xf32>
+  kernel.return %r : tensor<32x32xf32>
+}
+
+// -----
+
+// expected-error@below {{it has no tiles for a contraction: too small for tiles}}
+kernel.func @k(%a: tensor<3x3xf32>, %b: tensor<3x3xf32>, %o: tensor<3x3xf32>) -> tensor<3x3xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 16 : i64, mr = 2 : i64}>} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<3x3xf32>) -> tensor<3x3xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<3x3xf32>, tensor<3x3xf32>) outs(%f : tensor<3x3xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<3x3xf32>
+  kernel.return %r : tensor<3x3xf32>
+}
+
+// -----
+
+// expected-error@below {{it has no tiles for a contraction: an empty space}}
+kernel.func @k(%a: tensor<32x0xf32>, %b: tensor<0x32xf32>, %o: tensor<32x32xf32>) -> tensor<32x32xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 16 : i64}>} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<32x32xf32>) -> tensor<32x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<32x0xf32>, tensor<0x32xf32>) outs(%f : tensor<32x32xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<32x32xf32>
+  kernel.return %r : tensor<32x32xf32>
+}
+
+// -----
+
+// expected-error@below {{has a window schedule that is wrong: it has no tiles for a sum of products over a window: scalar code}}
+kernel.func @k(%x: tensor<66xf32>, %w: tensor<3xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"window", {vector = 0 : i64}>} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<64xf32>) -> tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0 + d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x, %w : tensor<66xf32>, tensor<3xf32>) outs(%f : tensor<64xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<64xf32>
+  kernel.return %r : tensor<64xf32>
+}
+
+// -----
+
+// A factor that is one number is nothing to read: what takes a window has none.
+// expected-error@below {{has a window schedule that is wrong: no op of the kernel is a sum of products over a window}}
+kernel.func @k(%x: tensor<66xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"window", {vector = 64 : i64}>} {
+  %z = arith.constant 0.0 : f32
+  %w = arith.constant dense<0.5> : tensor<3xf32>
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<64xf32>) -> tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0 + d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x, %w : tensor<66xf32>, tensor<3xf32>) outs(%f : tensor<64xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<64xf32>
+  kernel.return %r : tensor<64xf32>
+}

@@ -117,3 +117,38 @@ def test_what_is_chosen_is_what_the_check_accepts():
     func = module.body.block.first_op
     assert isinstance(func, kernel.FuncOp)
     assert checked(func, func.schedule)["reason"]
+
+
+PRODUCT = """
+kernel.func @k(%a: tensor<3x3xf32>, %b: tensor<3x3xf32>, %o: tensor<3x3xf32>) -> tensor<3x3xf32> attributes {access = ["read", "read", "write"]} {
+  %z = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<3x3xf32>) -> tensor<3x3xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<3x3xf32>, tensor<3x3xf32>) outs(%f : tensor<3x3xf32>) {
+  ^bb0(%l: f32, %m: f32, %c: f32):
+    %p = arith.mulf %l, %m : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<3x3xf32>
+  kernel.return %r : tensor<3x3xf32>
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("", "no register tiles: too small for tiles"),
+        ("contraction", "'contraction' was asked for, but no register tiles: too small for tiles"),
+        ("window", "'window' was asked for, but no op of the kernel is a sum of products over a window"),
+        ("attention", "'attention' was asked for, but no op of the kernel is an attention"),
+        ("rows", "'rows' was asked for, but the kernel has no rows: "),
+        ("block-rows", "'block-rows' was asked for, but only subgroups of lanes do it"),
+    ],
+)
+def test_loops_say_what_stood_against_another_strategy(strategy, reason):
+    context = make_context({name: (lambda name=name: get_dialect(name)) for name in DIALECTS})
+    module = parse_module(PRODUCT, "k.mlir", context)
+    ChooseSchedulesPass(strategy=strategy).apply(context, module)
+    func = module.body.block.first_op
+    assert func.schedule.strategy.data == "loops"
+    assert reason in func.schedule.params.data["reason"].data
