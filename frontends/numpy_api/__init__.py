@@ -109,6 +109,7 @@ from stepwell.frontends.numpy_api.elementwise import (
     trunc,
     where,
 )
+from stepwell.frontends.numpy_api.exponentials import log_softmax, logsumexp, softmax
 from stepwell.frontends.numpy_api.indexing import (
     argwhere,
     diag,
@@ -167,12 +168,10 @@ from stepwell.frontends.numpy_api.reductions import (
     count_nonzero,
     cumprod,
     cumsum,
-    logsumexp,
     max,
     mean,
     min,
     prod,
-    softmax,
     std,
     sum,
     var,
@@ -361,6 +360,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "log_softmax",
     "logaddexp",
     "logical_and",
     "logical_not",

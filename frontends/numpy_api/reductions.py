@@ -13,7 +13,7 @@ from stepwell.frontends.api import api
 from stepwell.frontends.dtypes import BOOL, FLOAT32, INT32, DType, as_dtype, bits, inexact, is_float, is_unsigned, kind
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import axes, broadcast, lifted, one_axis
-from stepwell.frontends.numpy_api.elementwise import astype, divide, exp, isfinite, log, sqrt, subtract, truth, where
+from stepwell.frontends.numpy_api.elementwise import astype, divide, sqrt, subtract, truth
 from stepwell.frontends.tracer import Tracer, body, converted, current_trace, emit, emit_all
 
 
@@ -157,28 +157,6 @@ def std(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = 
     """The standard deviation along axes."""
     a, dtype = _wide(x)
     return converted(sqrt(_var(a, axis, correction, keepdims)), dtype)
-
-
-@api()
-def logsumexp(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """`log(sum(exp(x)))` without overflow."""
-    a, dtype = _wide(x)
-    dims = axes(axis, len(a.shape))
-    top = reduced(a, dims, "maximum", extreme(a.dtype, False), True)
-    shift = where(isfinite(top), top, 0)
-    result = log(reduced(exp(subtract(a, shift)), dims, "add", 0, True)) + shift
-    if not keepdims:
-        result = emit("reshape", result, tuple(e for d, e in enumerate(a.shape) if d not in dims))
-    return converted(result, dtype)
-
-
-@api()
-def softmax(x: Any, /, axis: Any = -1) -> Any:
-    """`exp(x) / sum(exp(x))` along axes, without overflow."""
-    a, dtype = _wide(x)
-    dims = axes(axis, len(a.shape))
-    powers = exp(subtract(a, reduced(a, dims, "maximum", extreme(a.dtype, False), True)))
-    return converted(divide(powers, reduced(powers, dims, "add", 0, True)), dtype)
 
 
 def _argument(x: Any, axis: Any, keepdims: bool, direction: str, largest: bool) -> Tracer:

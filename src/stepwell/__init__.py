@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stepwell import build as build
     from stepwell import lax as lax
+    from stepwell import nn as nn
     from stepwell import numpy as numpy
     from stepwell import random as random
     from stepwell.compiling import compile as compile
@@ -43,7 +44,7 @@ __version__ = "0.1.0"
 IMPORTED_NS = time.time_ns()
 """When this process began to load the compiler's code."""
 
-_MODULES = ("build", "lax", "numpy", "random")
+_MODULES = ("build", "lax", "nn", "numpy", "random")
 
 _LAZY = {
     "Array": "stepwell.dispatch",
@@ -91,6 +92,7 @@ __all__ = [
     "jit",
     "lax",
     "memory_statistics",
+    "nn",
     "numpy",
     "parse",
     "random",
