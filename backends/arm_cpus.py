@@ -41,3 +41,6 @@ ARM_CPUS: dict[str, tuple[str, ...]] = {
     "apple-m4": _V86,
 }
 """Features by processor, beyond `neon` and `fp-armv8`."""
+
+LINES = {name: 128 for name in ARM_CPUS if name.startswith("apple-")}
+"""Bytes of a cache line, where they are not 64."""

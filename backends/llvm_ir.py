@@ -28,10 +28,12 @@ class LlvmText:
 def cpu_strategy(target: Target) -> Strategy:
     """How the writer treats a CPU of the target's level."""
     if target.arch == ARM:
-        return Strategy(pause=("llvm.aarch64.hint", (("i32", "1"),)), word_dots=_neon_dots(target))
+        hint = ("llvm.aarch64.hint", (("i32", "1"),))
+        return Strategy(pause=hint, word_dots=_neon_dots(target), line_bytes=target.line_bytes)
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
-    return Strategy(fma=modern, half=modern, word_dots=_word_dots(target), attributes=wide)
+    dots = _word_dots(target)
+    return Strategy(fma=modern, half=modern, word_dots=dots, line_bytes=target.line_bytes, attributes=wide)
 
 
 def _neon_dots(target: Target) -> dict[tuple[str, str], WordDot]:

@@ -10,13 +10,13 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llvmlite import binding as llvm
 
 from stepwell.backends import arm_cpus
 from stepwell.backends.arm_cpus import ARM_CPUS
+from stepwell.backends.caches import read_caches
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.ir.errors import InvalidProgramError
 
@@ -34,6 +34,7 @@ _SSE42 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16")
 _AVX2 = (*_SSE42, "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
 _AVX512 = (*_AVX2, "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd")
 _CPU = {"scalar": "x86-64", "sse4.2": "x86-64-v2", "avx2": "x86-64-v3", "avx512": "x86-64-v4"}
+_NUMBERS = ("vector_bits", "cores", "l1_bytes", "l2_bytes", "l3_bytes", "line_bytes")
 _FEATURES = {"scalar": (), "sse4.2": _SSE42, "avx2": _AVX2, "avx512": _AVX512}
 
 
@@ -50,6 +51,8 @@ class Target:
     l1_bytes: int
     l2_bytes: int
     l3_bytes: int
+    line_bytes: int = 64
+    """Bytes that caches and memory exchange at once."""
 
     @property
     def has_fma(self) -> bool:
@@ -68,31 +71,18 @@ class Target:
                 "level": StringAttr(self.level),
                 "cpu": StringAttr(self.cpu),
                 "features": StringAttr(self.features),
-                **{
-                    name: IntegerAttr(getattr(self, name), i64)
-                    for name in ("vector_bits", "cores", "l1_bytes", "l2_bytes", "l3_bytes")
-                },
+                **{name: IntegerAttr(getattr(self, name), i64) for name in _NUMBERS},
             }
         )
 
     def describe(self) -> list[tuple[str, str]]:
         """Name and value pairs for `stepwell doctor`."""
+        sizes = f"L1 {self.l1_bytes >> 10} KiB, L2 {self.l2_bytes >> 10} KiB, L3 {self.l3_bytes >> 20} MiB"
         return [
             ("simd", f"{self.level} ({self.vector_bits} bits, fma {'yes' if self.has_fma else 'no'})"),
             ("cores", str(self.cores)),
-            ("caches", f"L1 {self.l1_bytes >> 10} KiB, L2 {self.l2_bytes >> 10} KiB, L3 {self.l3_bytes >> 20} MiB"),
+            ("caches", f"{sizes}; lines of {self.line_bytes} bytes"),
         ]
-
-
-def _cache_bytes(level: int, default: int) -> int:
-    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        try:
-            if int((index / "level").read_text()) == level and (index / "type").read_text().strip() != "Instruction":
-                size = (index / "size").read_text().strip()
-                return int(size[:-1]) << {"K": 10, "M": 20, "G": 30}[size[-1]]
-        except (OSError, ValueError, KeyError):
-            continue
-    return default
 
 
 def _cores() -> int:
@@ -169,7 +159,18 @@ def _arm_target(cpu: str, changes: str) -> Target:
     without = [name for name in always if not features[name]]
     if without:
         raise InvalidProgramError(f"there is no code for {cpu} without {without[0]}")
-    return Target(ARM, arm_cpus.LEVEL, cpu, _feature_text(features), 128, 4, 64 << 10, 1 << 20, 8 << 20)
+    return Target(
+        ARM,
+        arm_cpus.LEVEL,
+        cpu,
+        _feature_text(features),
+        128,
+        4,
+        64 << 10,
+        1 << 20,
+        8 << 20,
+        arm_cpus.LINES.get(cpu, 64),
+    )
 
 
 def _changed(base: Sequence[str], changes: str, known: frozenset[str], such_as: str) -> dict[str, bool]:
@@ -212,6 +213,7 @@ def target_for(level: str, *, generic: bool = False) -> Target:
     own = level == host_level()
     cpu = llvm.get_host_cpu_name() if own else _CPU[level]
     features = ",".join(f"+{name}" for name in (sorted(_host_features()) if own else _FEATURES[level]))
+    caches = read_caches()
     return Target(
         arch=X86,
         level=level,
@@ -219,7 +221,8 @@ def target_for(level: str, *, generic: bool = False) -> Target:
         features=features,
         vector_bits=_VECTOR_BITS[level],
         cores=_cores(),
-        l1_bytes=_cache_bytes(1, 32 << 10),
-        l2_bytes=_cache_bytes(2, 1 << 20),
-        l3_bytes=_cache_bytes(3, 8 << 20),
+        l1_bytes=caches.l1_bytes,
+        l2_bytes=caches.l2_bytes,
+        l3_bytes=caches.l3_bytes,
+        line_bytes=caches.line_bytes,
     )

@@ -22,6 +22,10 @@ class MachineDescription:
     cores: int = 1
     l1_bytes: int = 32 << 10
     l2_bytes: int = 256 << 10
+    l3_bytes: int = 0
+    """Bytes of the cache behind these; 0 where there is none, or none is known."""
+    line_bytes: int = 64
+    """Bytes that caches and memory exchange at once: a power of two."""
     subgroup: int = 1
     """Lanes that move together and hold a vector between them; 1 where a core has its vectors to itself."""
     block_threads: int = 1
@@ -74,10 +78,18 @@ def _entries(attribute: Attribute | None) -> dict[str, Attribute]:
     return {}
 
 
+def _is_line(value: Attribute | None) -> bool:
+    """Whether some bytes can be a cache line; others, which only a person can have written, would be divided by."""
+    size = value.value.data if isinstance(value, IntegerAttr) else 0
+    return 16 <= size <= 4096 and size & (size - 1) == 0
+
+
 def _description(entries: dict[str, Attribute]) -> MachineDescription:
     known: dict[str, int | str | tuple[str, ...]] = {}
     for name in _NAMES:
         value = entries.get(name)
+        if name == "line_bytes" and not _is_line(value):
+            continue
         if isinstance(value, IntegerAttr):
             known[name] = value.value.data
         elif isinstance(value, StringAttr):

@@ -1,17 +1,25 @@
 """Code for processors by name, what this machine is, and figures of what it can do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from llvmlite import binding as llvm
 
 import stepwell
 from stepwell import machine_limits
+from stepwell.backends.caches import Caches, read_caches
+from stepwell.backends.llvm_ir import write_llvm
 from stepwell.backends.measure import KERNELS, measurement_text, symbol
 from stepwell.backends.object import compile_llvm, emit_asm, target_machine
 from stepwell.backends.target import LEVELS, cpu_target, host_level, missing_here, target_for
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.cli import main
+from stepwell.devices import CpuProperties
+from stepwell.dialects.registry import DIALECTS, get_dialect
+from stepwell.ir.context import make_context
+from stepwell.ir.machine import machine_of
+from stepwell.ir.parser import parse_module
 from stepwell.machine_limits import assumed_limits, limits_as_json, limits_from_json
 from stepwell.runtime.timed_kernels import TimedKernels
 
@@ -146,3 +154,104 @@ def test_damaged_figures_are_none(tmp_path, content):
 @pytest.mark.parametrize("change", [{"one": None}, {"capacities": {}}, {"all": {"threads": 2}}])
 def test_figures_with_parts_missing_are_none(change):
     assert limits_from_json(limits_as_json(assumed_limits(target_for("sse4.2"))) | change) is None
+
+
+def context():
+    return make_context({name: (lambda name=name: get_dialect(name)) for name in DIALECTS})
+
+
+def describe_caches(folder, *indices):
+    """A folder as Linux has it: (level, type, size, line) of each index; None: no such file."""
+    for number, index in enumerate(indices):
+        path = folder / f"index{number}"
+        path.mkdir()
+        for name, text in zip(("level", "type", "size", "coherency_line_size"), index, strict=True):
+            if text is not None:
+                (path / name).write_text(f"{text}\n")
+    return folder
+
+
+L1, CODE, L2 = (1, "Data", "48K", 64), (1, "Instruction", "64K", 32), (2, "Unified", "2048K", 64)
+
+
+@pytest.mark.parametrize(
+    ("indices", "found"),
+    [
+        ([L1, CODE, L2, (3, "Unified", "36M", 64)], Caches(48 << 10, 2 << 20, 36 << 20, 64)),
+        ([CODE, L2, L1, (3, "Unified", "1G", 64)], Caches(48 << 10, 2 << 20, 1 << 30, 64)),
+        ([(1, "Data", "128k", 128), (2, "Unified", "12M", 128)], Caches(128 << 10, 12 << 20, 0, 128)),
+        ([(1, "Data", "32768", 64), L2], Caches(32 << 10, 2 << 20, 0, 64)),
+        ([L1], Caches(l1_bytes=48 << 10)),
+        ([], Caches()),
+        ([(1, "Data", "", 64), L2, (3, "Unified", "big", 64)], Caches(l2_bytes=2 << 20)),
+        ([(1, "Data", "-4K", 0), (2, "Unified", "0K", 64)], Caches()),
+        ([(1, "Data", "48K", 48), L2, (3, "Unified", "8M", None)], Caches(48 << 10, 2 << 20, 8 << 20, 64)),
+        ([("one", "Data", "48K", 64), (2, None, "1M", 64)], Caches(l2_bytes=1 << 20)),
+        ([(1, "Data", "²K", "6\u00b2"), (2, "Unified", "9" * 5000, 64)], Caches()),
+    ],
+)
+def test_caches_are_read_entry_by_entry_and_default_where_they_make_no_sense(tmp_path, indices, found):
+    assert read_caches(describe_caches(tmp_path, *indices)) == found
+
+
+def test_a_folder_that_is_not_there_describes_nothing(tmp_path):
+    assert read_caches(tmp_path / "none") == Caches()
+
+
+def test_the_caches_of_this_machine_make_sense():
+    found = read_caches()
+    assert 0 < found.l1_bytes < found.l2_bytes
+    assert found.l3_bytes == 0 or found.l3_bytes >= found.l2_bytes
+    assert found.line_bytes in (32, 64, 128, 256)
+
+
+def test_the_cpu_says_what_it_is(monkeypatch):
+    monkeypatch.setenv("STEPWELL_SIMD", "sse4.2")  # says what code is made for, not what the machine is
+    cpu = stepwell.device_properties("cpu")
+    caches = read_caches()
+    assert cpu.level == host_level()
+    assert (cpu.l1_bytes, cpu.l2_bytes, cpu.l3_bytes, cpu.line_bytes) == (
+        caches.l1_bytes,
+        caches.l2_bytes,
+        caches.l3_bytes,
+        caches.line_bytes,
+    )
+    assert cpu.vector_bits == {"avx512": 512, "avx2": 256, "sse4.2": 128, "scalar": 64}[cpu.level]
+    assert cpu.cores >= 1
+    assert list(cpu.features) == sorted(set(cpu.features))
+    assert ("avx2" in cpu.features) == (cpu.level in ("avx2", "avx512"))
+
+
+@pytest.mark.parametrize(
+    ("level", "bits", "lanes"),
+    [("avx512", 512, (64, 32, 32, 16, 8, 4)), ("sse4.2", 128, (16, 8, 8, 4, 2, 1)), ("scalar", 64, (1,) * 6)],
+)
+def test_lanes_are_elements_of_a_vector(level, bits, lanes):
+    cpu = CpuProperties("x", "x86_64", level, bits, (), 1, 1, 1, 1, 64)
+    names = ("int8", "bfloat16", "float16", "float32", "float64", "complex128")
+    assert tuple(cpu.lanes(name) for name in names) == lanes
+    with pytest.raises(stepwell.TracingError, match="not a dtype"):
+        cpu.lanes("float99")
+
+
+def test_what_is_fetched_is_fetched_a_line_at_a_time():
+    text = """
+    kernel.func @k(%x: memref<4096xf32>) attributes {access = ["read"]} {
+      %c = arith.constant 0 : index
+      kernel.prefetch %x[%c] {part = vector<64xf32>} : memref<4096xf32>
+      kernel.return
+    }"""
+    target = target_for("sse4.2", generic=True)
+    counts = {}
+    for line in (64, 128, 256):
+        module = parse_module(text, "k.mlir", context())
+        made = write_llvm(module, replace(target, line_bytes=line))[-1]
+        counts[line] = made.text.count("call void @llvm.prefetch")
+    assert counts == {64: 4, 128: 2, 256: 1}
+
+
+@pytest.mark.parametrize(("line", "known"), [("128 : i64", 128), ("0 : i64", 64), ("96 : i64", 64), ('"x"', 64)])
+def test_a_line_that_no_cache_has_is_not_believed(line, known):
+    text = f"builtin.module attributes {{stepwell.target = {{line_bytes = {line}, l3_bytes = 7 : i64}}}} {{}}"
+    described = machine_of(parse_module(text, "k.mlir", context()))
+    assert (described.line_bytes, described.l3_bytes) == (known, 7)

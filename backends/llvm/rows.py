@@ -14,9 +14,6 @@ from stepwell.backends.llvm.arith import suffix_of
 from stepwell.backends.llvm.types import SUB_BYTE, element_bytes, memory_type, scalar_type, splat_literal
 from stepwell.backends.llvm.writer import Buffer, FunctionWriter, Index
 
-LINE_BYTES = 64
-"""What caches move at once."""
-
 
 def splat(w: FunctionWriter, value: str, name: str, lanes: int) -> str:
     """A row with every lane equal to a scalar."""
@@ -213,7 +210,7 @@ class RowAccess:
         write when others come between them.
         """
         kind = self.buffer.pointer
-        per_line = LINE_BYTES // self.width
+        per_line = self.w.module.strategy.line_bytes // self.width
         if self.lanes <= per_line:
             self.w.line(f"store {self.stored} {value}, {kind} {at.pointer}, align {at.align}{self.suffix}")
             return

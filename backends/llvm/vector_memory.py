@@ -17,7 +17,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr
 
 from stepwell.backends.llvm.memref import alignment, nontemporal
-from stepwell.backends.llvm.rows import LINE_BYTES, Place, RowAccess, and_masks, lane_mask, splat
+from stepwell.backends.llvm.rows import Place, RowAccess, and_masks, lane_mask, splat
 from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import (
     element_bytes,
@@ -231,7 +231,7 @@ def _prefetch(transfer: _Transfer, at: Place, writes: bool) -> None:
         return
     w, name = transfer.w, "llvm.prefetch.p0"
     w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
-    for offset in range(0, transfer.lanes * element_bytes(transfer.buffer.element), LINE_BYTES):
+    for offset in range(0, transfer.lanes * element_bytes(transfer.buffer.element), w.module.strategy.line_bytes):
         line = w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {ahead.value.data + offset}")
         w.line(f"call void @{name}(ptr {line}, i32 {int(writes)}, i32 3, i32 1)")
 
@@ -444,7 +444,7 @@ def _prefetch_part(w: FunctionWriter, op: Operation) -> None:
     w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
     places = _row_places(w, op, buffer, [w.index(i) for i in indices], shape, len(part.get_shape()))
     for at in places:
-        for offset in range(0, shape[-1] * element_bytes(buffer.element), LINE_BYTES):
+        for offset in range(0, shape[-1] * element_bytes(buffer.element), w.module.strategy.line_bytes):
             line = at.pointer if not offset else w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {offset}")
             w.line(f"call void @{name}(ptr {line}, i32 0, i32 {locality}, i32 1)")
 

@@ -214,8 +214,8 @@ class AttentionStaging:
         """The keys or values of a task, dense in scratch in the type of scores; lines are an odd number of cache lines."""
         em = self.em
         lines, inner = (other, self.key) if is_contiguous(source.exprs, self.key) else (self.key, other)
-        line = -(-self.sizes[inner] * byte_width(self.kind) // 64)
-        stride = (line + 1 - line % 2) * 64 // byte_width(self.kind)
+        lines_of_row = -(-self.sizes[inner] * byte_width(self.kind) // em.line_bytes)
+        stride = (lines_of_row + 1 - lines_of_row % 2) * em.line_bytes // byte_width(self.kind)
 
         def row(r: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             def piece(c: Index, held: Sequence[SSAValue], mask: SSAValue | None) -> Sequence[SSAValue]:

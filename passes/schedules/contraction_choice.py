@@ -17,14 +17,12 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.ir.dtypes import byte_width
-from stepwell.ir.machine import MachineDescription
+from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
 
-LINE = 64
-"""Bytes of a cache line."""
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 FEW = 4
@@ -94,7 +92,7 @@ def turned(found: Contraction) -> Contraction:
         # Innermost what moves from image to image: neighbours in a window read the same numbers, in registers for too long.
         reduced=tuple(sorted(found.reduced, key=lambda d: not _in_window(found.maps[1].results, d))),
     )
-    whole = found.sizes[m] * byte_width(accumulator) >= LINE and starts_uniform(found)
+    whole = found.sizes[m] * byte_width(accumulator) >= machine_of(found.op).line_bytes and starts_uniform(found)
     return exchanged if whole and a_is_direct(exchanged) else found
 
 
@@ -267,9 +265,10 @@ def shares_sets(found: Contraction, rows: int) -> bool:
     kind = found.op.inputs[found.a].type
     assert isinstance(kind, TensorType)
     step = strides_of(kind.get_shape())[place] * byte_width(kind.element_type)
-    if step < LINE:
+    line = machine_of(found.op).line_bytes
+    if step < line:
         return False
-    sets = [i * step % PAGE // LINE for i in range(rows)]
+    sets = [i * step % PAGE // line for i in range(rows)]
     return max(sets.count(s) for s in sets) > 6
 
 

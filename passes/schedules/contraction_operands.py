@@ -34,8 +34,6 @@ from stepwell.passes.schedules.nest import Access, is_contiguous
 from stepwell.passes.schedules.plan import WIDE_BYTES
 from stepwell.passes.schedules.space import tiled_loop
 
-LINE_BYTES = 64
-"""What caches move at once."""
 ROWS_AT_ONCE = 4
 """Rows of B copied next to each other: whole lines of a panel, from few pages at a time."""
 
@@ -185,7 +183,7 @@ class Packer:
 
     def _rows_shape(self, source: Access | SSAValue) -> list[int]:
         """Rows of a tile, an odd number of lines apart, so that they spread over the sets of the cache."""
-        line = LINE_BYTES // byte_width(_kind_of(source, self.found.a_casts))
+        line = self.em.line_bytes // byte_width(_kind_of(source, self.found.a_casts))
         inner = [self.terms, *(self.found.sizes[d] for d in self.found.reduced[1:])]
         return [*inner[:-1], self.tiling.mr, (-(-inner[-1] // line) // 2 * 2 + 1) * line]
 
@@ -193,7 +191,7 @@ class Packer:
         """A as columns of its rows: what lies so stays so."""
         found, (m, rows) = self.found, over
         kind = _kind_of(source, found.a_casts)
-        line = LINE_BYTES // byte_width(kind)
+        line = self.em.line_bytes // byte_width(kind)
         inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
         shape = [*inner, -(-self.tiling.mr // line) * line]
         target = self._scratch(source, shape)
@@ -210,7 +208,7 @@ class Packer:
     def prefetch_a(self, source: Access, at: Sequence[Index], j: Index, tiles: int, run: Sums) -> None:
         """While one tile of the rows is computed, part of the next rows is fetched: all of it by the last tile."""
         found, m = self.found, self.found.m
-        line = LINE_BYTES // byte_width(source.element)
+        line = self.em.line_bytes // byte_width(source.element)
         part = -(-self.terms // (tiles * line)) * line
         index = list(at)
         assert m is not None

@@ -26,7 +26,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
-from stepwell.passes.schedules.contraction_operands import LINE_BYTES, Operand, Packer, Sums
+from stepwell.passes.schedules.contraction_operands import Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_words import HALF_BITS, Words
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.lanes import (
@@ -156,7 +156,7 @@ class WordPacker(Packer):
     def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
         """The rows of one tile; `index` holds the outer dims and the first row."""
         found, m = self.found, -1 if self.found.m is None else self.found.m
-        line = LINE_BYTES // WORD_BYTES
+        line = self.em.line_bytes // WORD_BYTES
         *outer, inner = self._inner_words()
         terms: list[AffineExpr] = [AffineExpr.dimension(d) for d in found.reduced]
         zero = AffineExpr.constant(0)

@@ -34,8 +34,10 @@ INDEX = IndexType()
 class Emitter:
     """Inserts ops into one kernel's new body."""
 
-    def __init__(self, entry: Block, location: LocationAttr):
+    def __init__(self, entry: Block, location: LocationAttr, line_bytes: int = 64):
         self.entry = entry
+        self.line_bytes = line_bytes
+        """Bytes of a cache line of the machine that the kernel is for."""
         self._builder = LocatedBuilder(InsertPoint.at_end(entry), location)
         self._constants: dict[tuple[Attribute, Attribute], SSAValue] = {}
         self._last_constant: Operation | None = None

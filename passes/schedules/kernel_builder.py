@@ -27,6 +27,7 @@ from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.dense import splat_value
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.machine import machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.nest import (
@@ -73,7 +74,7 @@ class KernelBuilder:
         self.copy = copy
         """Makes a phase that copies a tensor, or a scalar, into a tensor."""
         self.block = Block(arg_types=[a.type for a in func.args])
-        self.em = Emitter(self.block, func.location)
+        self.em = Emitter(self.block, func.location, machine_of(func).line_bytes)
         self._values: dict[SSAValue, SSAValue] = dict(zip(func.args, self.block.args, strict=True))
         for old, new in self._values.items():
             new.name_hint = old.name_hint

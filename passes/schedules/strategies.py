@@ -37,7 +37,6 @@ from stepwell.passes.schedules.plan import Machine, plan_space
 from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
-from stepwell.passes.schedules.turning import CACHE_LINE
 from stepwell.passes.schedules.window import (
     Window,
     WindowTile,
@@ -113,7 +112,7 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
         common["fetch"] = PAGE
     if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
-        common |= {"stage": PAGE, "run": 2 * CACHE_LINE}
+        common |= {"stage": PAGE, "run": 2 * machine.line_bytes}
     return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
 
 

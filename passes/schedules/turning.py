@@ -28,9 +28,6 @@ from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, 
 from stepwell.passes.schedules.plan import Plan, crosses, element_bytes
 from stepwell.passes.schedules.space import SpaceEmitter, Target
 
-CACHE_LINE = 64
-"""Bytes that memory and caches exchange."""
-
 AT_ONCE = 128
 """Bytes of a row that are copied at once."""
 
@@ -129,7 +126,8 @@ class TurningEmitter(SpaceEmitter):
         """Scratch of the worker for a block, its lines an odd number of cache lines apart: a column is in many sets."""
         _, _, (rows, columns) = self._form()
         size = byte_width(like.element)
-        line = (-(-columns * size // CACHE_LINE) | 1) * CACHE_LINE // size
+        line_bytes = self.em.line_bytes
+        line = (-(-columns * size // line_bytes) | 1) * line_bytes // size
         op = tensor.EmptyOp([], TensorType(like.element, [rows, line]))
         op.attributes["scratch"] = kernel.ScratchAttr(kernel.ScratchScope.WORKER)
         return self.em.add(op).tensor

@@ -5,9 +5,11 @@ The runtime is imported when a CUDA device is named, so that nobody else pays fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from stepwell.frontends.array import DEVICES, Array, DeviceData, to_array
+from stepwell.frontends.dtypes import as_dtype
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.pytree import flatten
 from stepwell.frontends.tracer import is_tracing
@@ -16,6 +18,42 @@ from stepwell.ir.errors import InvalidProgramError
 if TYPE_CHECKING:
     from stepwell.runtime.cuda.device import Device, DeviceProperties, MemoryStatistics
     from stepwell.runtime.memory import HostMemoryStatistics
+
+
+@dataclass(frozen=True)
+class CpuProperties:
+    """What this machine's processor is: its instruction set, cores and caches.
+
+    Attributes:
+        name: LLVM's name of the processor.
+        arch: "x86_64".
+        level: the widest instruction-set level that it runs: "scalar", "sse4.2", "avx2" or "avx512".
+        vector_bits: bits of its vectors at that level.
+        features: LLVM's names of what it has, sorted: "avx2", "fma", "avx512vnni", ...
+        cores: those that this process may run on.
+        l1_bytes, l2_bytes, l3_bytes: of its data caches; 0 where there is none.
+        line_bytes: what caches and memory exchange at once.
+    """
+
+    name: str
+    arch: str
+    level: str
+    vector_bits: int
+    features: tuple[str, ...]
+    cores: int
+    l1_bytes: int
+    l2_bytes: int
+    l3_bytes: int
+    line_bytes: int
+
+    def lanes(self, dtype: Any) -> int:
+        """Elements of a type that a vector holds: 16 of float32 in 512 bits.
+
+        Raises:
+            PromotionError: there is no such element type.
+        """
+        bits = 8 * as_dtype(dtype).itemsize
+        return 1 if self.level == "scalar" else max(1, self.vector_bits // bits)
 
 
 def device_put(x: Any, device: str) -> Any:
@@ -56,14 +94,27 @@ def available_devices() -> tuple[str, ...]:
     return ("cpu", *(f"cuda:{i}" for i in range(device_count() if available() else 0)))
 
 
-def device_properties(device: str = "cuda") -> DeviceProperties:
-    """What a GPU says of itself: name, compute capability, multiprocessors, memory, limits of a block.
+@overload
+def device_properties(device: Literal["cpu"]) -> CpuProperties: ...
+@overload
+def device_properties(device: str = "cuda") -> DeviceProperties | CpuProperties: ...
+def device_properties(device: str = "cuda") -> DeviceProperties | CpuProperties:
+    """What a GPU says of itself (name, compute capability, multiprocessors, memory, limits of a block), or what "cpu" is.
 
     Raises:
-        NoDriverError: there is no driver or no GPU.
-        InvalidProgramError: there is no such GPU.
+        NoDriverError: a CUDA device, and there is no driver or no GPU.
+        InvalidProgramError: there is no such device.
     """
-    return _gpu(device).properties
+    return _cpu_properties() if device == "cpu" else _gpu(device).properties
+
+
+def _cpu_properties() -> CpuProperties:
+    from stepwell.backends.target import host_level, target_for  # here: LLVM is asked
+
+    host = target_for(host_level())
+    features = tuple(sorted(name[1:] for name in host.features.split(",") if name.startswith("+")))
+    caches = (host.l1_bytes, host.l2_bytes, host.l3_bytes, host.line_bytes)
+    return CpuProperties(host.cpu, host.arch, host.level, host.vector_bits, features, host.cores, *caches)
 
 
 def memory_statistics(device: str = "cuda") -> HostMemoryStatistics | MemoryStatistics:
@@ -111,4 +162,4 @@ def _from_dlpack(value: Any) -> DeviceData:
 
 DEVICES.put, DEVICES.from_dlpack = _put, _from_dlpack
 
-__all__ = ["available_devices", "device_properties", "device_put", "memory_statistics", "synchronize"]
+__all__ = ["CpuProperties", "available_devices", "device_properties", "device_put", "memory_statistics", "synchronize"]

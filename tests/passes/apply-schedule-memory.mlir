@@ -144,3 +144,20 @@ kernel.func @columns(%x: tensor<512x3000xf32>, %o: tensor<3000xf32>) -> tensor<3
   } -> tensor<3000xf32>
   kernel.return %r : tensor<3000xf32>
 }
+
+// -----
+
+// Lines of scratch are an odd number of the machine's cache lines apart: three of 128 bytes here.
+// CHECK-LABEL: kernel.func @wide_lines
+// CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<16x96xf32>
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, line_bytes = 128 : i64}} {
+kernel.func @wide_lines(%x: tensor<128x128xf32>, %o: tensor<128x128xf32>) -> tensor<128x128xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, stage = 256 : i64, run = 64 : i64}>} {
+  %E = tensor.empty() : tensor<128x128xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<128x128xf32>) outs(%E : tensor<128x128xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    %y = arith.addf %a, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<128x128xf32>
+  kernel.return %r : tensor<128x128xf32>
+}
+}

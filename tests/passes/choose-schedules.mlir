@@ -163,6 +163,22 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 
 // -----
 
+// What is written of a row at once is two of the machine's cache lines.
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: stage = 4096 : i64, run = 256 : i64
+module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, line_bytes = 128 : i64}} {
+  kernel.func @turned(%x: tensor<513x512xf32>, %o: tensor<512x513xf32>) -> tensor<512x513xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<512x513xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<513x512xf32>) outs(%E : tensor<512x513xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<512x513xf32>
+    kernel.return %r : tensor<512x513xf32>
+  }
+}
+
+// -----
+
 // Schedules that the module brings along come first: by name, by hash (here of a kernel that does not exist), or tuned; the tables are gone then.
 // CHECK-LABEL: builtin.module attributes
 // CHECK-NOT: stepwell.schedules
