@@ -232,6 +232,12 @@ class Pool:
         """Bytes in idle blocks."""
         return self._idle
 
+    @property
+    def used_bytes(self) -> int:
+        """Bytes in blocks that are handed out."""
+        with self._lock:
+            return self._reserved - self._idle
+
 
 POOL = Pool()
 """The process's pool."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import stepwell
 from stepwell import Profiler, sections
 from stepwell.errors import InvalidProgramError
+from stepwell.runtime.memory import POOL, pooled_array
 
 ADD = """func.func @main(%x: tensor<5xf32>) -> tensor<5xf32> {
   %0 = stablehlo.add %x, %x : tensor<5xf32>
@@ -73,10 +76,16 @@ def test_the_trace_has_complete_events_of_each_thread(clock, tmp_path):
     thread.join()
     profiler.export_chrome_trace(tmp_path / "t.json")
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
-    rows = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M"}
-    assert rows[1] == "helper"
+    rows = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert rows == {0: threading.current_thread().name, 1: "helper"}
+    process = os.getpid()
+    assert {e["pid"] for e in events} == {process}
     timed = [(e["name"], e["tid"], e["ts"], e["dur"], e["pid"]) for e in events if e["ph"] == "X"]
-    assert timed == [("outer", 0, 0.0, 3000.0, 1), ("inner", 0, 1000.0, 1000.0, 1), ("work", 1, 4000.0, 1000.0, 1)]
+    assert timed == [
+        ("outer", 0, 0.0, 3000.0, process),
+        ("inner", 0, 1000.0, 1000.0, process),
+        ("work", 1, 4000.0, 1000.0, process),
+    ]
     with pytest.raises(InvalidProgramError, match="cannot write the trace"):
         profiler.export_chrome_trace(tmp_path / "no" / "t.json")
 
@@ -171,6 +180,175 @@ def test_calls_that_nobody_records_are_the_plain_ones():
     assert not sections.is_active()
 
 
+def trace(profiler):
+    """The events of a trace, as a reader that knows JSON and no more sees them."""
+    return json.loads(profiler.chrome_trace(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))[
+        "traceEvents"
+    ]
+
+
+def test_instants_and_counters_are_events_between_the_sections(clock):
+    profiler = Profiler(enabled=True)
+    with profiler.section("step", number=3, path=Path("a/b"), rate=np.float32(0.5)):
+        profiler.instant("saved", size=np.int64(12))
+        profiler.counter("loss", 0.25)
+        profiler.counter("queue", waiting=np.int32(2), done=True)
+    assert profiler.sections[0].arguments == {"number": 3, "path": "a/b", "rate": 0.5}
+    assert [(i.name, i.arguments) for i in profiler.instants] == [("saved", {"size": 12})]
+    assert [(c.name, dict(c.values)) for c in profiler.counters] == [
+        ("loss", {"value": 0.25}),
+        ("queue", {"waiting": 2, "done": 1}),
+    ]
+    process = os.getpid()
+    step, saved, loss, queue = [e for e in trace(profiler) if e["ph"] != "M"]
+    assert step == {
+        "ph": "X", "pid": process, "tid": 0, "ts": 0.0, "dur": 4000.0, "name": "step", "cat": "user",
+        "args": {"number": 3, "path": "a/b", "rate": 0.5},
+    }  # fmt: skip
+    assert saved == {
+        "ph": "i", "s": "t", "pid": process, "tid": 0, "ts": 1000.0, "name": "saved", "cat": "user", "args": {"size": 12},
+    }  # fmt: skip
+    assert loss == {"ph": "C", "pid": process, "ts": 2000.0, "name": "loss", "args": {"value": 0.25}}
+    assert queue == {"ph": "C", "pid": process, "ts": 3000.0, "name": "queue", "args": {"waiting": 2, "done": 1}}
+    profiler.clear()
+    assert trace(profiler) == []
+
+
+def test_the_name_and_the_category_of_a_section_may_be_arguments_too():
+    profiler = Profiler(enabled=True)
+    with profiler.section("a", "io", name="b", self=1):
+        profiler.begin("c", name="d", category="e")
+        profiler.end("c")
+    inner, outer = profiler.sections
+    assert (outer.category, outer.arguments) == ("io", {"name": "b", "self": 1})
+    assert (inner.category, inner.arguments) == ("user", {"name": "d", "category": "e"})
+
+
+def test_what_no_counter_can_show_is_refused_or_left_out_of_the_trace():
+    profiler = Profiler(enabled=True)
+    with pytest.raises(InvalidProgramError, match="'value' of counter 'a' is a str, not a number"):
+        profiler.counter("a", "1")
+    with pytest.raises(InvalidProgramError, match="'x' of counter 'a' is a complex, not a number"):
+        profiler.counter("a", x=1j)
+    with pytest.raises(InvalidProgramError, match="counter 'a' is given no number"):
+        profiler.counter("a")
+    assert profiler.counters == ()
+    profiler.counter("a", x=float("nan"), y=2)
+    profiler.counter("b", float("inf"))
+    profiler.instant("c", x=float("-inf"), y=1 << 80)
+    events = {e["name"]: e.get("args") for e in trace(profiler)}
+    assert events["a"] == {"y": 2}
+    assert "b" not in events
+    assert events["c"] == {"x": "-inf", "y": hex(1 << 80)}
+    disabled = Profiler(enabled=False)
+    disabled.counter("a", "not looked at")
+    disabled.instant("b")
+    assert (disabled.counters, disabled.instants, trace(disabled)) == ((), (), [])
+
+
+def test_sections_that_are_open_begin_in_the_trace_and_do_not_end():
+    profiler = Profiler(enabled=True)
+    profiler.begin("waiting", what="input")
+    with profiler.section("done"):
+        pass
+    found = {e["name"]: (e["ph"], e.get("args")) for e in trace(profiler) if e["ph"] != "M"}
+    assert found == {"waiting": ("B", {"what": "input"}), "done": ("X", None)}
+
+
+def test_threads_have_the_names_they_have_at_the_end():
+    profiler = Profiler(enabled=True)
+
+    def work():
+        with profiler.section("work"):
+            threading.current_thread().name = "reader 1"
+
+    thread = threading.Thread(target=work, name="nobody")
+    thread.start()
+    thread.join()
+    assert [e["args"]["name"] for e in trace(profiler) if e["name"] == "thread_name"] == ["reader 1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_has_its_own_process_in_what_it_records():
+    profiler = Profiler(enabled=True)
+    with profiler.section("parent"):
+        pass
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with profiler.section("child"):
+                pass
+            found = {(e["name"], e["pid"]) for e in trace(profiler) if e["ph"] == "X"}
+            status = 0 if found == {("parent", os.getppid()), ("child", os.getpid())} else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+IDENTITY = """func.func @main(%x: tensor<300000xf32>) -> tensor<300000xf32> {
+  return %x : tensor<300000xf32>
+}"""
+
+
+def test_memory_is_recorded_with_the_section_that_asked_for_it():
+    identity = stepwell.compile(IDENTITY)
+    x = np.zeros(300000, np.float32)
+    identity(x)
+    gc.collect()
+    with Profiler() as profiler:
+        with profiler.section("mine"):
+            first = identity(x)
+        second = identity(x)
+        del first
+    del second  # after the end: not recorded
+    start, taken, other, back = profiler.memory_events
+    assert (start.size, start.section) == (0, "")
+    assert (taken.section, other.section, back.section) == ("call", "call", "")
+    assert taken.size == other.size == -back.size >= x.nbytes
+    assert back.address == taken.address != other.address
+    assert [e.used - start.used for e in profiler.memory_events] == [0, taken.size, 2 * taken.size, taken.size]
+    assert profiler.memory.allocations == 2
+    assert profiler.memory.most == other.used
+    assert profiler.memory.used == back.used
+    most = other.used / 2**20
+    assert profiler.report().splitlines()[0].endswith(f"{most:.2f} MB at most, 2 allocations")
+    graph = [e["args"]["used"] for e in trace(profiler) if e["ph"] == "C"]
+    assert graph == [e.used for e in profiler.memory_events]
+    assert POOL.watcher is None
+
+
+def test_clearing_a_profiler_that_records_keeps_what_memory_is_used():
+    identity = stepwell.compile(IDENTITY)
+    x = np.zeros(300000, np.float32)
+    with Profiler() as profiler:
+        result = identity(x)
+        profiler.clear()
+        assert profiler.memory.allocations == 0
+        assert profiler.memory.used == profiler.memory.most >= x.nbytes
+    del result
+    profiler.clear()
+    assert profiler.memory is None
+
+
+def test_memory_that_a_collection_frees_inside_of_the_profiler_does_not_hang_it():
+    """Collections come anywhere, also while a section is being noted."""
+    before = gc.get_threshold()
+    with Profiler() as profiler:
+        gc.set_threshold(1, 1, 1)
+        try:
+            for _ in range(50):
+                array, _ = pooled_array((300000,), np.dtype(np.float32), 1200000)
+                cycle = [array]
+                cycle.append(cycle)
+                del array, cycle
+                with profiler.section("a", x=1):
+                    profiler.instant("b", x=2)
+        finally:
+            gc.set_threshold(*before)
+    assert len([e for e in profiler.memory_events if e.size < 0]) > 10
+
+
 COMPILING = f"""
 import numpy as np, stepwell
 stepwell.compile({ADD!r}, cache=False)(np.ones(5, np.float32))
@@ -197,4 +375,5 @@ def test_the_environment_has_a_process_write_a_trace(tmp_path):
 
 def test_the_environment_has_a_process_print_a_report():
     lines = run(SECTION, "1").stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["section", "mine"]
+    assert lines[0] == "memory: 0.00 MB at the end, 0.00 MB at most, 0 allocations"
+    assert [line.split()[0] for line in lines[1:]] == ["section", "mine"]

@@ -6,6 +6,7 @@ A profile is of another build of the program, whose host reads the clock around 
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -262,18 +263,20 @@ def _trace_events(profile: Profile) -> list[dict[str, Any]]:
     """Events by time: a row for calls, inside of which are the launches, and one for each worker, the caller's too."""
     recording = profile.recording
     origin = min((start for start, _ in recording.calls), default=0)
+    process = os.getpid()
     rows = ["host", *(f"worker {i}" for i in range(len(profile.workers) if recording.pieces else 0))]
     events: list[dict[str, Any]] = [
-        {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": f"stepwell {profile.program}"}},
+        {"ph": "M", "pid": process, "name": "process_name", "args": {"name": f"stepwell {profile.program}"}},
         *(
-            {"ph": "M", "pid": 1, "tid": 1 + i, "name": "thread_name", "args": {"name": row}}
+            {"ph": "M", "pid": process, "tid": 1 + i, "name": "thread_name", "args": {"name": row}}
             for i, row in enumerate(rows)
         ),
     ]
 
     def event(name: str, row: int, start: int, end: int, arguments: dict[str, Any]) -> dict[str, Any]:
         times = {"ts": (start - origin) / 1000, "dur": (end - start) / 1000}
-        return {"ph": "X", "pid": 1, "tid": 1 + row, "name": name, "cat": "stepwell", **times, "args": arguments}
+        place = {"pid": process, "tid": 1 + row}
+        return {"ph": "X", **place, "name": name, "cat": "stepwell", **times, "args": arguments}
 
     for number, (start, end) in enumerate(recording.calls):
         events.append(event("call", 0, start, end, {"number": number}))

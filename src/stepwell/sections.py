@@ -1,8 +1,9 @@
 """`stepwell.Profiler`: named sections of a user's code and Stepwell's own phases, timed; a table, a trace for Chrome and Perfetto.
 
-Sections may nest and run in any thread. While a profiler is used as a context manager, Stepwell's phases are among its sections: `trace`;
-`compile`, and in it `parse`, each pass, `write LLVM IR`, `LLVM`, `load`; `call` for each call of an executable. Otherwise these phases only
-look whether there is a profiler, and calls do not even that. `STEPWELL_PROFILE` turns the process's own profiler on.
+Sections may nest and run in any thread; beside them there are instants and counters. While a profiler is used as a context manager,
+Stepwell's phases are among its sections: `trace`; `compile`, and in it `parse`, each pass, `write LLVM IR`, `LLVM`, `load`; `call` for each
+call of an executable; and what the memory pool hands out is recorded. Otherwise these phases only look whether there is a profiler, and
+calls do not even that. `STEPWELL_PROFILE` turns the process's own profiler on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import json
 import os
 import sys
@@ -23,66 +25,49 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from stepwell.ir.errors import InvalidProgramError
+from stepwell.profile_events import (
+    NO_ARGUMENTS,
+    USER,
+    Arguments,
+    Counter,
+    Instant,
+    MemoryEvent,
+    MemoryTotals,
+    OpenSection,
+    Recorded,
+    Section,
+    Total,
+    argument,
+    chrome_trace,
+    number,
+    report,
+    totals,
+)
 
 VARIABLE = "STEPWELL_PROFILE"
-USER = "user"
-"""The category of sections that are not Stepwell's."""
+_NOTHING = contextlib.nullcontext()
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Section:
-    """A section that ended.
-
-    Attributes:
-        name: what it was called.
-        start, end: nanoseconds of the monotonic clock.
-        thread: the number of its thread, in the order in which threads had sections.
-        category: "user", or the phase of Stepwell: "compile" or "run".
-    """
-
-    name: str
-    start: int
-    end: int
-    thread: int
-    category: str = USER
-
-
-@dataclass(frozen=True)
-class Total:
-    """All sections of a name; times in seconds."""
-
-    name: str
-    count: int
-    total: float
-    least: float
-    most: float
-
-    @property
-    def mean(self) -> float:
-        """Seconds of one."""
-        return self.total / self.count
-
-
 @dataclass
 class _Thread:
-    """The open sections of a thread, the innermost last; only that thread touches it."""
+    """A thread and its open sections, the innermost last; only that thread changes it."""
 
     number: int
-    name: str
-    open: list[tuple[str, int, str]]
+    thread: threading.Thread
+    open: list[OpenSection]
 
 
 class Profiler:
-    """Times of named sections; any thread may use it at any time.
+    """Times of named sections, instants and counters; any thread may use it at any time.
 
     Example:
         with stepwell.Profiler() as profiler:
-            with profiler.section("load"):
-                arrays = load()
-            step(*arrays)
+            with profiler.section("load", path="a.npz"):
+                arrays = load("a.npz")
+            profiler.counter("loss", step(*arrays))
         print(profiler.report())
         profiler.export_chrome_trace("trace.json")
     """
@@ -91,20 +76,29 @@ class Profiler:
         """Make a profiler without sections.
 
         Args:
-            enabled: whether sections are recorded from now on; by default, whether `STEPWELL_PROFILE` is set. As a context
+            enabled: whether anything is recorded from now on; by default, whether `STEPWELL_PROFILE` is set. As a context
                 manager it is enabled inside.
         """
         self.enabled = VARIABLE in os.environ if enabled is None else enabled
-        self._lock = threading.Lock()
-        self._sections: list[Section] = []
-        self._threads: list[_Thread] = []
         self._local = threading.local()
         self._was: list[bool] = []
+        # Appended to without a lock: that is atomic, and a collection, which may come anywhere, frees memory, which is recorded.
+        self._numbers = itertools.count()
+        self._threads: list[_Thread] = []
+        self._sections: list[Section] = []
+        self._instants: list[Instant] = []
+        self._counters: list[Counter] = []
+        self._memory: list[MemoryEvent] = []
 
-    def begin(self, name: str) -> None:
-        """Begin a section; nothing where the profiler is not enabled."""
+    def begin(self, name: str, /, **arguments: object) -> None:
+        """Begin a section; nothing where the profiler is not enabled.
+
+        Args:
+            name: what to call it.
+            **arguments: what a trace shall say of it.
+        """
         if self.enabled:
-            self._begin(name, USER)
+            self._begin(name, USER, arguments)
 
     def end(self, name: str) -> None:
         """End the section of that name that this thread began last and did not end; nothing where the profiler is not enabled.
@@ -118,17 +112,61 @@ class Profiler:
         if not self._end(name, stop):
             raise InvalidProgramError(f"no section '{name}' was begun in this thread")
 
+    def section(self, name: str, /, category: str = USER, **arguments: object) -> AbstractContextManager[None]:
+        """A section around a block, also where it raises.
+
+        Args:
+            name: what to call it.
+            category: what kind of section it is.
+            **arguments: what a trace shall say of it.
+        """
+        return self._section(name, category, arguments) if self.enabled else _NOTHING
+
     @contextlib.contextmanager
-    def section(self, name: str, category: str = USER) -> Generator[None]:
-        """A section around a block, also where it raises."""
-        if not self.enabled:
-            yield
-            return
-        self._begin(name, category)
+    def _section(self, name: str, category: str, arguments: dict[str, object]) -> Generator[None]:
+        self._begin(name, category, arguments)
         try:
             yield
         finally:
             self._end(name, time.monotonic_ns())
+
+    def instant(self, name: str, /, category: str = USER, **arguments: object) -> None:
+        """Record that something happened now, in this thread.
+
+        Args:
+            name: what to call it.
+            category: what kind of event it is.
+            **arguments: what a trace shall say of it.
+        """
+        if self.enabled:
+            now = time.monotonic_ns()
+            said = _arguments(arguments)
+            self._instants.append(Instant(name, now, self._thread().number, category, os.getpid(), said))
+
+    def counter(self, name: str, value: float | None = None, /, **values: float) -> None:
+        """Record what quantities are now: `counter("loss", 0.25)`, or several together, `counter("queue", waiting=3, done=17)`.
+
+        Args:
+            name: what they are quantities of; a trace has a graph for each name.
+            value: the quantity, if there is one alone.
+            **values: the quantities by name.
+
+        Raises:
+            InvalidProgramError: there is none, or one is no number.
+        """
+        if not self.enabled:
+            return
+        now = time.monotonic_ns()
+        given: dict[str, object] = dict(values) if value is None else {"value": value, **values}
+        found: dict[str, int | float] = {}
+        for key, quantity in given.items():
+            as_number = number(quantity)
+            if as_number is None:
+                raise InvalidProgramError(f"'{key}' of counter '{name}' is a {type(quantity).__name__}, not a number")
+            found[key] = as_number
+        if not found:
+            raise InvalidProgramError(f"counter '{name}' is given no number")
+        self._counters.append(Counter(name, now, os.getpid(), found))
 
     def call(self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function returns, its call being a section."""
@@ -148,52 +186,50 @@ class Profiler:
     @property
     def sections(self) -> tuple[Section, ...]:
         """Those that ended, in the order of their ends."""
-        with self._lock:
-            return tuple(self._sections)
+        return tuple(self._sections)
+
+    @property
+    def instants(self) -> tuple[Instant, ...]:
+        """What happened, in order."""
+        return tuple(self._instants)
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """What quantities were, in order."""
+        return tuple(self._counters)
+
+    @property
+    def memory_events(self) -> tuple[MemoryEvent, ...]:
+        """Blocks of the host's memory that were handed out or came back, in order. The first has no size: it says what was used before."""
+        return tuple(self._memory)
+
+    @property
+    def memory(self) -> MemoryTotals | None:
+        """What of the host's memory was used while the profiler was a context manager; None if it never was."""
+        events = self.memory_events
+        if not events:
+            return None
+        most = max(event.used for event in events)
+        return MemoryTotals(events[-1].used, most, sum(event.size > 0 for event in events))
 
     def clear(self) -> None:
-        """Forget the sections that ended."""
-        with self._lock:
-            self._sections.clear()
+        """Forget all that was recorded; sections that are open stay so."""
+        for events in (self._sections, self._instants, self._counters, self._memory):
+            events.clear()
+        if self in _active:
+            self._record_used()
 
     def totals(self) -> tuple[Total, ...]:
         """The sections by name, those that take most first; sections inside of others count for both."""
-        found: dict[str, list[int]] = {}
-        for section in self.sections:
-            found.setdefault(section.name, []).append(section.end - section.start)
-        rows = [
-            Total(name, len(times), sum(times) * 1e-9, min(times) * 1e-9, max(times) * 1e-9)
-            for name, times in found.items()
-        ]
-        return tuple(sorted(rows, key=lambda row: (-row.total, row.name)))
+        return totals(self.sections)
 
     def report(self) -> str:
-        """A table of `totals()`, in milliseconds."""
-        rows: list[tuple[str, ...]] = [("section", "count", "total ms", "mean ms", "min ms", "max ms")]
-        for row in self.totals():
-            times = (row.total, row.mean, row.least, row.most)
-            rows.append((row.name, str(row.count), *(f"{1e3 * t:.3f}" for t in times)))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-        return "\n".join(lines) + "\n"
+        """What memory was used, in MB of 2^20 bytes, then a table of `totals()`, in milliseconds."""
+        return report(self.totals(), self.memory)
 
     def chrome_trace(self) -> str:
-        """The sections in Chrome's format, which Perfetto reads too: a row for each thread."""
-        with self._lock:
-            sections = sorted(self._sections, key=lambda s: (s.start, -s.end))
-            threads = [(thread.number, thread.name) for thread in self._threads]
-        origin = sections[0].start if sections else 0
-        events: list[dict[str, Any]] = [
-            {"ph": "M", "pid": 1, "tid": number, "name": "thread_name", "args": {"name": name}}
-            for number, name in threads
-        ]
-        for s in sections:
-            times = {"ts": round((s.start - origin) / 1000, 3), "dur": round((s.end - s.start) / 1000, 3)}
-            events.append({"ph": "X", "pid": 1, "tid": s.thread, "name": s.name, "cat": s.category, **times})
-        return json.dumps({"displayTimeUnit": "ms", "traceEvents": events}) + "\n"
+        """All that was recorded in Chrome's format, which Perfetto reads too: a row for each thread, a graph for each counter."""
+        return json.dumps(chrome_trace(self._recorded()), allow_nan=False) + "\n"
 
     def export_chrome_trace(self, path: str | Path) -> None:
         """Write `chrome_trace()` to a file.
@@ -209,43 +245,65 @@ class Profiler:
     def __enter__(self) -> Profiler:
         self._was.append(self.enabled)
         self.enabled = True
-        _activate(self)
+        self._record_used()
+        _activate(self, self._record_memory)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _deactivate(self)
+        _deactivate(self, self._record_memory)
         self.enabled = self._was.pop()
+
+    def _recorded(self) -> Recorded:
+        threads = tuple(self._threads)
+        open_sections = [section for thread in threads for section in tuple(thread.open)]
+        names = {thread.number: thread.thread.name for thread in threads}
+        return Recorded(self.sections, open_sections, self.instants, self.counters, self.memory_events, names)
 
     def _thread(self) -> _Thread:
         found: _Thread | None = getattr(self._local, "thread", None)
         if found is None:
-            with self._lock:
-                found = _Thread(len(self._threads), threading.current_thread().name, [])
-                self._threads.append(found)
-            self._local.thread = found
+            found = self._local.thread = _Thread(next(self._numbers), threading.current_thread(), [])
+            self._threads.append(found)
         return found
 
-    def _begin(self, name: str, category: str) -> None:
-        self._thread().open.append((name, time.monotonic_ns(), category))
+    def _begin(self, name: str, category: str, arguments: dict[str, object]) -> None:
+        thread = self._thread()
+        said = _arguments(arguments)
+        opened = OpenSection(name, time.monotonic_ns(), thread.number, category, os.getpid(), said)
+        thread.open.append(opened)
 
     def _end(self, name: str, stop: int) -> bool:
         thread = self._thread()
         for at in range(len(thread.open) - 1, -1, -1):
-            if thread.open[at][0] == name:
-                _, start, category = thread.open.pop(at)
-                with self._lock:
-                    self._sections.append(Section(name, start, stop, thread.number, category))
+            if thread.open[at].name == name:
+                _, start, _, category, process, arguments = thread.open.pop(at)
+                self._sections.append(Section(name, start, stop, thread.number, category, process, arguments))
                 return True
         return False
+
+    def _record_memory(self, now: int, size: int, address: int, used: int) -> None:
+        thread: _Thread | None = getattr(self._local, "thread", None)
+        section = thread.open[-1].name if thread is not None and thread.open else ""
+        self._memory.append(MemoryEvent(now, size, address, used, section, os.getpid()))
+
+    def _record_used(self) -> None:
+        from stepwell.runtime.memory import POOL
+
+        self._record_memory(time.monotonic_ns(), 0, 0, POOL.used_bytes)
+
+
+def _arguments(given: dict[str, object]) -> Arguments:
+    return {key: argument(value) for key, value in given.items()} if given else NO_ARGUMENTS
 
 
 # Stepwell's own phases ---------------------------------------------------------------------------------------------------
 
 _lock = threading.RLock()
 _active: list[Profiler] = []
-_NOTHING = contextlib.nullcontext()
+_watchers: list[Callable[[int, int, int, int], None]] = []
+"""What the active profilers record memory with."""
 
 
 def is_active() -> bool:
@@ -267,17 +325,25 @@ def _phase(name: str, category: str, active: tuple[Profiler, ...]) -> Generator[
         yield
 
 
-def _activate(profiler: Profiler) -> None:
+def _activate(profiler: Profiler, watcher: Callable[[int, int, int, int], None]) -> None:
+    from stepwell.runtime.memory import POOL
+
     with _lock:
         if not _active:
             _record_calls(True)
+            POOL.watcher = _record_memory
+        _watchers.append(watcher)
         _active.append(profiler)
 
 
-def _deactivate(profiler: Profiler) -> None:
+def _deactivate(profiler: Profiler, watcher: Callable[[int, int, int, int], None]) -> None:
+    from stepwell.runtime.memory import POOL
+
     with _lock:
         _active.remove(profiler)
+        _watchers.remove(watcher)
         if not _active:
+            POOL.watcher = None
             _record_calls(False)
 
 
@@ -296,6 +362,12 @@ def _record_calls(on: bool) -> None:
             return plain(self, *arrays, out=out)
 
     Executable.__call__ = functools.wraps(plain)(recorded)
+
+
+def _record_memory(size: int, address: int, used: int) -> None:
+    now = time.monotonic_ns()
+    for watcher in tuple(_watchers):
+        watcher(now, size, address, used)
 
 
 _plain: list[Callable[..., Any]] = []
