@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stepwell.sections import Profiler as Profiler
     from stepwell.sections import default_profiler as default_profiler
     from stepwell.source import parse as parse
+    from stepwell.timers import Timer as Timer
     from stepwell.tuning.tune import tune as tune
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ _LAZY = {
     "Executable": "stepwell.runtime.executable",
     "Profiler": "stepwell.sections",
     "default_profiler": "stepwell.sections",
+    "Timer": "stepwell.timers",
 }
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "Explanation",
     "InvalidProgramError",
     "Profiler",
+    "Timer",
     "TracingError",
     "UnsupportedError",
     "__version__",
