@@ -13,15 +13,18 @@ from xdsl.ir.affine import AffineExpr
 from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import structured
+from stepwell.dialects.structured_winograd import WinogradOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.structured import iterator_kinds
 from stepwell.passes.fusion.classify import captures
 from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.schedules.emit import Index
+from stepwell.passes.schedules.fold import folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.merge import (
     Groups,
     collapse,
+    dense_nests,
     expand,
     merge_groups,
     merged_exprs,
@@ -39,6 +42,7 @@ from stepwell.passes.schedules.split_reduction import Split, find_split, merging
 from stepwell.passes.schedules.sweep import is_sweep, sweep_phases
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 from stepwell.passes.schedules.updates import update_phase
+from stepwell.passes.schedules.winograd import winograd_phase
 
 Whole = Callable[[Operation], Sequence[Operation] | None]
 """Makes phases of its own of an op: returns the other ops that are done with it, or None where the op is not for it."""
@@ -127,7 +131,7 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
         return
     nests = [builder.nest(op) for op in ops]
     if machine.subgroup == 1:
-        nests = [selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)]) for n in nests]
+        nests = [folding(selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)])) for n in nests]
     if len(ops) > 1 and reads_once(ops) and not is_sweep(nests):
         for op, nest in zip(ops, nests, strict=True):
             nest_phase(builder, [op], [nest], machine)
@@ -174,6 +178,8 @@ def groups_for(nests: Sequence[Nest], machine: Machine) -> Groups | None:
     """The dims to merge: where they are short for a core's vectors, wherever they can be for a subgroup's."""
     if machine.subgroup > 1:
         return merge_groups(nests, None, reductions=True)
+    if any(n.fold is not None for n in nests):
+        return merge_groups(nests, None, reductions=True)  # parts are cut off the outermost dim that is reduced
     return merge_groups(nests, 16 * machine.vector_bytes)
 
 
@@ -224,6 +230,7 @@ def space_phase(
     """The phase itself: tasks over a parallel dim, each looping over its part of the space."""
     if machine.subgroup > 1:
         return simt_phase(builder, nests, targets, homes, machine)
+    nests = dense_nests(nests, lambda value, runs: collapse(builder.em, value, runs))
     if is_sweep(nests):
         return _swept(builder, nests, targets, homes, machine)
     plan = plan_space(nests, machine)
@@ -338,6 +345,9 @@ def structured_phase(builder: KernelBuilder, op: structured.StructuredOp, machin
         return
     if isinstance(op, structured.TopKOp):
         top_k_phase(builder, op, machine)
+        return
+    if isinstance(op, WinogradOp):
+        winograd_phase(builder, op, machine)
         return
     homes = [builder.destination(op, r) for r in op.results]
     values = {v: builder.value(v) for v in op.ins}

@@ -94,6 +94,44 @@ def merged_nest(nest: Nest, groups: Groups, collapsed: Callable[[SSAValue, list[
     )
 
 
+def dense_nests(nests: Sequence[Nest], collapsed: Callable[[SSAValue, list[list[int]]], SSAValue]) -> Sequence[Nest]:
+    """The nests with their inputs `collapsed` so that dims of one element are part of their neighbours.
+
+    What is read as `x[k, 0]` is then seen to be as dense as `x[k]`.
+    """
+    known: dict[SSAValue, SSAValue] = {}
+
+    def dense(access: Access) -> Access:
+        runs = _unit_runs(access.shape)
+        if len(runs) == len(access.shape):
+            return access
+        if access.value not in known:
+            known[access.value] = collapsed(access.value, runs)
+        said = [next((d for d in run if access.shape[d] != 1), run[0]) for run in runs]
+        return replace(access, value=known[access.value], exprs=tuple(access.exprs[d] for d in said))
+
+    return [
+        replace(
+            nest,
+            inputs=[
+                dense(a) if isinstance(a, Access) and i not in nest.forwarded else a for i, a in enumerate(nest.inputs)
+            ],
+        )
+        for nest in nests
+    ]
+
+
+def _unit_runs(shape: Sequence[int]) -> list[list[int]]:
+    """The dims of a tensor, those of one element with the one before them, or the first longer one."""
+    runs: list[list[int]] = []
+    for dim, size in enumerate(shape):
+        if runs and (size == 1 or all(shape[d] == 1 for d in runs[-1])):
+            runs[-1].append(dim)
+        else:
+            runs.append([dim])
+    return runs
+
+
 def _group_of(expr: AffineExpr, groups: Groups) -> int | None:
     """The group a bare dim belongs to, when that group has several dims."""
     if not isinstance(expr, AffineDimExpr):

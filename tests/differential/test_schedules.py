@@ -300,6 +300,40 @@ def contraction_kernel(sizes, dtype="f32", total="f32", a_map="d0, d2", b_map="d
     }}"""
 
 
+def unit_dims_kernel(count: int) -> str:
+    """y[0, 0] = sum_k x[0, k] z[k, 0] w[k, 0, 0]."""
+    shapes = [(1, count), (count, 1), (count, 1, 1)]
+    x, z, w = (tensor(shape, "f32") for shape in shapes)
+    space = "(d0, d1, d2)"
+    return f"""kernel.func @k(%x: {x}, %z: {z}, %w: {w}, %o: tensor<1x1xf32>) -> tensor<1x1xf32>
+        attributes {{access = ["read", "read", "read", "write"]}} {{
+      %e = tensor.empty() : tensor<1x1xf32>
+      %c = arith.constant 0.5 : f32
+      %f = linalg.fill ins(%c : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+      %r = linalg.generic {{indexing_maps = [affine_map<{space} -> (d0, d2)>, affine_map<{space} -> (d2, d1)>,
+          affine_map<{space} -> (d2, d0, 0)>, affine_map<{space} -> (d0, d1)>],
+          iterator_types = ["parallel", "parallel", "reduction"]}}
+          ins(%x, %z, %w : {x}, {z}, {w}) outs(%f : tensor<1x1xf32>) {{
+      ^bb0(%a: f32, %b: f32, %d: f32, %s: f32):
+        %p = arith.mulf %a, %b : f32
+        %q = arith.mulf %p, %d : f32
+        %t = arith.addf %s, %q : f32
+        linalg.yield %t : f32
+      }} -> tensor<1x1xf32>
+      kernel.return %r : tensor<1x1xf32>
+    }}"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_read_along_a_dim_of_columns_of_one_element_is_read_densely(level):
+    rng = np.random.default_rng(8)
+    for count, grain in ((0, 30000), (1, 30000), (2, 30000), (64, 30000), (65, 30000), (257, 1)):
+        args = [values(rng, shape, "f32") for shape in [(1, count), (count, 1), (count, 1, 1), (1, 1)]]
+        text = check(unit_dims_kernel(count), args, level, strategy="loops", expect="loops", grain=grain)
+        assert "vector.gather" not in text
+        assert ("vector.transfer_read" in text) == (level != "scalar" and count > 1)
+
+
 CONTRACTIONS = [
     {},
     {"a_map": "d2, d0"},
