@@ -49,6 +49,7 @@ from stepwell.dialects.structured_base import (
     results_of,
     shape_of,
 )
+from stepwell.dialects.structured_element import ElementOp
 from stepwell.dialects.structured_scan import ScanOp
 from stepwell.dialects.structured_top_k import TopKOp
 
@@ -345,12 +346,13 @@ class UpdateSliceOp(StructuredOp):
 
 Structured = Dialect(
     "structured",
-    [AttentionOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, TopKOp, UpdateSliceOp, YieldOp],
+    [AttentionOp, ElementOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, TopKOp, UpdateSliceOp, YieldOp],
     [],
 )
 
 __all__ = [
     "AttentionOp",
+    "ElementOp",
     "ScanOp",
     "ScatterOp",
     "SelectAndScatterOp",

@@ -209,8 +209,14 @@ def _yield(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple
     return args
 
 
+def _element(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    del interp, op
+    return args[:1]
+
+
 RULES: dict[str, Rule] = {
     "structured.attention": attention,
+    "structured.element": _element,
     "structured.scan": _scan,
     "structured.scatter": _scatter,
     "structured.select_and_scatter": _select_and_scatter,

@@ -18,7 +18,7 @@ CHEAP = 4
 """Simple ops worth repeating rather than writing their result to memory and reading it back."""
 
 COSTS = {
-    "arith.constant": 0, "linalg.index": 0, "linalg.yield": 0, "tensor.extract": 3,
+    "arith.constant": 0, "linalg.index": 0, "linalg.yield": 0, "structured.element": 0, "tensor.extract": 3,
     "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.divui": 12, "arith.remsi": 12, "arith.remui": 12,
     "math.absf": 1, "math.absi": 1, "math.copysign": 1, "math.fma": 1, "math.floor": 1, "math.ceil": 1,
     "math.roundeven": 1, "math.trunc": 1, "math.sqrt": 8, "math.rsqrt": 10, "math.powf": 36,
@@ -27,7 +27,7 @@ COSTS = {
 
 _WIDENINGS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp, arith.UIToFPOp)
 
-_NO_WORK = frozenset(("arith.constant", "linalg.index", "linalg.yield", "tensor.extract"))
+_NO_WORK = frozenset(("arith.constant", "linalg.index", "linalg.yield", "structured.element", "tensor.extract"))
 
 
 def op_cost(op: Operation) -> int:

@@ -37,7 +37,7 @@ from xdsl.ir.affine import (
     AffineSymExpr,
 )
 
-from stepwell.dialects import vector
+from stepwell.dialects import structured, vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 from stepwell.passes.schedules.nest import (
@@ -203,9 +203,9 @@ def _picked(em: Emitter, access: Access, indices: list[Index], lanes: Lanes) -> 
         last = em.apply(AffineExpr.dimension(0) + (width - 1), [first])
         high = transfer_read(em, access.value, [*outer, last], [width])
         picks = [2 * k if 2 * k < width else 2 * k + 1 for k in range(width)]
-        return _shuffled(em, low, high, picks)
+        return shuffled(em, low, high, picks)
     wide = transfer_read(em, access.value, indices, [width * step], _spread_mask(em, lanes, step))
-    return _shuffled(em, wide, wide, [step * k for k in range(width)])
+    return shuffled(em, wide, wide, [step * k for k in range(width)])
 
 
 def _spread_mask(em: Emitter, lanes: Lanes, step: int) -> SSAValue:
@@ -221,7 +221,8 @@ def _spread_mask(em: Emitter, lanes: Lanes, step: int) -> SSAValue:
     return em.add(upstream_vector.CreateMaskOp([em.index(count)], vector_of(i1, wide))).results[0]
 
 
-def _shuffled(em: Emitter, low: SSAValue, high: SSAValue, picks: Sequence[int]) -> SSAValue:
+def shuffled(em: Emitter, low: SSAValue, high: SSAValue, picks: Sequence[int]) -> SSAValue:
+    """The lanes of two vectors that `picks` names, those of the second counted on from those of the first."""
     assert isinstance(low.type, VectorType)
     kind = vector_of(low.type.element_type, len(picks))
     mask = DenseArrayBase.from_list(i64, list(picks))
@@ -413,7 +414,7 @@ def can_vectorize(body: Block | None) -> bool:
     if body is None:
         return True
     for op in body.ops:
-        if isinstance(op, linalg.YieldOp | linalg.IndexOp):
+        if isinstance(op, linalg.YieldOp | linalg.IndexOp | structured.ElementOp):
             continue
         if isinstance(op, tensor.ExtractOp):
             if not op.indices or isinstance(op.result.type, ComplexType) or op.result.type == i1:
@@ -469,6 +470,8 @@ class BodyEvaluator:
                 self._steps[env[op.result]] = em.index(point.index[dim])
         elif isinstance(op, arith.ConstantOp):
             env[op.result] = em.constant(op.value, op.result.type)
+        elif isinstance(op, structured.ElementOp):
+            env[op.result] = env[op.value] if op.value in env else self._outside(op.value)
         elif isinstance(op, tensor.ExtractOp):
             env[op.result] = self._extract(op, env, point)
         else:

@@ -107,6 +107,19 @@ class Selection:
     """How integers are compared."""
 
 
+@dataclass(frozen=True)
+class Fold:
+    """That results of a nest are combined by a region: which outputs, and the region on two of each, in their order.
+
+    The nest's body gives their elements. The region is associative and no more: who cuts a line keeps the order.
+    """
+
+    outputs: tuple[int, ...]
+    body: Block
+    empty: bool = False
+    """Whether the results start with the first element of the line rather than from what the op starts from."""
+
+
 @dataclass
 class Nest:
     """One structured op. `body` is None for a copy of input 0."""
@@ -123,6 +136,8 @@ class Nest:
     """After renumbering: what the body's `linalg.index d` means now; empty for no change."""
     selection: Selection | None = None
     """Set where the body selects, and the line may be split."""
+    fold: Fold | None = None
+    """Set where a region combines what the body gives (`fold.py`)."""
 
     @property
     def points(self) -> int:
@@ -138,6 +153,15 @@ class Nest:
     def dims(self) -> range:
         """The dim numbers."""
         return range(len(self.sizes))
+
+    @property
+    def bodies(self) -> list[Block]:
+        """What is evaluated at a point."""
+        return [b for b in (self.body, self.fold.body if self.fold is not None else None) if b is not None]
+
+    def folds(self, output: Output) -> bool:
+        """Whether a region combines a result."""
+        return self.fold is not None and output.original in [self.outputs[i].original for i in self.fold.outputs]
 
 
 def renumber(nest: Nest, order: Sequence[int]) -> Nest:

@@ -80,11 +80,13 @@ class Plan:
     """Trips of the innermost loop to be done next to each other, so that what they read is on its way together."""
     stage: tuple[int, int] | None = None
     """Points along the vector dim and along the second one that go through scratch together; None: tiles in place."""
+    block_vectors: int = 1
+    """Vectors that a fold combines to one number at once."""
 
     def unit(self, dim: int) -> int:
         """Points along a dim that tasks keep together."""
         if dim == self.vector:
-            return self.width if self.stage is None else self.stage[0]
+            return self.width * self.block_vectors if self.stage is None else self.stage[0]
         if dim == self.crossed:
             return self.block if self.stage is None else self.stage[1]
         return 1
@@ -109,16 +111,22 @@ EXPENSIVE = {
     "math.log1p": 18, "math.tanh": 16, "math.sin": 16, "math.cos": 16, "math.tan": 24, "math.erf": 18,
     "math.erfc": 22, "math.powf": 36, "math.cbrt": 20, "math.atan": 16, "math.atan2": 24, "math.sqrt": 8,
     "math.rsqrt": 10, "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.remsi": 12,
-    "arith.divui": 12, "arith.remui": 12, "tensor.extract": 3,
+    "arith.divui": 12, "arith.remui": 12, "tensor.extract": 3, "structured.element": 0,
 }  # fmt: skip
 """Cost of ops beyond one, in simple ops."""
+
+
+FOLDED = 8
+"""Vectors that are folded at once, at most."""
+HEAVY_FOLD = 48
+"""Simple ops from which on a region has enough to do with half as many."""
 
 
 def body_cost(nest: Nest) -> int:
     """Simple ops per point."""
     if nest.body is None:
         return 1
-    return sum(EXPENSIVE.get(op.name, 1) for op in nest.body.ops)
+    return sum(EXPENSIVE.get(op.name, 1) for body in nest.bodies for op in body.ops)
 
 
 def element_bytes(nests: Sequence[Nest]) -> int:
@@ -128,11 +136,10 @@ def element_bytes(nests: Sequence[Nest]) -> int:
         for access in (*nest.inputs, *nest.outputs):
             if isinstance(access, Access | Output):
                 widest = max(widest, byte_width(access.element))
-        if nest.body is not None:
-            # What counts elements is narrowed to the numbers it gives.
-            counted = nest.selection is not None
-            for result in (r for op in nest.body.ops for r in op.results):
-                widest = max(widest, 1 if counted and isinstance(result.type, IndexType) else _width(result.type))
+        # What counts elements is narrowed to the numbers it gives.
+        counted = nest.selection is not None
+        for result in (r for body in nest.bodies for op in body.ops for r in op.results):
+            widest = max(widest, 1 if counted and isinstance(result.type, IndexType) else _width(result.type))
     return widest
 
 
@@ -172,11 +179,13 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
     reduced = [d for d in free if any(n.reduction[d] for n in nests)]
     parallel = [d for d in free if d not in reduced]
     best = Plan(tuple(parallel), tuple(reduced), None, 1, _scalar_cost(nests))
-    if machine.vector_bytes == 0 or not all(can_vectorize(n.body) for n in nests):
+    if machine.vector_bytes == 0 or not all(can_vectorize(body) for n in nests for body in n.bodies):
         return best
     bytes_per_lane = element_bytes(nests)
     for dim in free:
+        folded = dim in reduced and any(n.fold is not None for n in nests)
         width = _lane_count(first.sizes[dim], machine, bytes_per_lane, nests, bool(reduced) and dim in parallel)
+        width = min(width, machine.vector_bytes // bytes_per_lane) if folded else width
         if width < 2 or not legal(nests, dim):
             continue
         cost = _vector_cost(nests, dim, width, machine.vector_bytes // bytes_per_lane)
@@ -185,6 +194,8 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
             inner = [d for d in reduced if d != dim] + ([dim] if dim in reduced else [])
             ahead = machine.prefetch if dim in parallel else 0
             best = Plan(tuple(outer), tuple(inner), dim, width, cost, prefetch=ahead, fetch=machine.fetch)
+            if folded:
+                best = replace(best, block_vectors=fold_vectors(first.sizes[dim] // width, nests))
     if best.vector is None or reduced:
         return best
     return _crossed(best, nests, machine, bytes_per_lane)
@@ -251,7 +262,7 @@ def legal(nests: Sequence[Nest], dim: int) -> bool:
     for nest in nests:
         for output in nest.outputs:
             if nest.reduction[dim] and output.reduced:
-                if output.combiner is None and nest.selection is None:
+                if output.combiner is None and nest.selection is None and not _in_order(nest, output, dim):
                     return False
             elif output.exprs and uses_dim(output.exprs, dim):
                 if not is_contiguous(output.exprs, dim):
@@ -263,6 +274,17 @@ def legal(nests: Sequence[Nest], dim: int) -> bool:
                 if not is_contiguous(access.exprs, dim) and access.element == i1:
                     return False
     return True
+
+
+def _in_order(nest: Nest, output: Output, dim: int) -> bool:
+    """Whether a region combines a result, whose order is that of the dims: no other one is stepped along within `dim`."""
+    return nest.folds(output) and all(nest.sizes[d] == 1 for d in nest.dims if d > dim and nest.reduction[d])
+
+
+def fold_vectors(vectors: int, nests: Sequence[Nest]) -> int:
+    """Vectors, of those along a line, that a fold combines at once: the more, the fewer steps are those within a vector."""
+    heavy = sum(body_cost(n) for n in nests) > HEAVY_FOLD
+    return min(FOLDED // 2 if heavy else FOLDED, 1 << max(0, vectors.bit_length() - 1))
 
 
 def _scalar_cost(nests: Sequence[Nest]) -> float:

@@ -20,6 +20,7 @@ from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.schedules.emit import Index
+from stepwell.passes.schedules.fold import folding
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber, step_in_memory
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
@@ -200,7 +201,7 @@ class RowsPhase:
         self.rows = rows
         self.machine = machine
         self.count = len(rows.sizes)
-        self.nests = row_nests(rows, builder.nest)
+        self.nests = row_nests(rows, builder.nest if machine.subgroup > 1 else lambda op: folding(builder.nest(op)))
         self.passes = plan_passes(self.nests, self.count)
         self.plans = [self.plan(p) for p in self.passes]
         self.pass_of = {o.original: i for i, p in enumerate(self.passes) for n in p.nests for o in n.outputs}

@@ -22,6 +22,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from stepwell.dialects import structured
 from stepwell.passes.schedules.emit import Emitter
 from stepwell.passes.schedules.lanes import broadcast, vector_of
 from stepwell.passes.schedules.nest import Nest, Output, Selection
@@ -44,9 +45,10 @@ class _Parts:
 
 def selecting(nest: Nest, used: Sequence[SSAValue]) -> Nest:
     """The nest, marked and with the least body that does it where it selects; `used` are the results that somebody reads."""
+    given, nest = nest, _unmarked(nest)
     found = _find(nest, used)
     if found is None:
-        return nest
+        return given
     selection, parts = found
     assert nest.body is not None
     arguments = {a: i for i, a in enumerate(nest.body.args)}
@@ -60,6 +62,20 @@ def selecting(nest: Nest, used: Sequence[SSAValue]) -> Nest:
     old = [body.args[first + selection.value], body.args[first + selection.index]]
     _close(body, selection, old, [mapper[parts.new], mapper[parts.new_index]])
     return replace(nest, body=body, selection=selection)
+
+
+def _unmarked(nest: Nest) -> Nest:
+    """The nest with a body that does not say where its region begins."""
+    if nest.body is None or not any(isinstance(op, structured.ElementOp) for op in nest.body.ops):
+        return nest
+    body = Block(arg_types=[a.type for a in nest.body.args])
+    mapper: dict[SSAValue, SSAValue] = dict(zip(nest.body.args, body.args, strict=True))
+    for op in nest.body.ops:
+        if isinstance(op, structured.ElementOp):
+            mapper[op.result] = mapper.get(op.value, op.value)
+        else:
+            body.add_op(op.clone(mapper))
+    return replace(nest, body=body)
 
 
 def merging_selection(selection: Selection, kinds: Sequence[Attribute]) -> Block:

@@ -20,7 +20,8 @@ from xdsl.ir import BlockArgument, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.ir.dtypes import byte_width
-from stepwell.passes.schedules.emit import Emitter, Index, number
+from stepwell.passes.schedules.emit import Emitter, Index, boolean, number
+from stepwell.passes.schedules.fold import Combine, combining, counted, pairwise, to_one
 from stepwell.passes.schedules.lanes import (
     BodyEvaluator,
     Lanes,
@@ -164,6 +165,12 @@ class SpaceEmitter:
         self._loaded: list[dict[int, SSAValue]] = [{} for _ in self.nests]
         self._keeps = keeps_vectors(self.plan, self.nests[0].sizes)
         self._reads = [[self._fetching(n, a) for a in n.inputs] for n in self.nests]
+        self._folds = [(n, combining(self.em, n, self.resolve)) for n in self.nests if n.fold is not None]
+        self._folded = [o.original for n in self.nests for o in n.outputs if n.folds(o)]
+        self._along = self.plan.vector is not None and self.plan.vector in self.plan.inner
+        """Whether lanes are elements of one reduction."""
+        self._empty = any(n.fold is not None and n.fold.empty for n in self.nests)
+        """Whether folds start with an element: whether they have is one more accumulator, the last."""
 
     def run(
         self, tensors: dict[SSAValue, SSAValue], index: list[Index], local: list[Index] | None = None
@@ -288,13 +295,20 @@ class SpaceEmitter:
     ) -> Sequence[SSAValue]:
         """Whole vectors, then a masked rest; the rest is narrower where no accumulator or other pass wants the width."""
         em, width, at_once = self.em, self.plan.width, self._at_once(dim)
+        first: Index = 0
+        block = width * self.plan.block_vectors
+        if block > width:
+            first = em.apply(AffineExpr.dimension(0) // block * block, [extent])
+            values = em.loop(0, first, block, values, lambda iv, args: trip(iv, args, self._lanes(dim, block)))
         if isinstance(extent, int):
             main = extent - extent % width
-            values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once)
+            values = em.loop(
+                first, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once
+            )
             rest = extent - main
             if not rest:
                 return values
-            whole = dim in self.plan.inner or self._keeps
+            whole = self._keeps or (dim in self.plan.inner and len(self._folded) < len(self._reduced))
             narrow = width if whole else min(width, self._rounded(rest))
             mask = None
             if narrow != rest:
@@ -303,7 +317,7 @@ class SpaceEmitter:
         count = em.index(extent)
         rest = em.add(arith.RemUIOp(count, em.index(width))).result
         main = em.add(arith.SubiOp(count, rest)).result
-        values = em.loop(0, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once)
+        values = em.loop(first, main, width, values, lambda iv, args: trip(iv, args, self._lanes(dim, width)), at_once)
 
         def tail(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             mask = em.add(upstream_vector.CreateMaskOp([rest], vector_of(i1, width))).results[0]
@@ -338,19 +352,23 @@ class SpaceEmitter:
     def _at_point(self, point: Point) -> None:
         """All reductions of one output point, then its results."""
         first = [self._initial(o, point) for o in self._reduced]
-        last = self._inner(0, point, first)
-        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
+        if self._empty:
+            first.append(self.em.constant(boolean(False), i1))
+        last = self._inner(0, point, first)[: len(self._reduced)]
+        if self._along:
             last = self._from_lanes(last, point)
         for output, value in zip(self._reduced, last, strict=True):
             self._finish(output, value, point)
 
     def _initial(self, output: Output, point: Point) -> SSAValue:
         """The accumulator before the first step: the init, or neutral lanes."""
-        element = output.element
-        if self.plan.vector is not None and self.plan.vector in self.plan.inner and output.combiner is not None:
+        element, folded = output.element, output.original in self._folded
+        if self._along and output.combiner is not None:
             return self.em.splat(neutral(output.combiner, element), vector_of(element, self.plan.width))
-        value = self._init_value(output, point)
-        if self.plan.vector is not None and self.plan.vector in self.plan.inner:
+        value = self.em.zero(element) if folded and self._empty else self._init_value(output, point)
+        if self._along and folded:
+            return value
+        if self._along:
             # Selecting: every lane starts with what the reduction starts from.
             return broadcast(self.em, value, self.plan.width)
         return broadcast(self.em, value, point.lanes.width) if point.lanes is not None else value
@@ -361,8 +379,12 @@ class SpaceEmitter:
         if selections:
             assert len(self.nests) == 1
             return combine_selection(self.em, selections[0], self._reduced, values)
-        lanes = [combine_lanes(self.em, o, v) for o, v in zip(self._reduced, values, strict=True)]
-        return [combine(self.em, o, self._init_value(o, point), v) for o, v in zip(self._reduced, lanes, strict=True)]
+        results: list[SSAValue] = []
+        for output, value in zip(self._reduced, values, strict=True):
+            if output.original not in self._folded:
+                value = combine(self.em, output, self._init_value(output, point), combine_lanes(self.em, output, value))
+            results.append(value)
+        return results
 
     def _init_value(self, output: Output, point: Point) -> SSAValue:
         init = output.init
@@ -384,13 +406,78 @@ class SpaceEmitter:
 
     def _step(self, point: Point, accumulators: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """Evaluate every nest at one point (or vector of points); returns the new accumulators."""
+        accs = dict(zip([o.original for o in self._reduced], accumulators, strict=False))
+        begun = accumulators[len(accs) :]
+        if self._folds and self._along:
+            elements = self._elements_of(point, accs)
+        else:
+            elements = self._evaluate(point, accs)
+        lanes = point.lanes.width if point.lanes is not None and not self._along else 0
+        for nest, combine in self._folds:
+            originals = [o.original for o in nest.outputs if nest.folds(o)]
+            right = [broadcast(self.em, elements[o], lanes) if lanes else elements[o] for o in originals]
+            results = combine([accs[o] for o in originals], right, lanes)
+            if begun:
+                results = [
+                    self.em.add(arith.SelectOp(begun[0], a, b)).result for a, b in zip(results, right, strict=True)
+                ]
+            accs.update(zip(originals, results, strict=True))
+        return [*accs.values(), *(self.em.constant(boolean(True), i1) for _ in begun)]
+
+    def _elements_of(self, point: Point, accs: dict[SSAValue, SSAValue]) -> dict[SSAValue, SSAValue]:
+        """What all lanes, in their order, are combined to, for every result that is folded."""
+        lanes, width = point.lanes, self.plan.width
+        assert lanes is not None
+        local, loaded = list(self._local), [dict(given) for given in self._loaded]
+
+        def vectors(first: int, count: int) -> dict[SSAValue, SSAValue]:
+            if count > 1:
+                low, high = vectors(first, count // 2), vectors(first + count // 2, count // 2)
+                return self._joined(low, high, lambda a, b, f: pairwise(self.em, a, b, f))
+            self._loaded = [dict(given) for given in loaded]
+            at = point
+            if lanes.width > width:
+                step = AffineExpr.dimension(0) + first * width
+                index = list(point.index)
+                index[lanes.dim] = self.em.apply(step, [index[lanes.dim]])
+                self._local[lanes.dim] = self.em.apply(step, [local[lanes.dim]])
+                at = Point(index, self._lanes(lanes.dim, width))
+            assert at.lanes is not None
+            elements = self._evaluate(at, accs)
+            return {o: broadcast(self.em, v, at.lanes.width) for o, v in elements.items()}
+
+        found = vectors(0, max(1, lanes.width // width))
+        self._local = local
+        return self._joined(
+            found, found, lambda a, _, f: to_one(self.em, a, width if lanes.width > width else counted(lanes), f)
+        )
+
+    def _joined(
+        self,
+        low: dict[SSAValue, SSAValue],
+        high: dict[SSAValue, SSAValue],
+        join: Callable[[Sequence[SSAValue], Sequence[SSAValue], Combine], list[SSAValue]],
+    ) -> dict[SSAValue, SSAValue]:
+        """What `join` makes of the elements of each fold."""
+        joined: dict[SSAValue, SSAValue] = {}
+        for nest, combine in self._folds:
+            originals = [o.original for o in nest.outputs if nest.folds(o)]
+            results = join([low[o] for o in originals], [high[o] for o in originals], combine)
+            joined.update(zip(originals, results, strict=True))
+        return joined
+
+    def _evaluate(self, point: Point, accs: dict[SSAValue, SSAValue]) -> dict[SSAValue, SSAValue]:
+        """Evaluate every nest at one point (or vector of points), update accumulators; returns the elements of folds."""
         produced: dict[SSAValue, SSAValue] = {}
-        accs = dict(zip([o.original for o in self._reduced], accumulators, strict=True))
+        elements: dict[SSAValue, SSAValue] = {}
         for which, (nest, evaluate) in enumerate(zip(self.nests, self._evaluators, strict=True)):
             self.em.location = nest.location
             inputs = [self._input(which, i, produced, point) for i in range(len(nest.inputs))]
             given = [self._accumulator(o, accs, point, nest, i) for i, o in enumerate(nest.outputs)]
             for output, value in zip(nest.outputs, evaluate(point, inputs, given), strict=True):
+                if output.original in self._folded:
+                    elements[output.original] = value
+                    continue
                 if output.reduced:
                     accs[output.original] = self._accumulated(accs[output.original], value, point)
                     continue
@@ -399,7 +486,7 @@ class SpaceEmitter:
                     self.scalars[output.original] = value
                 if output.original in self.targets:
                     self._store(output, value, point)
-        return list(accs.values())
+        return elements
 
     def _fetching(self, nest: Nest, access: Access | SSAValue) -> Access | SSAValue:
         """An access, with the bytes from an element to one read later where each element is read once."""

@@ -18,7 +18,7 @@ from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import kernel
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
-from stepwell.passes.schedules.nest import Access, Nest, Output, neutral
+from stepwell.passes.schedules.nest import Access, Fold, Nest, Output, neutral
 from stepwell.passes.schedules.plan import Machine, Plan
 from stepwell.passes.schedules.selection import merging_selection
 from stepwell.passes.schedules.space import Target
@@ -38,17 +38,20 @@ class Split:
 def find_split(plan: Plan, nests: Sequence[Nest], targets: Sequence[Target], machine: Machine) -> Split | None:
     """The split that the schedule asks for, where the reductions may be merged and have so many points."""
     nest = nests[0]
-    if machine.split < 2 or len(nests) != 1 or plan.vector is None or not plan.inner:
+    if machine.split < 2 or len(nests) != 1 or not plan.inner or (plan.vector is None and nest.fold is None):
         return None
-    if not can_split(nest) and nest.selection is None:
+    if not can_split(nest) and nest.selection is None and not all(nest.folds(o) or o.combiner for o in nest.outputs):
         return None
     dim = max(plan.inner, key=lambda d: nest.sizes[d])
     if machine.subgroup == 1:
         # A worker does its part alone: the outermost dim gives it memory that lies together.
         dim = next((d for d in plan.inner if nest.sizes[d] >= machine.split), dim)
+    if nest.fold is not None:
+        # Parts are in the order of the elements.
+        dim = next((d for d in plan.inner if nest.sizes[d] > 1), dim)
     if any(step_of(t, dim) is None for t in targets if not t.output.reduced):
         return None
-    grain = plan.width if dim == plan.vector else 1
+    grain = plan.unit(dim)
     units = -(-nest.sizes[dim] // grain)
     cut = cut_dim(dim, nest.sizes[dim], -(-units // min(machine.split, units)) * grain)
     # Vectors of results are written along the last dim, single numbers become vectors for whoever merges them.
@@ -78,12 +81,13 @@ def partial_targets(
         exprs = _with_part(output.exprs, AffineExpr.constant(0), split.leading)
         places.append(Target(output, exprs, part=0 if split.leading else len(output.shape)))
         tensors.append(builder.scratch(TensorType(output.element, shape), kernel.ScratchScope.LAUNCH))
-    return replace(nest, outputs=outputs), places, tensors
+    fold = replace(nest.fold, empty=True) if nest.fold is not None else None
+    return replace(nest, outputs=outputs, fold=fold), places, tensors
 
 
 def _from_neutral(builder: KernelBuilder, output: Output) -> Output:
     if output.combiner is None:
-        return output  # it selects, and any number of parts may start from the same
+        return output  # it selects, and any number of parts may start from the same, or it starts with an element
     return replace(output, init=builder.em.constant(neutral(output.combiner, output.element), output.element))
 
 
@@ -100,7 +104,7 @@ def merging_nest(
         return tuple(e.replace_dims_and_symbols(new, kept) for e in exprs)
 
     merged = [(t, p) for t, p in zip(targets, partials, strict=True) if t.output.reduced]
-    body, combiners = _merging_body(nest, [t.output for t, _ in merged])
+    body, combiners, fold = _merging_body(nest, [t.output for t, _ in merged])
     inputs: list[Access | SSAValue] = []
     outputs: list[Output] = []
     places: list[Target] = []
@@ -115,23 +119,34 @@ def merging_nest(
         places.append(replace(target, output=outputs[-1], exprs=moved(target.exprs, target.symbols)))
     sizes = (*(nest.sizes[d] for d in dims), split.cut.tasks)
     reduction = (*(False for _ in dims), True)
-    return Nest(sizes, reduction, inputs, outputs, body, nest.location, selection=nest.selection), places
+    return Nest(sizes, reduction, inputs, outputs, body, nest.location, selection=nest.selection, fold=fold), places
 
 
-def _merging_body(nest: Nest, outputs: Sequence[Output]) -> tuple[Block, Sequence[Operation | None]]:
-    """`acc_i = combine_i(acc_i, x_i)` for every result, or what selects among parts."""
+def _merging_body(nest: Nest, outputs: Sequence[Output]) -> tuple[Block, Sequence[Operation | None], Fold | None]:
+    """`acc_i = combine_i(acc_i, x_i)` for every result, or what selects among parts, and the region that folds the others."""
     kinds = [o.element for o in outputs]
     if nest.selection is not None:
-        return merging_selection(nest.selection, kinds), [None] * len(kinds)
+        return merging_selection(nest.selection, kinds), [None] * len(kinds), None
     body = Block(arg_types=[*kinds, *kinds])
-    combiners: list[Operation] = []
+    combiners: list[Operation | None] = []
+    results: list[SSAValue] = []
     for i, output in enumerate(outputs):
         old = output.combiner
-        assert old is not None
+        if nest.folds(output) or old is None:
+            combiners.append(None)
+            results.append(body.args[i])
+            continue
         operands = [body.args[len(outputs) + i], body.args[i]]
-        combiners.append(type(old).create(operands=operands, result_types=[kinds[i]], properties=dict(old.properties)))
-    body.add_ops([*combiners, linalg.YieldOp(*(c.results[0] for c in combiners))])
-    return body, combiners
+        made = type(old).create(operands=operands, result_types=[kinds[i]], properties=dict(old.properties))
+        combiners.append(made)
+        body.add_op(made)
+        results.append(made.results[0])
+    body.add_op(linalg.YieldOp(*results))
+    if nest.fold is None:
+        return body, combiners, None
+    originals = [o.original for o in outputs]
+    places = tuple(originals.index(nest.outputs[i].original) for i in nest.fold.outputs)
+    return body, combiners, replace(nest.fold, outputs=places)
 
 
 __all__ = ["Split", "find_split", "merging_nest", "partial_targets"]

@@ -13,11 +13,12 @@ import numpy as np
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import FloatAttr, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo, structured
 from stepwell.ir.dtypes import numpy_dtype
+from stepwell.passes.schedules.nest import generic_outputs
 from stepwell.passes.stablehlo_to_linalg.lowering import Body, Lowering, Rule, Shape, dim, element_of, ints, shape_of
 from stepwell.passes.stablehlo_to_linalg.regions import inline_region, scalar_region
 from stepwell.passes.stablehlo_to_linalg.scalars import is_small_float
@@ -52,7 +53,9 @@ def _accumulate(
     few = prod(shape_of(inputs[0][0])) < MANY * prod(shape_of(inits[0]))
     if op_class is None or (combiner in _EXACT and few):
         body: Body = lambda s, args: inline_region(s, region, [*args[first_out:], *args[:count]])  # noqa: E731
-        return low.generic(inputs, [(v, exprs) for v in inits], loops, body)
+        results = low.generic(inputs, [(v, exprs) for v in inits], loops, body)
+        _mark_elements(results[0].owner, count)
+        return results
     shape = shape_of(inits[0])
     identity = [dim(i) for i in range(len(shape))]
     wide = _extended(low, inits[0])
@@ -61,6 +64,24 @@ def _accumulate(
     )
     rounded = TensorType(small, shape)
     return [low.map([(total, identity)], rounded, lambda s, args: [s(arith.TruncFOp, args[0], small)])]
+
+
+def _mark_elements(op: Operation | Block, count: int) -> None:
+    """Say where the region begins, unless it is one op a result that says so itself.
+
+    What is fused into the body later comes before, so that lines can be reduced in parts (`structured.element`).
+    """
+    assert isinstance(op, linalg.GenericOp)
+    outputs = generic_outputs(op)
+    arguments = op.body.block.args
+    pairs = list(zip(arguments[:count], arguments[len(op.inputs) :], strict=True))
+    if all(o.combiner is not None for o in outputs) or any(x.type != old.type for x, old in pairs):
+        return
+    for x, old in reversed(pairs):
+        element = structured.ElementOp(x, old)
+        element.location = op.location
+        x.replace_uses_with_if(element.result, lambda use: not isinstance(use.operation, structured.ElementOp))
+        op.body.block.insert_op_before(element, op.body.block.first_op)  # pyright: ignore[reportArgumentType]
 
 
 def _extended(low: Lowering, init: SSAValue) -> SSAValue:

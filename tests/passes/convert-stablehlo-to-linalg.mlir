@@ -48,13 +48,14 @@ func.func @moves(%a: tensor<4x6xf32>) -> (tensor<6x4xf32>, tensor<2x3xf32>, tens
 
 // -----
 
-// The accumulator is the first argument of the region.
+// The accumulator is the first argument of the region, whose elements are marked where it is more than one op that reassociates.
 
 // CHECK-LABEL: func.func @reduce
 // CHECK: %[[F:.*]] = linalg.fill
 // CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>], iterator_types = ["reduction", "parallel"]} ins(%{{.*}} : tensor<3x5xf32>) outs(%[[F]] : tensor<5xf32>)
 // CHECK-NEXT: ^{{.*}}(%[[X:.*]]: f32, %[[ACC:.*]]: f32):
-// CHECK-NEXT: arith.subf %[[ACC]], %[[X]] : f32
+// CHECK-NEXT: %[[E:.*]] = structured.element %[[X]] into %[[ACC]] : f32
+// CHECK-NEXT: arith.subf %[[ACC]], %[[E]] : f32
 func.func @reduce(%a: tensor<3x5xf32>) -> tensor<5xf32> {
   %c = stablehlo.constant dense<0.0> : tensor<f32>
   %0 = "stablehlo.reduce"(%a, %c) <{dimensions = array<i64: 0>}> ({

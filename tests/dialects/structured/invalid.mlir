@@ -340,3 +340,15 @@ func.func @top_k_scratch(%x: memref<9xf32>, %v: memref<2xf32>, %p: memref<2xi32>
   structured.top_k ins(%x : memref<9xf32>) outs(%v, %p : memref<2xf32>, memref<2xi32>) scratch(%s : memref<64xi64>)
   func.return
 }
+
+// -----
+
+func.func @element(%x: tensor<8xf32>, %y: tensor<8xf32>, %i: tensor<f32>) -> tensor<f32> {
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%x, %y : tensor<8xf32>, tensor<8xf32>) outs(%i : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    // expected-error @+1 {{structured.element: C2: the accumulator must be one of the body that the op is in}}
+    %e = structured.element %a into %b : f32
+    linalg.yield %e : f32
+  } -> tensor<f32>
+  func.return %r : tensor<f32>
+}

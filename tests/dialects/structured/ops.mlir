@@ -135,3 +135,19 @@ func.func @top_k(%x: tensor<4x900xui8>, %e: tensor<4x8xui8>, %p: tensor<4x8xi32>
   structured.top_k ins(%m : memref<900xf32>) outs(%n, %o : memref<8xf32>, memref<8xi32>) scratch(%r, %s, %b : memref<64x2xi64>, memref<128xi64>, memref<16xi32>)
   func.return %v : tensor<4x8xui8>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @element
+// CHECK: ^{{.*}}(%[[X:.*]]: f32, %[[A:.*]]: f32):
+// CHECK-NEXT: %[[E:.*]] = structured.element %[[X]] into %[[A]] : f32
+// CHECK-NEXT: arith.subf %[[A]], %[[E]] : f32
+func.func @element(%x: tensor<8xf32>, %i: tensor<f32>) -> tensor<f32> {
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%x : tensor<8xf32>) outs(%i : tensor<f32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %e = structured.element %a into %acc : f32
+    %d = arith.subf %acc, %e : f32
+    linalg.yield %d : f32
+  } -> tensor<f32>
+  func.return %r : tensor<f32>
+}
