@@ -19,6 +19,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch, capsys):
         exec(compile(block, str(PAGE), "exec"), page.__dict__)
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert {"load", "call", "done", "weights", "memory"} <= {event["name"] for event in events}
+    assert len(list((tmp_path / "logs" / "plugins" / "profile" / "first").iterdir())) == 2
     printed = capsys.readouterr().out
     assert printed.startswith("memory: ")
     assert "\nload " in printed

@@ -242,6 +242,23 @@ class Profiler:
         except OSError as error:
             raise InvalidProgramError(f"cannot write the trace: {error}") from None
 
+    def export_tensorboard(self, logdir: str | Path, run: str | None = None) -> Path:
+        """Write all that was recorded for TensorBoard: a profile, and scalars of the sections' times, counters and memory.
+
+        Args:
+            logdir: TensorBoard's folder; it is made.
+            run: what TensorBoard is to call the profile; by default, the time.
+
+        Returns:
+            The folder of the profile, `logdir/plugins/profile/RUN`.
+
+        Raises:
+            InvalidProgramError: `run` is no name, or something cannot be written.
+        """
+        from stepwell import tensorboard
+
+        return tensorboard.export(self._recorded(), logdir, run)
+
     def __enter__(self) -> Profiler:
         self._was.append(self.enabled)
         self.enabled = True
