@@ -20,6 +20,8 @@ class EagerHook:
     """Who runs a function when no trace is active: the dispatcher, above this room, sets it."""
 
     run: Eager | None = field(default=None)
+    jit: Callable[..., Callable[..., Any]] | None = field(default=None)
+    """`stepwell.jit`, for what keeps programs of its own."""
 
 
 EAGER = EagerHook()

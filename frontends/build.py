@@ -167,13 +167,26 @@ class Function:
             self.emit(stablehlo.ReturnOp, *body(block.args))
         return Region(block)
 
-    def probe(self, inputs: Sequence[Attribute], body: Body) -> None:
-        """Run `body` in a block that is thrown away, to learn what it would return."""
+    @contextmanager
+    def sketch(self, inputs: Sequence[Attribute], body: Body) -> Generator[tuple[Block, Values]]:
+        """(a block with these argument types and what `body` emits, what it returns), thrown away in the end."""
         block = Block(arg_types=inputs)
-        with self._inside(block):
-            body(block.args)
-        for op in reversed(tuple(block.ops)):
-            block.erase_op(op, safe_erase=False)
+        try:
+            with self._inside(block):
+                values = body(block.args)
+            yield block, values
+        finally:
+            for op in reversed(tuple(block.ops)):
+                block.erase_op(op, safe_erase=False)
+
+    @contextmanager
+    def located(self, location: LocationAttr) -> Generator[None]:
+        """Ops get `location` instead of the caller's line."""
+        outer, self._locate = self._locate, lambda: location
+        try:
+            yield
+        finally:
+            self._locate = outer
 
     # Elementwise ---------------------------------------------------------------------------------------------------
 

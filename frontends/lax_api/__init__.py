@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepwell.frontends.lax_api.control_flow import cond, fori_loop, scan, switch, while_loop
 from stepwell.frontends.lax_api.custom import custom_call
+from stepwell.frontends.lax_api.mapping import map
 from stepwell.frontends.lax_api.slicing import bitcast_convert_type, dynamic_slice, dynamic_update_slice
 from stepwell.frontends.lax_api.windows import conv, conv_general_dilated, reduce, reduce_window
 from stepwell.frontends.numpy_api.elementwise import erf, erf_inv, erfc, rsqrt
@@ -24,6 +25,7 @@ __all__ = [
     "erf_inv",
     "erfc",
     "fori_loop",
+    "map",
     "reduce",
     "reduce_window",
     "rsqrt",

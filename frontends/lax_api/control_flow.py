@@ -149,7 +149,9 @@ def _nothing(
         types.extend(row.type for row in rows)
         return []
 
-    function.probe([*(v.type for v in _values(carry)), *(tensor(x.dtype, *x.shape[1:]) for x in inputs)], probe)
+    arguments = [*(v.type for v in _values(carry)), *(tensor(x.dtype, *x.shape[1:]) for x in inputs)]
+    with function.sketch(arguments, probe):
+        pass
     empty = [function.full(0, numpy_dtype(t.element_type), (0, *t.get_shape())) for t in types]
     return trees[0].unflatten(_tracers(empty))
 

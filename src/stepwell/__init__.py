@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stepwell.explanation.model import Explanation as Explanation
     from stepwell.frontends.array import Array as Array
     from stepwell.frontends.errors import TracingError as TracingError
+    from stepwell.frontends.mapping import vectorize as vectorize
+    from stepwell.frontends.mapping import vmap as vmap
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
     from stepwell.schedule_files import schedule as schedule
@@ -56,6 +58,8 @@ _LAZY = {
     "memory_statistics": "stepwell.devices",
     "synchronize": "stepwell.devices",
     "jit": "stepwell.dispatch",
+    "vectorize": "stepwell.dispatch",
+    "vmap": "stepwell.dispatch",
     "explain": "stepwell.explanation.explain",
     "Explanation": "stepwell.explanation.model",
     "schedule": "stepwell.schedule_files",
@@ -105,6 +109,8 @@ __all__ = [
     "tree_map",
     "tune",
     "unregister_custom_call",
+    "vectorize",
+    "vmap",
 ]
 
 

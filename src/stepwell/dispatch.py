@@ -27,6 +27,7 @@ from stepwell.frontends.array import Array
 from stepwell.frontends.build import Function, tensor
 from stepwell.frontends.errors import TracingError, refuse
 from stepwell.frontends.locations import caller_source
+from stepwell.frontends.mapping import vectorize, vmap
 from stepwell.frontends.numpy_api import methods
 from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
@@ -403,7 +404,7 @@ def _walk_eager(tree: Any, numbers_are_dynamic: bool, parts: list[Hashable], lea
             leaves[i] = Static(leaf)
 
 
-EAGER.run = eager
+EAGER.run, EAGER.jit = eager, jit
 methods.install()
 
-__all__ = ["Array", "Jitted", "Lowered", "TracingError", "device_put", "jit"]
+__all__ = ["Array", "Jitted", "Lowered", "TracingError", "device_put", "jit", "vectorize", "vmap"]
