@@ -1,8 +1,9 @@
-"""The `memref` dialect: upstream's ops, and `memref.atomic_rmw` in MLIR's syntax with all of MLIR's kinds.
+"""The `memref` dialect: upstream's ops, `memref.atomic_rmw` in MLIR's syntax with all of MLIR's kinds, `memref.prefetch`.
 
 ```mlir
 %old = memref.atomic_rmw addf %v, %sums[%i] : (f32, memref<64xf32>) -> f32
 %turn = memref.atomic_rmw addi %c1, %count[] {scope = "system"} : (i32, memref<i32>) -> i32
+memref.prefetch %x[%i, %j], read, locality<3>, data : memref<100x100xf32>
 ```
 """
 
@@ -16,11 +17,15 @@ from xdsl.dialects.builtin import (
     I64,
     AnyFloat,
     AnyFloatConstr,
+    BoolAttr,
     IndexType,
     IntegerAttr,
+    IntegerType,
     MemRefType,
     SignlessIntegerConstraint,
     StringAttr,
+    i1,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Dialect, SSAValue
@@ -216,10 +221,110 @@ class AtomicRMWOp(IRDLOperation):
         printer.print_attribute(self.result.type)
 
 
+MOST_LOCALITY = 3
+"""The hint of what is kept in every cache."""
+
+
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """Asks that the cache line of an element be brought near, where it will soon be read or written.
+
+    Semantics: none; a hint that may be ignored, and that may point outside of the memref. `localityHint` says how near and
+    for how long: 3 into every cache, 2 into those from the second, 1 from the third, 0 past them, as what is used once.
+    `isDataCache` is false for a cache of instructions.
+
+    Constraints:
+        C1: there is an index for each dimension of the memref.
+        C2: the locality is between 0 and 3.
+
+    Example:
+        memref.prefetch %x[%i, %j], read, locality<3>, data : memref<100x100xf32>
+    """
+
+    name = "memref.prefetch"
+
+    memref = operand_def(MemRefType)
+    indices = var_operand_def(IndexType)
+    is_write = prop_def(BoolAttr, prop_name="isWrite")
+    locality = prop_def(IntegerAttr[IntegerType], prop_name="localityHint")
+    is_data = prop_def(BoolAttr, prop_name="isDataCache")
+
+    def __init__(
+        self,
+        memref: SSAValue,
+        indices: Sequence[SSAValue],
+        *,
+        locality: int = 3,
+        writes: bool = False,
+        data: bool = True,
+    ):
+        super().__init__(
+            operands=[memref, indices],
+            properties={
+                "isWrite": IntegerAttr(int(writes), i1),
+                "localityHint": IntegerAttr(locality, i32),
+                "isDataCache": IntegerAttr(int(data), i1),
+            },
+        )
+
+    def verify_(self) -> None:
+        """Check C1 and C2."""
+        kind = self.memref.type
+        assert isinstance(kind, MemRefType)
+        if kind.get_num_dims() != len(self.indices):
+            raise VerifyException(
+                f"memref.prefetch: C1: {len(self.indices)} indices for a memref of rank {kind.get_num_dims()}"
+            )
+        if not 0 <= self.locality.value.data <= MOST_LOCALITY:
+            raise VerifyException(f"memref.prefetch: C2: there is no locality {self.locality.value.data}")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> PrefetchOp:
+        """Parse `%memref[%indices], read|write, locality<0..3>, data|instr {attributes} : memref type`."""
+        memref = parser.parse_unresolved_operand()
+        indices = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_unresolved_operand)
+        parser.parse_punctuation(",")
+        writes = _parse_one_of(parser, ("read", "write")) == "write"
+        parser.parse_punctuation(",")
+        parser.parse_keyword("locality")
+        parser.parse_punctuation("<")
+        locality = parser.parse_integer(allow_boolean=False)
+        parser.parse_punctuation(">")
+        parser.parse_punctuation(",")
+        data = _parse_one_of(parser, ("data", "instr")) == "data"
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        kind = parser.parse_type()
+        places = [parser.resolve_operand(i, IndexType()) for i in indices]
+        op = cls(parser.resolve_operand(memref, kind), places, locality=locality, writes=writes, data=data)
+        op.attributes.update(attributes)
+        return op
+
+    def print(self, printer: Printer) -> None:
+        """Print what `parse` reads."""
+        printer.print_string(" ")
+        printer.print_ssa_value(self.memref)
+        with printer.in_square_brackets():
+            printer.print_list(self.indices, printer.print_ssa_value)
+        printer.print_string(", write" if self.is_write else ", read")
+        printer.print_string(f", locality<{self.locality.value.data}>")
+        printer.print_string(", data" if self.is_data else ", instr")
+        printer.print_op_attributes(self.attributes)
+        printer.print_string(" : ")
+        printer.print_attribute(self.memref.type)
+
+
+def _parse_one_of(parser: Parser, words: Sequence[str]) -> str:
+    for word in words:
+        if parser.parse_optional_keyword(word) is not None:
+            return word
+    parser.raise_error(f"expected {' or '.join(f'`{word}`' for word in words)}")
+
+
 MemRef = Dialect(
     "memref",
-    [*(op for op in upstream.MemRef.operations if op.name != AtomicRMWOp.name), AtomicRMWOp],
+    [*(op for op in upstream.MemRef.operations if op.name != AtomicRMWOp.name), AtomicRMWOp, PrefetchOp],
     [*upstream.MemRef.attributes],
 )
 
-__all__ = ["AtomicKind", "AtomicRMWOp", "MemRef", "Scope", "check_scope"]
+__all__ = ["AtomicKind", "AtomicRMWOp", "MemRef", "PrefetchOp", "Scope", "check_scope"]

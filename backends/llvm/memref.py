@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, NoneA
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.backends.llvm.control_flow import emit_loop
+from stepwell.backends.llvm.rows import narrowed
 from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import SUB_BYTE, element_bytes, memory_type, scalar_type
 from stepwell.backends.llvm.writer import (
@@ -33,7 +34,7 @@ def load_scalar(w: FunctionWriter, op: Operation, buffer: Buffer, indices: Seque
     text = f"load {memory_type(element)}, {buffer.pointer} {pointer}, align {alignment(op, buffer)}{suffix}"
     name = w.emit(text)
     kind = scalar_type(element)
-    return w.emit(f"trunc i8 {name} to {kind}") if kind in SUB_BYTE else name
+    return narrowed(w, name, kind) if kind in SUB_BYTE else name
 
 
 def store_scalar(
@@ -246,7 +247,11 @@ def _copy(w: FunctionWriter, op: Operation) -> None:
 
 
 def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Sequence[Index]) -> None:
-    """Copy element by element of equal shapes: one `memcpy` for the contiguous inner part, loops around it."""
+    """Copy element by element of equal shapes: one `memcpy` for the contiguous inner part, loops around it.
+
+    Truth values that are copied are 0 or 1, whatever bytes say so where they come from.
+    """
+    truth = scalar_type(source.element) == "i1" and source.space == target.space == GENERIC
     inner = len(sizes)
     run: Index = 1
     while inner:
@@ -265,6 +270,9 @@ def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Seque
             return
         full = [*indices, *([0] * (len(sizes) - depth))]
         width = element_bytes(source.element)
+        if truth:
+            _copy_truth(w, w.address(source, full), w.address(target, full), run)
+            return
         if run == 1:
             kind = memory_type(source.element)
             value = w.emit(f"load {kind}, {source.pointer} {w.address(source, full)}, align {width}")
@@ -282,6 +290,46 @@ def copy_buffers(w: FunctionWriter, source: Buffer, target: Buffer, sizes: Seque
     body([])
 
 
+_TRUTH_LANES = 64
+
+
+def _copy_truth(w: FunctionWriter, source: str, target: str, count: Index) -> None:
+    """Copy so many bytes next to each other as 0 or 1."""
+
+    def move(at: Index, lanes: int) -> None:
+        kind = f"<{lanes} x i8>" if lanes > 1 else "i8"
+        from_, to = (w.emit(f"getelementptr i8, ptr {p}, i64 {at}") for p in (source, target))
+        value = w.emit(f"load {kind}, ptr {from_}, align 1")
+        holds = narrowed(w, value, "i1", lanes if lanes > 1 else 0)
+        bits = f"<{lanes} x i1>" if lanes > 1 else "i1"
+        w.line(f"store {kind} {w.emit(f'zext {bits} {holds} to {kind}')}, ptr {to}, align 1")
+
+    whole: Index = count // _TRUTH_LANES * _TRUTH_LANES if isinstance(count, int) else w.emit(f"and i64 {count}, -64")
+    emit_loop(w, 0, whole, _TRUTH_LANES, lambda i: move(i, _TRUTH_LANES))
+    emit_loop(w, whole, count, 1, lambda i: move(i, 1))
+
+
+def _prefetch(w: FunctionWriter, op: Operation) -> None:
+    """A hint for one line; where there is no instruction for it, nothing."""
+    buffer, *indices = w.buffer(op.operands[0]), *(w.index(i) for i in op.operands[1:])
+    writes, locality, data = (attribute(op, name) for name in ("isWrite", "localityHint", "isDataCache"))
+    assert isinstance(writes, IntegerAttr)
+    assert isinstance(locality, IntegerAttr)
+    assert isinstance(data, IntegerAttr)
+    if not data.value.data:
+        return  # a memref holds no instructions that could run
+    prefetch_line(w, w.address(buffer, indices), buffer, writes=bool(writes.value.data), locality=locality.value.data)
+
+
+def prefetch_line(w: FunctionWriter, pointer: str, buffer: Buffer, *, writes: bool, locality: int) -> None:
+    """Ask for the cache line of an address, where the machine can be asked."""
+    if not w.module.strategy.prefetches or buffer.space != GENERIC:
+        return
+    name = "llvm.prefetch.p0"
+    w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
+    w.line(f"call void @{name}(ptr {pointer}, i32 {int(writes)}, i32 {locality}, i32 1)")
+
+
 EMITTERS: dict[str, Emitter] = {
     "memref.alloca": _alloca,
     "memref.assume_alignment": _same_buffer,
@@ -292,6 +340,7 @@ EMITTERS: dict[str, Emitter] = {
     "memref.expand_shape": _expand_shape,
     "memref.get_global": _get_global,
     "memref.load": _load,
+    "memref.prefetch": _prefetch,
     "memref.reinterpret_cast": _reinterpret_cast,
     "memref.store": _store,
     "memref.subview": _subview,

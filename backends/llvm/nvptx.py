@@ -85,6 +85,7 @@ class NvptxStrategy(Strategy):
     """How the emitters treat an NVIDIA GPU: IEEE arithmetic with denormals, masks as branches, three kinds of memory."""
 
     masked_moves: bool = False
+    prefetches: bool = False
 
     def space(self, type_: MemRefType[Attribute]) -> int:
         """The address space of a memref."""

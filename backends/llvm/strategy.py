@@ -48,6 +48,8 @@ class Strategy:
     """For the factors of `kernel.dot`, such as ("ui8", "si8"), what does it; for others they are widened."""
     pause: tuple[str, tuple[tuple[str, str], ...]] = ("llvm.x86.sse2.pause", ())
     """The intrinsic that says that this is a loop which waits, and its (type, value) arguments."""
+    prefetches: bool = True
+    """A cache line can be asked for before it is needed."""
     line_bytes: int = 64
     """Bytes that caches and memory exchange at once."""
     attributes: str = ""

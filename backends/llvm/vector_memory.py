@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, Inte
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr
 
-from stepwell.backends.llvm.memref import alignment, nontemporal
+from stepwell.backends.llvm.memref import alignment, nontemporal, prefetch_line
 from stepwell.backends.llvm.rows import Place, RowAccess, and_masks, lane_mask, splat
 from stepwell.backends.llvm.strategy import GENERIC
 from stepwell.backends.llvm.types import (
@@ -229,11 +229,12 @@ def _prefetch(transfer: _Transfer, at: Place, writes: bool) -> None:
     ahead = attribute(transfer.op, "prefetch")
     if not isinstance(ahead, IntegerAttr) or ahead.value.data == 0 or transfer.buffer.space != GENERIC:
         return
-    w, name = transfer.w, "llvm.prefetch.p0"
-    w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
+    w = transfer.w
+    if not w.module.strategy.prefetches:
+        return
     for offset in range(0, transfer.lanes * element_bytes(transfer.buffer.element), w.module.strategy.line_bytes):
         line = w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {ahead.value.data + offset}")
-        w.line(f"call void @{name}(ptr {line}, i32 {int(writes)}, i32 3, i32 1)")
+        prefetch_line(w, line, transfer.buffer, writes=writes, locality=3)
 
 
 def _transfer_dim(op: Operation, expr: object) -> int | None:
@@ -438,15 +439,14 @@ def _prefetch_part(w: FunctionWriter, op: Operation) -> None:
     base, *indices = op.operands
     buffer, part = w.buffer(base), attribute(op, "part")
     assert isinstance(part, VectorType)
-    if buffer.space != GENERIC:
+    if buffer.space != GENERIC or not w.module.strategy.prefetches:
         return
-    shape, name = vector_shape(part), "llvm.prefetch.p0"
-    w.module.declare(name, f"declare void @{name}(ptr, i32, i32, i32)")
+    shape = vector_shape(part)
     places = _row_places(w, op, buffer, [w.index(i) for i in indices], shape, len(part.get_shape()))
     for at in places:
         for offset in range(0, shape[-1] * element_bytes(buffer.element), w.module.strategy.line_bytes):
             line = at.pointer if not offset else w.emit(f"getelementptr i8, ptr {at.pointer}, i64 {offset}")
-            w.line(f"call void @{name}(ptr {line}, i32 0, i32 {locality}, i32 1)")
+            prefetch_line(w, line, buffer, writes=False, locality=locality)
 
 
 EMITTERS: dict[str, Emitter] = {

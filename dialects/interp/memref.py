@@ -181,6 +181,7 @@ RULES: dict[str, Rule] = {
     "memref.get_global": _get_global,
     "memref.global": _nothing,
     "memref.load": _load,
+    "memref.prefetch": _nothing,
     "memref.reinterpret_cast": _reinterpret_cast,
     "memref.store": _store,
     "memref.subview": _subview,

@@ -257,3 +257,21 @@ def test_a_fused_multiply_add_rounds_once(simulate):
         block=4,
     )
     np.testing.assert_array_equal(y, np.array([1 + tiny, 10, 2 * small, 0], np.float32))
+
+
+def test_a_prefetch_is_a_hint_that_may_point_anywhere(simulate):
+    x = np.arange(32, dtype=np.float32)
+    simulate(
+        "(%x: memref<32xf32>)",
+        """
+        %i = gpu.thread_id x
+        %far = arith.constant 4096 : index
+        %j = arith.addi %i, %far : index
+        memref.prefetch %x[%j], write, locality<0>, data : memref<32xf32>
+        %v = memref.load %x[%i] : memref<32xf32>
+        %w = arith.addf %v, %v : f32
+        memref.store %w, %x[%i] : memref<32xf32>""",
+        [x],
+        block=32,
+    )
+    np.testing.assert_array_equal(x, 2 * np.arange(32))

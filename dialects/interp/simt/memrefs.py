@@ -169,6 +169,12 @@ def _assume_alignment(op: Operation, builder: Builder) -> Run:
     return run
 
 
+def _prefetch(op: Operation, builder: Builder) -> Run:
+    """A hint, which may point anywhere."""
+    del op, builder
+    return lambda block, *operands: ()
+
+
 def mixed(static: DenseArrayBase[Any], dynamic: Sequence[Value]) -> list[Extent]:
     """Static numbers, with operands in the places left open."""
     rest = iter(dynamic)
@@ -369,6 +375,7 @@ RULES: dict[str, Prepare] = {
     "memref.get_global": _get_global,
     "memref.load": _load,
     "memref.memory_space_cast": _cast,
+    "memref.prefetch": _prefetch,
     "memref.reinterpret_cast": _reinterpret_cast,
     "memref.store": _store,
     "memref.subview": _subview,

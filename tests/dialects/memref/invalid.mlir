@@ -61,3 +61,43 @@ func.func @f(%v: i32, %m: memref<i32>) {
   %r = memref.atomic_rmw add %v, %m[] : (i32, memref<i32>) -> i32
   func.return
 }
+
+// -----
+
+func.func @f(%m: memref<4x4xi32>, %i: index) {
+  // expected-error @+1 {{memref.prefetch: C1: 1 indices for a memref of rank 2}}
+  memref.prefetch %m[%i], read, locality<3>, data : memref<4x4xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<4xi32>, %i: index) {
+  // expected-error @+1 {{memref.prefetch: C2: there is no locality 4}}
+  memref.prefetch %m[%i], read, locality<4>, data : memref<4xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<4xi32>, %i: index) {
+  // expected-error @+1 {{memref.prefetch: C2: there is no locality -1}}
+  memref.prefetch %m[%i], read, locality<-1>, data : memref<4xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<4xi32>, %i: index) {
+  // expected-error @+1 {{expected `read` or `write`}}
+  memref.prefetch %m[%i], load, locality<3>, data : memref<4xi32>
+  func.return
+}
+
+// -----
+
+func.func @f(%m: memref<4xi32>, %i: index) {
+  // expected-error @+1 {{expected `data` or `instr`}}
+  memref.prefetch %m[%i], read, locality<3>, code : memref<4xi32>
+  func.return
+}

@@ -50,3 +50,16 @@ func.func @scopes(%v: i32, %m: memref<i32>, %s: memref<4xi32, #gpu.address_space
   %c = "memref.atomic_rmw"(%v, %m) <{kind = 15 : i64}> {scope = "device"} : (i32, memref<i32>) -> i32
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @prefetch
+func.func @prefetch(%m: memref<8x?xf32>, %s: memref<i32>, %i: index) {
+  // CHECK: memref.prefetch %m[%i, %i], read, locality<3>, data : memref<8x?xf32>
+  memref.prefetch %m[%i, %i], read, locality<3>, data : memref<8x?xf32>
+  // CHECK-NEXT: memref.prefetch %s[], write, locality<0>, instr {why = "to see"} : memref<i32>
+  memref.prefetch %s[], write, locality<0>, instr {why = "to see"} : memref<i32>
+  // CHECK-NEXT: memref.prefetch %m[%i, %i], write, locality<1>, data : memref<8x?xf32>
+  "memref.prefetch"(%m, %i, %i) <{isDataCache = true, isWrite = true, localityHint = 1 : i32}> : (memref<8x?xf32>, index, index) -> ()
+  func.return
+}
