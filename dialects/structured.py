@@ -52,6 +52,7 @@ from stepwell.dialects.structured_base import (
 from stepwell.dialects.structured_element import ElementOp
 from stepwell.dialects.structured_scan import ScanOp
 from stepwell.dialects.structured_top_k import TopKOp
+from stepwell.dialects.structured_winograd import WinogradFilterOp, WinogradInputOp, WinogradOutputOp
 
 
 @irdl_op_definition
@@ -346,7 +347,20 @@ class UpdateSliceOp(StructuredOp):
 
 Structured = Dialect(
     "structured",
-    [AttentionOp, ElementOp, ScanOp, ScatterOp, SelectAndScatterOp, SortOp, TopKOp, UpdateSliceOp, YieldOp],
+    [
+        AttentionOp,
+        ElementOp,
+        ScanOp,
+        ScatterOp,
+        SelectAndScatterOp,
+        SortOp,
+        TopKOp,
+        UpdateSliceOp,
+        WinogradFilterOp,
+        WinogradInputOp,
+        WinogradOutputOp,
+        YieldOp,
+    ],
     [],
 )
 
@@ -361,6 +375,9 @@ __all__ = [
     "StructuredOp",
     "TopKOp",
     "UpdateSliceOp",
+    "WinogradFilterOp",
+    "WinogradInputOp",
+    "WinogradOutputOp",
     "YieldOp",
     "element_type_of",
     "i64_array",

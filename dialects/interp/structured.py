@@ -10,6 +10,7 @@ from xdsl.ir import Operation, Region
 from stepwell.dialects import structured
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.structured_attention import attention
+from stepwell.dialects.interp.structured_winograd import winograd_filter, winograd_input, winograd_output
 from stepwell.dialects.structured import StructuredOp
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
@@ -223,5 +224,8 @@ RULES: dict[str, Rule] = {
     "structured.sort": _sort,
     "structured.top_k": _top_k,
     "structured.update_slice": _update_slice,
+    "structured.winograd_filter": winograd_filter,
+    "structured.winograd_input": winograd_input,
+    "structured.winograd_output": winograd_output,
     "structured.yield": _yield,
 }
