@@ -1,8 +1,9 @@
-"""Measure Stepwell on the GPU at hand: gpu.py [--only copy,gemm,launch,programs] [--rounds N] [--json FILE].
+"""Measure Stepwell on the GPU at hand: gpu.py [--only copy,gemm,launch,...] [--match RE] [--rounds N] [--json FILE].
 
 copy      bandwidth of one elementwise kernel and of the driver's own copy, as a share of what the memory can move
 gemm      matrix products in f32 and f16 beside torch, where it is installed (ratio above 1: Stepwell is faster)
 launch    what a call costs: a kernel of sixteen floats, and ten of them, called without waiting
+workloads what users run (`gpu_workloads.py`; needs JAX for the texts) beside torch, checked against torch in f64
 programs  the programs of tests/data/jax, compiled for the GPU and checked against the results there
 
 Every figure is a median over rounds; where there are two sides they take turns within each round, so that clocks and other users
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import gc
 import json
+import re
 import statistics
 import sys
 import time
@@ -213,6 +216,100 @@ def calls(gpu: Device, rounds: int) -> Figures:
     return rows
 
 
+# Workloads ------------------------------------------------------------------------------------------------------------
+
+
+def workloads(gpu: Device, rounds: int, match: str = "") -> Figures:
+    rows: Figures = {}
+    try:
+        import jax  # noqa: F401  # pyright: ignore
+        import torch  # noqa: F401  # pyright: ignore
+    except ImportError as error:
+        print(f"workloads: {error.name} is not installed")
+        return rows
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import gpu_workloads  # pyright: ignore
+
+    for w in gpu_workloads.build():
+        if re.search(match, w.name):
+            rows[w.name] = row = one_workload(gpu, w, rounds)
+            print(f"{w.name:32s} {shown(row, gpu.properties.bandwidth)}", flush=True)
+            gc.collect()
+    return rows
+
+
+def one_workload(gpu: Device, w: Any, rounds: int) -> Figures:
+    start = time.perf_counter()
+    try:
+        exe = stepwell.compile(w.stablehlo(), target="cuda")
+        inputs = [stepwell.device_put(x, str(gpu)) for x in w.arrays]
+        got = exe(*inputs)
+        synchronize(gpu)
+    except (stepwell.CompileError, CudaError) as error:
+        return {"error": str(error).splitlines()[0]}
+    row: Figures = {"compile_seconds": time.perf_counter() - start}
+    there = Torch(w, gpu)
+    off = there.difference([np.asarray(x) for x in got])
+    if not off <= w.tolerance:
+        return row | {"error": f"wrong: off by {off:.3g}"}
+    sides = {"stepwell": (lambda: exe(*inputs), lambda: synchronize(gpu)), "torch": (there.call, there.wait)}
+    medians = compared(sides, rounds)
+    row["launches"] = len(exe.program.functions[exe.program.entry].body)
+    for side, t in medians.items():
+        row[side] = {"seconds": t, "flops": w.flops / t, "bytes_per_second": w.bytes / t}
+    row["torch_over_stepwell"] = medians["torch"] / medians["stepwell"]
+    return row
+
+
+class Torch:
+    """A workload by torch: on the GPU, in full f32, and in f64 for what is right."""
+
+    def __init__(self, w: Any, gpu: Device):
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        self._torch = torch
+        self._function = w.torch
+        self._arrays = [self._moved(x).to(f"cuda:{gpu.ordinal}") for x in w.arrays]
+
+    def _moved(self, x: Any) -> Any:
+        torch = self._torch
+        wide = x.dtype.name != "bfloat16"  # which torch does not take from NumPy
+        return torch.from_numpy(x) if wide else torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
+
+    def call(self) -> Any:
+        return self._function(*self._arrays)
+
+    def wait(self) -> None:
+        self._torch.cuda.synchronize()
+
+    def difference(self, got: list[np.ndarray[Any, Any]]) -> float:
+        """How far results are off from those in f64, of all of a result; the worst result."""
+        torch = self._torch
+        wide = [a.double() if a.is_floating_point() else a for a in self._arrays]
+        results = self._function(*wide)
+        worst = 0.0
+        for x, want in zip(got, results if isinstance(results, tuple | list) else [results], strict=True):
+            have = self._moved(x).to(want.device).double()
+            want = want.double()
+            off = float(torch.linalg.vector_norm(have - want) / torch.linalg.vector_norm(want).clamp(min=1e-30))
+            worst = max(worst, off if off == off else float("inf"))
+        return worst
+
+
+def shown(row: Figures, bandwidth: int) -> str:
+    if "error" in row:
+        return f"ERROR {row['error']}"
+    ours = row["stepwell"]
+    rate = f"{ours['flops'] / 1e12:6.1f} TFLOP/s"
+    if not ours["flops"]:
+        share = f" {ours['bytes_per_second'] / bandwidth:4.0%}" if bandwidth else ""
+        rate = f"{ours['bytes_per_second'] / 1e9:5.0f} GB/s{share}"
+    times = "  ".join(f"{side} {row[side]['seconds'] * 1e6:9.1f} us" for side in ("stepwell", "torch"))
+    compiled = f"{row['launches']:3d} launches, {row['compile_seconds']:.1f} s to compile"
+    return f"{times}  {rate:16s} torch / Stepwell {row['torch_over_stepwell']:.2f}  ({compiled})"
+
+
 # Programs -------------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +341,7 @@ PARTS: dict[str, Callable[[Device, int], Figures]] = {
     "copy": copy,
     "gemm": gemm,
     "launch": calls,
+    "workloads": workloads,
     "programs": programs,
 }
 
@@ -253,6 +351,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--only", default=",".join(PARTS), metavar="PARTS", help="parts to measure, with commas between"
     )
+    parser.add_argument("--match", default="", metavar="RE", help="the workloads to measure")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that medians are taken over (default: 7)")
     parser.add_argument("--json", metavar="FILE", help="write the figures, with date, command and device")
     options = parser.parse_args(arguments)
@@ -266,6 +365,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"nothing to measure: {str(error).splitlines()[0]}")
         return 0
     print(f"{properties.name} ({properties.cpu}), {driver_status()}", flush=True)
+    PARTS["workloads"] = lambda gpu, rounds: workloads(gpu, rounds, options.match)
     results = {part: PARTS[part](gpu, options.rounds) for part in chosen}
     if options.json:
         record = {

@@ -149,7 +149,11 @@ class TileLayout(Layout):
 
 @dataclass(frozen=True)
 class GridLayout(Layout):
-    """A matrix over a grid of `rows x columns` lanes; a lane's rows and columns come in chunks of `tall` and `wide`."""
+    """A matrix over a grid of `rows x columns` lanes; a lane's rows and columns come in chunks of `tall` and `wide`.
+
+    Each four lanes are a square of two rows and two columns, where the grid has such: neighbours that read the same elements
+    of a factor are served together, of both factors.
+    """
 
     shape: tuple[int, ...]
     rows: int
@@ -181,25 +185,32 @@ class GridLayout(Layout):
         """Piece `i * across + b` is chunk b of the lane's row i."""
         row, chunk = divmod(index, self.across)
         block, within = divmod(row, self.tall)
-        first = (LANE // self.columns) * self.tall + (block * self.rows * self.tall + within)
-        second = (LANE % self.columns) * self.wide + chunk * self.columns * self.wide
+        first = self._lane(0) * self.tall + (block * self.rows * self.tall + within)
+        second = self._lane(1) * self.wide + chunk * self.columns * self.wide
         return (Run((), (first, second)),)
+
+    def _lane(self, axis: int) -> AffineExpr:
+        """The row or column of the grid that a lane has."""
+        if self.rows % 2 or self.columns % 2:
+            return LANE // self.columns if axis == 0 else LANE % self.columns
+        if axis == 0:
+            return (LANE // 2) % 2 + (LANE // (2 * self.columns)) * 2
+        return LANE % 2 + ((LANE // 4) % (self.columns // 2)) * 2
 
     def operand(self, shape: tuple[int, ...], axis: int, dim: int) -> AxisLayout:
         """The layout of a factor whose dim `dim` runs along this matrix's `axis`."""
         lanes, width = (self.rows, self.tall) if axis == 0 else (self.columns, self.wide)
-        return AxisLayout(shape, dim, lanes, self.columns if axis == 0 else 1, self.columns if axis == 1 else 0, width)
+        return AxisLayout(shape, dim, lanes, self._lane(axis), width)
 
 
 @dataclass(frozen=True)
 class AxisLayout(Layout):
-    """A row or column spread over one axis of a lane grid: lane `(l // divide) % modulo` of `lanes`, `width` at a time."""
+    """A row or column spread over one axis of a lane grid: its `lane` of `lanes`, `width` at a time."""
 
     shape: tuple[int, ...]
     dim: int
     lanes: int
-    divide: int
-    modulo: int
+    lane: AffineExpr
     width: int
 
     @property
@@ -219,10 +230,8 @@ class AxisLayout(Layout):
 
     def runs(self, index: int) -> Sequence[Run]:
         """One run a chunk; the other dims have one element."""
-        lane = LANE if self.divide == 1 else (LANE // self.divide)
-        lane = lane % self.modulo if self.modulo else lane
         start = [_at(0)] * len(self.shape)
-        start[self.dim] = lane * self.width + index * self.lanes * self.width
+        start[self.dim] = self.lane * self.width + index * self.lanes * self.width
         return (Run((), tuple(start)),)
 
 

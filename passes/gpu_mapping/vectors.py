@@ -358,7 +358,8 @@ def _copied(state: PhaseState, op: upstream_vector.TransferWriteOp, layout: Layo
     if size not in (4, 8, 16) or len(layout.piece) != 1:
         return False
     for transfer, place in ((source, here), (op, there)):
-        if not _consecutive(transfer, place, layout) or _alignment(transfer, place, layout) < size:
+        whole = width == 1 or _consecutive(transfer, place, layout)
+        if not whole or _alignment(transfer, place, layout) < size:
             return False
     if source.mask is not None and not _is_prefix(source.mask):
         return False

@@ -12,11 +12,15 @@ A copy goes to the slot read last, after it was read, so that one meeting of the
 copy comes first. Where the last tile is not full, copies are filled up with zeros and writes are masked. The numbers come from
 `block_tiles`, copies from `block_staging`, what follows the sums from `block_epilogue`. Every other op of the kernel is done by
 the `loops` strategy.
+
+With `k_split`, blocks make parts of the sums: each does some of the steps and leaves its tile in launch scratch, where a second
+phase adds the parts up, in their order. The epilogue is then an op like others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, TensorType, i64
@@ -26,7 +30,16 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from stepwell.dialects import kernel, vector
 from stepwell.passes.schedules.block_epilogue import is_readable, prepare, read_tile, tile_epilogue
 from stepwell.passes.schedules.block_staging import Operand, copy_share, corner_of, create_mask
-from stepwell.passes.schedules.block_tiles import BlockTile, casts_of, refusal, share, staged, trips
+from stepwell.passes.schedules.block_tiles import (
+    BlockTile,
+    casts_of,
+    copied_singly,
+    k_parts,
+    refusal,
+    share,
+    staged,
+    trips,
+)
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction, ops_between
 from stepwell.passes.schedules.emit import Emitter, Index, number
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
@@ -42,6 +55,11 @@ from stepwell.passes.schedules.lanes import (
 from stepwell.passes.schedules.loops import escapes, schedule_around
 from stepwell.passes.schedules.nest import Access, Nest
 from stepwell.passes.schedules.plan import Machine
+from stepwell.passes.schedules.simt import simt_phase
+from stepwell.passes.schedules.space import Target
+from stepwell.passes.schedules.split_reduction import Split, merging_nest
+from stepwell.passes.schedules.subgroup_plan import plan_lanes
+from stepwell.passes.schedules.tasks import Cut
 
 Tiles = Callable[[Contraction], BlockTile | str]
 """The tile for a contraction of the kernel, or why it has none."""
@@ -51,13 +69,13 @@ def schedule_block_contraction(builder: KernelBuilder, machine: Machine, tiles: 
     """Contractions of the kernel by blocks, with the pointwise ops on their results; the rest as loops."""
 
     def whole(op: Operation) -> Sequence[Operation] | None:
-        phase = _phase_of(builder, op, machine.subgroup, tiles)
+        phase = _phase_of(builder, op, machine, tiles)
         return None if phase is None else phase.emit()
 
     schedule_around(builder, machine, whole)
 
 
-def _phase_of(builder: KernelBuilder, op: Operation, lanes: int, tiles: Tiles) -> _BlockPhase | None:
+def _phase_of(builder: KernelBuilder, op: Operation, machine: Machine, tiles: Tiles) -> _BlockPhase | None:
     found = find_contraction(op)
     if not isinstance(found, Contraction) or refusal(found) is not None:
         return None
@@ -74,13 +92,13 @@ def _phase_of(builder: KernelBuilder, op: Operation, lanes: int, tiles: Tiles) -
     assert m is not None
     if isinstance(init, Access) and not is_readable(init.exprs, m, n):
         return None
-    return _BlockPhase(builder, found, nest, tile, lanes)
+    return _BlockPhase(builder, found, nest, tile, machine)
 
 
 class _BlockPhase:
     """Emits the phase of one contraction and its epilogue."""
 
-    def __init__(self, builder: KernelBuilder, found: Contraction, nest: Nest, tile: BlockTile, lanes: int):
+    def __init__(self, builder: KernelBuilder, found: Contraction, nest: Nest, tile: BlockTile, machine: Machine):
         self.builder = builder
         self.found = found
         self.tile = tile
@@ -88,7 +106,9 @@ class _BlockPhase:
         self.nest = nest
         assert found.m is not None
         self.m: int = found.m
-        self.epilogue = tile_epilogue(found)
+        self.machine = machine
+        self.parts, self.steps = k_parts(found, tile)
+        self.epilogue = tile_epilogue(found) if self.parts == 1 else []
         ops: list[Operation] = [found.op, *self.epilogue]
         # Ops in between (empties, constants) must be known before the tile reads them.
         between = ops_between(found, ops)
@@ -97,8 +117,13 @@ class _BlockPhase:
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.place = [e.position for e in found.maps[2].results if isinstance(e, AffineDimExpr)]
         self.trips = trips(found, tile)
-        self.stages = min(tile.stages, self.trips)
-        self.operands = self._operands(lanes)
+        self.bound: Index = self.steps
+        """Steps of the block at hand."""
+        self.first: Index = 0
+        """Its first one."""
+        # Those of every block: what is copied ahead of its first step is there.
+        self.stages = min(tile.stages, self.trips - (self.parts - 1) * self.steps)
+        self.operands = self._operands(machine.subgroup)
 
     def _operands(self, lanes: int) -> list[Operand]:
         found, tile = self.found, self.tile
@@ -107,10 +132,11 @@ class _BlockPhase:
         for position, side, casts in zip((found.a, found.b), sides, casts_of(found, tile), strict=True):
             access = self.nest.inputs[position]
             assert isinstance(access, Access)
-            part = share(side, tile.subgroups, lanes)
+            ahead = self.stages > 1 and not casts
+            part = share(side, tile.subgroups, lanes, ahead and copied_singly(side))
             assert part is not None, "a tile that was not checked"
             extents = found.sizes[side.dims[0]], found.sizes[side.dims[1]]
-            made.append(Operand(access, casts, side, part, extents, self.stages > 1 and not casts))
+            made.append(Operand(access, casts, side, part, extents, ahead))
         return made
 
     def emit(self) -> list[Operation]:
@@ -123,16 +149,39 @@ class _BlockPhase:
         self.homes = [builder.destination(op, r) for op, r in self.stored]
         counts = [found.sizes[d] for d in found.outer]
         counts += [-(-found.sizes[self.m] // tile.bm), -(-found.sizes[found.n] // tile.bn)]
-        results = builder.phase(counts, self.homes, self._task, kernel.Level.BLOCK)
+        if self.parts > 1:
+            results = self._merged(counts)
+        else:
+            results = builder.phase(counts, self.homes, self._task, kernel.Level.BLOCK)
         for (_, original), home, result in zip(self.stored, self.homes, results, strict=True):
             builder.define(original, result, builder.home(home))
         return [*self.epilogue, *self.skipped]
+
+    def _merged(self, counts: Sequence[int]) -> Sequence[SSAValue]:
+        """The parts of the sums in launch scratch, each tile's by `parts` blocks, and a phase that adds them up."""
+        builder = self.builder
+        output = self.nest.outputs[0]
+        scratch = builder.scratch(
+            TensorType(self.found.accumulator, [self.parts, *output.shape]), kernel.ScratchScope.LAUNCH
+        )
+        partial = builder.phase([self.parts, *counts], [scratch], self._task, kernel.Level.BLOCK)
+        target = Target(output, output.exprs)
+        cut = Cut(self.found.reduced[-1], self.steps * self.tile.bk, self.parts)
+        split = Split(plan_lanes([self.nest], self.machine), cut, leading=True)
+        nest, targets = merging_nest(self.nest, split, [target], partial)
+        return simt_phase(builder, [nest], targets, self.homes, replace(self.machine, split=1, tile=0))
 
     # A block's task.
 
     def _task(self, ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         em, found, tile = self.em, self.found, self.tile
         d = AffineExpr.dimension(0)
+        part: list[Index] = []
+        if self.parts > 1:
+            part, ivs = [ivs[0]], ivs[1:]
+            self.first = em.apply(d * self.steps, part)
+            if self.parts * self.steps != self.trips:
+                self.bound = em.minimum(self.steps, em.apply(d * -1 + self.trips, [self.first]))
         self.index: list[Index] = [0] * len(found.sizes)
         for dim, iv in zip(found.outer, ivs, strict=False):
             self.index[dim] = iv
@@ -143,6 +192,7 @@ class _BlockPhase:
         sizes: list[Index] = [
             self.counts[(self.m, found.n).index(p)] if p in (self.m, found.n) else 1 for p in self.place
         ]
+        offsets, sizes = [*part, *offsets], [*(1 for _ in part), *sizes]
         parts = [self._slice(out, offsets, sizes) for out in outs]
         sums = self._zeroed(parts)
         sums = self._summed(sums)
@@ -162,7 +212,7 @@ class _BlockPhase:
         rank = len(sizes)
         if self._is_minor():
             return self.builder.slice_of(out, offsets, sizes)
-        rows = self.place.index(self.m)
+        rows = self.place.index(self.m) + rank - len(self.place)
         shape = [s if isinstance(s, int) else DYNAMIC_INDEX for s in (sizes[rows], sizes[-1])]
         kind = TensorType(out.type.element_type, shape)
         return self.em.add(tensor.ExtractSliceOp(out, list(offsets), list(sizes), [1] * rank, kind)).result
@@ -235,7 +285,7 @@ class _BlockPhase:
 
     def _initial(self, subgroup: Index, parts: Sequence[SSAValue]) -> SSAValue:
         em, tile = self.em, self.tile
-        init = self.nest.outputs[0].init
+        init = None if self.parts > 1 else self.nest.outputs[0].init
         if init is None:
             return em.splat(number(self.found.accumulator, 0), vector_of(self.found.accumulator, (tile.wm, tile.wn)))
         if not isinstance(init, Access):
@@ -267,7 +317,7 @@ class _BlockPhase:
             later = em.apply(AffineExpr.dimension(0) + ahead, [step])
             return [total, *self._copied(slots, self._slot(later), later)]
 
-        return em.loop(0, self.trips, 1, [sums, *rings], trip)[0]
+        return em.loop(0, self.bound, 1, [sums, *rings], trip)[0]
 
     def _slot(self, step: Index) -> Index:
         """The slot of the rings that a step uses."""
@@ -318,7 +368,7 @@ class _BlockPhase:
         if isinstance(step, int) or self.stages == 1:
             return copy()
         em = self.em
-        test = em.add(arith.CmpiOp(step, em.index(self.trips), "slt")).result
+        test = em.add(arith.CmpiOp(step, em.index(self.bound), "slt")).result
         then, otherwise = Block(), Block()
         em.inside(then, lambda: self._yield(copy()))
         em.inside(otherwise, lambda: self._yield(parts))
@@ -331,6 +381,8 @@ class _BlockPhase:
         """The loop index of a step of the block."""
         found, em = self.found, self.em
         index = list(self.index)
+        if self.first != 0:
+            step = em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [self.first, step])
         *outer, inner = found.reduced
         d = AffineExpr.dimension(0)
         tiles = -(-found.sizes[inner] // self.tile.bk)

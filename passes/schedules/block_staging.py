@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, BoolAttr, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
-from stepwell.passes.schedules.block_tiles import Share, Staging, is_plain
+from stepwell.passes.schedules.block_tiles import Share, Staging, copied_singly, is_plain
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.lanes import Lanes, Point, read, transfer_read, vector_of
 from stepwell.passes.schedules.nest import Access, is_contiguous
@@ -185,7 +185,8 @@ def _write(em: Emitter, operand: Operand, value: SSAValue, part: SSAValue, at: t
         AffineMapAttr(AffineMap(3, 0, tuple(dims))),
         part.type,
     )
-    if operand.asynchronous and not crossed and isinstance(value.owner, upstream_vector.TransferReadOp):
+    whole = not crossed or copied_singly(operand.side)
+    if operand.asynchronous and whole and isinstance(value.owner, upstream_vector.TransferReadOp):
         op.attributes["async"] = UnitAttr()
     result = em.add(op).result
     assert result is not None

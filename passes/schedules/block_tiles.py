@@ -33,6 +33,8 @@ UNIT = 16
 """Rows, and terms of a sum, that a matrix unit takes at once; half as many columns."""
 COPY_BYTES = 16
 """What a lane copies at once."""
+COPIED_ALONE = (4, 8)
+"""Bytes of an element that can be copied by itself while others work."""
 _LEAST = 8
 """Rows and columns below which a block's tile would be mostly empty."""
 
@@ -56,6 +58,8 @@ class BlockTile:
     """Elements added to rows of A stored by columns, against bank conflicts."""
     k_unroll: int = 4
     """Steps along k per trip of a subgroup's loop."""
+    k_split: int = 1
+    """Parts that the sums are cut into, each made by blocks of its own."""
 
     @property
     def subgroups(self) -> int:
@@ -177,8 +181,11 @@ class Share:
     vector: tuple[int, int]
 
 
-def share(side: Staging, subgroups: int, lanes: int) -> Share | None:
-    """Share a copy out, rows of the source first; None when the extents do not allow it. All pairs are as `side.dims`."""
+def share(side: Staging, subgroups: int, lanes: int, singly: bool = False) -> Share | None:
+    """Share a copy out, rows of the source first; None when the extents do not allow it. All pairs are as `side.dims`.
+
+    `singly`: a lane copies one element at once, rather than as many as it can.
+    """
     along = 0 if side.crossed else 1
     extents = side.shape if along == 1 else side.shape[::-1]
     rows = next((n for n in range(subgroups, 0, -1) if subgroups % n == 0 and extents[0] % n == 0), 1)
@@ -186,11 +193,17 @@ def share(side: Staging, subgroups: int, lanes: int) -> Share | None:
     if extents[1] % columns:
         return None
     region = extents[0] // rows, extents[1] // columns
-    most = max(1, lanes * COPY_BYTES // (region[1] * byte_width(side.element)))
+    each = 1 if singly else COPY_BYTES // byte_width(side.element)
+    most = max(1, lanes * each // region[1])
     tall = next(n for n in range(min(most, region[0]), 0, -1) if region[0] % n == 0)
     if along == 1:
         return Share((rows, columns), region, (tall, region[1]))
     return Share((columns, rows), (region[1], region[0]), (region[1], tall))
+
+
+def copied_singly(side: Staging) -> bool:
+    """Whether an operand whose rows become columns is copied an element at a time, which can go on beside products."""
+    return side.crossed and byte_width(side.element) in COPIED_ALONE
 
 
 def scratch_bytes(found: Contraction, tile: BlockTile) -> int:
@@ -331,6 +344,13 @@ def trips(found: Contraction, tile: BlockTile) -> int:
     return prod(outer) * -(-inner // tile.bk)
 
 
+def k_parts(found: Contraction, tile: BlockTile) -> tuple[int, int]:
+    """The parts that the sums are cut into, as many as asked for or fewer, and steps of each (the last may have less)."""
+    total = trips(found, tile)
+    each = -(-total // tile.k_split)
+    return -(-total // each), each
+
+
 def _blocks(found: Contraction, tile: BlockTile) -> int:
     down, across = -(-found.rows // tile.bm), -(-found.sizes[found.n] // tile.bn)
     return prod(found.sizes[d] for d in found.outer) * down * across
@@ -367,7 +387,9 @@ __all__ = [
     "casts_of",
     "check_tile",
     "choose_tile",
+    "copied_singly",
     "is_plain",
+    "k_parts",
     "refusal",
     "share",
     "staged",

@@ -123,6 +123,7 @@ _TILE = (
               most=64, power_of_two=True),
     Parameter("pad", "elements that a scratch row of A stored by columns is longer, against bank conflicts", 0, most=256),
     Parameter("k_unroll", "steps along the sums at once", 4, least=1, most=256),
+    Parameter("k_split", "parts that the sums are cut into, added up by a second phase", 1, least=1),
 )  # fmt: skip
 
 _REGISTER_TILES = (

@@ -55,6 +55,13 @@ def test_a_matmul_is_right_in_every_form(form, dtype, m, n, k):
     assert np.all(np.abs(got.astype(np.float64) - want) <= bound * scale + 1e-6)
 
 
+@pytest.mark.parametrize("parts", [2, 3, 100])
+@pytest.mark.parametrize(("form", "dtype"), [("register", "f32"), ("matrix", "bf16"), ("shared", "f16")])
+def test_parts_of_sums_are_added_up(form, dtype, parts, monkeypatch):
+    monkeypatch.setitem(FORMS, form, f"{FORMS[form]}, k_split = {parts} : i64")
+    test_a_matmul_is_right_in_every_form(form, dtype, 40, 33, 150)
+
+
 EXPECTED = {"shared": "fma.rn.f32", "register": "fma.rn.f32", "matrix": "mma.sync.aligned.m16n8k16"}
 
 
