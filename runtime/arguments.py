@@ -1,7 +1,7 @@
 """What a caller hands to an executable, checked and brought to the form native code reads.
 
-An argument must have its type's shape and dtype; it is copied only where it must be (strided, misaligned, a bool whose bytes
-are not 0 or 1, donated but not the caller's alone to give), and `remark` is told. Python scalars are taken where no value is lost.
+An argument must have its type's shape and dtype; it is copied only where it must be (strided, misaligned, donated but not
+the caller's alone to give, or then a bool whose bytes are not 0 or 1), and `remark` is told. Python scalars are taken where no value is lost.
 """
 
 from __future__ import annotations
@@ -108,7 +108,11 @@ def prepare(i: int, value: Any, want: ArrayType, donated: bool, remark: Remark) 
 
 
 def canonical_bools(i: int, array: Array, remark: Remark) -> Array:
-    """A bool argument whose bytes are all 0 or 1: native code relies on it, NumPy views need not be so."""
+    """A bool argument whose bytes are all 0 or 1, which those of a view need not be.
+
+    Native code takes any byte but 0 for true, and stores 0 or 1; so this is for who computes with the bytes as they are, and
+    for arrays that become results.
+    """
     data = array.view(np.uint8)
     if data.size and data.max() > 1:
         remark(f"argument {i} has booleans that are neither 0 nor 1: copied")

@@ -138,7 +138,13 @@ class Executable:
             for i, t in enumerate(signature.inputs)
         ]
         self._donated = signature.donated if len(signature.inputs) > 1 else ()
-        self._careful = bool(self._donated) or any(t.dtype == np.bool_ for t in signature.inputs)
+        self._truths = tuple(
+            i
+            for i, t in enumerate(signature.inputs)
+            if t.dtype == np.bool_ and (runner is not None or i in signature.donated)
+        )
+        """Arguments whose bytes must be 0 or 1: those NumPy computes with, or that a result may be made of."""
+        self._careful = bool(self._donated or self._truths)
         self._results = [(t.shape, t.dtype, t.nbytes) for t in signature.outputs]
         self._plan: Plan | None = None
         self._direct: Callable[[tuple[Any, ...]], tuple[Array, ...] | None] | None = None
@@ -286,7 +292,7 @@ class Executable:
                 or array.flags.num & needs != needs
             ):
                 array = prepare(i, array, signature.inputs[i], i in signature.donated, self._remark)
-            if dtype == np.bool_:
+            if i in self._truths:
                 array = canonical_bools(i, array, self._remark)
             inputs.append(array)
         if self._donated:

@@ -26,6 +26,17 @@ def splat(w: FunctionWriter, value: str, name: str, lanes: int) -> str:
     return w.emit(f"shufflevector {row} {first}, {row} poison, <{lanes} x i32> zeroinitializer")
 
 
+def narrowed(w: FunctionWriter, value: str, kind: str, lanes: int = 0) -> str:
+    """A byte of memory, or a vector of such, in a register type that is smaller: any byte but 0 is true.
+
+    What others hand in, as a view of bytes for one, need not hold 0 or 1.
+    """
+    memory, register = (f"<{lanes} x i8>", f"<{lanes} x {kind}>") if lanes else ("i8", kind)
+    if kind == "i1":
+        return w.emit(f"icmp ne {memory} {value}, {'zeroinitializer' if lanes else 0}")
+    return w.emit(f"trunc {memory} {value} to {register}")
+
+
 def lane_mask(w: FunctionWriter, limit: Index, lanes: int) -> str:
     """The mask of lanes below `limit` (any integer)."""
     if isinstance(limit, int):
@@ -121,7 +132,7 @@ class RowAccess:
     def _narrow(self, value: str) -> str:
         if self.name not in SUB_BYTE:
             return value
-        return self.w.emit(f"trunc {self.stored} {value} to {self.row}")
+        return narrowed(self.w, value, self.name, self.lanes)
 
     def _widen(self, value: str) -> str:
         if self.name not in SUB_BYTE:

@@ -177,21 +177,50 @@ def test_what_is_no_array_is_refused_by_name(add):
             add(value, y)
 
 
-def test_bools_whose_bytes_are_not_0_or_1_are_normalised():
-    text = program(
-        " %0 = stablehlo.convert %x : (tensor<4xi1>) -> tensor<4xi32>\n return %0 : tensor<4xi32>",
-        "%x: tensor<4xi1>",
-        "tensor<4xi32>",
-    )
-    exe = stepwell.compile(text)
-    good = np.array([True, False, True, False])
-    good.flags.writeable = False
-    assert exe(good)[0].tolist() == [1, 0, 1, 0]
-    assert exe.remarks == []
-    odd = np.array([0, 1, 2, 255], np.uint8).view(np.bool_)
-    assert exe(odd)[0].tolist() == [0, 1, 1, 1]
-    assert exe.remarks == ["argument 0 has booleans that are neither 0 nor 1: copied"]
-    assert odd.view(np.uint8).tolist() == [0, 1, 2, 255]
+ODD = np.arange(131, dtype=np.uint8)
+ODD[::3], ODD[7] = 0, 255
+TRUTHS = """func.func @main(%x: tensor<131xi1>, %p: tensor<i1>) -> (tensor<131xi1>, tensor<131xi1>, tensor<131xf32>, tensor<i32>, tensor<i1>, tensor<131xi1>) {
+  %not = stablehlo.not %x : tensor<131xi1>
+  %f = stablehlo.convert %x : (tensor<131xi1>) -> tensor<131xf32>
+  %i = stablehlo.convert %x : (tensor<131xi1>) -> tensor<131xi32>
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %count = stablehlo.reduce(%i init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<131xi32>, tensor<i32>) -> tensor<i32>
+  %reversed = stablehlo.reverse %x, dims = [0] : tensor<131xi1>
+  %chosen = "stablehlo.if"(%p) ({
+    stablehlo.return %x : tensor<131xi1>
+  }, {
+    stablehlo.return %reversed : tensor<131xi1>
+  }) : (tensor<i1>) -> tensor<131xi1>
+  return %x, %not, %f, %count, %p, %chosen : tensor<131xi1>, tensor<131xi1>, tensor<131xf32>, tensor<i32>, tensor<i1>, tensor<131xi1>
+}"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"simd": "avx2"}, {"simd": "sse4.2"}, {"opt_level": 0}, {"target": "interpreter"}, {"donate": (0,)}],
+    ids=lambda how: "-".join(map(str, how.values())) or "plain",
+)
+def test_any_byte_but_0_is_true_and_results_are_0_or_1(how):
+    exe = stepwell.compile(TRUTHS, **how)
+    given, want = ODD.copy(), ODD != 0
+    for odd in (2, 0, 1, 128):
+        p = np.array(odd, np.uint8).view(np.bool_)
+        results = exe(given.view(np.bool_), p)
+        wanted = (want, ~want, want, want.sum(), odd != 0, want if odd else want[::-1])
+        for got, expected in zip(results, wanted, strict=True):
+            np.testing.assert_array_equal(got.view(np.uint8) if got.dtype == np.bool_ else got, expected)
+        if "donate" in how:
+            given = ODD.copy()
+    copied = any("neither 0 nor 1: copied" in remark for remark in exe.remarks)
+    assert copied == ("donate" in how or "target" in how)
+
+
+def test_bools_take_the_direct_way():
+    exe = stepwell.compile(TRUTHS)
+    first = exe(ODD.view(np.bool_), np.array(True))
+    direct = exe._direct((ODD.view(np.bool_), np.array(True)))
+    for got, expected in zip(direct, first, strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_ordinary_arguments_take_the_short_path(add, monkeypatch):
