@@ -1,6 +1,8 @@
 """`stepwell tune`: what is tried is legal and gives the same results, and what is kept is taken again."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -88,6 +90,7 @@ def test_what_wins_is_recorded_and_taken_again(two_rows_win):
     assert "mr = 2" in record.schedule
     assert record.chosen_seconds == 2 * record.seconds
     assert record.tried >= 1
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(record.measured)).total_seconds()) < 60
     assert found.keep() == records_file()
 
     assert "mr = 2" not in chosen()
@@ -145,9 +148,19 @@ def record(**changes):
         "chosen_seconds": 2.0,
         "tried": 1,
         "refused": 0,
+        "measured": "2026-11-27T01:02:03+00:00",
         "compiler": stepwell.__version__,
     }
     return Record(**(values | changes))
+
+
+def test_a_record_is_of_a_machine_with_these_caches():
+    target = host_target("avx2")
+    names = {
+        machine_name(replace(target, **{field: 3 << 10}))
+        for field in ("cores", "l1_bytes", "l2_bytes", "l3_bytes", "line_bytes")
+    }
+    assert len(names | {machine_name(target)}) == 6
 
 
 def test_a_record_replaces_that_of_the_same_kernel_and_machine(tmp_path):
@@ -187,7 +200,8 @@ def test_kept_records_that_do_not_fit_are_left_out():
     [
         ("{", "r.jsonl:1:1: error: no tuning record"),
         ("3", '"format" is not'),
-        ('{"format": "stepwell-record-1"}', 'has no "kernel"'),
+        ('{"format": "stepwell-record-1", "kernel": "ab"}', '"format" is not "stepwell-record-2"'),
+        ('{"format": "stepwell-record-2"}', 'has no "kernel"'),
     ],
 )
 def test_a_wrong_file_of_records_says_where(tmp_path, line, message):

@@ -10,12 +10,13 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stepwell.backends.target import Target
 
-FORMAT = "stepwell-record-1"
+FORMAT = "stepwell-record-2"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Record:
         chosen: the schedule that it has without the record.
         seconds, chosen_seconds: of a call with each, medians of calls in turn.
         tried, refused: how many schedules were measured, and how many the kernel cannot have.
+        measured: when, in UTC: `2026-11-27T01:02:03+00:00`.
         compiler: the version of Stepwell; records of others are not taken by themselves.
     """
 
@@ -43,6 +45,7 @@ class Record:
     chosen_seconds: float
     tried: int
     refused: int
+    measured: str
     compiler: str
 
     def line(self) -> str:
@@ -51,8 +54,16 @@ class Record:
 
 
 def machine_name(target: Target) -> str:
-    """What records are of: the processor, its instruction set and cores."""
-    return f"{target.cpu} {target.level} cores={target.cores}"
+    """What records are of: the processor, its instruction set, cores and caches: all that schedules are chosen by."""
+    caches = " ".join(
+        f"l{n}={size >> 10}K" for n, size in enumerate((target.l1_bytes, target.l2_bytes, target.l3_bytes), 1)
+    )
+    return f"{target.cpu} {target.level} cores={target.cores} {caches} line={target.line_bytes}"
+
+
+def now() -> str:
+    """The time of a measurement, as records have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def records_file() -> Path:
@@ -119,6 +130,7 @@ __all__ = [
     "Record",
     "keep_records",
     "machine_name",
+    "now",
     "parse_record",
     "read_records",
     "records_file",

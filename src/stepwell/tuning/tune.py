@@ -24,7 +24,7 @@ from stepwell.passes.schedules.grids import neighbours, other_strategies
 from stepwell.passes.schedules.records import kernel_hash
 from stepwell.source import parse
 from stepwell.tuning.alone import SAME, Bench, Candidate
-from stepwell.tuning.records import Record, keep_records, machine_name, records_file
+from stepwell.tuning.records import Record, keep_records, machine_name, now, records_file
 
 Progress = Callable[[str], None]
 _QUICK, _SURE = 5, 21
@@ -162,6 +162,7 @@ class _Search:
             chosen_seconds=chosen,
             tried=self.tried,
             refused=self.refused,
+            measured=now(),
             compiler=stepwell.__version__,
         )
         return _Found(record, f"{what}{duration(chosen)} to {duration(best)} ({chosen / best:.2f} times as fast)")
