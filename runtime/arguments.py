@@ -1,7 +1,8 @@
 """What a caller hands to an executable, checked and brought to the form native code reads.
 
 An argument must have its type's shape and dtype; it is copied only where it must be (strided, misaligned, donated but not
-the caller's alone to give, or then a bool whose bytes are not 0 or 1), and `remark` is told. Python scalars are taken where no value is lost.
+the caller's alone to give, or then a bool whose bytes are not 0 or 1), and `remark` is told. Python scalars are taken where
+no value is lost.
 """
 
 from __future__ import annotations
