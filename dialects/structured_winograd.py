@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xdsl.dialects.builtin import DenseArrayBase, Float32Type, Float64Type, IntegerAttr, MemRefType, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, Float32Type, Float64Type, IntegerAttr, TensorType, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 from xdsl.utils.exceptions import VerifyException
@@ -77,10 +77,10 @@ TRANSFORMS = {
 
 
 class WinogradOp(StructuredOp):
-    """What the transforms share: one input, one destination, and the tile."""
+    """What the transforms share: one input, one destination, and the tile; on tensors only: step 4 makes loops of them."""
 
-    input = operand_def(TensorType | MemRefType)
-    out = operand_def(TensorType | MemRefType)
+    input = operand_def(TensorType)
+    out = operand_def(TensorType)
     tile = prop_def(IntegerAttr.constr(i64))
 
     @property

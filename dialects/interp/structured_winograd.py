@@ -13,7 +13,6 @@ from stepwell.dialects.structured_winograd import (
     Matrix,
     WinogradFilterOp,
     WinogradInputOp,
-    WinogradOp,
     WinogradOutputOp,
 )
 from stepwell.ir.interpreter import Interpreter, Value
@@ -39,20 +38,12 @@ def _both(matrix: Matrix, array: Array, axes: tuple[int, int]) -> Array:
         return _along(matrix, _along(matrix, array, axes[0]), axes[1])
 
 
-def _finish(op: WinogradOp, target: Array, value: Array) -> tuple[Value, ...]:
-    """The result, or its elements in the buffer."""
-    if op.results:
-        return (np.ascontiguousarray(value),)
-    target[...] = value
-    return ()
-
-
 def winograd_filter(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
     """G on both dims of the windows."""
     del interp
     assert isinstance(op, WinogradFilterOp)
     window, target = args
-    return _finish(op, target, _both(TRANSFORMS[op.m].window, window, (0, 1)).reshape(target.shape))
+    return (_both(TRANSFORMS[op.m].window, window, (0, 1)).reshape(target.shape),)
 
 
 def winograd_input(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -69,7 +60,7 @@ def winograd_input(interp: Interpreter, op: Operation, args: tuple[Value, ...]) 
     border[:, top : top + rows, left : left + columns] = inner
     cut = np.stack([border[:, i : i + m * down : m, j : j + m * across : m] for i in range(side) for j in range(side)])
     cut = cut.reshape(side, side, *cut.shape[1:])
-    return _finish(op, target, _both(TRANSFORMS[m].image, cut, (0, 1)).reshape(target.shape))
+    return (_both(TRANSFORMS[m].image, cut, (0, 1)).reshape(target.shape),)
 
 
 def winograd_output(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -82,7 +73,7 @@ def winograd_output(interp: Interpreter, op: Operation, args: tuple[Value, ...])
     side = m + TAPS - 1
     tiles = _both(TRANSFORMS[m].result, products.reshape(side, side, batch, down, across, features), (0, 1))
     whole = tiles.transpose(2, 3, 0, 4, 1, 5).reshape(batch, m * down, m * across, features)
-    return _finish(op, target, whole[:, :rows, :columns])
+    return (np.ascontiguousarray(whole[:, :rows, :columns]),)
 
 
 __all__ = ["winograd_filter", "winograd_input", "winograd_output"]

@@ -352,3 +352,75 @@ func.func @element(%x: tensor<8xf32>, %y: tensor<8xf32>, %i: tensor<f32>) -> ten
   } -> tensor<f32>
   func.return %r : tensor<f32>
 }
+
+// -----
+
+func.func @winograd_tile(%x: tensor<3x3x8x5xf32>, %e: tensor<25x8x5xf32>) {
+  // expected-error @+1 {{structured.winograd_filter: C1: tile must be one of 2, 4, not 3}}
+  %r = structured.winograd_filter ins(%x : tensor<3x3x8x5xf32>) outs(%e : tensor<25x8x5xf32>) {tile = 3 : i64} -> tensor<25x8x5xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_types(%x: tensor<3x3x8x5xf16>, %e: tensor<16x8x5xf16>) {
+  // expected-error @+1 {{structured.winograd_filter: C2: needs elements of one type, f32 or f64, not f16 and f16}}
+  %r = structured.winograd_filter ins(%x : tensor<3x3x8x5xf16>) outs(%e : tensor<16x8x5xf16>) {tile = 2 : i64} -> tensor<16x8x5xf16>
+  func.return
+}
+
+// -----
+
+func.func @winograd_empty(%x: tensor<3x3x0x5xf32>, %e: tensor<16x0x5xf32>) {
+  // expected-error @+1 {{structured.winograd_filter: C2: every extent must be known and at least 1}}
+  %r = structured.winograd_filter ins(%x : tensor<3x3x0x5xf32>) outs(%e : tensor<16x0x5xf32>) {tile = 2 : i64} -> tensor<16x0x5xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_taps(%x: tensor<3x5x8x5xf32>, %e: tensor<16x8x5xf32>) {
+  // expected-error @+1 {{structured.winograd_filter: C3: the input must have the shape [3, 3, 8, 5], not [3, 5, 8, 5]}}
+  %r = structured.winograd_filter ins(%x : tensor<3x5x8x5xf32>) outs(%e : tensor<16x8x5xf32>) {tile = 2 : i64} -> tensor<16x8x5xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_products(%x: tensor<3x3x8x5xf32>, %e: tensor<36x8x5xf32>) {
+  // expected-error @+1 {{structured.winograd_filter: C3: the destination must have the shape [16, 8, 5], not [36, 8, 5]}}
+  %r = structured.winograd_filter ins(%x : tensor<3x3x8x5xf32>) outs(%e : tensor<36x8x5xf32>) {tile = 2 : i64} -> tensor<36x8x5xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_image(%x: tensor<7x7x8xf32>, %e: tensor<16x16x8xf32>) {
+  // expected-error @+1 {{structured.winograd_input: C3: the input must have 4 dims, not 3}}
+  %r = structured.winograd_input ins(%x : tensor<7x7x8xf32>) outs(%e : tensor<16x16x8xf32>) {tile = 2 : i64, tiles = array<i64: 4, 4>, low = array<i64: 1, 1>} -> tensor<16x16x8xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_points(%x: tensor<1x7x7x8xf32>, %e: tensor<16x15x8xf32>) {
+  // expected-error @+1 {{structured.winograd_input: C3: the destination must have the shape [16, 16, 8], not [16, 15, 8]}}
+  %r = structured.winograd_input ins(%x : tensor<1x7x7x8xf32>) outs(%e : tensor<16x15x8xf32>) {tile = 2 : i64, tiles = array<i64: 4, 4>, low = array<i64: 1, 1>} -> tensor<16x15x8xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_low(%x: tensor<1x7x7x8xf32>, %e: tensor<16x16x8xf32>) {
+  // expected-error @+1 {{structured.winograd_input: C4: tiles must be two positive numbers and low two that are not negative, not [4, 4] and [1, -1]}}
+  %r = structured.winograd_input ins(%x : tensor<1x7x7x8xf32>) outs(%e : tensor<16x16x8xf32>) {tile = 2 : i64, tiles = array<i64: 4, 4>, low = array<i64: 1, -1>} -> tensor<16x16x8xf32>
+  func.return
+}
+
+// -----
+
+func.func @winograd_result(%x: tensor<36x4x5xf32>, %e: tensor<1x7x9x5xf32>) {
+  // expected-error @+1 {{structured.winograd_output: C3: the input must have the shape [36, 6, 5], not [36, 4, 5]}}
+  %r = structured.winograd_output ins(%x : tensor<36x4x5xf32>) outs(%e : tensor<1x7x9x5xf32>) {tile = 4 : i64} -> tensor<1x7x9x5xf32>
+  func.return
+}
