@@ -21,13 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, TensorType, i64
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
+from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.block_epilogue import is_readable, prepare, read_tile, tile_epilogue
 from stepwell.passes.schedules.block_staging import Operand, copy_share, corner_of, create_mask
 from stepwell.passes.schedules.block_tiles import (
@@ -52,10 +54,9 @@ from stepwell.passes.schedules.lanes import (
     transfer_write,
     vector_of,
 )
-from stepwell.passes.schedules.loops import escapes, schedule_around
+from stepwell.passes.schedules.loops import escapes, placed_phase, schedule_around
 from stepwell.passes.schedules.nest import Access, Nest
 from stepwell.passes.schedules.plan import Machine
-from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.split_reduction import Split, merging_nest
 from stepwell.passes.schedules.subgroup_plan import plan_lanes
@@ -169,7 +170,15 @@ class _BlockPhase:
         cut = Cut(self.found.reduced[-1], self.steps * self.tile.bk, self.parts)
         split = Split(plan_lanes([self.nest], self.machine), cut, leading=True)
         nest, targets = merging_nest(self.nest, split, [target], partial)
-        return simt_phase(builder, [nest], targets, self.homes, replace(self.machine, split=1, tile=0))
+        return placed_phase(builder, [nest], targets, self.homes, self._merger(output.element))
+
+    def _merger(self, element: Attribute) -> Machine:
+        """What adds parts up: there is one phase for it, and numbers are as many a lane as leave work for everybody."""
+        machine, found = self.machine, self.found
+        each = max(1, machine.vector_bytes // byte_width(element) // machine.subgroup)
+        while each > 1 and prod(found.sizes[d] for d in (*found.outer, self.m, found.n)) < machine.tasks * each:
+            each //= 2
+        return replace(machine, vector_bytes=each * byte_width(element) * machine.subgroup, split=1, tile=0)
 
     # A block's task.
 

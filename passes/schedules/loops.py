@@ -169,7 +169,7 @@ def nest_phase(builder: KernelBuilder, ops: Sequence[Operation], nests: Sequence
             builder.define(output.original, home, builder.home(home))
         return
     targets = [_target(builder, op, output, home) for (op, output), home in zip(stored, homes, strict=True)]
-    results = _placed_phase(builder, nests, targets, homes, machine)
+    results = placed_phase(builder, nests, targets, homes, machine)
     for (_, output), home, result in zip(stored, homes, results, strict=True):
         builder.define(output.original, result, builder.home(home))
 
@@ -183,7 +183,7 @@ def groups_for(nests: Sequence[Nest], machine: Machine) -> Groups | None:
     return merge_groups(nests, 16 * machine.vector_bytes)
 
 
-def _placed_phase(
+def placed_phase(
     builder: KernelBuilder,
     nests: Sequence[Nest],
     targets: Sequence[Target],
@@ -389,5 +389,5 @@ def copy_phase(builder: KernelBuilder, source: SSAValue, target: SSAValue, machi
     output = Output(target, exprs, reduced=False)
     given = Access(source, exprs) if isinstance(source.type, TensorType) else source
     nest = Nest(shape, (False,) * len(shape), [given], [output], None, builder.em.location)
-    emit = _placed_phase if machine.subgroup > 1 else space_phase
+    emit = placed_phase if machine.subgroup > 1 else space_phase
     return emit(builder, [nest], [Target(output, exprs)], [target], machine)[0]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_driver import FakeDriver
 
@@ -122,3 +123,41 @@ def test_programs_are_counted_and_failures_named(
     assert (record["results"]["programs"]["passed"], record["results"]["programs"]["of"]) == (1, 2)
     assert list(record["results"]["programs"]["failures"]) == ["wrong"]
     assert "programs 1/2" in capsys.readouterr().out
+
+
+class _Doubling:
+    """A workload of two results, as `gpu_workloads.py` has them."""
+
+    name, flops, bytes, tolerance = "doubling", 0, 128, 1e-6
+    arrays = (np.arange(16, dtype=np.float32),)
+
+    def stablehlo(self) -> str:
+        return (
+            "func.func @main(%x: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>) {\n"
+            "  %r = stablehlo.add %x, %x : tensor<16xf32>\n"
+            "  func.return %r, %x : tensor<16xf32>, tensor<16xf32>\n}"
+        )
+
+
+def test_workloads_are_checked_before_they_are_timed(
+    benchmark: Any, simulated: FakeDriver, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[list[list[float]]] = []
+
+    class Torch:
+        def __init__(self, w: Any, gpu: Any):
+            self.wait = self.call = lambda: None
+
+        def difference(self, got: list[Any]) -> float:
+            seen.append([x.tolist() for x in got])
+            return off
+
+    monkeypatch.setattr(benchmark, "Torch", Torch)
+    off = 0.0
+    row = benchmark.one_workload(device(), _Doubling(), 1)
+    assert seen == [[[2.0 * i for i in range(16)], [float(i) for i in range(16)]]]
+    assert row["torch_over_stepwell"] == pytest.approx(row["torch"]["seconds"] / row["stepwell"]["seconds"])
+    assert row["stepwell"]["bytes_per_second"] == pytest.approx(128 / row["stepwell"]["seconds"])
+    assert "GB/s" in benchmark.shown(row, device().properties.bandwidth)
+    off = float("nan")
+    assert benchmark.one_workload(device(), _Doubling(), 1)["error"] == "wrong: off by nan"
