@@ -36,7 +36,7 @@ from stepwell.runtime.cuda.memory import DeviceBuffer
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data" / "jax"
 COPIED_ELEMENTS = 1 << 27
 SQUARES_AND_ODD = ((512, 512, 512), (1024, 1024, 1024), (4096, 4096, 4096), (1000, 777, 513))
-ROUND_SECONDS = 0.1
+ROUND_SECONDS = 0.05
 
 Figures = dict[str, Any]
 Side = Callable[[], Any]
