@@ -36,26 +36,36 @@ Combine = Callable[[Sequence[SSAValue], Sequence[SSAValue], int], list[SSAValue]
 
 def folding(nest: Nest) -> Nest:
     """The nest with its body cut where elements become those of a region, where there is one."""
-    if nest.body is None or nest.fold is not None or nest.selection is not None:
-        return nest
-    marks = [op for op in nest.body.ops if isinstance(op, structured.ElementOp)]
-    first = len(nest.inputs)
+    found = _cut(nest)
+    return found if isinstance(found, Nest) else nest
+
+
+def fold_obstacle(nest: Nest) -> str | None:
+    """Why a reduction goes from one element to the next, where it does."""
+    found = _cut(nest)
+    return None if isinstance(found, Nest) else found
+
+
+def _cut(nest: Nest) -> Nest | str:
+    """A nest whose body gives elements and whose fold combines them, or why there is none."""
     outputs = tuple(i for i, o in enumerate(nest.outputs) if o.reduced and o.combiner is None)
-    accumulators = [nest.body.args[first + i] for i in outputs]
-    if not outputs or [m.accumulator for m in sorted(marks, key=_place)] != accumulators:
+    if nest.body is None or nest.fold is not None or nest.selection is not None or not outputs:
         return nest
+    marks = sorted((op for op in nest.body.ops if isinstance(op, structured.ElementOp)), key=_place)
+    accumulators = [nest.body.args[len(nest.inputs) + i] for i in outputs]
+    if [m.accumulator for m in marks] != accumulators:
+        return "its region does not say what its elements are"
     later = _made_of(nest.body, [*accumulators, *(m.result for m in marks)])
     end = nest.body.last_op
     assert isinstance(end, linalg.YieldOp)
-    elements = {m.accumulator: m.value for m in marks}
-    yielded = [elements[accumulators[outputs.index(i)]] if i in outputs else v for i, v in enumerate(end.operands)]
-    if any(v.owner in later for v in yielded):
-        return nest
-    region = _region(
-        nest, later, [(a, elements[a], m) for a, m in zip(accumulators, sorted(marks, key=_place), strict=True)]
-    )
-    if region is None or not is_associative(region):
-        return nest
+    yielded = list(end.operands)
+    for i, mark in zip(outputs, marks, strict=True):
+        yielded[i] = mark.value
+    region = _region(nest.body, later, marks, [end.operands[i] for i in outputs])
+    if region is None or any(v.owner in later for v in yielded):
+        return "its region looks at more than the numbers it combines"
+    if not is_associative(region):
+        return "its region is not associative"
     return replace(nest, body=_elements(nest.body, later, yielded), fold=Fold(outputs, region))
 
 
@@ -88,29 +98,26 @@ def _elements(body: Block, later: dict[Operation, None], yielded: Sequence[SSAVa
 
 
 def _region(
-    nest: Nest, later: dict[Operation, None], triples: Sequence[tuple[SSAValue, SSAValue, structured.ElementOp]]
+    body: Block,
+    later: dict[Operation, None],
+    marks: Sequence[structured.ElementOp],
+    results: Sequence[SSAValue],
 ) -> Block | None:
     """The region as a block of two tuples; None where it looks at more than these and constants."""
-    assert nest.body is not None
-    end = nest.body.last_op
-    assert end is not None
-    kinds = [a.type for a, _, _ in triples]
+    kinds = [m.value.type for m in marks]
     region = Block(arg_types=[*kinds, *kinds])
     mapper: dict[SSAValue, SSAValue] = {}
-    for i, (accumulator, _, mark) in enumerate(triples):
-        mapper[accumulator], mapper[mark.result] = region.args[i], region.args[len(kinds) + i]
+    for i, mark in enumerate(marks):
+        mapper[mark.accumulator], mapper[mark.result] = region.args[i], region.args[len(kinds) + i]
 
     def known(value: SSAValue) -> bool:
-        """Whether the region has a value, or gets one that is everywhere the same."""
-        if value in mapper:
-            return True
+        """Whether the region has a value, or gets it as a constant."""
         op = value.owner
-        if not isinstance(op, arith.ConstantOp):
-            return False
-        copy = op.clone()
-        region.add_op(copy)
-        mapper[value] = copy.results[0]
-        return True
+        if value not in mapper and isinstance(op, arith.ConstantOp):
+            copy = op.clone()
+            region.add_op(copy)
+            mapper[value] = copy.results[0]
+        return value in mapper
 
     for op in later:
         if isinstance(op, structured.ElementOp):
@@ -118,21 +125,10 @@ def _region(
         if op.regions or not all(known(o) for o in op.operands):
             return None
         region.add_op(op.clone(mapper))
-    first = len(nest.inputs)
-    places = [a.index - first for a, _, _ in triples]  # pyright: ignore[reportAttributeAccessIssue]
-    results = [end.operands[p] for p in places]
     if not all(known(r) for r in results):
         return None
     region.add_op(linalg.YieldOp(*(mapper[r] for r in results)))
     return region
-
-
-def unfolded(nest: Nest) -> list[str]:
-    """Why results of a reduction are computed element by element, if they are."""
-    left = [o for o in nest.outputs if o.reduced and o.combiner is None and not nest.folds(o)]
-    if not left or nest.selection is not None:
-        return []
-    return ["its region does not tell elements from what they are combined with"]
 
 
 # Applying it.
@@ -219,4 +215,4 @@ def counted(lanes: Lanes) -> Index:
     return owner.mask_dim_sizes[-1]
 
 
-__all__ = ["Combine", "combining", "counted", "folding", "pairwise", "to_one", "unfolded"]
+__all__ = ["Combine", "combining", "counted", "fold_obstacle", "folding", "pairwise", "to_one"]

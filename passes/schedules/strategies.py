@@ -14,6 +14,7 @@ from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.passes.fusion.classify import is_parallel
 from stepwell.passes.schedules.attention import schedule_attention
 from stepwell.passes.schedules.attention_choice import (
     choose_attention,
@@ -29,12 +30,15 @@ from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of, turned
 from stepwell.passes.schedules.convolution import copied, most_copied
+from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
+from stepwell.passes.schedules.lanes import can_vectorize
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
 from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, wrong
 from stepwell.passes.schedules.plan import Machine, plan_space
 from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
+from stepwell.passes.schedules.selection import selecting
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
 from stepwell.passes.schedules.window import (
@@ -106,14 +110,30 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
         if forced or costs[0] <= 1.25 * costs[1]:
-            return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims"
+            return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{_in_turn(func, machine)}"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = _why_loops(func, machine, rows, forced)
     if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
         common["fetch"] = PAGE
     if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
         common |= {"stage": PAGE, "run": 2 * machine.line_bytes}
-    return "loops", common, f"one vectorized parallel phase per op or pointwise run: {reason}"
+    return "loops", common, f"one parallel phase per op or pointwise run: {reason}{_in_turn(func, machine)}"
+
+
+def _in_turn(func: kernel.FuncOp, machine: MachineDescription) -> str:
+    """What is to be said of reductions that are no vectors' work."""
+    said: dict[str, None] = {}
+    for op in func.body.block.ops:
+        if not isinstance(op, linalg.GenericOp) or is_parallel(op):
+            continue
+        nest = folding(selecting(_unfolded_nest(op), [r for r in op.results if r.first_use is not None]))
+        problem = fold_obstacle(nest)
+        if problem is not None:
+            said[f"reduces element by element: {problem}"] = None
+        elif nest.points > 1 and plan_space([nest], Machine(machine.vector_bytes)).vector is None:
+            vectors = all(can_vectorize(body) for body in nest.bodies)
+            said[f"reduces in scalar code: {'it is short' if vectors else 'its body has no vector form'}"] = None
+    return "".join(f"; {text}" for text in said)
 
 
 def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape | str, forced: str) -> str:
@@ -204,6 +224,11 @@ def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
 
 def _dry_nest(op: Operation) -> Nest:
     """A generic as a nest over the kernel's own values, for cost questions."""
+    return folding(_unfolded_nest(op))
+
+
+def _unfolded_nest(op: Operation) -> Nest:
+    """The same as the op has it, whether its region can be told from its elements or not."""
     assert isinstance(op, linalg.GenericOp)
     inputs: list[Access | SSAValue] = [
         Access(v, m.results) if hasattr(v.type, "shape") else v

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects.kernel import Level
-from stepwell.dialects.structured import UpdateSliceOp
+from stepwell.dialects.structured import ElementOp, UpdateSliceOp
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
 from stepwell.passes.schedules.merge import collapse, expand, merge_groups, merged_nest, result_runs
@@ -25,8 +25,8 @@ from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.subgroup_plan import choose_cuts, lane_elements, plan_lanes
 from stepwell.passes.schedules.tasks import emit_task
 
-SUBGROUP_FORMS: tuple[type[Operation], ...] = (UpdateSliceOp,)
-"""Ops of the structured dialect that can be done by subgroups: their points do not depend on each other."""
+SUBGROUP_FORMS: tuple[type[Operation], ...] = (ElementOp, UpdateSliceOp)
+"""Ops of the structured dialect that can be done by subgroups: a number as it is, and what has points that do not depend on each other."""
 
 
 def has_subgroup_form(op: Operation) -> bool:

@@ -186,7 +186,7 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 // CHECK: kernel.func @given
 // CHECK-SAME: schedule = #kernel.schedule<"loops", {vector = 32 : i64, tasks = 7 : i64}>
 // CHECK: kernel.func @other
-// CHECK-SAME: reason = "one vectorized
+// CHECK-SAME: reason = "one parallel phase
 module attributes {
     stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64},
     stepwell.schedules = {given = #kernel.schedule<"loops", {vector = 32 : i64, tasks = 7 : i64}>},

@@ -84,3 +84,18 @@ kernel.func @k_single_0(%u: tensor<2xf32>, %i: tensor<i32>, %x: tensor<8xf32>) -
   %r = structured.update_slice ins(%u, %i : tensor<2xf32>, tensor<i32>) outs(%x : tensor<8xf32>) -> tensor<8xf32>
   kernel.return %r : tensor<8xf32>
 }
+
+// -----
+
+// The region of a reduction has the device form of its ops.
+// CHECK-LABEL: kernel.func @k_single_0
+// CHECK-SAME: kernel.place = "device", kernel.place_reason = "every op has a device form"
+kernel.func @k_single_0(%x: tensor<8xf32>, %o: tensor<f32>) -> tensor<f32> attributes {access = ["read", "readwrite"]} {
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>], iterator_types = ["reduction"]} ins(%x : tensor<8xf32>) outs(%o : tensor<f32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %e = structured.element %a into %acc : f32
+    %d = arith.subf %acc, %e : f32
+    linalg.yield %d : f32
+  } -> tensor<f32>
+  kernel.return %r : tensor<f32>
+}
