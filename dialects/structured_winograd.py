@@ -193,7 +193,7 @@ class WinogradInputOp(WinogradOp):
         super().__init__(
             operands=[value, out],
             result_types=[results_of([out])],
-            properties={"tile": IntegerAttr(tile, i64), "tiles": i64_array(tiles), "low": i64_array(low)},
+            properties={"tiles": i64_array(tiles), "low": i64_array(low), "tile": IntegerAttr(tile, i64)},
         )
 
     def verify_(self) -> None:

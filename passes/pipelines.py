@@ -63,6 +63,7 @@ STRUCTURED = Step(
         ("inline-composites", "what no strategy claims is its parts again, and says what they are"),
         ("split-long-softmax", "rows longer than a cache are read once for their maximum and their sum"),
         *LOWERING,
+        ("winograd-convolution", "fewer products, where the program allows their rounding and that is quicker"),
         ("canonicalize", "reshape pairs, constant branches, invariant loop carries"),
         ("cse", "equal fills and index generics"),
     ),

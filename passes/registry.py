@@ -51,6 +51,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "split-complex": ("split_complex", "SplitComplexPass"),
     "split-long-softmax": ("split_long_softmax", "SplitLongSoftmaxPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
+    "winograd-convolution": ("winograd_convolution", "WinogradConvolutionPass"),
 }
 
 
