@@ -74,6 +74,7 @@ KERNELS = Step(
     (
         ("fuse-elementwise", "producers into consumers, siblings together"),
         ("cse", "fusion leaves equal generics"),
+        ("split-dilated-windows", "no products by the zeros between the numbers of an image with gaps"),
         ("merge-contraction-dims", "sums of products over few and long dims"),
         ("plan-kernels", "decide the groups and say why"),
         ("outline-kernels", "obey: one kernel.func a group, launched from the host"),
@@ -116,7 +117,7 @@ STEPS_O0 = (
         "kernels",
         (
             ("plan-kernels{fuse=false}", "one op, one kernel"),
-            *KERNELS.passes[3:],
+            *KERNELS.passes[-2:],
         ),
     ),
     Step(

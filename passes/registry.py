@@ -49,6 +49,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "raise-to-affine": ("raise_to_affine", "RaiseToAffinePass"),
     "refine-shapes": ("refine_shapes", "RefineShapesPass"),
     "split-complex": ("split_complex", "SplitComplexPass"),
+    "split-dilated-windows": ("split_dilated_windows", "SplitDilatedWindowsPass"),
     "split-long-softmax": ("split_long_softmax", "SplitLongSoftmaxPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
     "winograd-convolution": ("winograd_convolution", "WinogradConvolutionPass"),

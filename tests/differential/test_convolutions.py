@@ -169,3 +169,25 @@ def test_gradients_of_weights_are_products_of_long_rows(stride, level):
     text, args = gradient_of_weights(stride)
     assert '"contraction"' in stepwell.compile(text, simd=level).ir("scheduled")
     same(text, args, level)
+
+
+@pytest.mark.parametrize(("level", "columns"), [("avx512", 2), ("avx2", 1), ("sse4.2", 1)])
+def test_gradients_of_images_multiply_no_zeros(level, columns):
+    """As JAX writes that of a convolution with strides; a weight that is no number meets zeros all the same."""
+    width = 7 * columns
+    x, w, y = "tensor<2x20x7x7xf32>", "tensor<20x17x3x3xf32>", f"tensor<2x17x14x{width}xf32>"
+    text = f"""func.func @main(%x: {x}, %w: {w}) -> {y} {{
+      %0 = stablehlo.convolution(%x, %w) dim_numbers = [b, f, 0, 1]x[i, o, 0, 1]->[b, f, 0, 1],
+        window = {{pad = [[1, 2], [1, {columns}]], lhs_dilate = [2, {columns}], reverse = [1, 1]}}
+        {{batch_group_count = 1 : i64, feature_group_count = 1 : i64}} : ({x}, {w}) -> {y}
+      return %0 : {y}
+    }}"""
+    exe = stepwell.compile(text, simd=level)
+    assert exe.ir("kernels").count('kernel.kind = "contraction"') == 2 * columns
+    oracle = stepwell.compile(text, target="interpreter")
+    rng = np.random.default_rng(3)
+    args = [rng.standard_normal(s).astype(np.float32) for s in ((2, 20, 7, 7), (20, 17, 3, 3))]
+    for place, number in (((0, 0, 0, 0), 1.5), ((3, 1, 0, 2), np.nan), ((9, 0, 1, 1), -np.inf)):
+        args[1][place] = number
+        got, want = np.asarray(exe(*args)), np.asarray(oracle(*args))
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
