@@ -20,6 +20,8 @@ ABI = "stepwell.abi"
 """Name of the attribute on the entry function that holds an `AbiAttr`."""
 TARGET = "stepwell.target"
 """Name of the attribute on the module that holds a `TargetAttr`."""
+FP_CONTRACT = "stepwell.fp_contract"
+"""Name of the attribute on a module whose products and sums may be one op, rounded once (a unit attribute, or true)."""
 
 
 @irdl_attr_definition

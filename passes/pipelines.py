@@ -87,6 +87,7 @@ SCHEDULED = Step(
     (
         ("choose-schedules", "a schedule for every kernel from the machine and the shapes"),
         ("apply-schedule", "obey: tile, pack, vectorize"),
+        ("contract-products", "where the user allows it, a product and a sum round once"),
         ("expand-math", "exp and friends as polynomials"),
         ("cse", "index arithmetic repeats"),
     ),
@@ -124,7 +125,7 @@ STEPS_O0 = (
         "scheduled",
         (
             ("choose-schedules{scalar=true}", "plain loops, for debugging and as fuzzing's baseline"),
-            *SCHEDULED.passes[1:3],
+            *SCHEDULED.passes[1:4],
         ),
     ),
     Step("buffers", BUFFERS.passes[:3]),

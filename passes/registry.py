@@ -12,6 +12,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "bufferize": ("bufferize", "BufferizePass"),
     "canonicalize": ("canonicalize", "CanonicalizePass"),
     "choose-schedules": ("choose_schedules", "ChooseSchedulesPass"),
+    "contract-products": ("contract_products", "ContractProductsPass"),
     "convert-chlo-to-stablehlo": ("convert_chlo_to_stablehlo", "ConvertChloToStablehloPass"),
     "convert-stablehlo-to-linalg": ("convert_stablehlo_to_linalg", "ConvertStablehloToLinalgPass"),
     "cse": ("cse", "CSEPass"),

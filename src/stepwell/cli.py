@@ -90,6 +90,11 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="schedules for kernels instead of those chosen, as explain --emit-schedules writes them",
     )
+    parser.add_argument(
+        "--fp-contract",
+        action="store_true",
+        help="let a product and the sum it goes into be one op that rounds once (docs/floating-point.md)",
+    )
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
         "--validate-each",
@@ -278,6 +283,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         validate=arguments.validate_each,
         step=arguments.step,
         schedules=arguments.schedules,
+        fp_contract=arguments.fp_contract,
     )
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
@@ -373,6 +379,7 @@ def compile_command(arguments: argparse.Namespace) -> int:
         simd=arguments.simd,
         verify_each=arguments.verify_each,
         schedules=arguments.schedules,
+        fp_contract=arguments.fp_contract,
         timing=arguments.mlir_timing,
         validate=arguments.validate_each,
     )

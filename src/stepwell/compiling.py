@@ -26,6 +26,7 @@ from stepwell.native_program import (
     signature_as_json,
     signature_from_json,
 )
+from stepwell.numerics import allow_contraction
 from stepwell.program_input import NamedText, named_text
 from stepwell.request import Request, checked_request
 from stepwell.runtime.cache_store import Entry, Store
@@ -56,6 +57,7 @@ def compile(
     seed: int = 0,
     cache: bool = True,
     schedules: Any = None,
+    fp_contract: bool = False,
 ) -> Executable:
     """Compile a program for this machine, or for a GPU.
 
@@ -78,6 +80,7 @@ def compile(
             so everywhere.
         schedules: a schedule file's path, or a mapping from kernels (by hash or name) to schedules, to obey instead of what
             Stepwell would choose (docs/schedules.md).
+        fp_contract: whether `a * b + c` may be one op that rounds once, where the machine has it (docs/floating-point.md).
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -88,7 +91,8 @@ def compile(
         MiscompileError: `validate` found a pass, or native code, that changes a result.
     """
     wanted = seed if validate else None
-    request = checked_request(entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules)
+    options = (entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules, fp_contract)
+    request = checked_request(*options)
     return compile_request(program, request).executable
 
 
@@ -181,6 +185,7 @@ class Place:
         options = {"entry": request.entry, "opt_level": request.opt_level, "donate": request.donate}
         module = parse(source)
         attach(module, request.schedules)
+        allow_contraction(module, request.fp_contract)
         return Texts(module, target=self.target, **options)
 
 

@@ -33,6 +33,7 @@ from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
+from stepwell.numerics import allow_contraction
 from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
@@ -122,7 +123,9 @@ class Lowered:
         with _compiling, no_garbage_collection():
             options = {name: self._options[name] for name in ("opt_level", "donate")}
             machine = machine_for(choose(self._options["target"], self.module))
-            return print_ir(lower(self.module.clone(), step, target=machine, **options))
+            module = self.module.clone()
+            allow_contraction(module, self._options["fp_contract"])
+            return print_ir(lower(module, step, target=machine, **options))
 
     def asm(self) -> str:
         """The assembly of the program."""
@@ -193,6 +196,7 @@ class Jitted:
         target: TargetName | None,
         opt_level: int,
         on_disk: bool = True,
+        fp_contract: bool = False,
     ):
         functools.update_wrapper(self, function)
         self._function = function
@@ -204,6 +208,7 @@ class Jitted:
         self._target = target
         self._opt_level = opt_level
         self._on_disk = on_disk
+        self._fp_contract = fp_contract
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -263,7 +268,8 @@ class Jitted:
         return Lowered(traced, {**options, "donate": self._donated.array_leaves(args, kwargs)})
 
     def _options(self, target: TargetName | None) -> dict[str, Any]:
-        return {"target": target or TargetName(CPU), "opt_level": self._opt_level, "cache": self._on_disk}
+        code = {"target": target or TargetName(CPU), "opt_level": self._opt_level, "fp_contract": self._fp_contract}
+        return {**code, "cache": self._on_disk}
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: TargetName | None) -> Program:
         """The program of a call, whose static arguments are marked."""
@@ -312,6 +318,7 @@ def jit(
     target: str | TargetName | None = None,
     opt_level: int = 2,
     cache: bool = True,
+    fp_contract: bool = False,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
 
@@ -325,6 +332,7 @@ def jit(
             says when `jit` is called, else each call runs where its arrays are: on their GPU, or on the CPU.
         opt_level: 0 to 3.
         cache: as of `stepwell.compile`: whether native code may be found in, and is kept in, the cache on disk (docs/cache.md).
+        fp_contract: as of `stepwell.compile`: whether `a * b + c` may be one op that rounds once.
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
@@ -339,7 +347,7 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, chosen, opt_level, cache)
+        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract)
 
     return decorate if function is None else decorate(function)
 

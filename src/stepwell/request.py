@@ -25,6 +25,7 @@ class Request:
     """The seed to validate with, None not to."""
     cache: bool = True
     schedules: Schedules | None = None
+    fp_contract: bool = False
 
 
 def checked_request(
@@ -38,6 +39,7 @@ def checked_request(
     validate: int | None = None,
     cache: bool = True,
     schedules: Any = None,
+    fp_contract: Any = False,
 ) -> Request:
     """The request that options make.
 
@@ -52,7 +54,10 @@ def checked_request(
     donated, obeyed = _donated(donate), asked_schedules(schedules)
     if opt_level == 3:
         obeyed = _tuned(obeyed, asked, simd)
-    return Request(entry, asked, opt_level, simd, donated, bool(verify_each), step, validate, bool(cache), obeyed)
+    if type(fp_contract) is not bool:
+        raise InvalidProgramError(f"fp_contract is True or False, not {fp_contract!r}")
+    checks = (bool(verify_each), step, validate)
+    return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, fp_contract)
 
 
 def _tuned(schedules: Schedules | None, asked: TargetName | None, simd: str | None) -> Schedules | None:

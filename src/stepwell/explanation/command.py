@@ -32,7 +32,12 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
 
     form = "schedules" if arguments.emit_schedules else "json" if arguments.json else "text"
     request = checked_request(
-        arguments.entry, arguments.target, arguments.opt_level, arguments.simd, schedules=arguments.schedules
+        arguments.entry,
+        arguments.target,
+        arguments.opt_level,
+        arguments.simd,
+        schedules=arguments.schedules,
+        fp_contract=arguments.fp_contract,
     )
     place = place_of(program, request)
     found = None if place is None else kept_explanation(place, form)
@@ -51,6 +56,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
                 request.opt_level,
                 simd=request.simd,
                 schedules=arguments.schedules,
+                fp_contract=request.fp_contract,
             )
     finally:
         for diagnostic in said:

@@ -32,6 +32,7 @@ from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.pass_manager import Nested, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.machine_limits import Limits, limits_of
+from stepwell.numerics import allow_contraction
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.passes.estimate_costs import COST, EstimateCostsPass
 from stepwell.passes.pipelines import steps
@@ -56,6 +57,7 @@ def explain(
     *,
     simd: str | None = None,
     schedules: Any = None,
+    fp_contract: bool = False,
 ) -> Explanation:
     """What a program becomes, kernel by kernel, and why.
 
@@ -66,6 +68,7 @@ def explain(
         opt_level: 0 to 3.
         simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
         schedules: schedules to take, as for `stepwell.compile`.
+        fp_contract: as for `stepwell.compile`.
 
     Returns:
         The explanation; print it, or ask its kernels.
@@ -80,6 +83,7 @@ def explain(
         module = parse(program)
         machine = machine_for(choose(asked, module), simd)
         attach(module, schedules_for(wanted, opt_level, machine))
+        allow_contraction(module, fp_contract)
         return explain_module(module, entry, machine, opt_level)
 
 
