@@ -232,11 +232,7 @@ func.func private @nanoseconds() -> i64 {
 
 // Starts workers 1 and up. Signals are for the other threads of the process, but for those that say what a thread itself did wrong.
 func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
-  %pool = memref.get_global @pool : memref<64xi64>
-  %cores_at = arith.constant 17 : index
   %workers_at = arith.constant 2 : index
-  %stay_at = arith.constant 4 : index
-  %two = arith.constant 2 : i64
   %i0 = arith.constant 0 : index
   %i1 = arith.constant 1 : index
   %words = arith.constant 16 : index
@@ -270,12 +266,6 @@ func.func private @start_threads(%head: memref<64xi64>, %arena: i64) {
     scf.yield %next : i64
   }
   rt.atomic_store monotonic %started, %head[%workers_at] : memref<64xi64>
-  // A caller and as many workers as there are cores for, one at least, may be awake.
-  %cores = memref.load %pool[%cores_at] : memref<64xi64>
-  %enough = arith.maxsi %cores, %two : i64
-  %more = arith.subi %started, %enough : i64
-  %stay = arith.maxsi %more, %null_int : i64
-  memref.store %stay, %head[%stay_at] : memref<64xi64>
   %null = rt.int_to_ptr %null_int : i64 to !rt.ptr
   %restored = rt.call_external @pthread_sigmask(%set_mask, %before, %null) : (i32, memref<16xi64>, !rt.ptr) -> i32
   func.return
@@ -304,7 +294,7 @@ func.func private @start_thread(%arena: i64, %id: i64) -> i1 {
   func.return %ok : i1
 }
 
-// A thread of the pool: steals, works, spins a while when there is nothing, then sleeps.
+// A thread of the pool: steals, works, spins a while when there is nothing, then sleeps; at once when it is one too many.
 func.func private @worker(%argument: !rt.ptr) -> !rt.ptr {
   %record = rt.ptr_to_memref %argument : !rt.ptr to memref<288xi64>
   %item = memref.alloca() : memref<8xi64>
@@ -314,6 +304,7 @@ func.func private @worker(%argument: !rt.ptr) -> !rt.ptr {
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
   %true = arith.constant true
+  %false = arith.constant false
   %address = rt.ptr_to_int %argument : !rt.ptr to i64
   func.call @set_own_record(%address) : (i64) -> ()
   %pin = memref.load %pool[%pin_at] : memref<64xi64>
@@ -326,12 +317,23 @@ func.func private @worker(%argument: !rt.ptr) -> !rt.ptr {
     scf.condition(%true) %turn : i64
   } do {
   ^bb0(%turn: i64):
-    %got = func.call @find(%record, %c0, %c0, %item) : (memref<288xi64>, i64, i64, memref<8xi64>) -> i1
+    %surplus = func.call @is_surplus(%record) : (memref<288xi64>) -> i1
+    %got = scf.if %surplus -> (i1) {
+      scf.yield %false : i1
+    } else {
+      %found = func.call @find(%record, %c0, %c0, %item) : (memref<288xi64>, i64, i64, memref<8xi64>) -> i1
+      scf.yield %found : i1
+    }
     %next = scf.if %got -> (i64) {
       func.call @run_item(%record, %item) : (memref<288xi64>, memref<8xi64>) -> ()
       scf.yield %c0 : i64
     } else {
-      %patient = func.call @relax(%record, %turn) : (memref<288xi64>, i64) -> i1
+      %patient = scf.if %surplus -> (i1) {
+        scf.yield %false : i1
+      } else {
+        %relaxed = func.call @relax(%record, %turn) : (memref<288xi64>, i64) -> i1
+        scf.yield %relaxed : i1
+      }
       %more = scf.if %patient -> (i64) {
         %one_more = arith.addi %turn, %c1 : i64
         scf.yield %one_more : i64

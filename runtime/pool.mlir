@@ -14,11 +14,11 @@
 // The first status that is not 0 stops the loop and is returned.
 func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i64) -> i32 {
   %pool = memref.get_global @pool : memref<64xi64>
-  %wanted_at = arith.constant 16 : index
+  %threads_at = arith.constant 19 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
   %zero = arith.constant 0 : i32
-  %workers = memref.load %pool[%wanted_at] : memref<64xi64>
+  %workers = rt.atomic_load monotonic %pool[%threads_at] : memref<64xi64>
   %some = arith.cmpi sgt, %n, %c0 : i64
   %result = scf.if %some -> (i32) {
     // A chunk is at least the grain, and there are at most 64 a worker.
@@ -61,11 +61,11 @@ func.func @stepwell_parallel_for(%fn: !rt.ptr, %ctx: !rt.ptr, %n: i64, %grain: i
 // of a thread are awaited before the task or function that made them ends.
 func.func @stepwell_spawn(%fn: !rt.ptr, %ctx: !rt.ptr, %future: memref<16xi64>) {
   %pool = memref.get_global @pool : memref<64xi64>
-  %wanted_at = arith.constant 16 : index
+  %threads_at = arith.constant 19 : index
   %record_at = arith.constant 9 : index
   %c0 = arith.constant 0 : i64
   %c1 = arith.constant 1 : i64
-  %workers = memref.load %pool[%wanted_at] : memref<64xi64>
+  %workers = rt.atomic_load monotonic %pool[%threads_at] : memref<64xi64>
   %several = arith.cmpi sgt, %workers, %c1 : i64
   %entered = scf.if %several -> (i64) {
     %record = func.call @enter() : () -> i64

@@ -1,4 +1,4 @@
-"""The process's one thread pool: loading its object, how many workers it has and where they run.
+"""The process's one thread pool: loading its object, how many threads it has, how many of them work, and where they run.
 
 The pool is written in `runtime/pool.mlir` and the files it names; whoever compiles hands its object over.
 """
@@ -6,7 +6,7 @@ The pool is written in `runtime/pool.mlir` and the files it names; whoever compi
 from __future__ import annotations
 
 import ctypes
-import functools
+import operator
 import os
 import threading
 from typing import Any
@@ -24,8 +24,9 @@ THREADS = "STEPWELL_NUM_THREADS"
 AFFINITY = "STEPWELL_AFFINITY"
 
 _CONFIGURE = "stepwell_configure_pool"
+_LIMIT = "stepwell_limit_threads"
 _COUNTER = "stepwell_pool_counter"
-_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, CALL_INTO, RECORDED_FOR, RECORD, _CONFIGURE, _COUNTER)
+_EXPORTS = (PARALLEL_FOR, SPAWN, AWAIT, CALL, CALL_INTO, RECORDED_FOR, RECORD, _CONFIGURE, _LIMIT, _COUNTER)
 _MOST = 4096
 _LOOPS, _STEALS, _SLEEPS = 23, 26, 27
 """Words of a worker's record (runtime/deque.mlir) that count."""
@@ -40,20 +41,78 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@functools.cache
+def _asked_for() -> int:
+    asked = os.environ.get(THREADS)
+    if asked:
+        if not (asked.isascii() and asked.isdigit()) or int(asked) > _MOST:
+            raise InvalidProgramError(f"{THREADS} must be 1 to {_MOST}, or 0 for all cores, not '{asked}'")
+        return int(asked) or _cores()
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(int(first), _MOST) if first.isdigit() and int(first) > 0 else _cores()
+
+
 def worker_count() -> int:
-    """Threads that work on a loop, the caller included: `STEPWELL_NUM_THREADS`, else `OMP_NUM_THREADS`, else the cores.
+    """Threads that may ever work on a loop, the caller included, from the first time on that somebody asks.
+
+    It is what `STEPWELL_NUM_THREADS` says, else `OMP_NUM_THREADS`, else the cores; what `set_num_threads` said before if that is more.
 
     Raises:
         InvalidProgramError: `STEPWELL_NUM_THREADS` is not a number of threads.
     """
-    asked = os.environ.get(THREADS)
-    if asked:
-        if not asked.isdigit() or not 1 <= int(asked) <= _MOST:
-            raise InvalidProgramError(f"{THREADS} must be 1 to {_MOST}, not '{asked}'")
-        return int(asked)
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(int(first), _MOST) if first.isdigit() and int(first) > 0 else _cores()
+    found = _state.get("workers")
+    if found is None:
+        with _lock:
+            found = _state.setdefault("workers", max(_asked_for(), _state.get("limit", 1)))
+    return found
+
+
+def num_threads() -> int:
+    """How many threads work on a parallel loop, the one that calls included."""
+    limit = _state.get("limit")
+    if limit is not None:
+        return limit
+    workers = _state.get("workers")
+    return _asked_for() if workers is None else workers
+
+
+def set_num_threads(count: int) -> None:
+    """Say how many threads may work on a parallel loop from now on, the one that calls included; results keep their bits.
+
+    Threads of the pool that are at work on a piece of a loop finish it first. One less than `count` of them stay awake, whoever
+    calls: several threads that call programs at once share these.
+
+    Args:
+        count: 1 or more, at most as many as there were when the first program was made or loaded; before that, any number up to 4096.
+            0: all there are, as at the beginning.
+
+    Raises:
+        InvalidProgramError: there are not that many, or it is no number of threads.
+    """
+    number = _checked(count)
+    with _lock:
+        workers = _state.get("workers")
+        if workers is not None and number > workers:
+            raise InvalidProgramError(
+                f"this process has {workers} thread{'s' * (workers > 1)}, not {number}: that was settled when its first program "
+                f"was made\nhint: call set_num_threads before that, or set {THREADS}"
+            )
+        if number:
+            _state["limit"] = number
+        else:
+            _state.pop("limit", None)
+        pool = _state.get("pool")
+        if pool is not None:
+            pool.limit(number or pool.workers)
+
+
+def _checked(count: object) -> int:
+    try:
+        number = -1 if isinstance(count, bool) else operator.index(count)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        number = -1
+    if not 0 <= number <= _MOST:
+        raise InvalidProgramError(f"a number of threads is 1 to {_MOST}, or 0 for all there are, not {count!r}")
+    return number
 
 
 def threads_stay() -> bool:
@@ -76,6 +135,9 @@ class Pool:
         _loaded.append(self.library)
         self.parallel_for = self.library.address(PARALLEL_FOR)
         self.calls = (self.library.address(CALL), self.library.address(CALL_INTO))
+        self.workers = workers
+        self.limit = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(_LIMIT))
+        """Says how many threads may work on a loop from now on."""
         configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
         configure(workers, _cores(), int(pin))
         self.record_loops = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(RECORD))
@@ -105,10 +167,14 @@ class Pool:
 
 def process_pool(data: bytes) -> Pool:
     """The pool of this process, loaded from `data` the first time. It is never unloaded: its threads live on."""
+    workers = worker_count()
     with _lock:
-        if "pool" not in _state:
-            _state["pool"] = Pool(data, worker_count(), pin=threads_stay())
-        return _state["pool"]
+        pool: Pool | None = _state.get("pool")
+        if pool is None:
+            pool = Pool(data, workers, pin=threads_stay())
+            pool.limit(_state.get("limit", workers))
+            _state["pool"] = pool
+        return pool
 
 
 def _after_fork() -> None:

@@ -3,13 +3,13 @@
 // @pool, 64-bit words, a cache line a group:
 //    0 lock: 0, or the process that builds an arena (a lock of another process is one that a fork left behind)
 //    8 address of the arena, 0 before the first
-//   16 workers wanted, 17 cores there are, 18 whether threads stay on a core, 24 key of the record of a thread, plus 1
+//   16 workers wanted, 17 cores there are, 18 whether threads stay on a core, 19 how many threads may work on a loop, the caller included;
+//   24 key of the record of a thread, plus 1
 //
 // An arena is what the threads of one process share; a fork leaves it behind (the kernel hands the child zeros, MADV_WIPEONFORK) and
 // the child builds its own. 64 words, then the records (runtime/deque.mlir): 64 for callers, then one a worker (that of worker 0
 // is unused).
-//    0 alive: 1 (0 in a forked child), 1 the process if the kernel does not hand out zeros, 2 workers, 3 turns to wait before
-//      sleeping, 4 workers that are left asleep: those more than there are cores, which would keep others from running
+//    0 alive: 1 (0 in a forked child), 1 the process if the kernel does not hand out zeros, 2 workers, 3 turns to wait before sleeping
 //    8 workers that sleep and were not woken yet   16 permits: woken, not awake yet   24 caller records in use so far
 
 "memref.global"() <{sym_name = "pool", sym_visibility = "private", type = memref<64xi64>, initial_value}> : () -> ()
@@ -24,6 +24,16 @@ func.func @stepwell_configure_pool(%workers: i64, %cores: i64, %pin: i64) {
   memref.store %workers, %pool[%workers_at] : memref<64xi64>
   memref.store %cores, %pool[%cores_at] : memref<64xi64>
   memref.store %pin, %pool[%pin_at] : memref<64xi64>
+  func.call @stepwell_limit_threads(%workers) : (i64) -> ()
+  func.return
+}
+
+// How many threads may work on a loop from now on, the caller included: those more than that fall asleep when they have done what they
+// took, and stay so. Any thread may say so at any time.
+func.func @stepwell_limit_threads(%threads: i64) {
+  %pool = memref.get_global @pool : memref<64xi64>
+  %threads_at = arith.constant 19 : index
+  rt.atomic_store monotonic %threads, %pool[%threads_at] : memref<64xi64>
   func.return
 }
 
@@ -322,12 +332,59 @@ func.func private @relax(%record: memref<288xi64>, %turn: i64) -> i1 {
   func.return %patient : i1
 }
 
+// How many workers more there are than may work on a loop: so many sleep whatever there is to do.
+func.func private @idle_workers(%head: memref<64xi64>) -> i64 {
+  %pool = memref.get_global @pool : memref<64xi64>
+  %threads_at = arith.constant 19 : index
+  %workers_at = arith.constant 2 : index
+  %threads = rt.atomic_load monotonic %pool[%threads_at] : memref<64xi64>
+  %workers = rt.atomic_load monotonic %head[%workers_at] : memref<64xi64>
+  %idle = arith.subi %workers, %threads : i64
+  func.return %idle : i64
+}
+
+// How many workers are left asleep by a push: the idle ones, and those more than there are cores, which would keep others from running. A
+// caller and as many workers as there are cores for, one at least, may be awake.
+func.func private @left_asleep(%head: memref<64xi64>) -> i64 {
+  %pool = memref.get_global @pool : memref<64xi64>
+  %cores_at = arith.constant 17 : index
+  %workers_at = arith.constant 2 : index
+  %two = arith.constant 2 : i64
+  %idle = func.call @idle_workers(%head) : (memref<64xi64>) -> i64
+  %cores = memref.load %pool[%cores_at] : memref<64xi64>
+  %enough = arith.maxsi %cores, %two : i64
+  %workers = rt.atomic_load monotonic %head[%workers_at] : memref<64xi64>
+  %more = arith.subi %workers, %enough : i64
+  %stay = arith.maxsi %more, %idle : i64
+  func.return %stay : i64
+}
+
+// Whether a worker is to sleep whatever there is to do: more may be awake than work on a loop.
+func.func private @is_surplus(%record: memref<288xi64>) -> i1 {
+  %arena_at = arith.constant 17 : index
+  %sleepers_at = arith.constant 8 : index
+  %c0 = arith.constant 0 : i64
+  %false = arith.constant false
+  %arena_int = memref.load %record[%arena_at] : memref<288xi64>
+  %there = arith.cmpi ne, %arena_int, %c0 : i64
+  %surplus = scf.if %there -> (i1) {
+    %arena = func.call @as_pointer(%arena_int) : (i64) -> !rt.ptr
+    %head = rt.ptr_to_memref %arena : !rt.ptr to memref<64xi64>
+    %idle = func.call @idle_workers(%head) : (memref<64xi64>) -> i64
+    %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
+    %more = arith.cmpi slt, %sleepers, %idle : i64
+    scf.yield %more : i1
+  } else {
+    scf.yield %false : i1
+  }
+  func.return %surplus : i1
+}
+
 // After pushes: whether somebody sleeps who could help, a worker or in a join of this call.
 func.func private @is_wanted(%record: memref<288xi64>) -> i1 {
   %arena_at = arith.constant 17 : index
   %root_at = arith.constant 19 : index
   %sleepers_at = arith.constant 8 : index
-  %stay_at = arith.constant 4 : index
   %joiners_at = arith.constant 24 : index
   %c0 = arith.constant 0 : i64
   %arena_int = memref.load %record[%arena_at] : memref<288xi64>
@@ -343,7 +400,7 @@ func.func private @is_wanted(%record: memref<288xi64>) -> i1 {
     // [N2]
     %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
     %joiners = rt.atomic_load monotonic %root[%joiners_at] : memref<288xi64>
-    %stay = memref.load %head[%stay_at] : memref<64xi64>
+    %stay = func.call @left_asleep(%head) : (memref<64xi64>) -> i64
     %spare = arith.cmpi sgt, %sleepers, %stay : i64
     %joined = arith.cmpi sgt, %joiners, %c0 : i64
     %some = arith.ori %spare, %joined : i1
@@ -372,10 +429,9 @@ func.func private @wake(%record: memref<288xi64>, %chunks: i64) {
 func.func private @wake_workers(%head: memref<64xi64>, %count: i64) {
   %sleepers_at = arith.constant 8 : index
   %permits_at = arith.constant 16 : index
-  %stay_at = arith.constant 4 : index
   %c0 = arith.constant 0 : i64
   %true = arith.constant true
-  %stay = memref.load %head[%stay_at] : memref<64xi64>
+  %stay = func.call @left_asleep(%head) : (memref<64xi64>) -> i64
   %woken = scf.while () : () -> (i64) {
     // [N3]
     %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
@@ -406,7 +462,7 @@ func.func private @wake_workers(%head: memref<64xi64>, %count: i64) {
   func.return
 }
 
-// A worker with nothing to do sleeps until a push wakes it.
+// A worker with nothing to do, or one too many, sleeps until a push wakes it.
 func.func private @sleep(%record: memref<288xi64>) {
   %arena_at = arith.constant 17 : index
   %sleepers_at = arith.constant 8 : index
@@ -418,17 +474,25 @@ func.func private @sleep(%record: memref<288xi64>) {
   %arena_int = memref.load %record[%arena_at] : memref<288xi64>
   %arena = func.call @as_pointer(%arena_int) : (i64) -> !rt.ptr
   %head = rt.ptr_to_memref %arena : !rt.ptr to memref<64xi64>
-  // [Z1]
+  // [Z1] As long as no more sleep than are idle, nobody wakes this thread, and it need not look for work: who comes after it does.
   %before = rt.atomic_rmw add seq_cst %c1, %head[%sleepers_at] : memref<64xi64>
+  %surplus = func.call @idle_workers(%head) : (memref<64xi64>) -> i64
+  %idle = arith.maxsi %surplus, %c0 : i64
+  %looks = arith.cmpi sge, %before, %idle : i64
   // [Z2] With [N1].
   rt.fence seq_cst
-  // [Z3]
-  %work = func.call @is_work(%record, %c0, %c0) : (memref<288xi64>, i64, i64) -> i1
+  %work = scf.if %looks -> (i1) {
+    // [Z3]
+    %seen = func.call @is_work(%record, %c0, %c0) : (memref<288xi64>, i64, i64) -> i1
+    scf.yield %seen : i1
+  } else {
+    scf.yield %false : i1
+  }
   %woken = scf.if %work -> (i1) {
     // [Z4] No sleeper after all, unless somebody counts on waking this thread already.
     %gone = scf.while () : () -> (i1) {
       %sleepers = rt.atomic_load monotonic %head[%sleepers_at] : memref<64xi64>
-      %some = arith.cmpi sgt, %sleepers, %c0 : i64
+      %some = arith.cmpi sgt, %sleepers, %idle : i64
       %left = scf.if %some -> (i1) {
         %fewer = arith.subi %sleepers, %c1 : i64
         %old, %won = rt.compare_exchange seq_cst %sleepers, %fewer, %head[%sleepers_at] : memref<64xi64>

@@ -92,24 +92,31 @@ STEAL = [
 
 # Waking and sleeping, of runtime/threads.mlir. `wait` blocks while a word has a value: a futex, as long as nobody wakes it.
 
-NOTIFY = [
-    Step("N1", lambda r: ("fence",)),
-    Step("N2", lambda r: ("load", "sleepers"), lambda r, v: "" if v > 0 else END),
-    Step("N3", lambda r: ("load", "sleepers"), lambda r, v: r.update(s=v) or ("" if v > 0 else END)),
-    Step("N3", lambda r: ("exchange", "sleepers", r["s"], r["s"] - 1), lambda r, v: "" if v else "N3"),
-    Step("N4", lambda r: ("add", "permits", 1), lambda r, v: END),
-]
 
-SLEEP = [
-    Step("Z1", lambda r: ("add", "sleepers", 1)),
-    Step("Z2", lambda r: ("fence",)),
-    Step("Z3", lambda r: ("load", "bottom"), lambda r, v: r.update(b=v) or ""),
-    Step("Z3", lambda r: ("load", "top"), lambda r, v: "Z4" if v < r["b"] else "Z5"),
-    Step("Z4", lambda r: ("load", "sleepers"), lambda r, v: r.update(s=v) or ("" if v > 0 else "Z5")),
-    Step("Z4", lambda r: ("exchange", "sleepers", r["s"], r["s"] - 1), lambda r, v: END if v else "Z4"),
-    Step("Z5", lambda r: ("wait", "permits", 0), lambda r, v: r.update(p=v) or ""),
-    Step("Z5", lambda r: ("exchange", "permits", r["p"], r["p"] - 1), lambda r, v: END if v else "Z5"),
-]
+def notifying(idle: int = 0) -> list[Step]:
+    """What a push does for those that sleep, where so many sleep whatever there is to do."""
+    return [
+        Step("N1", lambda r: ("fence",)),
+        Step("N2", lambda r: ("load", "sleepers"), lambda r, v: "" if v > idle else END),
+        Step("N3", lambda r: ("load", "sleepers"), lambda r, v: r.update(s=v) or ("" if v > idle else END)),
+        Step("N3", lambda r: ("exchange", "sleepers", r["s"], r["s"] - 1), lambda r, v: "" if v else "N3"),
+        Step("N4", lambda r: ("add", "permits", 1), lambda r, v: END),
+    ]
+
+
+def sleeping(idle: int = 0, looks_from: int = 0) -> list[Step]:
+    """Falling asleep; who finds less than `looks_from` asleep does not look for work."""
+    return [
+        Step("Z1", lambda r: ("add", "sleepers", 1), lambda r, v: "" if v >= looks_from else "Z5"),
+        Step("Z2", lambda r: ("fence",)),
+        Step("Z3", lambda r: ("load", "bottom"), lambda r, v: r.update(b=v) or ""),
+        Step("Z3", lambda r: ("load", "top"), lambda r, v: "Z4" if v < r["b"] else "Z5"),
+        Step("Z4", lambda r: ("load", "sleepers"), lambda r, v: r.update(s=v) or ("" if v > idle else "Z5")),
+        Step("Z4", lambda r: ("exchange", "sleepers", r["s"], r["s"] - 1), lambda r, v: END if v else "Z4"),
+        Step("Z5", lambda r: ("wait", "permits", 0), lambda r, v: r.update(p=v) or ""),
+        Step("Z5", lambda r: ("exchange", "permits", r["p"], r["p"] - 1), lambda r, v: END if v else "Z5"),
+    ]
+
 
 FINISH = [
     Step("C1", lambda r: ("add", "left", -1), lambda r, v: "" if v == 1 else END),
@@ -127,7 +134,7 @@ JOIN = [
 ]
 
 FUNCTIONS = {
-    "push": PUSH, "pop": POP, "steal": STEAL, "notify": NOTIFY, "sleep": SLEEP, "finish": FINISH, "join": JOIN,
+    "push": PUSH, "pop": POP, "steal": STEAL, "notify": notifying(), "sleep": sleeping(), "finish": FINISH, "join": JOIN,
 }  # fmt: skip
 
 
@@ -369,6 +376,29 @@ def test_a_push_wakes_who_sleeps_in_every_order(memory, sleepers):
 def test_without_the_fence_after_a_push_somebody_sleeps_on(memory):
     producer = [("push", 1), ("notify", 0)]
     assert sleeps_on(Machine([producer, [("sleep", 0)]], memory, without("notify", "N1")).explore(THREADS))
+
+
+@pytest.mark.parametrize("memory", ["sc", "tso", "pso"])
+def test_only_the_idle_thread_sleeps_on_in_every_order(memory):
+    programs = [[("push", 1), ("notify", 0)], [("sleep", 0)], [("sleep", 0)]]
+    outcome = Machine(programs, memory, {"notify": notifying(1), "sleep": sleeping(1, 1)}).explore(THREADS)
+    assert not outcome.final
+    for state in outcome.blocked:
+        asleep = [t for t, p in zip(state.threads, programs, strict=True) if t.call < len(p)]
+        assert len(asleep) == 1
+        assert dict(state.memory)["sleepers"] == 1
+        assert dict(state.memory)["permits"] == 0
+
+
+@pytest.mark.parametrize(("idle", "looks_from", "asleep"), [(1, 2, 2), (0, 1, 0)])
+def test_who_does_not_look_although_it_should_or_leaves_although_it_may_not_is_noticed(idle, looks_from, asleep):
+    programs = [[("push", 1), ("notify", 0)], [("sleep", 0)], [("sleep", 0)]]
+    changed = {"notify": notifying(1), "sleep": sleeping(idle, looks_from)}
+    outcome = Machine(programs, "sc", changed).explore(THREADS)
+    seen = {
+        sum(t.call < len(p) for t, p in zip(s.threads, programs, strict=True)) for s in outcome.final + outcome.blocked
+    }
+    assert asleep in seen
 
 
 JOINING = {"left": 2, "joiners": 0, "epoch": 0}

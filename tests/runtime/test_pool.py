@@ -263,6 +263,123 @@ def test_no_more_workers_are_woken_than_there_are_cores():
     assert 2 <= numbers.most <= max(2, len(os.sched_getaffinity(0)))
 
 
+@pytest.fixture(scope="module")
+def eight_cores():
+    """A pool of eight threads that thinks that there are cores for all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_module, "_cores", lambda: WORKERS)
+        return Pool(pool_object(host_target()), WORKERS)
+
+
+def test_no_more_threads_work_on_a_loop_than_may_and_all_again_afterwards(eight_cores):
+    counts = []
+    for limit in (WORKERS, 3, 1, 2, WORKERS):
+        eight_cores.limit(limit)
+        time.sleep(0.02)  # who spins falls asleep
+        numbers, jobs = Numbers(), eight_cores.jobs()
+        spread(eight_cores, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002), 120)
+        assert not numbers.failures
+        counts.append(numbers.most)
+        assert (eight_cores.jobs() > jobs) == (limit > 1)
+        if limit == 1:
+            assert numbers.seen == {0}
+    assert counts[1:4] == [3, 1, 2]
+    assert min(counts[0], counts[4]) > 3
+
+
+def test_threads_that_find_work_without_end_stop_when_they_may_not(eight_cores):
+    """A caller after the other, so that threads never have the time to fall asleep by themselves."""
+    stop, threads = threading.Event(), []
+
+    def caller():
+        while not stop.is_set():
+            spread(eight_cores, lambda *_: time.sleep(0.0005), 30)
+
+    eight_cores.limit(WORKERS)
+    for _ in range(3):
+        threads.append(threading.Thread(target=caller))
+        threads[-1].start()
+    try:
+        time.sleep(0.1)
+        eight_cores.limit(2)
+        time.sleep(0.2)
+        inside, most, lock = 0, 0, threading.Lock()
+
+        def body(*_):
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.001)
+            with lock:
+                inside -= 1
+
+        spread(eight_cores, body, 100)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        eight_cores.limit(WORKERS)
+    assert most <= 2
+
+
+def test_limits_that_change_in_the_middle_of_loops_lose_no_task(eight_cores):
+    """One thread changes the limit all the time, others run loops whose tasks run loops."""
+    stop, failures, rounds = threading.Event(), [], []
+
+    def change():
+        draw = random.Random(0)
+        while not stop.is_set():
+            eight_cores.limit(draw.randint(1, WORKERS))
+            time.sleep(draw.random() * 0.001)
+
+    def caller(seed):
+        draw = random.Random(seed)
+        while not stop.is_set():
+            rows, columns = draw.randint(1, 9), draw.randint(0, 30)
+            counts, numbers = np.zeros((rows, columns), np.int64), Numbers()
+
+            def outer(i, _, counts=counts, numbers=numbers, columns=columns):
+                def inner(low, high, worker):
+                    numbers.task(worker, 0.0002)
+                    counts[i, low:high] += 1
+
+                run(eight_cores, inner, columns, 1)
+
+            spread(eight_cores, outer, rows)
+            rounds.append(seed)
+            if not (counts == 1).all() or numbers.failures:
+                failures.append((seed, rows, columns, numbers.failures))
+
+    threads = [threading.Thread(target=change), *(threading.Thread(target=caller, args=(i,)) for i in range(3))]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    eight_cores.limit(WORKERS)
+    assert not failures
+    assert len(set(rounds)) == 3
+
+
+@fork_with_threads
+def test_a_forked_child_keeps_the_limit(eight_cores):
+    eight_cores.limit(1)
+
+    def work():
+        numbers = Numbers()
+        spread(eight_cores, lambda _, worker: numbers.task(worker, 0.001), 20)
+        alone = numbers.seen == {0}
+        eight_cores.limit(3)
+        return alone and shares_a_loop(eight_cores)
+
+    assert in_child(work) == 0
+    eight_cores.limit(WORKERS)
+
+
 @fork_with_threads
 def test_a_pool_that_gets_fewer_threads_than_it_wants_works_with_those():
     wants = Pool(pool_object(host_target()), 400)
@@ -410,6 +527,7 @@ def test_a_child_forked_by_a_task_works_alone_and_cannot_wait_for_its_parents_th
         ({"STEPWELL_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
         ({"OMP_NUM_THREADS": "5,2"}, 5),
         ({"OMP_NUM_THREADS": "x"}, None),
+        ({"STEPWELL_NUM_THREADS": "0", "OMP_NUM_THREADS": "5"}, None),
     ],
 )
 def test_the_environment_sets_the_worker_count(monkeypatch, environment, count):
@@ -417,14 +535,18 @@ def test_the_environment_sets_the_worker_count(monkeypatch, environment, count):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    got = pool_module.worker_count.__wrapped__()
+    monkeypatch.setattr(pool_module, "_state", {})
+    got = pool_module.worker_count()
     assert got == (count if count is not None else len(os.sched_getaffinity(0)))
 
 
 def test_a_bad_thread_count_is_refused(monkeypatch):
-    monkeypatch.setenv("STEPWELL_NUM_THREADS", "many")
-    with pytest.raises(ValueError, match="STEPWELL_NUM_THREADS"):
-        pool_module.worker_count.__wrapped__()
+    monkeypatch.setattr(pool_module, "_state", {})
+    for value in ("many", "-1", "4097", "1.5", "\u0663"):
+        monkeypatch.setenv("STEPWELL_NUM_THREADS", value)
+        for ask in (pool_module.worker_count, pool_module.num_threads):
+            with pytest.raises(ValueError, match="STEPWELL_NUM_THREADS must be 1 to 4096, or 0 for all cores"):
+                ask()
 
 
 def test_affinity_binds_each_thread_to_a_core_and_changes_no_result(monkeypatch):
