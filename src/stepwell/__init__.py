@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from stepwell.frontends.mapping import vmap as vmap
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
+    from stepwell.runtime.pool import num_threads as num_threads
+    from stepwell.runtime.pool import set_num_threads as set_num_threads
     from stepwell.schedule_files import schedule as schedule
     from stepwell.sections import Profiler as Profiler
     from stepwell.sections import default_profiler as default_profiler
@@ -76,6 +78,8 @@ _LAZY = {
     "Profiler": "stepwell.sections",
     "default_profiler": "stepwell.sections",
     "Timer": "stepwell.timers",
+    "num_threads": "stepwell.runtime.pool",
+    "set_num_threads": "stepwell.runtime.pool",
 }
 
 __all__ = [
@@ -100,11 +104,13 @@ __all__ = [
     "lax",
     "memory_statistics",
     "nn",
+    "num_threads",
     "numpy",
     "parse",
     "random",
     "register_custom_call",
     "schedule",
+    "set_num_threads",
     "synchronize",
     "tree_map",
     "tune",
