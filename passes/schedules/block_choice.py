@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription
-from stepwell.passes.schedules.block_tiles import BlockTile, check_tile, choose_tile, refusal, tile_of
+from stepwell.passes.schedules.block_search import choose_tile
+from stepwell.passes.schedules.block_tiles import BlockTile, check_tile, refusal, tile_of
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.parameters import wrong
 

@@ -1,4 +1,4 @@
-"""Choosing how a contraction is shared out among blocks, subgroups and lanes: the numbers of `block-contraction`.
+"""How a contraction is shared out among blocks, subgroups and lanes: what the numbers of `block-contraction` mean.
 
 A block makes a `bm x bn` tile of the result in steps of `bk` terms, whose operands it brings to block scratch (`stages` of
 them at a time); each of its subgroups makes a `wm x wn` part. Three forms differ in who multiplies:
@@ -6,14 +6,13 @@ them at a time); each of its subgroups makes a `wm x wn` part. Three forms diffe
 - `register`: lanes in a grid of `lanes_m x lanes_n`, each with a small tile of sums that it feeds by columns and rows;
 - `shared`: all lanes along n, a few rows each: small tiles, for problems that would leave larger ones to few blocks.
 
-`refusal` says what has no such form at all, `choose_tile` picks the numbers by an estimate of time, `check_tile` says what is
-wrong with numbers written by hand.
+`refusal` says what has no such form at all, `check_tile` what is wrong with numbers; `block_search` picks them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import prod
 
 from xdsl.dialects import arith
@@ -28,7 +27,8 @@ from stepwell.passes.schedules.nest import coefficient, is_contiguous
 
 MATRIX, REGISTER, SHARED = "matrix", "register", "shared"
 
-_COPIES_AHEAD = "async_copy"
+COPIES_AHEAD = "async_copy"
+"""The feature of a machine whose copies to scratch go on beside products."""
 UNIT = 16
 """Rows, and terms of a sum, that a matrix unit takes at once; half as many columns."""
 COPY_BYTES = 16
@@ -169,7 +169,7 @@ def _staged_element(found: Contraction, tile: BlockTile, which: int) -> Attribut
     casts = casts_of(found, tile)[which]
     if casts:
         return found.accumulator
-    return _factor_type(found, which)
+    return factor_type(found, which)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def check_tile(found: Contraction, tile: BlockTile, machine: MachineDescription)
         return f"a {tile.bm}x{tile.bn} tile is not made of {tile.wm}x{tile.wn} parts"
     if tile.subgroups * machine.subgroup > machine.block_threads:
         return f"{tile.subgroups} subgroups of {machine.subgroup} are more than the {machine.block_threads} threads of a block"
-    if tile.stages > 1 and _COPIES_AHEAD not in machine.features:
+    if tile.stages > 1 and COPIES_AHEAD not in machine.features:
         return f"stages = {tile.stages} need copies that go on beside products, which the machine has not"
     problem = _matrix_problem(found, tile, machine) if tile.form == MATRIX else _grid_problem(tile, machine)
     if problem is not None:
@@ -246,8 +246,8 @@ def _grid_problem(tile: BlockTile, machine: MachineDescription) -> str | None:
 def _matrix_problem(found: Contraction, tile: BlockTile, machine: MachineDescription) -> str | None:
     if not suits_matrix_unit(found):
         return "a matrix unit multiplies f16 or bf16 and sums f32, and this is not that"
-    if not _has_matrix_unit(found, machine):
-        return f"the machine has no matrix unit for {_factor_type(found)}"
+    if not has_matrix_unit(found, machine):
+        return f"the machine has no matrix unit for {factor_type(found)}"
     if tile.wm % UNIT or tile.wn % (UNIT // 2) or tile.bk % UNIT:
         return f"{tile.wm}x{tile.wn} parts with sums of {tile.bk} are not made of {UNIT}x{UNIT // 2} tiles with sums of {UNIT}"
     return None
@@ -255,87 +255,24 @@ def _matrix_problem(found: Contraction, tile: BlockTile, machine: MachineDescrip
 
 def suits_matrix_unit(found: Contraction) -> bool:
     """Both factors are f16, or both bf16, widened to f32 only."""
-    kind = _factor_type(found)
-    if _factor_type(found, 1) != kind or not isinstance(kind, Float16Type | BFloat16Type):
+    kind = factor_type(found)
+    if factor_type(found, 1) != kind or not isinstance(kind, Float16Type | BFloat16Type):
         return False
     widened = all(len(c) == 1 and isinstance(c[0], arith.ExtFOp) for c in (found.a_casts, found.b_casts))
     return widened and isinstance(found.accumulator, Float32Type)
 
 
-def _factor_type(found: Contraction, which: int = 0) -> Attribute:
+def factor_type(found: Contraction, which: int = 0) -> Attribute:
     """Element type of A (0) or B (1) in memory."""
     kind = found.op.inputs[found.a if which == 0 else found.b].type
     assert isinstance(kind, TensorType)
     return kind.element_type
 
 
-def _has_matrix_unit(found: Contraction, machine: MachineDescription) -> bool:
-    name = "mma_f16" if isinstance(_factor_type(found), Float16Type) else "mma_bf16"
+def has_matrix_unit(found: Contraction, machine: MachineDescription) -> bool:
+    """Whether the machine has one for the type of the factors."""
+    name = "mma_f16" if isinstance(factor_type(found), Float16Type) else "mma_bf16"
     return name in machine.features
-
-
-# Choosing.
-
-
-def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockTile, str] | str:
-    """The tile with the least estimated time, with the reason; or why there should be none."""
-    problem = refusal(found) or worth(found)
-    if problem is not None:
-        return problem
-    best: tuple[float, BlockTile] | None = None
-    for tile in _candidates(found, machine):
-        if check_tile(found, tile, machine) is not None:
-            continue
-        time = _estimate(found, tile, machine)
-        if best is None or time < best[0]:
-            best = time, tile
-    if best is None:
-        return "no tile fits the machine"
-    tile = best[1]
-    what = {MATRIX: "a matrix unit", REGISTER: "lanes with sums in registers", SHARED: "lanes along rows"}[tile.form]
-    blocks = _blocks(found, tile)
-    return tile, f"sum of products by {what}: {blocks} tiles of {tile.bm}x{tile.bn}, epilogue on the tile"
-
-
-_MATRIX_GRIDS = ((64, 32, 2, 4), (64, 32, 2, 2), (64, 32, 1, 4), (32, 32, 2, 2), (32, 16, 1, 4), (16, 16, 2, 2))
-"""Rows and columns of a subgroup's part, parts of a block down and across."""
-_LANE_GRIDS = ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
-"""The same with rows and columns of a lane."""
-_LANE_SUMS = 256
-"""Bytes of sums a lane can hold beside what it multiplies."""
-
-
-def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[BlockTile]:
-    if suits_matrix_unit(found) and _has_matrix_unit(found, machine):
-        for wm, wn, down, across in _MATRIX_GRIDS:
-            yield _staged_well(found, BlockTile(MATRIX, wm * down, wn * across, 64, wm, wn, 8, 4, 4, 8), machine)
-        return
-    lanes, size = machine.subgroup, byte_width(found.accumulator)
-    rows = 1 << (lanes.bit_length() - 1) // 2
-    columns = lanes // rows
-    for tall, broad, down, across in _LANE_GRIDS:
-        if tall * broad * size > _LANE_SUMS:
-            continue
-        wm, wn, pad = tall * rows, broad * columns, COPY_BYTES // size
-        tile = BlockTile(REGISTER, wm * down, wn * across, 16, wm, wn, rows, columns, 3, 0, pad)
-        yield _staged_well(found, tile, machine)
-    yield _staged_well(found, BlockTile(SHARED, 32, lanes, 32, 8, lanes, 1, lanes), machine)
-
-
-def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescription) -> BlockTile:
-    """The tile with a step along k no longer than needed, and as many stages as there are steps and there is room for.
-
-    One where copies are not asynchronous: nothing would be gained by making them early.
-    """
-    depth = found.sizes[found.reduced[-1]]
-    bk = tile.bk
-    while bk // 2 >= max(depth, tile.depth):
-        bk //= 2
-    tile = replace(tile, bk=bk, k_unroll=min(tile.k_unroll, bk // tile.depth))
-    stages = min(tile.stages, trips(found, tile)) if _COPIES_AHEAD in machine.features else 1
-    while stages > 1 and scratch_bytes(found, replace(tile, stages=stages)) > shared_room(machine):
-        stages -= 1
-    return replace(tile, stages=stages)
 
 
 def trips(found: Contraction, tile: BlockTile) -> int:
@@ -351,24 +288,10 @@ def k_parts(found: Contraction, tile: BlockTile) -> tuple[int, int]:
     return -(-total // each), each
 
 
-def _blocks(found: Contraction, tile: BlockTile) -> int:
+def blocks_of(found: Contraction, tile: BlockTile) -> int:
+    """Tiles of the result, each as often as the sums have parts."""
     down, across = -(-found.rows // tile.bm), -(-found.sizes[found.n] // tile.bn)
-    return prod(found.sizes[d] for d in found.outer) * down * across
-
-
-def _estimate(found: Contraction, tile: BlockTile, machine: MachineDescription) -> float:
-    """Time in arbitrary units: rounds of blocks over the cores, times a block's products and what feeds them."""
-    rounds = -(-_blocks(found, tile) // max(1, machine.cores))
-    # A matrix unit outruns memory sooner.
-    traffic = 64 if tile.form == MATRIX else 16
-    fed = 1 + traffic / tile.bm + traffic / tile.bn
-    if tile.form == MATRIX:
-        products, loads = (tile.wm // 16) * (tile.wn // 8), tile.wm / 16 + tile.wn / 16
-    else:
-        tall, broad = tile.wm // tile.lanes_m, tile.wn // tile.lanes_n
-        # Columns of A are read four rows at a time where they are contiguous.
-        products, loads = tall * broad, (-(-tall // 4) if tile.form == REGISTER else tall) + -(-broad // 4)
-    return rounds * tile.bm * tile.bn * fed * (1 + 2 * loads / products)
+    return prod(found.sizes[d] for d in found.outer) * down * across * k_parts(found, tile)[0]
 
 
 def is_plain(exprs: Sequence[AffineExpr], dim: int) -> int | None:
@@ -378,21 +301,28 @@ def is_plain(exprs: Sequence[AffineExpr], dim: int) -> int | None:
 
 
 __all__ = [
+    "COPIES_AHEAD",
+    "COPY_BYTES",
     "MATRIX",
     "REGISTER",
     "SHARED",
     "BlockTile",
     "Share",
     "Staging",
+    "blocks_of",
     "casts_of",
     "check_tile",
-    "choose_tile",
     "copied_singly",
+    "factor_type",
+    "has_matrix_unit",
     "is_plain",
     "k_parts",
     "refusal",
+    "scratch_bytes",
     "share",
+    "shared_room",
     "staged",
+    "suits_matrix_unit",
     "tile_of",
     "trips",
     "worth",

@@ -1,0 +1,209 @@
+"""Choosing the tile of a contraction by blocks: candidates, and an estimate of the time each takes.
+
+The estimate counts cycles of a core. A core does a block's steps one after the other: its products, slowed down by what feeds
+them, and what a step waits for, which blocks that are on the core together share. All that is read has to come from memory
+once; parts of sums are written, read again and added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import MachineDescription
+from stepwell.passes.schedules.block_tiles import (
+    COPIES_AHEAD,
+    COPY_BYTES,
+    MATRIX,
+    REGISTER,
+    SHARED,
+    BlockTile,
+    blocks_of,
+    check_tile,
+    factor_type,
+    has_matrix_unit,
+    k_parts,
+    refusal,
+    scratch_bytes,
+    shared_room,
+    suits_matrix_unit,
+    trips,
+    worth,
+)
+from stepwell.passes.schedules.contraction_analysis import Contraction, epilogue_of
+
+_MATRIX_GRIDS = (
+    (64, 64, 2, 2), (64, 32, 2, 2), (64, 32, 1, 4), (32, 32, 2, 2), (32, 16, 1, 4), (16, 32, 1, 4), (16, 16, 2, 2),
+)  # fmt: skip
+"""Rows and columns of a subgroup's part, parts of a block down and across."""
+_LANE_GRIDS = ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
+"""The same with rows and columns of a lane."""
+_LANE_SUMS = 256
+"""Bytes of sums a lane can hold beside what it multiplies."""
+_STAGES = 4
+"""Steps of operands in scratch: as many as hide what memory takes to answer."""
+_MATRIX_DEPTH, _LANE_DEPTH = 32, 16
+"""Terms of a step: few, so that several blocks find room on a core."""
+_MOST_PARTS = 64
+"""Parts that sums are cut into, at most: the last to add them up reads all."""
+
+# What a core does, in its cycles.
+
+_MATRIX_RATE = 1024
+"""Products of a matrix unit in a cycle."""
+_LANE_RATE = 4
+"""Subgroups that multiply in a cycle."""
+_FEED = 64
+"""Bytes that come to a core's scratch in a cycle."""
+_MEMORY = 16
+"""Bytes that memory has for each core in a cycle."""
+_STEP = 400
+"""What a step waits for: the subgroups for each other, and products for what they read of scratch."""
+_BLOCK = 1500
+"""What a block takes before its first step and after its last."""
+_LAUNCH = 4000
+"""Until a phase does its work that follows another: one that adds parts up, then one for what is done with the sums."""
+_REGISTERS = 1 << 16
+"""Words that a core has for the sums of its lanes, and all else they hold."""
+_OTHER_WORDS = 48
+"""What a lane holds beside sums and factors."""
+
+
+def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockTile, str] | str:
+    """The tile with the least estimated time, with the reason; or why there should be none."""
+    problem = refusal(found) or worth(found)
+    if problem is not None:
+        return problem
+    best: tuple[float, BlockTile] | None = None
+    for tile in _candidates(found, machine):
+        if check_tile(found, tile, machine) is not None:
+            continue
+        for parted in _parted(found, tile, machine):
+            time = estimate(found, parted, machine)
+            if best is None or time < best[0]:
+                best = time, parted
+    if best is None:
+        return "no tile fits the machine"
+    tile = best[1]
+    what = {MATRIX: "a matrix unit", REGISTER: "lanes with sums in registers", SHARED: "lanes along rows"}[tile.form]
+    parts, _ = k_parts(found, tile)
+    tiles = f"{blocks_of(found, tile) // parts} tiles of {tile.bm}x{tile.bn}"
+    if parts > 1:
+        return tile, f"sum of products by {what}: {tiles}, in {parts} parts that are added up then"
+    return tile, f"sum of products by {what}: {tiles}, epilogue on the tile"
+
+
+# Candidates.
+
+
+def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[BlockTile]:
+    if suits_matrix_unit(found) and has_matrix_unit(found, machine):
+        for wm, wn, down, across in _MATRIX_GRIDS:
+            tile = BlockTile(MATRIX, wm * down, wn * across, _MATRIX_DEPTH, wm, wn, 8, 4, _STAGES, 8)
+            yield _staged_well(found, tile, machine)
+        return
+    lanes, size = machine.subgroup, byte_width(found.accumulator)
+    rows = 1 << (lanes.bit_length() - 1) // 2
+    columns = lanes // rows
+    for tall, broad, down, across in _LANE_GRIDS:
+        if tall * broad * size > _LANE_SUMS:
+            continue
+        wm, wn, pad = tall * rows, broad * columns, COPY_BYTES // size
+        tile = BlockTile(REGISTER, wm * down, wn * across, _LANE_DEPTH, wm, wn, rows, columns, _STAGES, 0, pad)
+        yield _staged_well(found, tile, machine)
+    yield _staged_well(found, BlockTile(SHARED, 32, lanes, 32, 8, lanes, 1, lanes), machine)
+
+
+def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescription) -> BlockTile:
+    """The tile with a step along k no longer than needed, and as many stages as there are steps and there is room for.
+
+    One where copies are not asynchronous: nothing would be gained by making them early. A step is straight code: what is next
+    is read while products go on.
+    """
+    depth = found.sizes[found.reduced[-1]]
+    bk = tile.bk
+    while bk // 2 >= max(depth, tile.depth):
+        bk //= 2
+    tile = replace(tile, bk=bk, k_unroll=bk // tile.depth if tile.form != SHARED else min(tile.k_unroll, bk))
+    stages = min(tile.stages, trips(found, tile)) if COPIES_AHEAD in machine.features else 1
+    while stages > 1 and scratch_bytes(found, replace(tile, stages=stages)) > shared_room(machine):
+        stages -= 1
+    return replace(tile, stages=stages)
+
+
+def _parted(found: Contraction, tile: BlockTile, machine: MachineDescription) -> Iterator[BlockTile]:
+    """The tile, and the same with sums in parts where its blocks are too few for the cores."""
+    yield tile
+    steps, parts = trips(found, tile), 2
+    while parts <= _MOST_PARTS and parts * tile.stages <= steps:
+        if (parts // 2) * blocks_of(found, tile) >= _resident(found, tile, machine) * machine.cores:
+            return
+        yield replace(tile, k_split=parts)
+        parts *= 2
+
+
+# The estimate.
+
+
+def estimate(found: Contraction, tile: BlockTile, machine: MachineDescription) -> float:
+    """Cycles from the first block's start to the last one's end."""
+    cores = max(1, machine.cores)
+    blocks = blocks_of(found, tile)
+    rounds = -(-blocks // cores)
+    parts, steps = k_parts(found, tile)
+    together = min(rounds, _resident(found, tile, machine))
+    step = _products(tile, machine) * _fed(found, tile) + _STEP / together
+    time = max(rounds * (steps * step + _BLOCK / together), _moved(found) / (cores * _MEMORY))
+    if parts == 1:
+        return time
+    sums = prod(found.sizes[d] for d in (*found.outer, *((found.m,) if found.m is not None else ()), found.n))
+    launches = 1 + bool(epilogue_of(found))
+    return time + launches * _LAUNCH + 2 * parts * sums * byte_width(found.accumulator) / (cores * _MEMORY)
+
+
+def _products(tile: BlockTile, machine: MachineDescription) -> float:
+    """Cycles of a step's products, were nothing in their way."""
+    rate = _MATRIX_RATE if tile.form == MATRIX else _LANE_RATE * machine.subgroup
+    return tile.bm * tile.bn * tile.bk / rate
+
+
+def _fed(found: Contraction, tile: BlockTile) -> float:
+    """How much longer products take for what brings factors to scratch, and from there to where they are multiplied."""
+    sizes = [byte_width(factor_type(found, which)) for which in (0, 1)]
+    rate = _MATRIX_RATE if tile.form == MATRIX else _LANE_RATE * tile.lanes_m * tile.lanes_n
+    copied = rate / _FEED * (sizes[0] / tile.bn + sizes[1] / tile.bm)
+    if tile.form == MATRIX:
+        products, loads = (tile.wm // 16) * (tile.wn // 8), tile.wm / 16 + tile.wn / 16
+    else:
+        tall, broad = tile.wm // tile.lanes_m, tile.wn // tile.lanes_n
+        # Columns of A are read four rows at a time where they are contiguous.
+        products, loads = tall * broad, (-(-tall // 4) if tile.form == REGISTER else tall) + -(-broad // 4)
+    return (1 + copied) * (1 + 2 * loads / products)
+
+
+def _resident(found: Contraction, tile: BlockTile, machine: MachineDescription) -> int:
+    """Blocks that a core has room for at once."""
+    lanes = machine.subgroup
+    words = max(1, byte_width(found.accumulator) // 4)
+    sums = tile.wm * tile.wn // lanes
+    factors = (tile.wm + tile.wn) * tile.depth // lanes // 2 if tile.form == MATRIX else 2 * (tile.wm + tile.wn) // 8
+    held = tile.subgroups * lanes * (sums * words + min(factors, 32) * words + _OTHER_WORDS)
+    scratch = scratch_bytes(found, tile)
+    return max(1, min(_REGISTERS // held, shared_room(machine) // scratch if scratch else 1))
+
+
+def _moved(found: Contraction) -> int:
+    """Bytes of both factors and the result."""
+    m = () if found.m is None else (found.m,)
+    result = prod(found.sizes[d] for d in (*found.outer, *m, found.n)) * byte_width(found.accumulator)
+    total = result
+    for which in (0, 1):
+        exprs = found.maps[which].results
+        used = [d for d in range(len(found.sizes)) if any(d in e.used_dims() for e in exprs)]
+        total += prod(found.sizes[d] for d in used) * byte_width(factor_type(found, which))
+    return total
+
+
+__all__ = ["choose_tile", "estimate"]
