@@ -29,6 +29,8 @@ FEW = 4
 """Rows from which on products take longer than reading B once."""
 STREAMED = 32
 """Rows of a large B that are read in place at once."""
+FULL = 14
+"""Rows of two wide vectors whose sums leave three registers: worth it where B is read a third less often."""
 PRODUCTS_PER_LANE = 4.5
 """Products that a lane adds up in a nanosecond, at best."""
 TASK = 10_000
@@ -123,7 +125,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     lanes = max(1, machine.vector_bytes // width)
     if found.rows < FEW and word == 1:
         return _few_rows(found, machine, lanes)
-    mr, nr = _register_tile(found, machine, lanes)
+    mr, nr = _register_tile(found, machine, lanes, word)
     if found.rows < FEW and not b_is_direct(found):
         nr = lanes  # few lines of B side by side
     width //= word
@@ -137,7 +139,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
-    return Tiling(mr, nr, _unroll(found, word), pack_a, pack_b, block, kc, machine.vector_bytes, word)
+    return Tiling(mr, nr, _unroll(found, word, mr), pack_a, pack_b, block, kc, machine.vector_bytes, word)
 
 
 def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDescription) -> Tiling | str:
@@ -177,7 +179,7 @@ def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Ti
     return Tiling(found.rows, nr, unroll, must_pack_a(found), must_pack_b(found), block, kc, machine.vector_bytes)
 
 
-def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) -> tuple[int, int]:
+def _register_tile(found: Contraction, machine: MachineDescription, lanes: int, word: int) -> tuple[int, int]:
     """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A."""
     columns = found.sizes[found.n]
     most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
@@ -187,17 +189,22 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int) 
     if machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7):
         most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
     nr = min(per_row * lanes, -(-columns // lanes) * lanes)
+    if word == 1 and most == FULL - 1 and 3 * -(-found.rows // FULL) <= 2 * -(-found.rows // most):
+        most = FULL
     panels = -(-found.rows // most)
     return -(-found.rows // panels), nr
 
 
-def _unroll(found: Contraction, word: int) -> int:
+def _unroll(found: Contraction, word: int, mr: int) -> int:
     inner = -(-found.sizes[found.reduced[-1]] // word)
     if _in_window(found.maps[0].results, found.reduced[-1]):
         # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
         return word
     if word > 1:
         return word * min(2, inner)
+    if mr == FULL or any(_in_window(found.maps[0].results, d) for d in found.reduced):
+        # The rows of B of more terms than two, read early, would fill registers.
+        return next((u for u in (2, 3) if inner % u == 0), min(2, inner))
     return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
 
 

@@ -161,6 +161,13 @@ class _Convolution:
             self.group = self._loop(self.count)
         self.feature = self._loop(size // self.count)
 
+    @property
+    def split(self) -> int | None:
+        """The dim of the image that its groups are made of."""
+        if self.count == 1:
+            return None
+        return self.numbers.input_feature_dimension if self.groups > 1 else self.numbers.input_batch_dimension
+
     def reduced(self) -> AffineExpr:
         """One more reduction loop."""
         self.loops.append("r")
@@ -173,18 +180,23 @@ def convolution(low: Lowering, op: stablehlo.ConvolutionOp) -> Sequence[SSAValue
     conv = _Convolution(op, result_shape)
     if 0 in result_shape:
         return [low.empty(result_shape, signless_element(element_type(op.results[0])))]
-    image, kernel = _padded_image(low, op), low.get(op.rhs)
+    image, kernel = _padded_image(low, conv), low.get(op.rhs)
     inputs = _convolution_operands(low, conv, image, kernel)
     out = [dim(i) for i in range(len(conv.shape))]
     total = contract(low, op, inputs, (conv.shape, out), "".join(conv.loops))
     return [reshape_value(low, total, result_shape)]
 
 
-def _padded_image(low: Lowering, op: stablehlo.ConvolutionOp) -> SSAValue:
-    image, spatial = low.get(op.lhs), op.dimension_numbers.data.input_spatial_dimensions
+def _padded_image(low: Lowering, conv: _Convolution) -> SSAValue:
+    """The image, its groups a dim of their own, in its border: split first, so that what reads it reads what was padded."""
+    op, image, split = conv.op, low.get(conv.op.lhs), conv.split
+    if split is not None:
+        image = _split(low, image, split, conv.count)
     low_edge, high_edge, interior = ([0] * len(shape_of(image)) for _ in range(3))
+    spatial = op.dimension_numbers.data.input_spatial_dimensions
     for axis, (lo, hi), dilation in zip(spatial, op.pads, op.lhs_dilations, strict=True):
-        low_edge[axis], high_edge[axis], interior[axis] = lo, hi, dilation - 1
+        place = axis + (split is not None and axis > split)
+        low_edge[place], high_edge[place], interior[place] = lo, hi, dilation - 1
     zero = scalar_attr(0, element_of(image))
     return low.pad_with(image, lambda shape: low.fill(zero, shape), low_edge, high_edge, interior)
 
@@ -217,10 +229,8 @@ def _convolution_operands(
         # The kernel is indexed by the bare loop dim, which gives it its extent; a reversed one walks the image backwards.
         offset = scaled(tap, -dilation) + (extent - 1) * dilation if op.reversals[i] else scaled(tap, dilation)
         image_exprs[axis], kernel_exprs[tap_axis] = [position + offset], [tap]
-    if conv.group is not None:
-        split = numbers.input_feature_dimension if conv.groups > 1 else numbers.input_batch_dimension
-        image = _split(low, image, split, conv.count)
-        image_exprs[split].insert(0, conv.group)
+    if conv.group is not None and conv.split is not None:
+        image_exprs[conv.split].insert(0, conv.group)
         kernel = _split(low, kernel, numbers.kernel_output_feature_dimension, conv.count)
         kernel_exprs[numbers.kernel_output_feature_dimension].insert(0, conv.group)
     flat = [[e for group in exprs for e in group] for exprs in (image_exprs, kernel_exprs)]

@@ -86,10 +86,10 @@ func.func @dot(%a: tensor<2x4x5xbf16>, %b: tensor<2x3x5xbf16>) -> tensor<2x4x3xb
 
 // -----
 
-// Padding by fill and insert, strides and dilation in the maps, groups as one more loop.
+// Padding by fill and insert, strides and dilation in the maps, groups as one more loop over what is split before it is padded.
 
 // CHECK-LABEL: func.func @convolution
-// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0, 1, 1] [1, 4, 8, 8] [1, 1, 1, 1] : tensor<1x4x8x8xf32> into tensor<1x4x10x10xf32>
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0, 0, 1, 1] [1, 2, 2, 8, 8] [1, 1, 1, 1, 1] : tensor<1x2x2x8x8xf32> into tensor<1x2x2x10x10xf32>
 // CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d1, d5, ((d3 * 2) + d6), ((d4 * 2) + d7))>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d1, d2, d5, d6, d7)>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d1, d2, d3, d4)>]
 // CHECK: tensor.collapse_shape
 func.func @convolution(%x: tensor<1x4x8x8xf32>, %w: tensor<6x2x3x3xf32>) -> tensor<1x6x4x4xf32> {
