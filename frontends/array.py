@@ -74,6 +74,11 @@ class DevicesHook:
 DEVICES = DevicesHook()
 
 
+ALIGNMENT = 64
+"""Bytes whose multiple the memory of arrays starts at where nothing else is asked: a cache line, the widest vector."""
+_MOST_ALIGNMENT = 1 << 30
+
+
 class Array(Operators):
     """An n-dimensional array in this machine's memory or a device's; `stepwell.numpy.asarray` makes one."""
 
@@ -159,6 +164,38 @@ class Array(Operators):
 
     to = to_device
 
+    def is_aligned(self, alignment: int = ALIGNMENT) -> bool:
+        """Whether the memory starts at a multiple of so many bytes, a power of two; that of no elements always does.
+
+        >>> from stepwell import numpy as snp
+        >>> snp.zeros((3, 5)).is_aligned(), snp.zeros(7, alignment=4096).is_aligned(4096)
+        (True, True)
+        """
+        alignment = checked_alignment(alignment)
+        return self.size == 0 or self._address() % alignment == 0
+
+    def aligned(self, alignment: int = ALIGNMENT) -> Array:
+        """This array where its memory starts at a multiple of so many bytes, else a copy that does, for who takes no other.
+
+        Raises:
+            TracingError: it is in a device's memory, which has alignments of its own.
+        """
+        if self.is_aligned(alignment):
+            return self
+        data = self.raw()
+        if not isinstance(data, np.ndarray):
+            raise refuse(f"{self._described()} is on {self.device}", "copy it to the host first: to('cpu')")
+        memory = np.empty(data.nbytes + alignment, np.uint8)
+        start = -memory.__array_interface__["data"][0] % alignment
+        copy = memory[start : start + data.nbytes].view(data.dtype).reshape(data.shape)
+        copy[...] = data
+        return Array(copy)
+
+    def _address(self) -> int:
+        data = self.raw()
+        host = isinstance(data, np.ndarray)
+        return (data.__array_interface__ if host else data.__cuda_array_interface__)["data"][0]
+
     def item(self) -> Any:
         """The only element as a Python number."""
         if self.size != 1:
@@ -217,6 +254,18 @@ class Array(Operators):
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and not self.shape else self, spec) if spec else repr(self)
+
+
+def checked_alignment(alignment: Any) -> int:
+    """A power of two, as what alignments are.
+
+    Raises:
+        TracingError: it is none, or larger than any memory needs.
+    """
+    good = isinstance(alignment, int) and 0 < alignment <= _MOST_ALIGNMENT and alignment & (alignment - 1) == 0
+    if not good:
+        raise refuse(f"an alignment is a power of two of bytes, not {alignment!r}", "64 is a cache line, 4096 a page")
+    return alignment
 
 
 def _buffer(data: Any) -> Any:

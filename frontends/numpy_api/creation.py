@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from stepwell.frontends.api import api
-from stepwell.frontends.array import DEVICES, Array, to_array
+from stepwell.frontends.array import DEVICES, Array, checked_alignment, to_array
 from stepwell.frontends.dtypes import FLOAT32, INT32, DType, as_dtype, inexact, is_float, kind, scalar_dtype
 from stepwell.frontends.errors import refuse
 from stepwell.frontends.numpy_api.core import broadcast, extents, lifted
@@ -71,24 +71,54 @@ def from_dlpack(x: Any, /) -> Array:
         raise refuse(f"cannot take {type(x).__name__} by DLPack: {error}") from None
 
 
+def _placed(x: Any, alignment: int | None) -> Any:
+    """A new array in memory that starts where it should; values inside of a program have no memory yet."""
+    if not is_tracing():
+        if alignment is None:
+            return x.aligned() if x.device == "cpu" else x
+        return x.aligned(alignment)
+    if alignment is not None:
+        checked_alignment(alignment)
+        raise refuse("values of a program have no memory of their own to align", "make the array outside of jit")
+    return x
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, alignment: int | None = None) -> Any:
+    """An array of one value; outside of `jit` its memory starts at a multiple of `alignment` bytes, of 64 by default.
+
+    >>> from stepwell import numpy as snp
+    >>> snp.full((2, 2), 7)
+    Array([[7, 7],
+           [7, 7]], dtype=int32, shape=(2, 2))
+    """
+    return _placed(_full(shape, fill_value, dtype), alignment)
+
+
 @api("fill_value")
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """An array of one value."""
+def _full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     value = lifted(fill_value) if dtype is None else converted(fill_value, as_dtype(dtype))
     result = broadcast(value, extents(shape))
     return emit("convert", result, result.dtype) if result.weak else result
 
 
-@api()
-def zeros(shape: Any, dtype: Any = None) -> Any:
-    """An array of zeros, float32 unless said otherwise."""
-    return full(shape, 0, dtype=FLOAT32 if dtype is None else dtype)
+def zeros(shape: Any, dtype: Any = None, *, alignment: int | None = None) -> Any:
+    """An array of zeros, float32 unless said otherwise; for `alignment` see `full`."""
+    return _placed(_zeros(shape, dtype), alignment)
 
 
 @api()
-def ones(shape: Any, dtype: Any = None) -> Any:
-    """An array of ones, float32 unless said otherwise."""
-    return full(shape, 1, dtype=FLOAT32 if dtype is None else dtype)
+def _zeros(shape: Any, dtype: Any = None) -> Any:
+    return _full(shape, 0, dtype=FLOAT32 if dtype is None else dtype)
+
+
+def ones(shape: Any, dtype: Any = None, *, alignment: int | None = None) -> Any:
+    """An array of ones, float32 unless said otherwise; for `alignment` see `full`."""
+    return _placed(_ones(shape, dtype), alignment)
+
+
+@api()
+def _ones(shape: Any, dtype: Any = None) -> Any:
+    return _full(shape, 1, dtype=FLOAT32 if dtype is None else dtype)
 
 
 empty = zeros

@@ -40,6 +40,11 @@ def matmul(x1: Any, x2: Any, /, *, preferred_element_type: Any = None) -> Any:
     """The matrix product over the last two dims, the others broadcast; a 1-d operand is a row or a column.
 
     `preferred_element_type` is the dtype of the sum and the result (int32 for int8 operands, say).
+
+    >>> from stepwell import numpy as snp
+    >>> a, b = snp.asarray([[1, 2], [3, 4]]), snp.asarray([[5, 6], [7, 8]])
+    >>> snp.matmul(a, b).tolist()
+    [[19, 22], [43, 50]]
     """
     (a, b), _, _ = promoted(x1, x2)
     if not a.shape or not b.shape:
@@ -64,7 +69,12 @@ def matmul(x1: Any, x2: Any, /, *, preferred_element_type: Any = None) -> Any:
 
 @api("x1", "x2")
 def dot(x1: Any, x2: Any, /, *, preferred_element_type: Any = None) -> Any:
-    """NumPy's dot: over the last dim of x1 and the second-to-last of x2; with a 0-d operand a product."""
+    """NumPy's dot: over the last dim of x1 and the second-to-last of x2; with a 0-d operand a product.
+
+    >>> from stepwell import numpy as snp
+    >>> snp.dot(snp.asarray([1.0, 2.0]), snp.asarray([3.0, 4.0])).item()
+    11.0
+    """
     (a, b), _, _ = promoted(x1, x2)
     if not a.shape or not b.shape:
         shape = broadcast_shapes(a.shape, b.shape)
@@ -135,7 +145,13 @@ def trace(x: Any, /) -> Any:
 
 @api()
 def einsum(subscripts: str, /, *operands: Any, preferred_element_type: Any = None) -> Any:
-    """Sums of products over labelled dims, in an order chosen from the shapes."""
+    """Sums of products over labelled dims, in an order chosen from the shapes.
+
+    >>> from stepwell import numpy as snp
+    >>> a = snp.asarray([[1, 2], [3, 4]])
+    >>> snp.einsum("ij,ij->i", a, a).tolist()
+    [5, 25]
+    """
     tracers, _, _ = promoted(*operands)
     labels, output = _parsed(subscripts, [t.shape for t in tracers])
     terms = list(zip(labels, tracers, strict=True))

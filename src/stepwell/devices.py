@@ -49,6 +49,11 @@ class CpuProperties:
     def lanes(self, dtype: Any) -> int:
         """Elements of a type that a vector holds: 16 of float32 in 512 bits.
 
+        >>> import stepwell
+        >>> cpu = stepwell.device_properties("cpu")
+        >>> cpu.lanes("float32") * 4 <= cpu.vector_bits // 8
+        True
+
         Raises:
             PromotionError: there is no such element type.
         """

@@ -177,3 +177,52 @@ def test_every_public_name_exists_and_has_a_docstring():
             value: Any = getattr(module, name)
             if callable(value) and not isinstance(value, type):
                 assert value.__doc__, name
+
+
+@pytest.mark.parametrize("alignment", [1, 2, 16, 64, 4096, 1 << 21])
+@pytest.mark.parametrize("make", ["empty", "zeros", "ones", "full"])
+def test_new_arrays_start_where_they_are_asked_to(make: str, alignment: int):
+    for shape in ((), 0, 1, 3, (5, 7), (257, 129)):
+        values = (shape, 3) if make == "full" else (shape,)
+        x = getattr(snp, make)(*values, dtype="float32", alignment=alignment)
+        assert x.is_aligned(alignment)
+        assert x.size == 0 or x.numpy().ctypes.data % alignment == 0
+        expected = {"empty": 0, "zeros": 0, "ones": 1, "full": 3}[make]
+        np.testing.assert_array_equal(x.numpy(), np.full(shape, expected, np.float32))
+
+
+def test_new_arrays_start_at_cache_lines_by_default():
+    for _ in range(8):
+        assert all(x.is_aligned() for x in (snp.zeros(3), snp.ones((2, 5), "int8"), snp.full(7, 1.5), snp.empty(1)))
+
+
+def test_an_array_is_copied_only_where_it_is_not_aligned():
+    memory = np.zeros(4096 + 4, np.uint8)
+    start = -memory.ctypes.data % 4096
+    there, beside = memory[start : start + 40].view("f4"), memory[start + 4 : start + 44].view("f4")
+    for data, aligned in ((there, True), (beside, False)):
+        x = stepwell.Array(data)
+        assert x.is_aligned(64) == aligned
+        assert x.is_aligned(4)
+        assert (x.aligned(64) is x) == aligned
+        assert np.shares_memory(x.aligned(64).numpy(), memory) == aligned
+        np.testing.assert_array_equal(x.aligned(64).numpy(), data)
+    turned = stepwell.Array(np.arange(6, dtype="f4").reshape(2, 3).T)
+    np.testing.assert_array_equal(turned.aligned(4096).numpy(), turned.numpy())
+
+
+@pytest.mark.parametrize("alignment", [0, -64, 3, 48, 1 << 31, 64.0, "64", None])
+def test_what_is_no_alignment_is_refused(alignment: Any):
+    with pytest.raises(stepwell.TracingError, match="a power of two of bytes"):
+        snp.zeros(3).aligned(alignment)
+    if alignment is not None:
+        with pytest.raises(stepwell.TracingError, match="a power of two of bytes"):
+            snp.zeros(3, alignment=alignment)
+        with pytest.raises(stepwell.TracingError, match="a power of two of bytes"):
+            stepwell.jit(lambda: snp.zeros(3, alignment=alignment))()
+
+
+def test_values_inside_of_a_program_have_no_alignment():
+    assert stepwell.jit(lambda x: x + snp.zeros(3))(snp.ones(3)).tolist() == [1, 1, 1]
+    with pytest.raises(stepwell.TracingError, match=r"no memory of their own(?s:.*)outside of jit"):
+        stepwell.jit(lambda x: x + snp.zeros(3, alignment=64))(snp.ones(3))
