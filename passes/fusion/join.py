@@ -19,10 +19,11 @@ from stepwell.ir.machine import MachineDescription
 from stepwell.ir.structured import indexing_maps, is_identity_map
 from stepwell.passes.fusion.classify import captures, is_elementwise, is_parallel, shape_of, volume
 from stepwell.passes.fusion.decisions import Decision, described, place_of, size_text
+from stepwell.passes.fusion.epilogue import not_an_epilogue, not_of_a_reduction
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.rows import SMALL, shared_rows
+from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.fusion.weigh import bytes_of
-from stepwell.passes.schedules.lanes import can_vectorize
 
 MAX_OPS = 32
 """Ops in one group at most."""
@@ -167,7 +168,18 @@ class Joiner:
         rows = _rows_of(generics, self.machine, (before.ops, after.ops))
         if isinstance(rows, tuple) and pair.siblings and not _by_rows(pair.value, generics, len(rows)):
             return "not all read it by rows"
-        return rows if isinstance(rows, str) else _Joined("rows", f"{len(members)} ops share {len(rows)} leading dims")
+        if isinstance(rows, str):
+            return rows if self._not_after(pair, generics) else _Joined("single", _after_reason(len(members)))
+        return _Joined("rows", f"{len(members)} ops share {len(rows)} leading dims")
+
+    def _not_after(self, pair: Pair, generics: Sequence[linalg.GenericOp]) -> bool:
+        """Whether maps of a reduction's result cannot be done on its points, or had better not."""
+        if pair.siblings or self.machine.subgroup > 1 or not_of_a_reduction(generics) is not None:
+            return True
+        # An array that is reduced along other dims as well is read once if nothing else is to be done.
+        first = generics[0]
+        others = [u.operation for u in first.inputs[0].uses if u.operation is not first]
+        return reads_once([first]) and any(reads_once([o]) for o in others if isinstance(o, linalg.GenericOp))
 
     def _epilogue(self, before: Group, after: Group, count: int) -> _Joined | str:
         """A contraction with the maps of `after` behind those it has."""
@@ -206,22 +218,8 @@ def _epilogue_reason(members: int) -> str:
     return f"a sum of products in tiles, with {members - 1} maps of its result"
 
 
-def not_an_epilogue(user: linalg.GenericOp, contraction: linalg.GenericOp, values: dict[SSAValue, None]) -> str | None:
-    """Why a user of a contraction's result, or of its epilogue so far (`values`), does not belong to the epilogue."""
-    if not is_elementwise(user):
-        return "a reduction reads the result"
-    if shape_of(user.results[0]) != shape_of(contraction.results[0]):
-        return "the reader has another space"
-    maps = indexing_maps(user)
-    if not all(is_identity_map(m) for m in maps[len(user.inputs) :]):
-        return "the reader permutes the result"
-    if not all(is_identity_map(m) for v, m in zip(user.inputs, maps, strict=False) if v in values):
-        return "the reader does not read the result point by point"
-    if any(v in values for v in captures(user)) or any(inner.name == "tensor.extract" for inner in user.body.block.ops):
-        return "the reader gathers"
-    if not can_vectorize(user.body.block):
-        return "the reader has no vector form"
-    return None
+def _after_reason(members: int) -> str:
+    return f"a reduction, with {members - 1} maps of its result"
 
 
 def _one_space(ops: Sequence[linalg.GenericOp]) -> bool:

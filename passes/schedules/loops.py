@@ -17,6 +17,7 @@ from stepwell.dialects.structured_winograd import WinogradOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.structured import iterator_kinds
 from stepwell.passes.fusion.classify import captures
+from stepwell.passes.fusion.epilogue import not_of_a_reduction
 from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.fold import folding
@@ -31,7 +32,7 @@ from stepwell.passes.schedules.merge import (
     merged_nest,
     result_runs,
 )
-from stepwell.passes.schedules.nest import Access, Nest, Output
+from stepwell.passes.schedules.nest import Access, Nest, Output, following, renumber
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.selection import selecting
@@ -60,7 +61,11 @@ def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> N
     for op in [o for o in builder.func.body.block.ops if o is not builder.func.return_op]:
         if op in done or is_only_init(op):
             continue
-        if is_scheduled(op) and group and (joins(group, op) or _sweeps(group, op, machine)):
+        if (
+            is_scheduled(op)
+            and group
+            and (joins(group, op) or _sweeps(group, op, machine) or _ends(group, op, machine))
+        ):
             group.append(op)
             continue
         if is_scheduled(op) or depends(op, group):
@@ -100,6 +105,11 @@ def _sweeps(group: Sequence[Operation], op: Operation, machine: Machine) -> bool
     return machine.subgroup == 1 and reads_once([*group, op])
 
 
+def _ends(group: Sequence[Operation], op: Operation, machine: Machine) -> bool:
+    """Whether an op is a map of what the reduction of the group makes, done on each point of it."""
+    return machine.subgroup == 1 and not_of_a_reduction([*group, op]) is None
+
+
 def _all_parallel(op: linalg.GenericOp) -> bool:
     return all(k == "parallel" for k in iterator_kinds(op))
 
@@ -136,6 +146,8 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
         for op, nest in zip(ops, nests, strict=True):
             nest_phase(builder, [op], [nest], machine)
         return
+    if len(ops) > 1 and machine.subgroup == 1 and not_of_a_reduction(ops) is None:
+        nests[1:] = [following(n, nests[0]) for n in nests[1:]]
     forward_within(nests)
     nest_phase(builder, ops, nests, machine)
 
@@ -237,7 +249,7 @@ def space_phase(
     cuts = choose_cut(plan, nests, targets, machine)
     split = _find_parts(plan, nests, targets, cuts, machine)
     if split is not None:
-        return _split_phases(builder, nests[0], split, targets, homes, machine)
+        return _split_phases(builder, nests, split, targets, homes, machine)
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         return emit_task(builder, nests, plan, targets, cuts, ivs, outs)
@@ -265,37 +277,41 @@ def _find_parts(
     """The parts of a reduction to few points, for tasks that no cut of its results would give."""
     wanted = tasks_for(_work(nests, plan), machine)
     given = cuts[0].tasks if cuts else 1
-    if wanted < 2 * given or any(not o.reduced for n in nests for o in n.outputs):
+    reductions = [n for n in nests if not n.after]
+    if wanted < 2 * given or any(not o.reduced for n in reductions for o in n.outputs):
         return None
-    return find_split(plan, nests, targets, replace(machine, split=wanted))
+    made = [o.original for n in reductions for o in n.outputs]
+    return find_split(
+        plan, reductions, [t for t in targets if t.output.original in made], replace(machine, split=wanted)
+    )
 
 
 def _split_phases(
     builder: KernelBuilder,
-    nest: Nest,
+    nests: Sequence[Nest],
     split: Split,
     targets: Sequence[Target],
     homes: Sequence[SSAValue],
     machine: Machine,
 ) -> Sequence[SSAValue]:
-    """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order."""
-    stored = {t.output.original: (t, home) for t, home in zip(targets, homes, strict=True)}
-    if nest.selection is not None:
-        # Parts are merged by both results, whichever is stored in the end.
-        both = {o.original: (Target(o, o.exprs), homes[0]) for o in nest.outputs}
-        everything = [stored.get(original, other) for original, other in both.items()]
-    else:
-        everything = list(stored.values())
-    wanted, places = [t for t, _ in everything], [home for _, home in everything]
-    partial, places, scratch = partial_targets(builder, nest, split, wanted, places)
+    """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order, and what comes after."""
+    nest, *others = nests
+    stored = {t.output.original: t for t in targets}
+    # Parts are merged by all results, whichever are stored in the end.
+    wanted = [stored.get(o.original, Target(o, o.exprs)) for o in nest.outputs]
+    partial, places, scratch = partial_targets(builder, nest, split, wanted, [homes[0]] * len(wanted))
 
     def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
         return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
 
     results = builder.phase([split.cut.tasks], scratch, task)
     merged, merged_targets = merging_nest(nest, split, wanted, results)
-    kept = [t for t in merged_targets if t.output.original in stored]
-    return space_phase(builder, [merged], kept, homes, replace(machine, tasks=1))
+    kept_dims = [d for d in nest.dims if not nest.reduction[d]]
+    ends = [replace(renumber(n, kept_dims), sizes=merged.sizes, reduction=merged.reduction) for n in others]
+    late = {o.original: o for n in ends for o in n.outputs}
+    kept = {t.output.original: t for t in merged_targets}
+    kept |= {name: replace(stored[name], output=o, exprs=o.exprs) for name, o in late.items() if name in stored}
+    return space_phase(builder, [merged, *ends], [kept[name] for name in stored], homes, replace(machine, tasks=1))
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:

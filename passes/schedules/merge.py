@@ -47,7 +47,8 @@ def merge_groups(nests: Sequence[Nest], worth_bytes: int | None, reductions: boo
 def _indexed_dims(nest: Nest) -> list[int]:
     if nest.body is None:
         return []
-    return [op.dim.value.data for op in nest.body.ops if isinstance(op, linalg.IndexOp)]
+    dims = [op.dim.value.data for op in nest.body.ops if isinstance(op, linalg.IndexOp)]
+    return [nest.body_dims[d] for d in dims] if nest.body_dims else dims
 
 
 def _mergeable(nest: Nest, dim: int) -> bool:

@@ -138,6 +138,8 @@ class Nest:
     """Set where the body selects, and the line may be split."""
     fold: Fold | None = None
     """Set where a region combines what the body gives (`fold.py`)."""
+    after: bool = False
+    """Whether it is done at each point of a reduction's result, of which it has the dims, once that is reduced."""
 
     @property
     def points(self) -> int:
@@ -187,7 +189,33 @@ def renumber(nest: Nest, order: Sequence[int]) -> Nest:
         inputs=[i for i in inputs if i is not None],
         outputs=outputs,
         forwarded=dict(nest.forwarded),
-        body_dims=tuple(place),
+        body_dims=tuple(place[d] if d >= 0 else -1 for d in nest.body_dims or nest.dims),
+    )
+
+
+def following(nest: Nest, reduction: Nest) -> Nest:
+    """A map of what a reduction makes as a nest over the dims of the reduction, done when a point is reduced."""
+    output = reduction.outputs[0]
+    places = [e.position for e in output.exprs if isinstance(e, AffineDimExpr)]
+    dims: list[AffineExpr] = [AffineExpr.dimension(p) for p in places]
+    made = [o.original for o in reduction.outputs]
+
+    def moved(access: Access) -> Access:
+        kept = [AffineExpr.symbol(i) for i in range(len(access.symbols))]
+        return replace(access, exprs=tuple(e.replace_dims_and_symbols(dims, kept) for e in access.exprs))
+
+    inputs = [moved(a) if isinstance(a, Access) else a for a in nest.inputs]
+    forwarded = {i: a.value for i, a in enumerate(nest.inputs) if isinstance(a, Access) and a.value in made}
+    outputs = [replace(o, exprs=tuple(e.replace_dims_and_symbols(dims, []) for e in o.exprs)) for o in nest.outputs]
+    return replace(
+        nest,
+        sizes=reduction.sizes,
+        reduction=reduction.reduction,
+        inputs=inputs,
+        outputs=outputs,
+        forwarded=forwarded,
+        body_dims=tuple(places),
+        after=True,
     )
 
 

@@ -260,6 +260,8 @@ def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequenc
 def legal(nests: Sequence[Nest], dim: int) -> bool:
     """Whether a dim may be a vector: results are contiguous along it or may be reassociated, every read has a form."""
     for nest in nests:
+        if nest.after and nest.reduction[dim]:
+            continue  # by then there is one number
         for output in nest.outputs:
             if nest.reduction[dim] and output.reduced:
                 if output.combiner is None and nest.selection is None and not _in_order(nest, output, dim):
@@ -288,27 +290,34 @@ def fold_vectors(vectors: int, nests: Sequence[Nest]) -> int:
 
 
 def _scalar_cost(nests: Sequence[Nest]) -> float:
-    return 0.4 * sum(len(n.inputs) + len(n.outputs) + body_cost(n) for n in nests)
+    return 0.4 * sum((len(n.inputs) + len(n.outputs) + body_cost(n)) / _repeats(n) for n in nests)
+
+
+def _repeats(nest: Nest) -> int:
+    """Points of a space for each that a nest is done at."""
+    return max(1, prod(s for s, r in zip(nest.sizes, nest.reduction, strict=True) if r)) if nest.after else 1
 
 
 def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> float:
     size = nests[0].sizes[dim]
     lanes = min(width, register)
     efficiency = size / (-(-size // lanes) * lanes)
-    total = 0.0
-    for nest in nests:
-        total += body_cost(nest) / lanes
-        for position, access in enumerate(nest.inputs):
-            if not isinstance(access, Access) or position in nest.forwarded or not uses_dim(access.exprs, dim):
-                total += 0.2 / lanes
-            elif is_contiguous(access.exprs, dim):
-                total += 1.0 / lanes
-            elif 2 <= steps_apart(access, dim) <= MOST_APART:
-                total += 2.0 * steps_apart(access, dim) / lanes
-            else:
-                total += 1.0 if step_in_memory(access, dim) is not None else 2.5
-        total += len(nest.outputs) / lanes
-    return 0.4 * total / efficiency
+    return 0.4 * sum(_nest_cost(n, dim, lanes) / _repeats(n) for n in nests) / efficiency
+
+
+def _nest_cost(nest: Nest, dim: int, lanes: int) -> float:
+    """Of a point of a nest, in simple ops, where so many lanes along a dim are done at once."""
+    total = body_cost(nest) / lanes
+    for position, access in enumerate(nest.inputs):
+        if not isinstance(access, Access) or position in nest.forwarded or not uses_dim(access.exprs, dim):
+            total += 0.2 / lanes
+        elif is_contiguous(access.exprs, dim):
+            total += 1.0 / lanes
+        elif 2 <= steps_apart(access, dim) <= MOST_APART:
+            total += 2.0 * steps_apart(access, dim) / lanes
+        else:
+            total += 1.0 if step_in_memory(access, dim) is not None else 2.5
+    return total + len(nest.outputs) / lanes
 
 
 def keeps_vectors(plan: Plan, sizes: Sequence[int]) -> bool:

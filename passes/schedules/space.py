@@ -159,7 +159,8 @@ class SpaceEmitter:
         self._evaluators = [BodyEvaluator(self.em, n, self.resolve) for n in self.nests]
         self._stored = [o.original for n in self.nests for o in n.outputs if o.original in self.targets]
         self._reduced = [o for n in self.nests for o in n.outputs if o.reduced]
-        self._streamed = [s for s in self._stored if s not in [o.original for o in self._reduced]]
+        late = [o.original for n in self.nests for o in n.outputs if o.reduced or n.after]
+        self._streamed = [s for s in self._stored if s not in late]
         self._tensors: dict[SSAValue, SSAValue] = {}
         self._local: list[Index] = []
         self._loaded: list[dict[int, SSAValue]] = [{} for _ in self.nests]
@@ -359,6 +360,10 @@ class SpaceEmitter:
             last = self._from_lanes(last, point)
         for output, value in zip(self._reduced, last, strict=True):
             self._finish(output, value, point)
+        made = dict(zip([o.original for o in self._reduced], last, strict=True))
+        for which, nest in enumerate(self.nests):
+            if nest.after:
+                self._evaluate_nest(which, point, made, {})
 
     def _initial(self, output: Output, point: Point) -> SSAValue:
         """The accumulator before the first step: the init, or neutral lanes."""
@@ -470,22 +475,32 @@ class SpaceEmitter:
         """Evaluate every nest at one point (or vector of points), update accumulators; returns the elements of folds."""
         produced: dict[SSAValue, SSAValue] = {}
         elements: dict[SSAValue, SSAValue] = {}
-        for which, (nest, evaluate) in enumerate(zip(self.nests, self._evaluators, strict=True)):
-            self.em.location = nest.location
-            inputs = [self._input(which, i, produced, point) for i in range(len(nest.inputs))]
-            given = [self._accumulator(o, accs, point, nest, i) for i, o in enumerate(nest.outputs)]
-            for output, value in zip(nest.outputs, evaluate(point, inputs, given), strict=True):
-                if output.original in self._folded:
-                    elements[output.original] = value
-                    continue
-                if output.reduced:
-                    accs[output.original] = self._accumulated(accs[output.original], value, point)
-                    continue
-                produced[output.original] = value
-                if self._keeps or (not self.plan.outer and not self.plan.inner):
-                    self.scalars[output.original] = value
-                if output.original in self.targets:
-                    self._store(output, value, point)
+        for which, nest in enumerate(self.nests):
+            if not nest.after:
+                elements |= self._evaluate_nest(which, point, produced, accs)
+        return elements
+
+    def _evaluate_nest(
+        self, which: int, point: Point, produced: dict[SSAValue, SSAValue], accs: dict[SSAValue, SSAValue]
+    ) -> dict[SSAValue, SSAValue]:
+        """One of them, which adds what it makes to `produced`."""
+        nest = self.nests[which]
+        elements: dict[SSAValue, SSAValue] = {}
+        self.em.location = nest.location
+        inputs = [self._input(which, i, produced, point) for i in range(len(nest.inputs))]
+        given = [self._accumulator(o, accs, point, nest, i) for i, o in enumerate(nest.outputs)]
+        for output, value in zip(nest.outputs, self._evaluators[which](point, inputs, given), strict=True):
+            if output.original in self._folded:
+                elements[output.original] = value
+                continue
+            if output.reduced:
+                accs[output.original] = self._accumulated(accs[output.original], value, point)
+                continue
+            produced[output.original] = value
+            if self._keeps or (not self.plan.outer and not self.plan.inner):
+                self.scalars[output.original] = value
+            if output.original in self.targets:
+                self._store(output, value, point)
         return elements
 
     def _fetching(self, nest: Nest, access: Access | SSAValue) -> Access | SSAValue:

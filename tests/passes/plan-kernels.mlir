@@ -46,12 +46,12 @@ func.func @softmax(%x: tensor<64x100xf32>) -> tensor<64x100xf32> {
 
 // -----
 
-// A sum over rows reads columns: what follows it is no row of it.
+// A sum over rows reads columns: what follows it is no row of it, but it is done on each number when its sum is.
 
 // CHECK-LABEL: func.func @columns
-// CHECK: kernel.group = 0 : i64, kernel.kind = "single"
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single", kernel.reason = "a reduction, with 1 maps of its result"
 // CHECK: arith.addf
-// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single"
 // CHECK: math.exp
 func.func @columns(%x: tensor<64x100xf32>) -> tensor<100xf32> {
   %zero = arith.constant 0.0 : f32
@@ -68,6 +68,65 @@ func.func @columns(%x: tensor<64x100xf32>) -> tensor<100xf32> {
     linalg.yield %r : f32
   } -> tensor<100xf32>
   func.return %q : tensor<100xf32>
+}
+
+// -----
+
+// The maximum of each window has what follows it on its points.
+
+// CHECK-LABEL: func.func @window
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single"
+// CHECK: arith.maximumf
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single"
+// CHECK: math.tanh
+func.func @window(%x: tensor<8x8x32xf32>) -> tensor<4x4x32xf32> {
+  %low = arith.constant 0xff800000 : f32
+  %e = tensor.empty() : tensor<4x4x32xf32>
+  %w = tensor.empty() : tensor<2x2xf32>
+  %0 = linalg.fill ins(%low : f32) outs(%e : tensor<4x4x32xf32>) -> tensor<4x4x32xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4) -> (d0 * 2 + d3, d1 * 2 + d4, d2)>, affine_map<(d0, d1, d2, d3, d4) -> (d3, d4)>, affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : tensor<8x8x32xf32>, tensor<2x2xf32>) outs(%0 : tensor<4x4x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %r = arith.maximumf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<4x4x32xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s : tensor<4x4x32xf32>) outs(%e : tensor<4x4x32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.tanh %a : f32
+    linalg.yield %r : f32
+  } -> tensor<4x4x32xf32>
+  func.return %q : tensor<4x4x32xf32>
+}
+
+// -----
+
+// An array whose columns and rows are summed is read once: what follows the sums of columns comes later.
+
+// CHECK-LABEL: func.func @both
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single", kernel.reason = "2 reductions read one array once"
+// CHECK: kernel.group = 0 : i64
+// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+func.func @both(%x: tensor<512x256xf32>) -> (tensor<512xf32>, tensor<256xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<256xf32>
+  %h = tensor.empty() : tensor<512xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<256xf32>) -> tensor<256xf32>
+  %1 = linalg.fill ins(%zero : f32) outs(%h : tensor<512xf32>) -> tensor<512xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<512x256xf32>) outs(%1 : tensor<512xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %r = arith.addf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<512xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>], iterator_types = ["reduction", "parallel"]} ins(%x : tensor<512x256xf32>) outs(%0 : tensor<256xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %r = arith.addf %acc, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<256xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%s : tensor<256xf32>) outs(%e : tensor<256xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.exp %a : f32
+    linalg.yield %r : f32
+  } -> tensor<256xf32>
+  func.return %t, %q : tensor<512xf32>, tensor<256xf32>
 }
 
 // -----

@@ -214,5 +214,5 @@ def test_depth_of_a_training_step_adds_launches_only():
     counts = {layers: planned(training_step(layers)) for layers in (4, 6, 8)}
     assert len({len(found) for found, _ in counts.values()}) == 1
     assert counts[8][1] - counts[6][1] == counts[6][1] - counts[4][1]
-    # Dense and relu; weight gradient and update; bias gradient and update; input gradient and mask.
-    assert counts[6][1] - counts[4][1] == 2 * 5, Counter(kind for kind, _ in counts[4][0])
+    # Dense and relu; weight gradient and update; bias gradient with its update; input gradient and mask.
+    assert counts[6][1] - counts[4][1] == 2 * 4, Counter(kind for kind, _ in counts[4][0])
