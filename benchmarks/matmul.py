@@ -1,4 +1,5 @@
 """Time matrix products beside NumPy, and torch where it is installed: matmul.py [--suite S]... [--type T] [--simd L]... [--csv F]...
+       matmul.py --ladder [--csv F] [--plot F] | --tune SECONDS
 
 Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), edge (one row, one term, primes). Types: f32, f64, bf16
 (into bf16, as torch.mm) and i8 (into i32, as torch._int_mm); NumPy, which has no quick form of the last two, is timed on f32 for
@@ -6,6 +7,10 @@ them. Inputs are normal (whole numbers for i8) with seed 42; three calls warm up
 `--iterations` of them (10; `small` 100, `edge` 50); a figure is the median of the turns, `std` their deviation. A row is correct when
 the largest difference from the product in f64 is below the type's tolerance times the largest element (f32: 1e-4). `--simd` times
 the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen.
+
+`--ladder` times squares under a ladder of schedules instead, each with one thing more than the one before: loops, vectors, a row of
+sums in registers, a tile of them, packed operands, runs of terms (`kc`), blocks of panels, two threads (what is chosen). `--tune` asks
+the tuner for the best schedule of each of five sizes, so many seconds each, and reports it beside the one that is chosen.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import importlib.util
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -80,17 +85,12 @@ def torch_product(a: np.ndarray, b: np.ndarray) -> Callable[[], Any]:
 
 
 def stepwell_product(a: np.ndarray, b: np.ndarray, kind: str, level: str | None) -> Callable[[], Any]:
+    from matmul_schedules import product_text
+
     import stepwell
 
     (m, k), n = a.shape, b.shape[1]
-    x, y, z = f"tensor<{m}x{k}x{kind}>", f"tensor<{k}x{n}x{kind}>", f"tensor<{m}x{n}x{'i32' if kind == 'i8' else kind}>"
-    exe = stepwell.compile(
-        f"""func.func @main(%a: {x}, %b: {y}) -> {z} {{
-          %r = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : ({x}, {y}) -> {z}
-          func.return %r : {z}
-        }}""",
-        **({"simd": level} if level else {}),
-    )
+    exe = stepwell.compile(product_text(m, k, n, kind), **({"simd": level} if level else {}))
     return lambda: exe(a, b)
 
 
@@ -124,12 +124,14 @@ def turn(call: Callable[[], Any]) -> float:
     return taken / calls
 
 
-def measure(suite: str, size: tuple[int, int, int], iterations: int, kind: str, levels: list[str]) -> Iterator[Row]:
+def measure(
+    suite: str, size: tuple[int, int, int], iterations: int, kind: str, makers: Mapping[str, Callable[[Any, Any], Any]]
+) -> Iterator[Row]:
     """Time one product by everyone, in turn."""
     m, k, n = size
     a, b = operands(m, k, n, kind)
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    calls = {who: make(a, b) for who, make in implementations(kind, levels).items()}
+    calls = {who: make(a, b) for who, make in makers.items()}
     results = {who: [one(call()) for _ in range(WARM_UP)][-1] for who, call in calls.items()}
     times: dict[str, list[float]] = {who: [] for who in calls}
     for _ in range(iterations):
@@ -143,6 +145,35 @@ def measure(suite: str, size: tuple[int, int, int], iterations: int, kind: str, 
         rate = 2e-6 * m * n * k / middle
         spread = statistics.pstdev(taken)
         yield Row(suite, m, n, k, who, middle, spread, rate, base / middle, difference, relative, right)
+
+
+def ladder(kind: str, iterations: int) -> list[Row]:
+    """Squares under every rung, beside NumPy and torch."""
+    import matmul_schedules as schedules
+
+    rows: list[Row] = []
+    slow: dict[str, float] = {}
+    for size in schedules.LADDER:
+        peers = {who: make for who, make in implementations(kind, []).items() if who != "stepwell"}
+        found = list(measure("ladder", size, iterations, kind, peers | schedules.rungs(size, kind, slow)))
+        # What is left out stays so.
+        slow = {**dict.fromkeys(slow, float("inf")), **{r.who: r.time_ms / 1e3 for r in found}}
+        rows += found
+    return rows
+
+
+def tune(kind: str, iterations: int, seconds: float) -> list[Row]:
+    """Sizes with the schedule that is chosen and the best that the tuner finds, which is printed."""
+    import matmul_schedules as schedules
+
+    schedules.own_cache()
+    rows: list[Row] = []
+    for size in schedules.TUNED:
+        ours, schedule = schedules.tuned(size, kind, seconds)
+        peers = {who: make for who, make in implementations(kind, []).items() if who != "stepwell"}
+        rows += measure("tune", size, iterations, kind, peers | ours)
+        print(f"{'x'.join(map(str, size))}: {schedule}", flush=True)
+    return rows
 
 
 def table(rows: list[Row]) -> str:
@@ -181,13 +212,13 @@ def plot(rows: list[Row], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    squares = [r for r in rows if r.m == r.n == r.k and r.m >= 32 and r.suite == "square"]
+    squares = [r for r in rows if r.m == r.n == r.k and r.m >= 32 and r.suite in ("square", "ladder", "tune")]
     figure, axes = pyplot.subplots(2, 2, figsize=(12, 9))
     panels = [
         ("gflops", "GFLOP/s", None),
         ("speedup", "NumPy / it", 1.0),
         ("time_ms", "ms", None),
-        ("relative_error", "relative error", None),
+        ("relative_error", "relative error", TOLERANCES["f32"]),
     ]
     for axis, (name, label, line) in zip(axes.flat, panels, strict=True):
         for who in dict.fromkeys(r.who for r in squares):
@@ -211,15 +242,22 @@ def main() -> int:
     parser.add_argument(
         "--simd", action="append", default=[], metavar="LEVEL", help="time that level's code too; may be repeated"
     )
+    parser.add_argument("--ladder", action="store_true", help="one product under a ladder of schedules")
+    parser.add_argument("--tune", type=float, metavar="SECONDS", help="tune five sizes for so long each")
     parser.add_argument("--iterations", type=int, help="turns of everyone (default: by the suite)")
     parser.add_argument("--csv", type=Path, help="write the rows there")
-    parser.add_argument("--plot", type=Path, help="write a picture there (PNG; needs matplotlib)")
+    parser.add_argument("--plot", type=Path, help="write a picture there (PNG; needs matplotlib: the extra `bench`)")
     options = parser.parse_args()
     rows: list[Row] = []
-    for suite in options.suite or SUITES:
+    if options.ladder:
+        rows += ladder(options.type, options.iterations or 5)
+    if options.tune:
+        rows += tune(options.type, options.iterations or 10, options.tune)
+    for suite in [] if rows else options.suite or SUITES:
         sizes, iterations = SUITES[suite]
         for size in sizes:
-            rows += measure(suite, size, options.iterations or iterations, options.type, options.simd)
+            makers = implementations(options.type, options.simd)
+            rows += measure(suite, size, options.iterations or iterations, options.type, makers)
     print(table(rows))
     print(summary(rows))
     if options.csv:
