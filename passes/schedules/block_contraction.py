@@ -14,7 +14,8 @@ copy comes first. Where the last tile is not full, copies are filled up with zer
 the `loops` strategy.
 
 With `k_split`, blocks make parts of the sums: each does some of the steps and leaves its tile in launch scratch, where a second
-phase adds the parts up, in their order. The epilogue is then an op like others.
+phase adds the parts up, in their order. The epilogue is then an op like others. With `pack_a` or `pack_b`, a phase before it
+copies the factor to launch scratch whose rows start where lanes can take 16 bytes at a time.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.block_epilogue import is_readable, prepare, read_tile, tile_epilogue
 from stepwell.passes.schedules.block_staging import Operand, copy_share, corner_of, create_mask
 from stepwell.passes.schedules.block_tiles import (
+    COPY_BYTES,
     BlockTile,
     casts_of,
     copied_singly,
@@ -55,7 +57,7 @@ from stepwell.passes.schedules.lanes import (
     vector_of,
 )
 from stepwell.passes.schedules.loops import escapes, placed_phase, schedule_around
-from stepwell.passes.schedules.nest import Access, Nest
+from stepwell.passes.schedules.nest import Access, Nest, Output
 from stepwell.passes.schedules.plan import Machine
 from stepwell.passes.schedules.space import Target
 from stepwell.passes.schedules.split_reduction import Split, merging_nest
@@ -148,6 +150,7 @@ class _BlockPhase:
         for nest in self.epilogue_nests:
             prepare(em, nest, rows, columns)
         self.homes = [builder.destination(op, r) for op, r in self.stored]
+        self._pack()
         counts = [found.sizes[d] for d in found.outer]
         counts += [-(-found.sizes[self.m] // tile.bm), -(-found.sizes[found.n] // tile.bn)]
         if self.parts > 1:
@@ -157,6 +160,29 @@ class _BlockPhase:
         for (_, original), home, result in zip(self.stored, self.homes, results, strict=True):
             builder.define(original, result, builder.home(home))
         return [*self.epilogue, *self.skipped]
+
+    def _pack(self) -> None:
+        """Have factors in rows that start at multiples of what a lane copies at once."""
+        for position, asked in enumerate((self.tile.pack_a, self.tile.pack_b)):
+            operand = self.operands[position]
+            if asked:
+                access = replace(operand.access, value=self._packed(operand.access.value))
+                self.operands[position] = replace(operand, access=access)
+
+    def _packed(self, value: SSAValue) -> SSAValue:
+        """A tensor in launch scratch whose last dim is longer, if it must be."""
+        assert isinstance(value.type, TensorType)
+        element, shape = value.type.element_type, value.type.get_shape()
+        each = COPY_BYTES // byte_width(element)
+        long = -(-shape[-1] // each) * each
+        if long == shape[-1]:
+            return value
+        scratch = self.builder.scratch(TensorType(element, [*shape[:-1], long]), kernel.ScratchScope.LAUNCH)
+        exprs = tuple(AffineExpr.dimension(d) for d in range(len(shape)))
+        output = Output(scratch, exprs, reduced=False)
+        nest = Nest(shape, (False,) * len(shape), [Access(value, exprs)], [output], None, self.found.op.location)
+        machine = replace(self.machine, split=1, tile=0)
+        return placed_phase(self.builder, [nest], [Target(output, exprs)], [scratch], machine)[0]
 
     def _merged(self, counts: Sequence[int]) -> Sequence[SSAValue]:
         """The parts of the sums in launch scratch, each tile's by `parts` blocks, and a phase that adds them up."""

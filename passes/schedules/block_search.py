@@ -25,6 +25,7 @@ from stepwell.passes.schedules.block_tiles import (
     factor_type,
     has_matrix_unit,
     k_parts,
+    lane_bytes,
     refusal,
     scratch_bytes,
     shared_room,
@@ -61,6 +62,12 @@ _MEMORY = 16
 """Bytes that memory has for each core in a cycle."""
 _STEP = 400
 """What a step waits for: the subgroups for each other, and products for what they read of scratch."""
+_COPY = 10
+"""Instructions that copy less than a lane could."""
+_ALONE = 4
+"""Bytes below which a lane copies nothing beside products."""
+_WAIT = 800
+"""Until memory has answered those."""
 _BLOCK = 1500
 """What a block takes before its first step and after its last."""
 _LAUNCH = 4000
@@ -80,7 +87,7 @@ def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockT
     for tile in _candidates(found, machine):
         if check_tile(found, tile, machine) is not None:
             continue
-        for parted in _parted(found, tile, machine):
+        for parted in _varied(found, tile, machine):
             time = estimate(found, parted, machine)
             if best is None or time < best[0]:
                 best = time, parted
@@ -144,6 +151,16 @@ def _parted(found: Contraction, tile: BlockTile, machine: MachineDescription) ->
         parts *= 2
 
 
+def _varied(found: Contraction, tile: BlockTile, machine: MachineDescription) -> Iterator[BlockTile]:
+    """The tile, with sums in parts or not, with factors copied to better rows first or not."""
+    whole = replace(tile, pack_a=1, pack_b=1)
+    gain = [lane_bytes(found, tile, which) < lane_bytes(found, whole, which) for which in (0, 1)]
+    for parted in _parted(found, tile, machine):
+        yield parted
+        if any(gain):
+            yield replace(parted, pack_a=int(gain[0]), pack_b=int(gain[1]))
+
+
 # The estimate.
 
 
@@ -154,8 +171,11 @@ def estimate(found: Contraction, tile: BlockTile, machine: MachineDescription) -
     rounds = -(-blocks // cores)
     parts, steps = k_parts(found, tile)
     together = min(rounds, _resident(found, tile, machine))
-    step = _products(tile, machine) * _fed(found, tile) + _STEP / together
+    step = _products(tile, machine) * _fed(found, tile) + _copying(found, tile, machine) + _STEP / together
     time = max(rounds * (steps * step + _BLOCK / together), _moved(found) / (cores * _MEMORY))
+    for which, packed in enumerate((tile.pack_a, tile.pack_b)):
+        if packed:
+            time += _LAUNCH + 2 * _factor_bytes(found, which) / (cores * _MEMORY)
     if parts == 1:
         return time
     sums = prod(found.sizes[d] for d in (*found.outer, *((found.m,) if found.m is not None else ()), found.n))
@@ -183,6 +203,21 @@ def _fed(found: Contraction, tile: BlockTile) -> float:
     return (1 + copied) * (1 + 2 * loads / products)
 
 
+def _copying(found: Contraction, tile: BlockTile, machine: MachineDescription) -> float:
+    """Cycles that copies of a step take from products, beyond those of whole lanes: each finds its place, and may be beyond an edge.
+
+    Those that cannot go on beside products are waited for.
+    """
+    cycles = 0.0
+    for which, extent in enumerate((tile.bm, tile.bn)):
+        each = lane_bytes(found, tile, which)
+        if each < COPY_BYTES:
+            size = byte_width(factor_type(found, which))
+            cycles += extent * tile.bk * size / each * _COPY / (_LANE_RATE * machine.subgroup)
+            cycles += _WAIT if each < _ALONE else 0
+    return cycles
+
+
 def _resident(found: Contraction, tile: BlockTile, machine: MachineDescription) -> int:
     """Blocks that a core has room for at once."""
     lanes = machine.subgroup
@@ -198,12 +233,13 @@ def _moved(found: Contraction) -> int:
     """Bytes of both factors and the result."""
     m = () if found.m is None else (found.m,)
     result = prod(found.sizes[d] for d in (*found.outer, *m, found.n)) * byte_width(found.accumulator)
-    total = result
-    for which in (0, 1):
-        exprs = found.maps[which].results
-        used = [d for d in range(len(found.sizes)) if any(d in e.used_dims() for e in exprs)]
-        total += prod(found.sizes[d] for d in used) * byte_width(factor_type(found, which))
-    return total
+    return result + _factor_bytes(found, 0) + _factor_bytes(found, 1)
+
+
+def _factor_bytes(found: Contraction, which: int) -> int:
+    exprs = found.maps[which].results
+    used = [d for d in range(len(found.sizes)) if any(d in e.used_dims() for e in exprs)]
+    return prod(found.sizes[d] for d in used) * byte_width(factor_type(found, which))
 
 
 __all__ = ["choose_tile", "estimate"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import prod
+from math import gcd, prod
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IntegerType, TensorType
@@ -60,6 +60,9 @@ class BlockTile:
     """Steps along k per trip of a subgroup's loop."""
     k_split: int = 1
     """Parts that the sums are cut into, each made by blocks of its own."""
+    pack_a: int = 0
+    """Copy A to memory first, to rows that copies to scratch can take 16 bytes at a time of; 0: do not."""
+    pack_b: int = 0
 
     @property
     def subgroups(self) -> int:
@@ -206,6 +209,18 @@ def copied_singly(side: Staging) -> bool:
     return side.crossed and byte_width(side.element) in COPIED_ALONE
 
 
+def lane_bytes(found: Contraction, tile: BlockTile, which: int) -> int:
+    """What a lane copies at once of A or B: as much as the start of each row allows."""
+    kind = found.op.inputs[found.a if which == 0 else found.b].type
+    assert isinstance(kind, TensorType)
+    size = byte_width(kind.element_type)
+    side = staged(found, tile)[which]
+    if side.contiguous is None or (copied_singly(side) and not casts_of(found, tile)[which]):
+        return size
+    packed = tile.pack_a if which == 0 else tile.pack_b
+    return COPY_BYTES if packed else gcd(kind.get_shape()[-1] * size, COPY_BYTES)
+
+
 def scratch_bytes(found: Contraction, tile: BlockTile) -> int:
     """Block scratch that the tile needs."""
     return tile.stages * sum(side.bytes for side in staged(found, tile))
@@ -317,6 +332,7 @@ __all__ = [
     "has_matrix_unit",
     "is_plain",
     "k_parts",
+    "lane_bytes",
     "refusal",
     "scratch_bytes",
     "share",

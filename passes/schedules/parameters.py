@@ -124,6 +124,8 @@ _TILE = (
     Parameter("pad", "elements that a scratch row of A stored by columns is longer, against bank conflicts", 0, most=256),
     Parameter("k_unroll", "steps along the sums at once", 4, least=1, most=256),
     Parameter("k_split", "parts that the sums are cut into, added up by a second phase", 1, least=1),
+    Parameter("pack_a", "copy A to rows that start at multiples of 16 bytes first", 0, kind="flag"),
+    Parameter("pack_b", "copy B to rows that start at multiples of 16 bytes first", 0, kind="flag"),
 )  # fmt: skip
 
 _REGISTER_TILES = (

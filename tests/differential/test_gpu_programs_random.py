@@ -96,7 +96,7 @@ VALUES = {
     "tasks": [1, 2, 7, 1000], "threads": [1, 32, 100, 1024], "vectors": [1, 2, 3, 100], "split": [1, 2, 3, 17, 1000],
     "kept": [0, 1, 4, 64], "shared": [0, 100, 4096, 200_000], "tile": [1, 5, 16, 33, 64], "pad": [0, 1, 3, 8],
     "bm": [8, 16, 48, 64, 128], "bn": [8, 32, 64, 96], "bk": [1, 4, 5, 8, 16, 32], "wm": [8, 16, 32], "wn": [8, 16, 32],
-    "stages": [1, 2, 3, 5], "swizzle": [0, 2, 8, 16], "k_unroll": [1, 2, 3], "k_split": [1, 1, 2, 3, 7],
+    "stages": [1, 2, 3, 5], "swizzle": [0, 2, 8, 16], "k_unroll": [1, 2, 3], "k_split": [1, 1, 2, 3, 7], "pack_a": [0, 0, 1], "pack_b": [0, 0, 1],
 }  # fmt: skip
 """A few values of each parameter: usual, odd and, rarely, impossible ones."""
 GRIDS = [(1, 32), (2, 16), (4, 8), (8, 4), (32, 1), (3, 8)]
@@ -108,7 +108,7 @@ def product_schedule(rng: random.Random) -> dict[str, int | str]:
     lanes_m, lanes_n = rng.choice(GRIDS) if form != "matrix" else (8, 4)
     wm = rng.choice([16, 32, 48]) if form == "matrix" else lanes_m * rng.choice([1, 2, 4])
     wn = rng.choice([8, 16, 32]) if form == "matrix" else lanes_n * rng.choice([1, 2, 4])
-    numbers = {name: rng.choice(VALUES[name]) for name in ("stages", "swizzle", "pad", "k_unroll", "k_split", "bk")}
+    numbers = {name: rng.choice(VALUES[name]) for name in ("stages", "swizzle", "pad", "k_unroll", "k_split", "pack_a", "pack_b", "bk")}
     if form == "matrix":
         numbers["bk"] = rng.choice([16, 32, 48])
     return {

@@ -50,3 +50,9 @@ def test_sums_are_in_one_part_where_tiles_are_many_or_sums_are_short(m, n, k, dt
 
 def test_machines_whose_copies_do_not_go_on_beside_products_make_none_early():
     assert chosen(512, 512, 512, sm="sm_75")["stages"] == "1"
+
+
+def test_factors_are_copied_first_where_lanes_could_take_next_to_nothing_of_their_rows():
+    odd, even = chosen(1000, 513, 777, "f16"), chosen(1000, 512, 776, "f16")
+    assert (odd["pack_a"], odd["pack_b"]) == ("1", "1")
+    assert (even["pack_a"], even["pack_b"]) == ("0", "0")
