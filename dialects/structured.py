@@ -50,6 +50,7 @@ from stepwell.dialects.structured_base import (
     shape_of,
 )
 from stepwell.dialects.structured_element import ElementOp
+from stepwell.dialects.structured_host_call import HostCallOp
 from stepwell.dialects.structured_scan import ScanOp
 from stepwell.dialects.structured_top_k import TopKOp
 from stepwell.dialects.structured_winograd import WinogradFilterOp, WinogradInputOp, WinogradOutputOp
@@ -350,6 +351,7 @@ Structured = Dialect(
     [
         AttentionOp,
         ElementOp,
+        HostCallOp,
         ScanOp,
         ScatterOp,
         SelectAndScatterOp,
@@ -367,6 +369,7 @@ Structured = Dialect(
 __all__ = [
     "AttentionOp",
     "ElementOp",
+    "HostCallOp",
     "ScanOp",
     "ScatterOp",
     "SelectAndScatterOp",

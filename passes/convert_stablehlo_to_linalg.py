@@ -39,6 +39,7 @@ from stepwell.passes.stablehlo_to_linalg import (
     contractions,
     control_flow,
     data_movement,
+    host_calls,
     indexing,
     maps,
     reductions,
@@ -76,7 +77,7 @@ def convert_function(function: func.FuncOp, decompositions: Mapping[str, func.Fu
     if len(function.body.blocks) != 1:
         raise unsupported(function, "several blocks", "write control flow with stablehlo.if, case and while")
     builder = LocatedBuilder(InsertPoint.at_end(function.body.block), function.location)
-    low = Lowering(builder, RULES, decompositions or {})
+    low = Lowering(builder, {**RULES, **host_calls.RULES}, decompositions or {})
     block, results = control_flow.convert_block(low, function.body.block)
     with low.inside(block):
         builder.insert(func.ReturnOp(*results))

@@ -11,7 +11,8 @@ After:
 Known are the LAPACK routines that JAX calls on a CPU (Cholesky, LU and QR factors, eigenvalues of symmetric matrices, singular
 values, triangular solves), `ApproxTopK` (exactly), annotations, and what `stepwell.register_custom_call` has registered, which wins.
 
-Keeps: `shape_assertion`, which belongs to `refine-shapes`. Fails: with a diagnostic for every other target.
+Keeps: `shape_assertion`, which belongs to `refine-shapes`, and calls of callbacks, which call Python when the program runs.
+Fails: with a diagnostic for every other target.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from stepwell.dialects.stablehlo.custom_calls import (
     ANNOTATIONS,
     APPROXIMATE_TOP_K,
     DEEPEST,
+    check_callback,
     meaning_of,
     never_ends,
     registered_targets,
     unknown_target,
 )
 from stepwell.dialects.stablehlo.lapack import is_lapack
+from stepwell.ir.host_calls import callback_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.custom_calls.annotations import expand_annotation
 from stepwell.passes.custom_calls.approximate_top_k import expand_approximate_top_k
@@ -95,6 +98,8 @@ def expand(root: Operation) -> None:
             results, calls = _inlined(op)
             replace(op, results)
             pending.extend((call, depth + 1) for call in reversed(calls))
+        elif callback_of(target) is not None:
+            check_callback(op)
         elif (expansion := _expansion(target)) is not None:
             replace(op, expansion(op))
         elif target not in KEPT:

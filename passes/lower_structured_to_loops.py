@@ -13,7 +13,7 @@ elements are kept in a buffer (`structured_loops/top_k.py`), scattering goes thr
 (`structured_loops/scatter.py`). What the schedule wrote on an op says how: `vector`, the bytes of its vectors, and what else
 the module of the op names.
 
-Needs: `bufferize`. Keeps: structured ops on tensors are refused.
+Needs: `bufferize`. Keeps: calls of Python functions, which code is made of as they are; structured ops on tensors are refused.
 Fails: UnsupportedError on tensors and on ops without loops yet.
 """
 
@@ -27,6 +27,7 @@ from xdsl.context import Context
 from xdsl.ir import Operation
 
 from stepwell.dialects.structured import (
+    HostCallOp,
     ScanOp,
     ScatterOp,
     SelectAndScatterOp,
@@ -66,7 +67,7 @@ class LowerStructuredToLoopsPass(Pass):
     def apply(self, ctx: Context, op: Operation) -> None:
         """Replace each structured op."""
         del ctx
-        found = [inner for inner in op.walk() if isinstance(inner, StructuredOp)]
+        found = [inner for inner in op.walk() if isinstance(inner, StructuredOp) and not isinstance(inner, HostCallOp)]
         for structured in found:
             if structured.results:
                 raise unsupported(structured, f"'{self.name}' needs buffers (step 5)", "run bufferize first")

@@ -287,14 +287,17 @@ def test_what_cannot_be_imported_is_an_error(text, message, tmp_path, monkeypatc
 
 def test_the_page_runs():
     page = (Path(__file__).parent.parent / "docs" / "linear-algebra.md").read_text()
-    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    block, callback = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (call,) = re.findall(r"`(stablehlo.custom_call @my_softcap.*?)`", page)
     text = f"func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {{\n%r = {call}\nreturn %r : tensor<8xf32>\n}}"
     names: dict[str, object] = {}
     try:
-        exec(compile(block, "linear-algebra.md", "exec"), names)
+        exec(compile(block + callback, "linear-algebra.md", "exec"), names)
         x = np.linspace(-90, 90, 8, dtype=np.float32)
         (got,) = stepwell.compile(text, target="interpreter")(x)
+        looked_up = stepwell.jit(lambda i: stepwell.lax.custom_call("my_table", ((3,), "float32"), i, scale=2.0))
+        np.testing.assert_allclose(looked_up(np.array([0, 51, 255], np.uint8)), [0, 0.4, 2], rtol=1e-6)
     finally:
-        stepwell.unregister_custom_call("my_softcap")
+        for name in ("my_softcap", "my_table"):
+            stepwell.unregister_custom_call(name)
     assert np.allclose(got, 30 * np.tanh(x / 30), atol=1e-4)

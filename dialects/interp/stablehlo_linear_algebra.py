@@ -20,6 +20,8 @@ from stepwell.dialects.stablehlo.custom_calls import (
     DEEPEST,
     approximate_top_k,
     check_annotation,
+    check_callback,
+    host_call_of,
     meaning_of,
     never_ends,
     registered_targets,
@@ -27,6 +29,7 @@ from stepwell.dialects.stablehlo.custom_calls import (
 )
 from stepwell.dialects.stablehlo.lapack import LapackCall, is_lapack, lapack_call
 from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.host_calls import callback_of
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 Args = tuple[Value, ...]
@@ -282,11 +285,25 @@ def _registered(interp: Interpreter, op: hlo.CustomCallOp, args: Args) -> tuple[
         _depth.calls -= 1
 
 
+def _called(op: hlo.CustomCallOp, args: Args) -> tuple[Value, ...]:
+    """What the Python function that is registered returns."""
+    check_callback(op)
+    call = host_call_of(op)
+    results = [np.empty(kind.shape, kind.numpy) for kind in call.results]
+    given = [np.array(a, kind.numpy) for a, kind in zip(args, call.operands, strict=True)]
+    for array in given:
+        array.flags.writeable = False
+    call.perform(given, results)
+    return tuple(results)
+
+
 def _custom_call(interp: Interpreter, op: Operation, args: Args) -> tuple[Value, ...]:
     assert isinstance(op, hlo.CustomCallOp)
     target = op.call_target_name.data
     if meaning_of(target) is not None:
         return _registered(interp, op, args)
+    if callback_of(target) is not None:
+        return _called(op, args)
     if is_lapack(target):
         with np.errstate(all="ignore"):
             return _lapack(op, args)

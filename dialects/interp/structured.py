@@ -12,6 +12,7 @@ from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.structured_attention import attention
 from stepwell.dialects.interp.structured_winograd import winograd_filter, winograd_input, winograd_output
 from stepwell.dialects.structured import StructuredOp
+from stepwell.dialects.structured_host_call import as_kind
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
 Array = Any
@@ -215,9 +216,22 @@ def _element(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tup
     return args[:1]
 
 
+def _host_call(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    del interp
+    assert isinstance(op, structured.HostCallOp)
+    call, count = op.call(), len(op.inputs)
+    targets = _targets(op, args[count:])
+    given = [as_kind(np.array(a), k) for a, k in zip(args[:count], call.operands, strict=True)]
+    for array in given:
+        array.flags.writeable = False
+    call.perform(given, [as_kind(t, k) for t, k in zip(targets, call.results, strict=True)])
+    return _finish(op, targets)
+
+
 RULES: dict[str, Rule] = {
     "structured.attention": attention,
     "structured.element": _element,
+    "structured.host_call": _host_call,
     "structured.scan": _scan,
     "structured.scatter": _scatter,
     "structured.select_and_scatter": _select_and_scatter,

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    AnyFloat,
     ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
@@ -37,8 +38,11 @@ from stepwell.ir.diagnostics import (
     UnsupportedDiagnosticError,
     close_name,
     invalid,
+    location_of,
     unsupported,
 )
+from stepwell.ir.dtypes import numpy_dtype
+from stepwell.ir.host_calls import ArrayKind, HostCall, callback_targets
 
 Meaning: TypeAlias = "Callable[[CustomCallOp], FuncOp]"
 """Makes the function that a call stands for: the types of its arguments and results are those of the call."""
@@ -79,9 +83,10 @@ def meaning_of(target: str) -> Meaning | None:
 
 
 def registered_targets() -> list[str]:
-    """The targets with a meaning, sorted."""
+    """The targets with a meaning or a callback, sorted."""
     with _lock:
-        return sorted(_meanings)
+        meanings = dict(_meanings)
+    return sorted({**meanings, **dict.fromkeys(callback_targets())})
 
 
 def attributes_of(op: CustomCallOp) -> dict[str, Attribute]:
@@ -117,6 +122,47 @@ def python_value(attribute: Attribute) -> Any:
             return dense_to_array(attribute)
         case _:
             return attribute
+
+
+def config_of(op: CustomCallOp) -> dict[str, Attribute]:
+    """The attributes that a function gets as keyword arguments: the named ones, and a text as `backend_config`."""
+    text = config_text(op)
+    return {**attributes_of(op), **({"backend_config": StringAttr(text)} if text else {})}
+
+
+def check_callback(op: CustomCallOp) -> None:
+    """Refuse a call that a Python function cannot answer: types that no array has, effects, attributes that are no values."""
+    target = op.call_target_name.data
+    if op.has_side_effect is not None and op.has_side_effect.value.data:
+        hint = "the callback is a function of its operands: a call may be left out, moved, or done once for several"
+        raise unsupported(op, f"a side effect of the callback of '{target}'", hint)
+    if not op.results:
+        raise unsupported(op, f"the callback of '{target}' without a result", "nothing would ever call it")
+    for value in (*op.operands, *op.results):
+        kind = value.type
+        if not isinstance(kind, TensorType) or not kind.has_static_shape():
+            raise unsupported(op, f"a callback takes and gives arrays of known shape, not {kind}")
+        element = kind.element_type
+        packed = isinstance(element, IntegerType) and 1 < element.width.data < 8
+        if packed or not isinstance(element, IntegerType | AnyFloat):
+            raise unsupported(op, f"a callback takes and gives integers and floats of whole bytes, not {element}")
+    for name, attribute in config_of(op).items():
+        if isinstance(python_value(attribute), Attribute):
+            raise unsupported(op, f"the attribute {name} of a callback: {attribute}")
+
+
+def host_call_of(op: CustomCallOp) -> HostCall:
+    """What a call of a callback says, for who performs it."""
+    kinds = [
+        tuple(
+            ArrayKind(numpy_dtype(t.element_type).name, tuple(t.get_shape()))
+            for t in types
+            if isinstance(t, TensorType)
+        )
+        for types in (op.operand_types, op.result_types)
+    ]
+    config = {name: python_value(a) for name, a in config_of(op).items()}
+    return HostCall(op.call_target_name.data, kinds[0], kinds[1], config, location_of(op))
 
 
 def check_annotation(op: CustomCallOp) -> None:
@@ -201,7 +247,10 @@ __all__ = [
     "approximate_top_k",
     "attributes_of",
     "check_annotation",
+    "check_callback",
+    "config_of",
     "config_text",
+    "host_call_of",
     "meaning_of",
     "never_ends",
     "python_value",

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
-from stepwell.dialects.structured import ScanOp, SelectAndScatterOp, SortOp, TopKOp, element_type_of
+from stepwell.dialects.structured import HostCallOp, ScanOp, SelectAndScatterOp, SortOp, TopKOp, element_type_of
 from stepwell.dialects.tensor import ParallelInsertSliceOp
 from stepwell.ir.diagnostics import unsupported
 from stepwell.passes.bufferization.engine import (
@@ -203,7 +203,7 @@ def _destination_style(state: Bufferizer, op: Operation) -> None:
     inputs = [v for v in op.operands[:first] if is_tensor(v)]
     later = list(op.operands[first:])
     homes: list[Home] = []
-    overwrites = isinstance(op, linalg.FillOp | ScanOp | SelectAndScatterOp | TopKOp)
+    overwrites = isinstance(op, linalg.FillOp | HostCallOp | ScanOp | SelectAndScatterOp | TopKOp)
     for i, result in enumerate(op.results):
         rest = [v for v in later[i + 1 :] if state.home(v).place is not None]
         home = state.destination(op, first + i, result, others=[*inputs, *rest], taken=homes, overwrites=overwrites)
@@ -297,6 +297,7 @@ HANDLERS: dict[str, Handler] = {
     **{
         f"structured.{n}": _destination_style
         for n in (
+            "host_call",
             "scan",
             "scatter",
             "select_and_scatter",

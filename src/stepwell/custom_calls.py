@@ -8,6 +8,10 @@ The function gets a call's operands as arrays and its attributes (`backend_confi
 dictionary) as keyword arguments; a `backend_config` that is text comes as `backend_config`. It is traced for each call, and what it
 computes takes the call's place. So it is compiled, fused and run like the rest of the program. On the command line, `--import FILE.py`
 (or `--import MODULE`) runs a module that registers.
+
+    stepwell.register_custom_call("my_table", callback=lambda x: TABLE[np.asarray(x)])
+
+A callback instead is not looked into: compiled programs call it, on NumPy arrays, while they run.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from stepwell.frontends.tracer import Trace, Tracer, converted, is_array, is_sca
 from stepwell.ir.diagnostics import DiagnosticError, invalid, location_of, unsupported
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.errors import InvalidProgramError
+from stepwell.ir.host_calls import callback_of, register_callback, unregister_callback
 from stepwell.passes.expand_custom_calls import EXPANSIONS
 from stepwell.passes.inline import inline_calls
 
@@ -44,26 +49,35 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 @overload
 def register_custom_call(target: str, function: FunctionT, *, replace: bool = False) -> FunctionT: ...
 @overload
+def register_custom_call(target: str, *, callback: FunctionT, replace: bool = False) -> FunctionT: ...
+@overload
 def register_custom_call(
     target: str, function: None = None, *, replace: bool = False
 ) -> Callable[[FunctionT], FunctionT]: ...
-def register_custom_call(target: str, function: Any = None, *, replace: bool = False) -> Any:
+def register_custom_call(target: str, function: Any = None, *, callback: Any = None, replace: bool = False) -> Any:
     """Give the custom calls of a target a meaning: in programs that are compiled from now on, in all threads.
 
     Args:
         target: the name programs call.
         function: takes the operands as arrays, the attributes as keyword arguments; returns an array, or a tuple or list of them.
-            Without it a decorator is returned.
+            Without it (and without a callback) a decorator is returned.
+        callback: a Python function that programs call while they run, for what cannot be traced: NumPy, ctypes, a library. It gets the
+            operands as read-only NumPy arrays, which it must not keep, and the attributes as keyword arguments, and returns arrays of the
+            call's shapes and dtypes. It is a function of its operands: a call may be left out, or done once for several. Programs
+            that call it are not kept in the cache on disk, and do not run on a GPU.
         replace: the target may have a meaning already, also one of Stepwell's own.
 
     Returns:
-        The function.
+        The function, or the callback.
 
     Raises:
         InvalidProgramError: the target has a meaning and `replace` is not set, or something is not what it should be.
     """
     if not isinstance(target, str) or not target:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidProgramError(f"a custom call's target is a name, not {target!r}")
+
+    if callback is not None and function is not None:
+        raise InvalidProgramError(f"'{target}' is a function that is traced or a callback, not both")
 
     def register(function: Any) -> Any:
         if not callable(function):
@@ -72,13 +86,26 @@ def register_custom_call(target: str, function: Any = None, *, replace: bool = F
             raise InvalidProgramError(
                 f"the custom call target '{target}' is one of Stepwell's own; replace=True replaces it"
             )
-        if not register_meaning(target, lambda op: _traced(function, op), replace=replace):
+        if not _entered(target, function, callback is not None, replace):
             raise InvalidProgramError(
                 f"the custom call target '{target}' has a meaning; replace=True replaces it, unregister_custom_call takes it away"
             )
         return function
 
+    if callback is not None:
+        return register(callback)
     return register if function is None else register(function)
+
+
+def _entered(target: str, function: Callable[..., Any], is_callback: bool, replace: bool) -> bool:
+    """Enter a function as a meaning or a callback, in place of either; False when there is one and it may not be replaced."""
+    if not replace and is_registered(target):
+        return False
+    if is_callback:
+        unregister_meaning(target)
+        return register_callback(target, function, replace=replace)
+    unregister_callback(target)
+    return register_meaning(target, lambda op: _traced(function, op), replace=replace)
 
 
 def unregister_custom_call(target: str) -> None:
@@ -87,13 +114,13 @@ def unregister_custom_call(target: str) -> None:
     Raises:
         InvalidProgramError: it has nothing of that kind.
     """
-    if not unregister_meaning(target):
+    if not unregister_meaning(target) and not unregister_callback(target):
         raise InvalidProgramError(f"nothing is registered for the custom call target '{target}'")
 
 
 def is_registered(target: str) -> bool:
     """Whether something is registered for a target."""
-    return meaning_of(target) is not None
+    return meaning_of(target) is not None or callback_of(target) is not None
 
 
 def _traced(function: Callable[..., Any], op: CustomCallOp) -> FuncOp:

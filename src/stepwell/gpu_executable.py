@@ -8,8 +8,10 @@ from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.compiler import leaves_reproducer, lower
 from stepwell.device_targets import GpuMachine
+from stepwell.dialects.structured_host_call import HostCallOp
 from stepwell.gpu_code import host_kernels, host_objects, host_symbol, images
 from stepwell.gpu_program import cuda_executable, program_of
+from stepwell.ir.diagnostics import unsupported
 from stepwell.ir.instrumentation import Instrumentation
 from stepwell.limits import check_device_plan
 from stepwell.native import Accept, Texts, parallel_for, signature_of
@@ -35,6 +37,11 @@ def build_on_gpu(
         accept(signature_of(lowered)[1])
     with leaves_reproducer(module.clone, machine):
         lower(lowered, "device", verify_each=verify_each, instrumentations=instrumentations, **options)
+    for op in lowered.walk():
+        if isinstance(op, HostCallOp):
+            raise unsupported(
+                op, "a program on a GPU calls no Python", "compile it for the CPU, or call the function in between"
+            )
     name, signature = signature_of(lowered)
     if machine.memory_bytes is not None:
         check_device_plan(find_entry(lowered, name), signature, machine.memory_bytes)

@@ -31,19 +31,27 @@ class NativeProgram:
     objects: tuple[bytes, ...]
     pool: bytes
     """The object of the thread pool."""
+    calls_python: bool = False
+    """Whether it calls functions of this process: what these raise is raised when the program is back."""
 
     def load(self, ir: Callable[[str], str], asm: Callable[[], str]) -> Executable:
         """Link the program into this process."""
-        library = Library(self.objects, [self.symbol], runtime_symbols(self.pool))
+        symbols, watched = runtime_symbols(self.pool), native_entry
+        if self.calls_python:
+            # Here: it needs the IR, which a program from the cache does without.
+            from stepwell.runtime import host_calls
+
+            symbols, watched = {**symbols, **host_calls.symbols()}, host_calls.checked_entry
+        library = Library(self.objects, [self.symbol], symbols)
         address = library.address(self.symbol)
         return Executable(
             self.signature,
-            native_entry(address),
+            watched(address),
             worker_count=worker_count(),
             ir=ir,
             asm=asm,
             keep_alive=library,
-            addresses=(address, *call_addresses(self.pool)),
+            addresses=None if self.calls_python else (address, *call_addresses(self.pool)),
         )
 
 

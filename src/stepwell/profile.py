@@ -27,8 +27,9 @@ from stepwell.native import signature_of
 from stepwell.native_program import NativeProgram
 from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.profile_launches import SITES, ProfileLaunchesPass
+from stepwell.runtime import host_calls
 from stepwell.runtime.executable import Signature
-from stepwell.runtime.loader import Library, native_entry
+from stepwell.runtime.loader import Library
 from stepwell.runtime.memory import pooled_array
 from stepwell.runtime.pool import process_pool, worker_count
 from stepwell.runtime.profiler import Event, ProfiledEntry, Recording, Times
@@ -187,9 +188,9 @@ class Profiler:
 
 def _loaded(native: NativeProgram, signature: Signature, sites: int) -> ProfiledEntry:
     pool = process_pool(native.pool)
-    library = Library(native.objects, [native.symbol], pool.recorded_symbols())
+    library = Library(native.objects, [native.symbol], {**pool.recorded_symbols(), **host_calls.symbols()})
     memory = (signature.arena_bytes, signature.worker_bytes * worker_count())
-    entry = native_entry(library.address(native.symbol))
+    entry = host_calls.checked_entry(library.address(native.symbol))
     return ProfiledEntry(entry, sites, memory, library, record_loops=pool.record_loops)
 
 

@@ -13,6 +13,7 @@ from stepwell.backends.target import Target
 from stepwell.compiler import no_garbage_collection
 from stepwell.device_targets import choose, machine_for, parse_target
 from stepwell.dialects import kernel
+from stepwell.dialects.structured_host_call import HostCallOp
 from stepwell.dynamic import is_dynamic_program
 from stepwell.explanation.explain import read_explanation, to_kernels
 from stepwell.explanation.text import duration
@@ -119,6 +120,9 @@ def _benches(
     for function in kernels:
         name = function.sym_name.data
         assert function.schedule is not None
+        if any(isinstance(op, HostCallOp) for op in function.walk()):
+            progress(f"{name}: not tuned: it calls a Python function")
+            continue
         try:
             benches[name] = (function, Bench(function, function.schedule, machine, opt_level))
         except (CompileError, NoInputError) as error:

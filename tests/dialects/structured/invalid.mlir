@@ -424,3 +424,19 @@ func.func @winograd_result(%x: tensor<36x4x5xf32>, %e: tensor<1x7x9x5xf32>) {
   %r = structured.winograd_output ins(%x : tensor<36x4x5xf32>) outs(%e : tensor<1x7x9x5xf32>) {tile = 4 : i64} -> tensor<1x7x9x5xf32>
   func.return
 }
+
+// -----
+
+func.func @host_call_types(%x: tensor<4xi32>, %e: tensor<4xf32>) {
+  // expected-error @+1 {{structured.host_call: C1: needs a static type of each input's and destination's shape}}
+  %r = structured.host_call ins(%x : tensor<4xi32>) outs(%e : tensor<4xf32>) {target = "table", types = [tensor<4xui32>]} -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+func.func @host_call_sizes(%x: tensor<?xi32>, %e: tensor<4xf32>) {
+  // expected-error @+1 {{structured.host_call: C1: needs a static type of each input's and destination's shape}}
+  %r = structured.host_call ins(%x : tensor<?xi32>) outs(%e : tensor<4xf32>) {target = "table", types = [tensor<?xi32>, tensor<4xf32>]} -> tensor<4xf32>
+  func.return
+}

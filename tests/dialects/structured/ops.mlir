@@ -165,3 +165,14 @@ func.func @winograd(%w: tensor<3x3x8x5xf32>, %x: tensor<2x7x3x8xf64>, %p: tensor
   %y = structured.winograd_output ins(%p : tensor<36x4x5xf32>) outs(%c : tensor<1x7x5x5xf32>) {tile = 4 : i64} -> tensor<1x7x5x5xf32>
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @host_call
+// CHECK: structured.host_call ins(%{{.*}} : tensor<4xi32>) outs(%{{.*}}, %{{.*}} : tensor<4xf32>, tensor<2xi1>) {target = "table", types = [tensor<4xui32>, tensor<4xf32>, tensor<2xi1>], config = {k = 3 : i64}} -> (tensor<4xf32>, tensor<2xi1>)
+// CHECK: structured.host_call outs(%{{.*}} : memref<3xf32>) {target = "numbers", types = [tensor<3xf32>]}
+func.func @host_call(%x: tensor<4xi32>, %e: tensor<4xf32>, %f: tensor<2xi1>, %m: memref<3xf32>) {
+  %r:2 = structured.host_call ins(%x : tensor<4xi32>) outs(%e, %f : tensor<4xf32>, tensor<2xi1>) {target = "table", types = [tensor<4xui32>, tensor<4xf32>, tensor<2xi1>], config = {k = 3 : i64}} -> (tensor<4xf32>, tensor<2xi1>)
+  structured.host_call outs(%m : memref<3xf32>) {target = "numbers", types = [tensor<3xf32>]}
+  func.return
+}
