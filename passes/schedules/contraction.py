@@ -46,7 +46,7 @@ from stepwell.passes.schedules.contraction_analysis import (
     find_contraction,
     ops_between,
 )
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_grid, turned, unit_of, units_of
+from stepwell.passes.schedules.contraction_choice import Tiling, a_is_direct, choose_grid, turned, unit_of, units_of
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_word_operands import WordPacker
 from stepwell.passes.schedules.contraction_words import words_of
@@ -140,7 +140,7 @@ class _ContractionPhase:
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.exprs = found.maps[2].results
         self.a, self.b = self.nest.inputs[found.a], self.nest.inputs[found.b]
-        self.pack_a = tiling.pack_a or not isinstance(self.a, Access)
+        self.pack_a = tiling.pack_a or not isinstance(self.a, Access) or not _rows_are_near(found, stage)
         self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
         self.terms = self._terms()
         self.ahead_a = self._fetches_a()
@@ -576,6 +576,11 @@ class _ContractionPhase:
         result = self.em.add(op).result
         assert result is not None
         return result
+
+
+def _rows_are_near(found: Contraction, stage: Stage | None) -> bool:
+    """Whether rows of A are read one after the other where they lie, or where they are copied to."""
+    return a_is_direct(found) or (stage is not None and stage.apart is not None)
 
 
 def _is_zero(value: SSAValue | Access) -> bool:

@@ -20,8 +20,10 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
+from stepwell.passes.schedules.lanes import MOST_APART
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
+from stepwell.passes.schedules.staging import border_of
 
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
@@ -95,7 +97,7 @@ def turned(found: Contraction) -> Contraction:
         reduced=tuple(sorted(found.reduced, key=lambda d: not _in_window(found.maps[1].results, d))),
     )
     whole = found.sizes[m] * byte_width(accumulator) >= machine_of(found.op).line_bytes and starts_uniform(found)
-    return exchanged if whole and a_is_direct(exchanged) else found
+    return exchanged if whole and (a_is_direct(exchanged) or rows_apart(exchanged)) else found
 
 
 def _in_window(exprs: Sequence[AffineExpr], dim: int) -> bool:
@@ -231,10 +233,10 @@ def must_pack_a(found: Contraction, word: int = 1) -> bool:
     """A cannot be read where it is, or not word by word."""
     words = words_of(found, word)
     if words is None:
-        return not a_is_direct(found) or bool(found.a_casts)
+        return not (a_is_direct(found) or rows_apart(found)) or bool(found.a_casts)
     k = found.reduced[-1]
     whole = is_contiguous(found.maps[0].results, k) and found.sizes[k] % word == 0
-    return not a_is_direct(found) or not whole or words.flips or words.narrow[0]
+    return not (a_is_direct(found) or rows_apart(found)) or not whole or words.flips or words.narrow[0]
 
 
 def must_pack_b(found: Contraction) -> bool:
@@ -255,13 +257,25 @@ def a_is_direct(found: Contraction) -> bool:
 
 def row_dim(found: Contraction) -> int | None:
     """The dim of A along which the rows of a tile lie, one step apart."""
-    exprs = found.maps[0].results
-    if found.m is None:
+    place = row_step(found.maps[0].results, found.m)
+    return place[0] if place is not None and place[1] == 1 else None
+
+
+def row_step(exprs: Sequence[AffineExpr], m: int | None) -> tuple[int, int] | None:
+    """The only dim of a tensor along which rows lie, and how far apart."""
+    using = [i for i, e in enumerate(exprs) if m is not None and uses_dim([e], m)]
+    if m is None or len(using) != 1:
         return None
-    using = [i for i, e in enumerate(exprs) if uses_dim([e], found.m)]
-    if len(using) != 1 or coefficient(exprs[using[0]], found.m) != 1:
+    step = coefficient(exprs[using[0]], m)
+    return None if step is None or step < 1 else (using[0], step)
+
+
+def rows_apart(found: Contraction) -> tuple[int, int] | None:
+    """As `row_step`, where rows are a few steps apart in an image that is copied into its border: next to each other in the copy."""
+    place = row_step(found.maps[0].results, found.m)
+    if place is None or not 2 <= place[1] <= MOST_APART or border_of(found.op.inputs[found.a]) is None:
         return None
-    return using[0]
+    return place
 
 
 def shares_sets(found: Contraction, rows: int) -> bool:
@@ -371,6 +385,8 @@ __all__ = [
     "must_pack_a",
     "must_pack_b",
     "row_dim",
+    "row_step",
+    "rows_apart",
     "shares_sets",
     "tiling_of",
     "turned",

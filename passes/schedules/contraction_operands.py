@@ -17,7 +17,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.contraction_analysis import Contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, row_dim
+from stepwell.passes.schedules.contraction_choice import Tiling, row_step
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import (
@@ -156,7 +156,8 @@ class Packer:
 
     def direct_a(self, access: Access) -> Operand:
         """A where it is."""
-        return Operand(access, packed=False, rows=row_dim(self.found))
+        place = row_step(access.exprs, self.found.m)
+        return Operand(access, packed=False, rows=None if place is None else place[0])
 
     def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
         """The rows of one tile; `index` holds the outer dims and the first row."""

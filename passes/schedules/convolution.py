@@ -6,14 +6,16 @@ some rows of the result need are copied to scratch with the border around them, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xdsl.ir import Operation
 
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, turned
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, rows_apart, turned
 from stepwell.passes.schedules.nest import uses_dim
-from stepwell.passes.schedules.staging import Stage, border_of, plan_stage
+from stepwell.passes.schedules.staging import Apart, Stage, border_of, plan_stage
 
 
 def most_copied(machine: MachineDescription) -> int:
@@ -35,7 +37,11 @@ def stage_of(found: Contraction, most: int) -> Stage | None:
         return None
     # Rows of A that lie along another dim than the last are read one step apart along that.
     by_line = found.m is not None and not uses_dim(exprs[:-1], found.m)
-    return plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most, by_line)
+    stage = plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most, by_line)
+    place = rows_apart(found)
+    if stage is None or place is None or found.m is None:
+        return stage
+    return replace(stage, apart=Apart(found.m, *place))
 
 
 def stages(func: kernel.FuncOp, most: int) -> dict[Operation, Stage]:

@@ -22,7 +22,7 @@ from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
-from stepwell.passes.schedules.lanes import broadcast, transfer_read, transfer_write
+from stepwell.passes.schedules.lanes import Point, broadcast, lanes_along, read, transfer_write
 from stepwell.passes.schedules.nest import Access, linear_form, scalar_of_fill
 from stepwell.passes.schedules.plan import WIDE_BYTES
 
@@ -71,6 +71,15 @@ def _shape(value: SSAValue) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """Points of `dim`, `step` apart along a dim of a tensor, that lie next to each other in a copy: what is between them is a dim."""
+
+    dim: int
+    position: int
+    step: int
+
+
+@dataclass(frozen=True)
 class Stage:
     """What is copied at once: all that is read while some dims are fixed, one of them to a run of `rows` points."""
 
@@ -85,6 +94,7 @@ class Stage:
     extents: tuple[int, ...]
     by_line: bool
     """Whether the order of dims may change so that what belongs to a line is together."""
+    apart: Apart | None = None
 
     def steps(self, position: int) -> dict[int, int]:
         """By how much fixed dims move the copy along a dim of the tensor."""
@@ -104,18 +114,41 @@ class Stage:
         before = [p for p in range(last - 1) if self.extents[p] == 1]
         return (*before, last - 1, *(p for p in range(last - 1) if p not in before), last)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a copy."""
+        return tuple(n for p in self.order for n in self._parts(p, self.extents[p]))
+
+    def _parts(self, position: int, extent: int) -> tuple[int, ...]:
+        """The extents of a copy along a dim of the tensor: two where points of it are brought together."""
+        if self.apart is None or self.apart.position != position:
+            return (extent,)
+        run = -(-extent // self.apart.step)
+        return (self.apart.step, run) if position == len(self.extents) - 1 else (run, self.apart.step)
+
+    def place(self, position: int, expr: AffineExpr, along: AffineExpr | None = None) -> tuple[AffineExpr, ...]:
+        """Where a copy holds what is at `expr` (and `along` steps further) along a dim of the tensor."""
+        if self.apart is None or self.apart.position != position:
+            return (expr,)
+        run, within = expr // self.apart.step, expr % self.apart.step
+        run = run if along is None else run + along
+        return (within, run) if position == len(self.extents) - 1 else (run, within)
+
     def access(self, scratch: SSAValue, start: Index, symbol: Callable[[Index], SSAValue]) -> Access:
         """How the copy is read, at any point of the block, which begins at `start`."""
-        exprs: list[AffineExpr] = []
+        exprs: list[tuple[AffineExpr, ...]] = []
         symbols = [] if isinstance(start, int) else [symbol(start)]
         begin = AffineExpr.constant(start) if isinstance(start, int) else AffineExpr.symbol(0)
         for position, expr in enumerate(self.exprs):
             count = 1 + max((*expr.used_dims(), 0))
-            dims = [AffineExpr.constant(0) if d in self.fixed else AffineExpr.dimension(d) for d in range(count)]
+            gone, along = self.fixed, None
+            if self.apart is not None and self.apart.position == position:
+                gone, along = (*self.fixed, self.apart.dim), AffineExpr.dimension(self.apart.dim)
+            dims = [AffineExpr.constant(0) if d in gone else AffineExpr.dimension(d) for d in range(count)]
             moved = expr.replace_dims_and_symbols(dims, []) + (-self.first[position])
             moved = moved + begin * -self.steps(position).get(self.block, 0)
-            exprs.append(moved.simplify(count, len(symbols)))
-        return Access(scratch, tuple(exprs[p] for p in self.order), tuple(symbols))
+            exprs.append(self.place(position, moved.simplify(count, len(symbols)), along))
+        return Access(scratch, tuple(e for p in self.order for e in exprs[p]), tuple(symbols))
 
 
 def plan_stage(
@@ -173,7 +206,7 @@ class Stager:
     def copy(self, index: Sequence[Index]) -> Access:
         """Copy what is read from the block's point of `index` on, and say how it is read now."""
         em, stage = self.em, self.stage
-        kind = TensorType(self.fill.type, [stage.extents[p] for p in stage.order])
+        kind = TensorType(self.fill.type, stage.shape)
         scratch = self.builder.scratch(kind, kernel.ScratchScope.WORKER)
         begin = [self._begin(p, index) for p in range(len(stage.extents))]
         filled = self._dims([], begin, True, scratch)
@@ -242,35 +275,61 @@ class Stager:
         assert isinstance(high, int)
         d = AffineExpr.dimension
         source = [self.em.apply(d(0) + d(1), [b, i]) for b, i in zip(begin, at, strict=False)]
-        out = self._filled(at, 0, low, out)
-        out = self._copied((at, source), (low, high), start, out)
-        return self._filled(at, high, extent, out)
+        step = self._spread
+        for within in range(step):
+            # Of every `step` numbers one: next to each other in the copy.
+            count, first, last = (max(0, -(-(n - within) // step)) for n in (extent, low, high))
+            out = self._filled(at, within, (0, first), out)
+            out = self._copied((at, source), within, (first, max(first, last)), start, out)
+            out = self._filled(at, within, (max(first, last), count), out)
+        return out
 
-    def _filled(self, at: list[Index], first: int, last: int, out: SSAValue) -> SSAValue:
+    @property
+    def _spread(self) -> int:
+        """How far apart the numbers of a line are that lie next to each other in the copy."""
+        apart = self.stage.apart
+        return apart.step if apart is not None and apart.position == len(self.stage.extents) - 1 else 1
+
+    def _filled(self, at: list[Index], within: int, run: tuple[int, int], out: SSAValue) -> SSAValue:
         def piece(i: Index, width: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             shape, mask = self._width(width)
             value = self._splat(shape)
-            return [self._put(value, [*at, self._sum(first, i)], mask, args[0])]
+            return [self._put(value, at, within, self._sum(run[0], i), mask, args[0])]
 
-        return self._pieces(last - first, out, piece)
+        return self._pieces(run[1] - run[0], out, piece)
 
     def _copied(
-        self, places: tuple[list[Index], list[Index]], run: tuple[int, int], start: int, out: SSAValue
+        self, places: tuple[list[Index], list[Index]], within: int, run: tuple[int, int], start: int, out: SSAValue
     ) -> SSAValue:
-        low, high = run
         at, source = places
+        step, last = self._spread, len(self.stage.extents) - 1
+        line = AffineExpr.dimension(last) * step + (start + within)
+        dims = [*(AffineExpr.dimension(d) for d in range(last)), line]
+        count = len(self.source.symbols)
+        symbols = [AffineExpr.symbol(i) for i in range(count)]
+        exprs = [e.replace_dims_and_symbols(dims, symbols).simplify(last + 1, count) for e in self.source.exprs]
+        read_at = Access(self.source.value, tuple(exprs), self.source.symbols)
 
         def piece(i: Index, width: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             shape, mask = self._width(width)
-            index = [*source, self._sum(start + low, i)]
-            place = [self.em.apply(e, index, self.source.symbols) for e in self.source.exprs]
-            value = transfer_read(self.em, self.source.value, place, [shape], mask)
-            return [self._put(value, [*at, self._sum(low, i)], mask, args[0])]
+            point = Point([*source, self._sum(run[0], i)], lanes_along(last, shape, mask, picks=True))
+            value = broadcast(self.em, read(self.em, read_at, point), shape)
+            return [self._put(value, at, within, self._sum(run[0], i), mask, args[0])]
 
-        return self._pieces(high - low, out, piece)
+        return self._pieces(run[1] - run[0], out, piece)
 
-    def _put(self, value: SSAValue, at: Sequence[Index], mask: SSAValue | None, out: SSAValue) -> SSAValue:
-        return transfer_write(self.em, value, out, [at[p] for p in self.stage.order], mask)
+    def _put(
+        self, value: SSAValue, at: Sequence[Index], within: int, line: Index, mask: SSAValue | None, out: SSAValue
+    ) -> SSAValue:
+        """Write part of a line of the copy: of the numbers `within` each step, from `line` on."""
+        stage, d = self.stage, AffineExpr.dimension(0)
+        places: list[Index] = []
+        for position in stage.order:
+            if position < len(at):
+                places += [self.em.apply(e, [at[position]]) for e in stage.place(position, d)]
+            else:
+                places += [line] if self._spread == 1 else [within, line]
+        return transfer_write(self.em, value, out, places, mask)
 
     def _pieces(
         self, extent: int, out: SSAValue, body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]]

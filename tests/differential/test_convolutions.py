@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -119,6 +121,9 @@ DENSE = [
     ("nhwc", (1, 64, 9, 9), (32, 3, 3), {"stride": (2, 1)}),
     ("nhwc", (1, 3, 12, 40), (20, 5, 5), {"stride": (2, 2), "lhs_dilate": (1, 2), "pad": ((2, 2), (4, 4))}),
     ("nchw", (3, 7, 1, 50), (24, 1, 5), {"pad": ((0, 0), (2, 2))}),
+    ("nchw", (2, 20, 13, 29), (33, 3, 3), {"stride": (1, 3)}),
+    ("nchw", (1, 9, 13, 29), (40, 3, 3), {"stride": (2, 2), "reverse": ("true", "true")}),
+    ("nhwc", (1, 5, 13, 29), (33, 3, 5), {"stride": (3, 4), "rhs_dilate": (1, 2)}),
 ]
 
 
@@ -143,6 +148,23 @@ def test_padded_images_of_convolutions_are_not_stored():
         exe = stepwell.compile(text)
         assert exe.ir("kernels").count("kernel.launch") == 1
         assert "border = " in exe.ir("scheduled")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_points_a_stride_apart_are_next_to_each_other_in_copies(layout):
+    """So that tiles read them as they lie there; without copies they are packed tile by tile."""
+    text, args = case(layout, (2, 6, 9, 33), (24, 3, 3), stride=(2, 2))
+    exe = stepwell.compile(text, simd="avx512")
+    chosen = re.search(r"#kernel.schedule<[^>]*>", exe.ir("scheduled"))
+    assert chosen is not None
+    assert "pack_a = 0" in chosen[0]
+    same(text, args, "avx512")
+    without = re.sub("border = [0-9]*", "border = 0", chosen[0])
+    assert without != chosen[0]
+    kernels = exe.ir("kernels").replace("attributes {access", f"attributes {{schedule = {without}, access")
+    packed = stepwell.compile(kernels)
+    assert "border = 0" in packed.ir("scheduled")
+    np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
 
 
 def gradient_of_weights(stride):
