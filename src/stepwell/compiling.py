@@ -251,7 +251,8 @@ def _calls_python(data: bytes) -> bool:
     calls = sys.modules.get("stepwell.dialects.stablehlo.custom_calls")
     if calls is None or not calls.registered_targets():
         return False
-    return b"custom_call" in data or b"\\" in data  # the name of an op may be written with escapes
+    signs = b"custom_call", b"host_call", b"\\"  # the name of an op may be written with escapes
+    return any(sign in data for sign in signs)
 
 
 __all__ = ["Place", "compile", "compile_request", "place_of"]

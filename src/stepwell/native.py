@@ -19,6 +19,7 @@ from stepwell.compiler import STEP_NAMES, current_step, leaves_reproducer, lower
 from stepwell.device_targets import Machine, TargetName, choose, machine_for, parse_target
 from stepwell.dialects.registry import context
 from stepwell.dialects.stepwell import ABI, AbiAttr
+from stepwell.dialects.structured_host_call import HostCallOp
 from stepwell.guards import guard_memory, guard_plan, guard_signature
 from stepwell.interpreted import runner
 from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, invalid
@@ -184,8 +185,9 @@ def build_executable(
     with phase("LLVM"):
         objects = compile_objects([part.text for part in texts], target, opt_level, cache=cache)
     clock.lap("LLVM")
-    native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(target))
-    if keep is not None and signature.guard is None:
+    calls_python = any(isinstance(op, HostCallOp) for op in lowered.walk())
+    native = NativeProgram(signature, entry_symbol(name), tuple(objects), pool_object(target), calls_python)
+    if keep is not None and signature.guard is None and not calls_python:
         record.llvm = tuple(part.text for part in texts)
         keep(native, record)
     kept = Texts(module, **options)
