@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from stepwell.runtime.direct_calls import (
 )
 from stepwell.runtime.guards import GuardPlan, run_guarded
 from stepwell.runtime.memory import POOL, Block, address_of, pooled_array
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _DIRECT_BYTES = 1 << 20
 """Results up to so many bytes may be made before the arguments are looked at."""
@@ -214,6 +217,20 @@ class Executable:
         if self._profiled is None:
             self._profiled = self.profiler()
         return self._profiled.profile(self._inputs(arrays), repeat)
+
+    def submit(self, *arrays: Any, out: Sequence[Array] | None = None) -> Future[tuple[Any, ...]]:
+        """Call the program on another thread, beside what this one does next (docs/python.md).
+
+        Args:
+            *arrays: one per argument, as for a call. They are not copied: leave them as they are until the call is done.
+            out: preallocated results, as for a call; nobody may read them before.
+
+        Returns:
+            A `concurrent.futures.Future` of the results; what a call would raise comes out of it too.
+        """
+        from stepwell.runtime.futures import submit
+
+        return submit(self, *arrays, out=out)
 
     def __repr__(self) -> str:
         inputs = ", ".join(str(t) for t in self.input_types)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stepwell.frontends.mapping import vmap as vmap
     from stepwell.frontends.pytree import tree_map as tree_map
     from stepwell.runtime.executable import Executable as Executable
+    from stepwell.runtime.futures import submit as submit
     from stepwell.runtime.pool import num_threads as num_threads
     from stepwell.runtime.pool import set_num_threads as set_num_threads
     from stepwell.schedule_files import schedule as schedule
@@ -78,6 +79,7 @@ _LAZY = {
     "Profiler": "stepwell.sections",
     "default_profiler": "stepwell.sections",
     "Timer": "stepwell.timers",
+    "submit": "stepwell.runtime.futures",
     "num_threads": "stepwell.runtime.pool",
     "set_num_threads": "stepwell.runtime.pool",
 }
@@ -111,6 +113,7 @@ __all__ = [
     "register_custom_call",
     "schedule",
     "set_num_threads",
+    "submit",
     "synchronize",
     "tree_map",
     "tune",
