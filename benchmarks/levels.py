@@ -2,7 +2,8 @@
 
 A multilayer perceptron, a block of GPT and a small convolutional network, at -O0 (each op by itself, scalar loops, one thread), -O1,
 -O2 and -O3 (which takes what `stepwell tune` has recorded on this machine; without records it is -O2). Levels take turns call by
-call; a figure is the median after a first call, or that of the first call where it takes more than two seconds. Results of all levels are compared.
+call; a figure is the median after a first call, or that of the first call where it takes more than two seconds. Results of all
+levels are compared.
 """
 
 from __future__ import annotations
