@@ -22,6 +22,8 @@ TARGET = "stepwell.target"
 """Name of the attribute on the module that holds a `TargetAttr`."""
 FP_CONTRACT = "stepwell.fp_contract"
 """Name of the attribute on a module whose products and sums may be one op, rounded once (a unit attribute, or true)."""
+WINOGRAD = "stepwell.winograd"
+"""Name of the attribute on a module whose convolutions may be Winograd's, with tiles of up to so many results along each side."""
 
 
 @irdl_attr_definition

@@ -42,6 +42,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from stepwell.dialects.stepwell import WINOGRAD
 from stepwell.dialects.structured_winograd import (
     TAPS,
     TRANSFORMS,
@@ -61,9 +62,6 @@ from stepwell.passes.fusion.decisions import REMARKS
 from stepwell.passes.fusion.prices import prices_of
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.staging import border_of
-
-WINOGRAD = "stepwell.winograd"
-"""Name of the module's attribute that says which tiles it allows: those of up to so many results along each side."""
 
 GAIN = 1.2
 """Estimates are no better than that: what is to win less stays as it is."""

@@ -95,6 +95,13 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let a product and the sum it goes into be one op that rounds once (docs/floating-point.md)",
     )
+    parser.add_argument(
+        "--winograd",
+        type=int,
+        choices=(0, 2, 4),
+        default=0,
+        help="let convolutions be Winograd's F(2x2, 3x3), with 4 F(4x4, 3x3) as well, where quicker (docs/floating-point.md)",
+    )
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
         "--validate-each",
@@ -284,6 +291,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         step=arguments.step,
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
+        winograd=arguments.winograd,
     )
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
@@ -380,6 +388,7 @@ def compile_command(arguments: argparse.Namespace) -> int:
         verify_each=arguments.verify_each,
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
+        winograd=arguments.winograd,
         timing=arguments.mlir_timing,
         validate=arguments.validate_each,
     )

@@ -33,7 +33,7 @@ from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.kept_texts import Record
 from stepwell.native_program import Accept, Compiled, Made, NativeProgram
-from stepwell.numerics import allow_contraction
+from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.pipelines import Step, steps
 from stepwell.passes.prepare_entry import PrepareEntryPass
 from stepwell.passes.registry import PASSES, get_pass
@@ -210,6 +210,7 @@ def _built(
             f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
         )
     allow_contraction(module, request.fp_contract)
+    allow_winograd(module, request.winograd)
     if is_dynamic_program(module):
         return _dynamic(module, request, accept)
     if name.kind == CPU:

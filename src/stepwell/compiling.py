@@ -26,7 +26,7 @@ from stepwell.native_program import (
     signature_as_json,
     signature_from_json,
 )
-from stepwell.numerics import allow_contraction
+from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.program_input import NamedText, named_text
 from stepwell.request import Request, checked_request
 from stepwell.runtime.cache_store import Entry, Store
@@ -58,6 +58,7 @@ def compile(
     cache: bool = True,
     schedules: Any = None,
     fp_contract: bool = False,
+    winograd: int = 0,
 ) -> Executable:
     """Compile a program for this machine, or for a GPU.
 
@@ -81,6 +82,8 @@ def compile(
         schedules: a schedule file's path, or a mapping from kernels (by hash or name) to schedules, to obey instead of what
             Stepwell would choose (docs/schedules.md).
         fp_contract: whether `a * b + c` may be one op that rounds once, where the machine has it (docs/floating-point.md).
+        winograd: 2 or 4: convolutions with windows of 3 x 3 may be Winograd's F(2x2, 3x3), or F(4x4, 3x3) as well, where that is
+            quicker; these round differently, and infinities may become NaN (docs/floating-point.md). 0: none.
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -92,7 +95,7 @@ def compile(
     """
     wanted = seed if validate else None
     options = (entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules, fp_contract)
-    request = checked_request(*options)
+    request = checked_request(*options, winograd)
     return compile_request(program, request).executable
 
 
@@ -186,6 +189,7 @@ class Place:
         module = parse(source)
         attach(module, request.schedules)
         allow_contraction(module, request.fp_contract)
+        allow_winograd(module, request.winograd)
         return Texts(module, target=self.target, **options)
 
 

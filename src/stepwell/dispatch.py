@@ -33,7 +33,7 @@ from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
-from stepwell.numerics import allow_contraction
+from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
 from stepwell.runtime.executable import Executable
@@ -125,6 +125,7 @@ class Lowered:
             machine = machine_for(choose(self._options["target"], self.module))
             module = self.module.clone()
             allow_contraction(module, self._options["fp_contract"])
+            allow_winograd(module, self._options["winograd"])
             return print_ir(lower(module, step, target=machine, **options))
 
     def asm(self) -> str:
@@ -197,6 +198,7 @@ class Jitted:
         opt_level: int,
         on_disk: bool = True,
         fp_contract: bool = False,
+        winograd: int = 0,
     ):
         functools.update_wrapper(self, function)
         self._function = function
@@ -208,7 +210,7 @@ class Jitted:
         self._target = target
         self._opt_level = opt_level
         self._on_disk = on_disk
-        self._fp_contract = fp_contract
+        self._allowed = {"fp_contract": fp_contract, "winograd": winograd}
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -268,7 +270,7 @@ class Jitted:
         return Lowered(traced, {**options, "donate": self._donated.array_leaves(args, kwargs)})
 
     def _options(self, target: TargetName | None) -> dict[str, Any]:
-        code = {"target": target or TargetName(CPU), "opt_level": self._opt_level, "fp_contract": self._fp_contract}
+        code = {"target": target or TargetName(CPU), "opt_level": self._opt_level, **self._allowed}
         return {**code, "cache": self._on_disk}
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: TargetName | None) -> Program:
@@ -319,6 +321,7 @@ def jit(
     opt_level: int = 2,
     cache: bool = True,
     fp_contract: bool = False,
+    winograd: int = 0,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
 
@@ -333,6 +336,7 @@ def jit(
         opt_level: 0 to 3.
         cache: as of `stepwell.compile`: whether native code may be found in, and is kept in, the cache on disk (docs/cache.md).
         fp_contract: as of `stepwell.compile`: whether `a * b + c` may be one op that rounds once.
+        winograd: as of `stepwell.compile`: which of Winograd's convolutions are allowed.
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
@@ -347,7 +351,7 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract)
+        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract, winograd)
 
     return decorate if function is None else decorate(function)
 

@@ -30,7 +30,7 @@ from stepwell.ir.printer import print_ir
 from stepwell.kept_texts import Record
 from stepwell.limits import check_call, check_plan, check_tensors
 from stepwell.native_program import Accept, NativeProgram
-from stepwell.numerics import allow_contraction
+from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.objects import compile_objects, pool_object
 from stepwell.passes.prepare_entry import find_entry
 from stepwell.runtime.executable import ArrayType, Executable, Signature
@@ -284,12 +284,13 @@ def emit(
     validate: int | None = None,
     schedules: Any = None,
     fp_contract: bool = False,
+    winograd: int = 0,
 ) -> str | bytes:
     """The program at a step, or as code for its target (see `emit_code`).
 
     `validate` is the seed of a validation (`stepwell.validate`), which on a CPU runs the code too.
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere;
-    `fp_contract` is that of `stepwell.compile`.
+    `fp_contract` and `winograd` are those of `stepwell.compile`.
     """
     asked = None if target is None else parse_target(target)
     timer = TimingInstrumentation() if timing else None
@@ -300,6 +301,7 @@ def emit(
         machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
         attach(module, schedules_for(asked_schedules(schedules), opt_level, machine))
         allow_contraction(module, fp_contract)
+        allow_winograd(module, winograd)
         check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):

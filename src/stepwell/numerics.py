@@ -19,4 +19,15 @@ def allow_contraction(module: ModuleOp, allowed: bool) -> None:
     module.attributes[FP_CONTRACT] = UnitAttr()
 
 
-__all__ = ["allow_contraction"]
+def allow_winograd(module: ModuleOp, tile: int) -> None:
+    """Write on a module which convolutions of Winograd's it allows, if any; a module that says so itself goes on doing so."""
+    if not tile:
+        return
+    from xdsl.dialects.builtin import IntegerAttr, i64
+
+    from stepwell.dialects.stepwell import WINOGRAD
+
+    module.attributes[WINOGRAD] = IntegerAttr(tile, i64)
+
+
+__all__ = ["allow_contraction", "allow_winograd"]

@@ -26,6 +26,8 @@ class Request:
     cache: bool = True
     schedules: Schedules | None = None
     fp_contract: bool = False
+    winograd: int = 0
+    """Results of the largest tiles of Winograd's convolutions that are allowed, along each side."""
 
 
 def checked_request(
@@ -40,6 +42,7 @@ def checked_request(
     cache: bool = True,
     schedules: Any = None,
     fp_contract: Any = False,
+    winograd: Any = 0,
 ) -> Request:
     """The request that options make.
 
@@ -56,8 +59,10 @@ def checked_request(
         obeyed = _tuned(obeyed, asked, simd)
     if type(fp_contract) is not bool:
         raise InvalidProgramError(f"fp_contract is True or False, not {fp_contract!r}")
+    if type(winograd) is not int or winograd not in (0, 2, 4):
+        raise InvalidProgramError(f"winograd is 2, 4 or, for none, 0, not {winograd!r}")
     checks = (bool(verify_each), step, validate)
-    return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, fp_contract)
+    return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, fp_contract, winograd)
 
 
 def _tuned(schedules: Schedules | None, asked: TargetName | None, simd: str | None) -> Schedules | None:

@@ -38,6 +38,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
         arguments.simd,
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
+        winograd=arguments.winograd,
     )
     place = place_of(program, request)
     found = None if place is None else kept_explanation(place, form)
@@ -57,6 +58,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
                 simd=request.simd,
                 schedules=arguments.schedules,
                 fp_contract=request.fp_contract,
+                winograd=request.winograd,
             )
     finally:
         for diagnostic in said:

@@ -32,7 +32,7 @@ from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.pass_manager import Nested, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.machine_limits import Limits, limits_of
-from stepwell.numerics import allow_contraction
+from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
 from stepwell.passes.estimate_costs import COST, EstimateCostsPass
 from stepwell.passes.pipelines import steps
@@ -58,6 +58,7 @@ def explain(
     simd: str | None = None,
     schedules: Any = None,
     fp_contract: bool = False,
+    winograd: int = 0,
 ) -> Explanation:
     """What a program becomes, kernel by kernel, and why.
 
@@ -69,6 +70,7 @@ def explain(
         simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
         schedules: schedules to take, as for `stepwell.compile`.
         fp_contract: as for `stepwell.compile`.
+        winograd: as for `stepwell.compile`.
 
     Returns:
         The explanation; print it, or ask its kernels.
@@ -84,6 +86,7 @@ def explain(
         machine = machine_for(choose(asked, module), simd)
         attach(module, schedules_for(wanted, opt_level, machine))
         allow_contraction(module, fp_contract)
+        allow_winograd(module, winograd)
         return explain_module(module, entry, machine, opt_level)
 
 
