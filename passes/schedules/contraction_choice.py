@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir.affine import AffineExpr
 
+from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes.schedules.contraction_analysis import Contraction
@@ -29,6 +30,8 @@ PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 FEW = 4
 """Rows from which on products take longer than reading B once."""
+FEW_TERMS = 4
+"""Terms of sums up to which large results take as long as writing them, line after line."""
 STREAMED = 32
 """Rows of a large B that are read in place at once."""
 FULL = 14
@@ -142,6 +145,22 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
     return Tiling(mr, nr, _unroll(found, word, mr), pack_a, pack_b, block, kc, machine.vector_bytes, word)
+
+
+def better_by_lines(found: Contraction, machine: MachineDescription) -> str:
+    """Why sums that could have tiles are better done line by line of their results, or nothing.
+
+    Sums of few terms take less time than writing them, and the lines of a tile are too many places to write at once.
+    """
+    if found.depth > FEW_TERMS or found.rows < FEW or not b_is_direct(found) or terms_at_once(found, machine) > 1:
+        return ""
+    (result,) = found.op.results
+    assert isinstance(result.type, TensorType)
+    alone = all(isinstance(use.operation, kernel.ReturnOp) for use in result.uses)
+    size = prod(result.type.get_shape()) * byte_width(found.accumulator)
+    if not alone or not is_contiguous(found.maps[2].results, found.n) or size <= machine.l2_bytes:
+        return ""
+    return "sums of few terms, whose results leave the caches, are written line by line"
 
 
 def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDescription) -> Tiling | str:
@@ -380,6 +399,7 @@ __all__ = [
     "Tiling",
     "a_is_direct",
     "b_is_direct",
+    "better_by_lines",
     "choose_grid",
     "choose_tiling",
     "must_pack_a",

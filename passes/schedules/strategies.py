@@ -28,7 +28,7 @@ from stepwell.passes.schedules.block_contraction import schedule_block_contracti
 from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, tiling_of, turned
+from stepwell.passes.schedules.contraction_choice import Tiling, better_by_lines, choose_tiling, tiling_of, turned
 from stepwell.passes.schedules.convolution import copied, most_copied
 from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
@@ -101,7 +101,7 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if window is not None:
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
     if forced in ("", "contraction"):
-        tiled = _first_tiling(func, machine)
+        tiled = _first_tiling(func, machine, asked=bool(forced))
         if not isinstance(tiled, str):
             # Tiles read what hardware foresees: asking for it costs more than it gives.
             common.pop("prefetch", None)
@@ -178,17 +178,21 @@ def _choose_for_subgroups(func: kernel.FuncOp, machine: MachineDescription, forc
     return strategy, numbers, f"{reason}{refused}"
 
 
-def _first_tiling(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int] | str:
-    """The tiling of the kernel's first contraction worth tiles, as parameters; or why the first has none, "" without one."""
+def _first_tiling(func: kernel.FuncOp, machine: MachineDescription, *, asked: bool = False) -> dict[str, int] | str:
+    """The tiling of the kernel's first contraction worth tiles, as parameters; or why the first has none, "" without one.
+
+    Where tiles were `asked` for, one that other loops do better has them too.
+    """
     refused = ""
     for op in func.body.block.ops:
         found = find_contraction(op)
         if not isinstance(found, Contraction):
             continue
         tiling = choose_tiling(turned(found), machine)
-        if isinstance(tiling, Tiling):
+        better = "" if asked or isinstance(tiling, str) else better_by_lines(turned(found), machine)
+        if isinstance(tiling, Tiling) and not better:
             return {**tiling.numbers(), **({"border": most_copied(machine)} if copied(op, machine) is not None else {})}
-        refused = refused or tiling
+        refused = refused or better or str(tiling)
     return refused
 
 

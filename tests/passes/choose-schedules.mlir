@@ -264,3 +264,57 @@ module attributes {stepwell.target = {level = "neon", vector_bits = 128 : i64, c
     kernel.return %r : tensor<30x64xi32>
   }
 }
+
+// -----
+
+// Sums of few terms whose results leave the caches are written line by line; in tiles where a map of theirs is done on these, or
+// they stay in a cache.
+// CHECK-LABEL: kernel.func @thin
+// CHECK-SAME: schedule = #kernel.schedule<"loops", {{.*}}no register tiles: sums of few terms, whose results leave the caches, are written line by line
+// CHECK-LABEL: kernel.func @thin_and_map
+// CHECK-SAME: schedule = #kernel.schedule<"contraction"
+// CHECK-LABEL: kernel.func @thin_and_small
+// CHECK-SAME: schedule = #kernel.schedule<"contraction"
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 1048576 : i64}} {
+  kernel.func @thin(%A: tensor<1000x4xf32>, %B: tensor<4x1000xf32>, %o: tensor<1000x1000xf32>) -> tensor<1000x1000xf32> attributes {access = ["read", "read", "write"]} {
+    %e = tensor.empty() : tensor<1000x1000xf32>
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%e : tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<1000x4xf32>, tensor<4x1000xf32>) outs(%f : tensor<1000x1000xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %d, %p : f32
+      linalg.yield %s : f32
+    } -> tensor<1000x1000xf32>
+    kernel.return %r : tensor<1000x1000xf32>
+  }
+  kernel.func @thin_and_map(%A: tensor<1000x4xf32>, %B: tensor<4x1000xf32>, %o: tensor<1000x1000xf32>) -> tensor<1000x1000xf32> attributes {access = ["read", "read", "write"]} {
+    %e = tensor.empty() : tensor<1000x1000xf32>
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%e : tensor<1000x1000xf32>) -> tensor<1000x1000xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<1000x4xf32>, tensor<4x1000xf32>) outs(%f : tensor<1000x1000xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %d, %p : f32
+      linalg.yield %s : f32
+    } -> tensor<1000x1000xf32>
+    %m = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<1000x1000xf32>) outs(%e : tensor<1000x1000xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = math.absf %a : f32
+      linalg.yield %y : f32
+    } -> tensor<1000x1000xf32>
+    kernel.return %m : tensor<1000x1000xf32>
+  }
+  kernel.func @thin_and_small(%A: tensor<100x4xf32>, %B: tensor<4x1000xf32>, %o: tensor<100x1000xf32>) -> tensor<100x1000xf32> attributes {access = ["read", "read", "write"]} {
+    %e = tensor.empty() : tensor<100x1000xf32>
+    %c = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%c : f32) outs(%e : tensor<100x1000xf32>) -> tensor<100x1000xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<100x4xf32>, tensor<4x1000xf32>) outs(%f : tensor<100x1000xf32>) {
+    ^bb0(%a: f32, %b: f32, %d: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %d, %p : f32
+      linalg.yield %s : f32
+    } -> tensor<100x1000xf32>
+    kernel.return %r : tensor<100x1000xf32>
+  }
+}
