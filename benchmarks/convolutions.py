@@ -3,7 +3,8 @@
 A line a shape, with torch's time over Stepwell's (above 1: Stepwell is faster). `c8` in a name is eight channels, `b` the
 batch, `s` the stride, `g` the groups; NHWC shapes have weights HWIO, and torch the same numbers as channels_last. Results are
 compared with torch's. `--one-thread` counts the CPU time of one thread, which other processes disturb less. Programs come
-from Stepwell's cache the second time: run once with `--rounds 0` before measuring.
+from Stepwell's cache the second time: run once with `--rounds 0` before measuring. `winograd2` and `winograd4` are peers too:
+Stepwell with that option.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -170,15 +172,20 @@ def torch_runner(w: peers.Workload) -> Callable[[], Any]:
     return forward
 
 
-def stepwell_runner(w: peers.Workload) -> Callable[[], Any]:
-    """Stepwell, from its cache when it can."""
+def stepwell_runner(w: peers.Workload, winograd: int = 0) -> Callable[[], Any]:
+    """Stepwell, from its cache when it can; with Winograd's convolutions where they are allowed and quicker."""
     import stepwell
 
-    exe, args = stepwell.compile(program(w["shape"])), operands(w["shape"])
+    exe, args = stepwell.compile(program(w["shape"]), winograd=winograd), operands(w["shape"])
     return lambda: exe(*args)
 
 
-RUNNERS = {"torch": torch_runner, "stepwell": stepwell_runner}
+RUNNERS = {
+    "torch": torch_runner,
+    "stepwell": stepwell_runner,
+    "winograd2": partial(stepwell_runner, winograd=2),
+    "winograd4": partial(stepwell_runner, winograd=4),
+}
 
 
 def main() -> None:
