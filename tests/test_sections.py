@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import os
 import subprocess
@@ -301,7 +302,9 @@ def test_memory_is_recorded_with_the_section_that_asked_for_it():
             first = identity(x)
         second = identity(x)
         del first
-    del second  # after the end: not recorded
+        profiler.enabled = False
+        identity(x)  # not wanted
+    del second  # after the end
     start, taken, other, back = profiler.memory_events
     assert (start.size, start.section) == (0, "")
     assert (taken.section, other.section, back.section) == ("call", "call", "")
@@ -371,6 +374,12 @@ def test_the_environment_has_a_process_write_a_trace(tmp_path):
     said = {e["name"] for e in json.loads(path.read_text())["traceEvents"]}
     assert {"compile", "LLVM", "call", "mine"} <= said
     assert "cannot write the trace" in run(SECTION, str(tmp_path / "no" / "trace.json")).stderr
+
+
+def test_the_environment_has_a_process_write_for_tensorboard(tmp_path):
+    assert run(SECTION, f"{tmp_path}/logs/").stderr == ""
+    (trace,) = (tmp_path / "logs").glob("plugins/profile/*/*.trace.json.gz")
+    assert "mine" in {e["name"] for e in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}
 
 
 def test_the_environment_has_a_process_print_a_report():

@@ -56,6 +56,9 @@ from stepwell.runtime.cuda.program import (
 from stepwell.runtime.cuda.scalars import OPERATIONS, SIGN_EXTENDS
 from stepwell.runtime.executable import Signature
 from stepwell.runtime.memory import ALIGNMENT
+from stepwell.sections import record_calls_of
+
+record_calls_of(CudaExecutable)
 
 INDEX_BITS = 64
 _PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")

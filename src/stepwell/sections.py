@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.profile_events import (
@@ -43,6 +43,9 @@ from stepwell.profile_events import (
     report,
     totals,
 )
+
+if TYPE_CHECKING:
+    from stepwell.runtime.executable import Executable
 
 VARIABLE = "STEPWELL_PROFILE"
 _NOTHING = contextlib.nullcontext()
@@ -301,6 +304,8 @@ class Profiler:
         return False
 
     def _record_memory(self, now: int, size: int, address: int, used: int) -> None:
+        if not self.enabled:
+            return
         thread: _Thread | None = getattr(self._local, "thread", None)
         section = thread.open[-1].name if thread is not None and thread.open else ""
         self._memory.append(MemoryEvent(now, size, address, used, section, os.getpid()))
@@ -347,7 +352,7 @@ def _activate(profiler: Profiler, watcher: Callable[[int, int, int, int], None])
 
     with _lock:
         if not _active:
-            _record_calls(True)
+            _record_calls()
             POOL.watcher = _record_memory
         _watchers.append(watcher)
         _active.append(profiler)
@@ -361,24 +366,40 @@ def _deactivate(profiler: Profiler, watcher: Callable[[int, int, int, int], None
         _watchers.remove(watcher)
         if not _active:
             POOL.watcher = None
-            _record_calls(False)
+            _stop_recording_calls()
 
 
-def _record_calls(on: bool) -> None:
-    """Put what records calls in the place of what only calls, or back: so calls that nobody records have nothing to ask."""
+def record_calls_of(executables: type[Executable]) -> None:
+    """Have calls of a class of executables recorded, one that has a way of its own to call them."""
+    with _lock:
+        _classes.append(executables)
+        if _active:
+            _record(executables)
+
+
+def _record_calls() -> None:
+    """Put what records calls in the place of what only calls: so calls that nobody records have nothing to ask."""
     from stepwell.runtime.executable import Executable
 
-    if not on:
-        Executable.__call__ = _plain.pop()
-        return
-    plain = Executable.__call__
-    _plain.append(plain)
+    for executables in (Executable, *_classes):
+        _record(executables)
+
+
+def _record(executables: type[Executable]) -> None:
+    plain = executables.__call__
 
     def recorded(self: Executable, *arrays: Any, out: Any = None) -> Any:
         with phase("call", "run"):
             return plain(self, *arrays, out=out)
 
-    Executable.__call__ = functools.wraps(plain)(recorded)
+    _plain[executables] = plain
+    executables.__call__ = functools.wraps(plain)(recorded)
+
+
+def _stop_recording_calls() -> None:
+    while _plain:
+        executables, plain = _plain.popitem()
+        executables.__call__ = plain
 
 
 def _record_memory(size: int, address: int, used: int) -> None:
@@ -387,8 +408,10 @@ def _record_memory(size: int, address: int, used: int) -> None:
         watcher(now, size, address, used)
 
 
-_plain: list[Callable[..., Any]] = []
-"""`Executable.__call__`, while another is in its place."""
+_classes: list[type[Executable]] = []
+"""Those with a way of their own to be called, beside `Executable`."""
+_plain: dict[type[Executable], Callable[..., Any]] = {}
+"""The `__call__` of each class, while another is in its place."""
 
 
 # The process's profiler --------------------------------------------------------------------------------------------------
@@ -410,7 +433,8 @@ def default_profiler() -> Profiler:
 def start_from_environment() -> None:
     """Where `STEPWELL_PROFILE` is set, record from now on, and say what was recorded when the process ends.
 
-    A value that ends with `.json` is the file to write the trace to; any other has the report printed to standard error.
+    A value that ends with `.json` is the file to write the trace to, one that ends with `/` TensorBoard's folder; any other has the report
+    printed to standard error.
     """
     wanted = os.environ.get(VARIABLE)
     if not wanted:
@@ -420,15 +444,26 @@ def start_from_environment() -> None:
     profiler.__enter__()
 
     def finish() -> None:
-        if wanted.endswith(".json"):
-            try:
+        try:
+            if wanted.endswith(".json"):
                 profiler.export_chrome_trace(wanted)
-            except InvalidProgramError as error:
-                print(f"error: {error}", file=sys.stderr)
-        else:
-            print(profiler.report(), end="", file=sys.stderr)
+            elif wanted.endswith("/"):
+                profiler.export_tensorboard(wanted)
+            else:
+                print(profiler.report(), end="", file=sys.stderr)
+        except InvalidProgramError as error:
+            print(f"error: {error}", file=sys.stderr)
 
     atexit.register(finish)
 
 
-__all__ = ["Profiler", "Section", "Total", "default_profiler", "is_active", "phase", "start_from_environment"]
+__all__ = [
+    "Profiler",
+    "Section",
+    "Total",
+    "default_profiler",
+    "is_active",
+    "phase",
+    "record_calls_of",
+    "start_from_environment",
+]

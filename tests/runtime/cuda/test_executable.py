@@ -11,6 +11,7 @@ from fake_driver import OUT_OF_MEMORY, FakeDriver
 from programs import IMAGE, N, executable, install, launch, ramp
 
 import stepwell
+from stepwell import gpu_program, sections
 from stepwell.runtime.cuda import (
     CudaError,
     DeviceOutOfMemoryError,
@@ -21,6 +22,7 @@ from stepwell.runtime.cuda import (
 )
 from stepwell.runtime.cuda.array import DeviceArray, from_dlpack, to_device
 from stepwell.runtime.cuda.device import device
+from stepwell.runtime.cuda.executable import CudaExecutable
 from stepwell.runtime.cuda.memory import Buffer as Memory
 from stepwell.runtime.cuda.program import Buffer, Copy
 
@@ -204,6 +206,18 @@ def test_threads_have_their_own_streams_and_results_may_cross_them(gpu: FakeDriv
         np.testing.assert_array_equal(more.numpy(), ramp(i) * 4**6)
     assert exe.counts.calls == 24
     assert len(gpu._streams) <= 4 + 1 + 1  # theirs, one for capturing, perhaps ours: a stream is used again
+
+
+def test_calls_are_recorded_by_a_profiler_and_come_as_futures_too(gpu: FakeDriver):
+    assert gpu_program.CudaExecutable in sections._classes
+    exe, plain = executable(DOUBLE), CudaExecutable.__call__
+    with stepwell.Profiler() as profiler:
+        (direct,) = exe(ramp())
+        (result,) = exe.submit(direct).result(60)
+    assert CudaExecutable.__call__ is plain
+    assert [section.name for section in profiler.sections] == ["call", "call"]
+    assert len({section.thread for section in profiler.sections}) == 2
+    np.testing.assert_array_equal(result.numpy(), 4 * ramp())
 
 
 def test_memory_used_in_another_thread_is_freed_after_that_use(gpu: FakeDriver):
