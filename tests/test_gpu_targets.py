@@ -458,3 +458,13 @@ def test_the_command_runs_and_shows_a_device_program(capsys, tmp_path):
     code, out, _ = run(capsys, "compile", tmp_path / "device.mlir", "--emit=ptx")
     assert code == 0
     assert ".entry k_map_0__phase0" in out
+
+
+def test_code_without_vectors_has_a_name_everywhere(capsys, tmp_path):
+    file = tmp_path / "add.mlir"
+    file.write_text(ADD)
+    for words in (["--simd", "scalar"], ["--target", "cpu:scalar"], ["--target-cpu", "scalar"]):
+        assert main(["compile", str(file), "--emit=scheduled", *words]) == 0
+        text = capsys.readouterr().out
+        assert 'level = "scalar"' in text
+        assert "vector." not in text.split("kernel.func", 1)[1]

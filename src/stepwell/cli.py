@@ -45,7 +45,7 @@ EXAMPLES = """examples:
 
 STEPS = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
 EMIT = (*STEPS, "llvm", "asm", "obj", "ptx", "cubin", "resources")
-SIMD = ("avx512", "avx2", "sse4.2")
+SIMD = ("avx512", "avx2", "sse4.2", "scalar")
 
 
 REDUCE = """Delta debugging: drops functions, ops, results and arguments, bypasses ops, runs regions once, simplifies constants and shrinks

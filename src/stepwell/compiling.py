@@ -69,7 +69,7 @@ def compile(
         target: "cpu" (native code, the default), "interpreter" (NumPy, for checking), "gpu-sim" (a GPU's kernels, simulated),
             "cuda"; a machine may follow: "cpu:avx2", "gpu-sim:sm_80", "cuda:sm_90", "cuda:1". `STEPWELL_TARGET` changes the default.
         opt_level: 0 (straight lowering) to 3.
-        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
+        simd: "avx512", "avx2", "sse4.2", "scalar" instead of the host's widest.
         donate: positions of arguments whose buffers the program may overwrite.
         verify_each: run the verifier after every pass.
         step: with the interpreter and gpu-sim, the step to lower to first (default: none, the program as it is; on gpu-sim

@@ -11,7 +11,8 @@ import inspect
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,6 +220,11 @@ class Jitted:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
+    @property
+    def name(self) -> str:
+        """The name of the function, in messages."""
+        return self._name
+
     def cache_size(self) -> int:
         """How many programs are kept."""
         return len(self._cache)
@@ -230,6 +236,7 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function, compiled."""
         if is_tracing():
+            _OUTER.remark_dropped(self)
             return self._function(*args, **kwargs)
         if self._has_static:
             args, kwargs = self._static.marked(args, kwargs)
@@ -284,7 +291,14 @@ class Jitted:
     def _trace(self, signature: Signature) -> Traced:
         pairs = zip(signature.names, signature.leaves, strict=True)
         names = [re.sub(r"\W+", "_", self._written(n)).strip("_") for n, leaf in pairs if isinstance(leaf, Abstract)]
-        return trace(self._function, signature, self._name, names)
+        with _OUTER.tracing(self):
+            return trace(self._function, signature, self._name, names)
+
+    def asked(self) -> dict[str, Any]:
+        """The options that were given and decide the code, by name."""
+        level = {} if self._opt_level == 2 else {"opt_level": self._opt_level}
+        given = {"target": self._target, **self._allowed}
+        return {**{name: value for name, value in given.items() if value}, **level}
 
     def _why(self, signature: Signature) -> str:
         known = self._cache.signatures()
@@ -308,6 +322,38 @@ class Jitted:
         if first.isdigit():
             first = names[int(first)] if int(first) < len(names) else f"argument {first}"
         return first.strip("'") + rest
+
+
+class _Outer(threading.local):
+    """The functions whose traces this thread is in, each with the functions that became part of it."""
+
+    def __init__(self) -> None:
+        self._stack: list[tuple[Jitted, dict[Jitted, None]]] = []
+
+    @contextmanager
+    def tracing(self, function: Jitted) -> Generator[None]:
+        """What is called meanwhile becomes part of `function`."""
+        self._stack.append((function, {}))
+        try:
+            yield
+        finally:
+            self._stack.pop()
+
+    def remark_dropped(self, function: Jitted) -> None:
+        """Say once a trace which options of a function are not obeyed because it becomes part of another one."""
+        outer, seen = self._stack[-1] if self._stack else (None, {})
+        obeyed = {} if outer is None else outer.asked()
+        dropped = {name: value for name, value in function.asked().items() if obeyed.get(name) != value}
+        if not dropped or function in seen:
+            return
+        seen[function] = None
+        options = ", ".join(f"{name}={str(v)!r}" for name, v in dropped.items())
+        whole = "another program" if outer is None else f"'{outer.name}'"
+        message = f"'{function.name}' becomes part of {whole}, whose options hold: its own {options} does nothing here"
+        emit(Diagnostic("remark", caller_source(), message, hint="give them to the outer function"))
+
+
+_OUTER = _Outer()
 
 
 def jit(

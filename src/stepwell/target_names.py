@@ -52,7 +52,7 @@ def variants_of(kind: str) -> tuple[str, ...]:
     """The machines a kind of target can be told."""
     if kind == INTERPRETER:
         return ()
-    return LEVELS[1:] if kind == CPU else gpu_names()
+    return LEVELS if kind == CPU else gpu_names()
 
 
 def parse_target(text: Any) -> TargetName:
@@ -93,7 +93,7 @@ def _cpu_of(variant: str) -> TargetName | None:
         InvalidProgramError: a feature is none.
     """
     cpu, _, features = variant.partition(",")
-    if cpu not in PROCESSORS and cpu not in LEVELS[1:]:
+    if cpu not in PROCESSORS and cpu not in LEVELS:
         return None
     if cpu in PROCESSORS or features:
         cpu_target(cpu, features)

@@ -494,3 +494,15 @@ def test_nested_bodies_are_traced_once():
 
     stepwell.jit(lambda x: nested(6, x)).lower(X)
     assert (traced.count("body"), traced.count("scan")) == (7, 6)
+
+
+def test_options_of_a_nested_function_that_are_not_obeyed_are_said_once():
+    inner = stepwell.jit(lambda x: x + 1, target="interpreter", opt_level=0)
+    outer = stepwell.jit(lambda x: inner(inner(x)))
+    (said,) = remarks(lambda: outer.lower(X))
+    assert "'<lambda>' becomes part of '<lambda>', whose options hold" in said
+    assert "target='interpreter', opt_level='0' does nothing here" in said
+    assert "test_jit.py" in said
+    same = stepwell.jit(lambda x: inner(x), target="interpreter", opt_level=0)
+    assert remarks(lambda: same.lower(X)) == []
+    assert remarks(lambda: stepwell.jit(lambda x: stepwell.jit(lambda y: y * 2)(x)).lower(X)) == []

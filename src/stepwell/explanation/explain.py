@@ -67,7 +67,7 @@ def explain(
         entry: the function to explain.
         target: as for `stepwell.compile`.
         opt_level: 0 to 3.
-        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
+        simd: "avx512", "avx2", "sse4.2", "scalar" instead of the host's widest.
         schedules: schedules to take, as for `stepwell.compile`.
         fp_contract: as for `stepwell.compile`.
         winograd: as for `stepwell.compile`.

@@ -66,7 +66,7 @@ def tune(
         program: as for `stepwell.compile`.
         entry: the function whose kernels are tuned.
         opt_level: 1 to 3.
-        simd: "avx512", "avx2", "sse4.2" instead of the host's widest.
+        simd: "avx512", "avx2", "sse4.2", "scalar" instead of the host's widest.
         budget: seconds to spend on all kernels together.
         progress: told what happens, line by line.
 
