@@ -42,6 +42,20 @@ class MachineDescription:
         return self.subgroup > 1 or self.level == "neon" or "+fma" in self.features
 
     @property
+    def has_gather_scatter(self) -> bool:
+        """Whether lanes load from, and store to, places of their own in one op.
+
+        Where they do not, a gathered vector is one load a lane: as quick as code without vectors, measured on SSE4.2, and what is computed
+        of it is in vectors. So no schedule asks.
+        """
+        return self.subgroup > 1 or self.level == "avx512"
+
+    @property
+    def has_masked_ops(self) -> bool:
+        """Whether any op can leave lanes out; elsewhere tails alone are masked, by a branch a lane where there is no masked move."""
+        return self.subgroup > 1 or self.level == "avx512"
+
+    @property
     def has_byte_dots(self) -> bool:
         """Whether sums of four products of bytes, with a sign and without, are one op per lane."""
         if self.level == "neon":

@@ -255,3 +255,11 @@ def test_a_line_that_no_cache_has_is_not_believed(line, known):
     text = f"builtin.module attributes {{stepwell.target = {{line_bytes = {line}, l3_bytes = 7 : i64}}}} {{}}"
     described = machine_of(parse_module(text, "k.mlir", context()))
     assert (described.line_bytes, described.l3_bytes) == (known, 7)
+
+
+def test_the_command_says_what_lanes_can_do(capsys):
+    assert main(["targets", "--simd", "sse4.2"]) == 0
+    assert "has       no fma, gather/scatter, masked ops, byte dots" in capsys.readouterr().out
+    assert main(["targets", "--simd", "avx2", "--json"]) == 0
+    machine = json.loads(capsys.readouterr().out)["machine"]
+    assert (machine["has_fma"], machine["has_gather_scatter"], machine["has_masked_ops"]) == (True, False, False)

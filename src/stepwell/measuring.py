@@ -13,10 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from xdsl.dialects.builtin import ModuleOp
+
 from stepwell.backends.measure import KERNELS, STRIDE, measurement_text, operations_a_round, symbol
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.target import LEVELS, Target, host_level, host_target
 from stepwell.device_targets import listing
+from stepwell.dialects.stepwell import TARGET
+from stepwell.ir.machine import machine_of
 from stepwell.machine_limits import Limits, Rates, limits_as_json, limits_file, limits_of, machine_key, read_limits
 from stepwell.runtime.pool import worker_count
 from stepwell.runtime.timed_kernels import TimedKernels
@@ -151,7 +155,8 @@ def describe(
     if as_json:
         return _as_json(target, limits)
     lines = [listing(), "", "this machine"]
-    known = [("cpu", target.cpu), *target.describe(), ("features", target.features.replace("+", "").replace(",", " "))]
+    known = [("cpu", target.cpu), *target.describe(), ("has", _abilities_text(target))]
+    known += [("features", target.features.replace("+", "").replace(",", " "))]
     lines += [f"  {name:<10}{value}" for name, value in known]
     if limits.source == "measured":
         lines += ["", *_limit_lines(limits)]
@@ -160,9 +165,29 @@ def describe(
     return "\n".join(lines)
 
 
+def _abilities(target: Target) -> dict[str, bool]:
+    """What schedules may ask for at the target's level, by name."""
+    machine = machine_of(ModuleOp([], {TARGET: target.attribute()}))
+    return {
+        "fma": machine.has_fma,
+        "gather_scatter": machine.has_gather_scatter,
+        "masked_ops": machine.has_masked_ops,
+        "byte_dots": machine.has_byte_dots,
+    }
+
+
+def _abilities_text(target: Target) -> str:
+    every = _abilities(target)
+    names = [
+        name.replace("_", "/" if name == "gather_scatter" else " ") for name, is_there in every.items() if is_there
+    ]
+    return ", ".join(names) or "no fma, gather/scatter, masked ops, byte dots"
+
+
 def _as_json(target: Target, limits: Limits) -> str:
     machine = {
         **asdict(target),
+        **{f"has_{name}": is_there for name, is_there in _abilities(target).items()},
         "levels": [level for level in LEVELS if LEVELS.index(level) <= LEVELS.index(host_level())],
     }
     names = [line.split()[0] for line in listing().splitlines()]

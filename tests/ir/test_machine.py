@@ -92,3 +92,20 @@ NEW_HOST = 'host = {level = "avx2", features = "+avx2,+fma"}'
 def test_whether_products_and_sums_are_one_op_is_asked_of_the_kernels_own_machine(text, expected):
     (kernel,) = parse(text).body.block.ops
     assert machine_of(kernel).has_fma == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "subgroup", "expected"),
+    [
+        ("avx512", 1, True),
+        ("avx2", 1, False),
+        ("sse4.2", 1, False),
+        ("neon", 1, False),
+        ("scalar", 1, False),
+        ("simt", 32, True),
+    ],
+)
+def test_what_lanes_can_do_by_themselves_goes_by_the_level(level, subgroup, expected):
+    machine = MachineDescription(level=level, subgroup=subgroup)
+    assert machine.has_gather_scatter == expected
+    assert machine.has_masked_ops == expected
