@@ -92,7 +92,7 @@ def _dims(exprs: Exprs) -> list[int]:
 
 # Which dim of the result is last.
 
-SHORT, LONG = 8, 16
+SHORT, LONG = 7, 16
 """A last dim of fewer points than the first is no vector; one of the second at least is."""
 TERMS = 32
 """Sums of so many terms take longer than turning their results."""

@@ -47,6 +47,7 @@ from stepwell.passes.schedules.contraction_analysis import (
     ops_between,
 )
 from stepwell.passes.schedules.contraction_choice import Tiling, a_is_direct, choose_grid, turned, unit_of, units_of
+from stepwell.passes.schedules.contraction_lines import term_lines
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_word_operands import WordPacker
 from stepwell.passes.schedules.contraction_words import words_of
@@ -147,6 +148,7 @@ class _ContractionPhase:
         words = words_of(found, tiling.word)
         packing = (builder, found, tiling, self.terms, machine.prefetch > 0)
         self.packer = Packer(*packing) if words is None else WordPacker(*packing, words)
+        self.b_lines = term_lines(self.packer, self.b) if self.pack_b and words is None else None
         on_b = found.maps[1].results
         self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
@@ -322,7 +324,10 @@ class _ContractionPhase:
             assert isinstance(self.b, Access)
             return self.packer.direct_b(self.b)
         index = self._absolute(local)
-        return self.packer.pack_b(self.b, index, self._sum(index[self.found.n], first), columns, most, run)
+        start = self._sum(index[self.found.n], first)
+        if self.b_lines is not None:
+            return self.b_lines.pack(index, start, columns, most, run)
+        return self.packer.pack_b(self.b, index, start, columns, most, run)
 
     def _operand_a(self, local: list[Index], rows: int, run: Sums) -> Operand:
         if not self.pack_a:

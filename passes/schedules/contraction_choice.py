@@ -108,6 +108,12 @@ def _in_window(exprs: Sequence[AffineExpr], dim: int) -> bool:
     return any(dim in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)
 
 
+def _lies_near(found: Contraction) -> bool:
+    """Whether the rows of A are points of a line of an image: as near to each other as packed ones would be."""
+    exprs = found.maps[0].results
+    return found.m is not None and is_contiguous(exprs, found.m) and any(_in_window(exprs, d) for d in found.reduced)
+
+
 def starts_uniform(found: Contraction) -> bool:
     """Whether all sums start from one number."""
     return isinstance(found.op.outputs[0].owner, linalg.FillOp)
@@ -138,7 +144,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
     pack_b = must_pack_b(found) or again >= 4
     crowded = shares_sets(found, mr)
-    pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small))
+    pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small) and not _lies_near(found))
     kc = _terms(found, machine, (mr, nr), pack_b, width)
     if found.rows < FEW and b_is_direct(found):
         kc = min(kc, STREAMED)
@@ -207,7 +213,11 @@ def _register_tile(found: Contraction, machine: MachineDescription, lanes: int, 
     if machine.vector_bytes == 16 and machine.registers == 32:
         most, per_row = 6, 4
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
-    if machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7):
+    wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7)
+    if not is_contiguous(found.maps[2].results, found.n):
+        # All terms are done at once: a panel of them is to stay in the L2 cache.
+        wide = wide and 4 * machine.vector_bytes * found.depth <= machine.l2_bytes * 5 // 8
+    if wide:
         most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
     nr = min(per_row * lanes, -(-columns // lanes) * lanes)
     if word == 1 and most == FULL - 1 and 3 * -(-found.rows // FULL) <= 2 * -(-found.rows // most):

@@ -97,37 +97,35 @@ class Packer:
         self, source: Access | SSAValue, index: Sequence[Index], first: Index, columns: Index, most: int, run: Sums
     ) -> Operand:
         """The columns from `first` (of the whole) as panels; `index` holds the outer dims, `most` bounds the columns."""
-        found, nr = self.found, self.tiling.nr
-        kind, k = _kind_of(source, found.b_casts), found.reduced[-1]
-        lanes = self._lanes(found.accumulator)
+        found, nr, k = self.found, self.tiling.nr, self.found.reduced[-1]
+        lanes = self.lanes(found.accumulator)
         line = -(-nr // lanes) * lanes
-        inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
-        target = self.builder.scratch(TensorType(kind, [-(-most // nr), *inner, line]), kernel.ScratchScope.WORKER)
+        target = self.panels(source, most)
         crossed = isinstance(source, Access) and is_contiguous(source.exprs, k)
         depth = lanes if crossed else ROWS_AT_ONCE
 
         def panel(ks: Sequence[Index], j: Index, width: int, steps: int, out: SSAValue) -> SSAValue:
             place = self.em.apply(AffineExpr.dimension(0) // nr, [j])
             if self.prefetch and isinstance(source, Access) and is_tile(source.exprs, (k, found.n)):
-                self._fetch(source, self._moved(index, ks, run), self._sum(first, j), width)
+                self._fetch(source, self.moved(index, ks, run), self.sum(first, j), width)
             for piece in range(0, width, lanes if crossed else line):
-                at = self._moved(index, ks, run)
-                at[found.n] = self._sum(first, self._sum(j, piece))
+                at = self.moved(index, ks, run)
+                at[found.n] = self.sum(first, self.sum(j, piece))
                 shape, mask = (steps, min(lanes, width - piece) if crossed else width), None
                 if not crossed and width % lanes and self.tiling.vector_bytes >= WIDE_BYTES:
                     shape = (steps, -(-width // lanes) * lanes)
                     mask = self.em.constant_mask([steps, width], shape)
-                value = self._piece(source, found.b_casts, at, (k, found.n), shape, mask)
+                value = self.piece(source, found.b_casts, at, (k, found.n), shape, mask)
                 out = transfer_write(self.em, value, out, [place, *ks, piece])
             return out
 
-        def panels(out: SSAValue, body: Callable[[Index, int, SSAValue], SSAValue]) -> SSAValue:
+        def over_panels(out: SSAValue, body: Callable[[Index, int, SSAValue], SSAValue]) -> SSAValue:
             edge = found.sizes[found.n] % nr
             return tiled_loop(self.em, columns, edge, nr, [out], lambda j, width, args: [body(j, width, args[0])])[0]
 
         if crossed:
             # Along rows of B: what comes next in each is near.
-            target = panels(
+            target = over_panels(
                 target,
                 lambda j, width, out: self._over_terms(
                     run, depth, out, lambda ks, steps, inner: panel(ks, j, width, steps, inner)
@@ -138,16 +136,27 @@ class Packer:
                 run,
                 depth,
                 target,
-                lambda ks, steps, out: panels(out, lambda j, width, inner: panel(ks, j, width, steps, inner)),
+                lambda ks, steps, out: over_panels(out, lambda j, width, inner: panel(ks, j, width, steps, inner)),
             )
-        exprs: list[AffineExpr] = [AffineExpr.dimension(found.n) // nr]
-        exprs += [AffineExpr.dimension(d) for d in found.reduced]
-        return Operand(Access(target, (*exprs, AffineExpr.constant(0))), packed=True)
+        return self.packed_b(target)
+
+    def panels(self, source: Access | SSAValue, most: int) -> SSAValue:
+        """Scratch for the panels of at most so many columns of B."""
+        found, nr, lanes = self.found, self.tiling.nr, self.lanes(self.found.accumulator)
+        inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
+        shape = [-(-most // nr), *inner, -(-nr // lanes) * lanes]
+        return self.builder.scratch(TensorType(_kind_of(source, found.b_casts), shape), kernel.ScratchScope.WORKER)
+
+    def packed_b(self, panels: SSAValue) -> Operand:
+        """Panels as tiles read them."""
+        exprs: list[AffineExpr] = [AffineExpr.dimension(self.found.n) // self.tiling.nr]
+        exprs += [AffineExpr.dimension(d) for d in self.found.reduced]
+        return Operand(Access(panels, (*exprs, AffineExpr.constant(0))), packed=True)
 
     def _fetch(self, source: Access, at: list[Index], column: Index, width: int) -> None:
         """Fetch the rows of B that are packed next; they are read this once."""
         found, k = self.found, self.found.reduced[-1]
-        at[found.n], at[k] = column, self._sum(at[k], ROWS_AT_ONCE)
+        at[found.n], at[k] = column, self.sum(at[k], ROWS_AT_ONCE)
         places = self.em.indices([self.em.apply(e, at, source.symbols) for e in source.exprs])
         part = VectorType(source.element, [ROWS_AT_ONCE, width])
         self.em.add(kernel.PrefetchOp(source.value, places, part, once=True))
@@ -169,8 +178,8 @@ class Packer:
         target = self._scratch(source, shape)
 
         def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
-            at = self._moved(index, ks, run)
-            value = self._piece(source, found.a_casts, at, dims, (rows, steps))
+            at = self.moved(index, ks, run)
+            value = self.piece(source, found.a_casts, at, dims, (rows, steps))
             return transfer_write(self.em, value, out, [*ks[:-1], 0, ks[-1]])
 
         target = self._over_terms(run, self.step, target, copy)
@@ -198,8 +207,8 @@ class Packer:
         target = self._scratch(source, shape)
 
         def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
-            at = self._moved(index, ks, run)
-            value = self._piece(source, found.a_casts, at, (found.reduced[-1], m), (steps, rows))
+            at = self.moved(index, ks, run)
+            value = self.piece(source, found.a_casts, at, (found.reduced[-1], m), (steps, rows))
             return transfer_write(self.em, value, out, [*ks, 0])
 
         target = self._over_terms(run, ROWS_AT_ONCE, target, copy)
@@ -213,25 +222,27 @@ class Packer:
         part = -(-self.terms // (tiles * line)) * line
         index = list(at)
         assert m is not None
-        index[m] = self._sum(at[m], self.tiling.mr)
+        index[m] = self.sum(at[m], self.tiling.mr)
         tile = self.em.apply(AffineExpr.dimension(0) // self.tiling.nr * part, [j])
-        index[found.reduced[0]] = self._sum(run.start, tile)
+        index[found.reduced[0]] = self.sum(run.start, tile)
         places = self.em.indices([self.em.apply(e, index, source.symbols) for e in source.exprs])
         self.em.add(kernel.PrefetchOp(source.value, places, VectorType(source.element, [self.tiling.mr, part])))
 
     # Shared.
 
-    def _lanes(self, kind: Attribute) -> int:
+    def lanes(self, kind: Attribute) -> int:
+        """Numbers of a type in a vector."""
         return max(1, self.tiling.vector_bytes // byte_width(kind))
 
-    def _sum(self, x: Index, y: Index) -> Index:
+    def sum(self, x: Index, y: Index) -> Index:
+        """The sum of two indices."""
         return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
 
-    def _moved(self, index: Sequence[Index], ks: Sequence[Index], run: Sums) -> list[Index]:
+    def moved(self, index: Sequence[Index], ks: Sequence[Index], run: Sums) -> list[Index]:
         """The index with the k dims at `ks` of the run."""
         at = list(index)
         for i, (d, k) in enumerate(zip(self.found.reduced, ks, strict=True)):
-            at[d] = self._sum(run.start, k) if i == 0 else k
+            at[d] = self.sum(run.start, k) if i == 0 else k
         return at
 
     def _over_terms(self, run: Sums, step: int, target: SSAValue, body: Copy) -> SSAValue:
@@ -250,7 +261,7 @@ class Packer:
 
         return level(0, [], target)
 
-    def _piece(
+    def piece(
         self,
         source: Access | SSAValue,
         casts: Sequence[Operation],

@@ -58,7 +58,7 @@ class WordPacker(Packer):
     @property
     def step(self) -> int:
         """Terms that packing takes at once, along a row; runs are whole steps."""
-        return self.words.terms * self._lanes(i32)
+        return self.words.terms * self.lanes(i32)
 
     # B.
 
@@ -72,11 +72,11 @@ class WordPacker(Packer):
         along = isinstance(source, Access) and is_contiguous(source.exprs, found.reduced[-1])
 
         def panel(ks: Sequence[Index], j: Index, width: int, steps: int, out: SSAValue) -> SSAValue:
-            at = self._moved(index, ks, run)
+            at = self.moved(index, ks, run)
             place = [self.em.apply(AffineExpr.dimension(0) // nr, [j]), *self._word_of(ks)]
-            lanes = self._lanes(i32)
+            lanes = self.lanes(i32)
             for piece in range(0, width, lanes if along else width):
-                at[found.n] = self._sum(first, self._sum(j, piece))
+                at[found.n] = self.sum(first, self.sum(j, piece))
                 if along:
                     words = self._along(source, 1, at, (found.n, min(lanes, width - piece)), steps)
                     value = self.em.add(vector.TransposeOp(words, [1, 0])).result
@@ -170,7 +170,7 @@ class WordPacker(Packer):
         target = self.builder.scratch(TensorType(i32, shape), kernel.ScratchScope.WORKER)
 
         def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
-            at, (*before, word) = self._moved(index, ks, run), self._word_of(ks)
+            at, (*before, word) = self.moved(index, ks, run), self._word_of(ks)
             if columns:
                 value, place = self._across(source, 0, at, (m, rows), steps), [*before, word, 0]
             else:
@@ -190,7 +190,7 @@ class WordPacker(Packer):
 
     def _whole(self, columns: int) -> int:
         """Columns in whole registers, as many as a power of two."""
-        lanes = self._lanes(i32)
+        lanes = self.lanes(i32)
         return lanes << (-(-columns // lanes) - 1).bit_length()
 
     def _inner_words(self) -> list[int]:
@@ -217,7 +217,7 @@ class WordPacker(Packer):
     ) -> SSAValue:
         """Rows of words whose terms follow each other in a row: `rows` is the dim and how many."""
         em, (dim, count) = self.em, rows
-        value = self._piece(source, (), at, (dim, self.found.reduced[-1]), (count, steps))
+        value = self.piece(source, (), at, (dim, self.found.reduced[-1]), (count, steps))
         value = self._widened(value, side)
         words = -(-steps // self.words.terms)
         assert isinstance(value.type, VectorType)
@@ -232,7 +232,7 @@ class WordPacker(Packer):
     ) -> SSAValue:
         """A row of words whose terms are in rows below each other: `columns` is the dim and how many."""
         em, (dim, width), k = self.em, columns, self.found.reduced[-1]
-        lanes, mask = self._lanes(i32), None
+        lanes, mask = self.lanes(i32), None
         wide = width
         if width % lanes and self.tiling.vector_bytes >= WIDE_BYTES:
             wide = -(-width // lanes) * lanes
@@ -240,7 +240,7 @@ class WordPacker(Packer):
         total: SSAValue | None = None
         for term in range(terms):
             index = list(at)
-            index[k] = self._sum(at[k], term)
+            index[k] = self.sum(at[k], term)
             value = source
             if isinstance(source, Access):
                 value = read(em, source, Point(index, lanes_along(dim, wide, mask)))

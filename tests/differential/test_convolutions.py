@@ -87,6 +87,12 @@ def test_depthwise_convolutions_of_other_types(kind):
     same(text, args, "avx512", rtol=1e-2 if kind == "bf16" else 1e-12)
 
 
+@pytest.mark.parametrize("kind", ["f64", "bf16", "i32"])
+def test_convolutions_of_other_types_pack_weights_along_lines(kind):
+    text, args = case("nchw", (2, 19, 6, 9), (37, 3, 3), kind=kind)
+    same(text, args, "avx512", rtol=1e-2 if kind == "bf16" else 1e-12)
+
+
 def test_borders_are_zeros_beside_infinities_and_nan():
     """A weight that is no number is one wherever it meets the border; an image's infinity stays in its window."""
     text, (x, w) = case("nchw", (1, 2, 6, 20), (2, 3, 3), groups=2)
@@ -122,6 +128,8 @@ DENSE = [
     ("nhwc", (1, 3, 12, 40), (20, 5, 5), {"stride": (2, 2), "lhs_dilate": (1, 2), "pad": ((2, 2), (4, 4))}),
     ("nchw", (3, 7, 1, 50), (24, 1, 5), {"pad": ((0, 0), (2, 2))}),
     ("nchw", (2, 20, 13, 29), (33, 3, 3), {"stride": (1, 3)}),
+    ("nchw", (3, 18, 5, 7), (37, 5, 3), {"pad": ((2, 2), (1, 1))}),
+    ("nchw", (1, 35, 6, 15), (70, 1, 2), {}),
     ("nchw", (1, 9, 13, 29), (40, 3, 3), {"stride": (2, 2), "reverse": ("true", "true")}),
     ("nhwc", (1, 5, 13, 29), (33, 3, 5), {"stride": (3, 4), "rhs_dilate": (1, 2)}),
 ]
