@@ -139,9 +139,9 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
         return
     if is_only_init(ops[0]):
         return
-    nests = [builder.nest(op) for op in ops]
+    nests = [selecting_nest(builder, op, ops) for op in ops]
     if machine.subgroup == 1:
-        nests = [folding(selecting(n, [o.original for o in n.outputs if escapes(o.original, ops)])) for n in nests]
+        nests = [folding(n) for n in nests]
     if len(ops) > 1 and reads_once(ops) and not is_sweep(nests):
         for op, nest in zip(ops, nests, strict=True):
             nest_phase(builder, [op], [nest], machine)
@@ -150,6 +150,12 @@ def flush(builder: KernelBuilder, group: list[Operation], machine: Machine) -> N
         nests[1:] = [following(n, nests[0]) for n in nests[1:]]
     forward_within(nests)
     nest_phase(builder, ops, nests, machine)
+
+
+def selecting_nest(builder: KernelBuilder, op: Operation, ops: Sequence[Operation]) -> Nest:
+    """An op as a nest, marked where it selects, given the ops it is done together with."""
+    nest = builder.nest(op)
+    return selecting(nest, [o.original for o in nest.outputs if escapes(o.original, ops)])
 
 
 def is_only_init(op: Operation) -> bool:

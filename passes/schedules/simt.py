@@ -57,6 +57,11 @@ def _split_phases(
     machine: Machine,
 ) -> Sequence[SSAValue]:
     """Parts of the reductions into launch scratch, beside what is stored on the way; then the parts merged."""
+    stored, given = [t.output.original for t in targets], homes
+    if nest.selection is not None:
+        # Parts are merged by what they have selected, too, whether it is stored in the end or not.
+        known = dict(zip(stored, targets, strict=True))
+        targets, homes = [known.get(o.original, Target(o, o.exprs)) for o in nest.outputs], [homes[0]] * 2
     partial, places, scratch = partial_targets(builder, nest, split, targets, homes)
     parts = [*cuts, split.cut]
 
@@ -65,8 +70,12 @@ def _split_phases(
 
     results = list(builder.phase([c.tasks for c in parts], scratch, task, Level.SUBGROUP))
     merged, merged_targets = merging_nest(nest, split, targets, results)
+    machine = replace(machine, split=1, tile=0)
+    if nest.selection is not None:
+        kept = [t for t in merged_targets if t.output.original in stored]
+        return simt_phase(builder, [merged], kept, given, machine)
     reduced = [i for i, t in enumerate(targets) if t.output.reduced]
-    last = simt_phase(builder, [merged], merged_targets, [homes[i] for i in reduced], replace(machine, split=1, tile=0))
+    last = simt_phase(builder, [merged], merged_targets, [homes[i] for i in reduced], machine)
     for i, result in zip(reduced, last, strict=True):
         results[i] = result
     return results

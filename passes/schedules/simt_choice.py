@@ -19,7 +19,7 @@ from stepwell.passes.fusion.rows import fill_blocks, fill_subgroups
 from stepwell.passes.schedules.block_rows import cannot_segment, kept_bytes
 from stepwell.passes.schedules.block_transpose import find_crossing
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, is_scheduled
-from stepwell.passes.schedules.loops import depends, forward_within, groups_for, is_only_init, joins
+from stepwell.passes.schedules.loops import depends, forward_within, groups_for, is_only_init, joins, selecting_nest
 from stepwell.passes.schedules.merge import collapsed_type, merged_nest
 from stepwell.passes.schedules.nest import Nest
 from stepwell.passes.schedules.plan import Machine, Plan, element_bytes
@@ -148,7 +148,7 @@ def survey(func: kernel.FuncOp, machine: Machine) -> list[_Phase]:
 def _phase_of(looker: _Survey, ops: Sequence[Operation], machine: Machine) -> list[_Phase]:
     if not ops or is_only_init(ops[0]) or isinstance(ops[0], StructuredOp):
         return []
-    nests = [looker.nest(op) for op in ops]
+    nests = [selecting_nest(looker, op, ops) for op in ops]
     if any(0 in n.sizes for n in nests):
         return []
     forward_within(nests)
@@ -219,7 +219,8 @@ def _units(phase: _Phase, machine: Machine) -> tuple[int, int]:
 
 def _split(phase: _Phase, machine: Machine) -> int:
     """Parts of a reduction that has too few tasks for the machine."""
-    if phase.plan.vector is None or not phase.plan.inner or not can_split(phase.nests[0]):
+    nest = phase.nests[0]
+    if phase.plan.vector is None or not phase.plan.inner or not (can_split(nest) or nest.selection is not None):
         return 1
     tasks, inside = _units(phase, machine)
     wanted = machine.tasks // (2 * TASKS_PER_SLOT) // tasks
