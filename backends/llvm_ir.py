@@ -25,6 +25,12 @@ class LlvmText:
     text: str
 
 
+_SCALES = {
+    name: tuple((bits // size, f"llvm.x86.avx512.mask.scalef.{suffix}.{bits}") for bits in (128, 256, 512))
+    for name, size, suffix in (("float", 32, "ps"), ("double", 64, "pd"))
+}
+
+
 def cpu_strategy(target: Target) -> Strategy:
     """How the writer treats a CPU of the target's level."""
     if target.arch == ARM:
@@ -33,7 +39,10 @@ def cpu_strategy(target: Target) -> Strategy:
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
     dots = _word_dots(target)
-    return Strategy(fma=modern, half=modern, word_dots=dots, line_bytes=target.line_bytes, attributes=wide)
+    scales = _SCALES if target.level == "avx512" else {}
+    return Strategy(
+        fma=modern, half=modern, word_dots=dots, scales=scales, line_bytes=target.line_bytes, attributes=wide
+    )
 
 
 def _neon_dots(target: Target) -> dict[tuple[str, str], WordDot]:

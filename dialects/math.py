@@ -1,4 +1,4 @@
-"""`math` as MLIR defines it: upstream's ops plus `math.erfc`."""
+"""`math` as MLIR defines it: upstream's ops plus `math.erfc` and `math.scaleb`."""
 
 from __future__ import annotations
 
@@ -16,4 +16,16 @@ class ErfcOp(math.FloatingPointLikeUnaryMathOperation):
     traits = traits_def(Pure(), SameOperandsAndResultType())
 
 
-Math = Dialect("math", [*math.Math.operations, ErfcOp], list(math.Math.attributes))
+@irdl_op_definition
+class ScaleBOp(math.FloatingPointLikeBinaryMathOperation):
+    """A number times two to a power: `a * 2^floor(b)`, rounded once, also where that is a denormal or overflows.
+
+    For b = -inf it is a zero, for b = inf an infinity, also of a NaN (but NaN where a is the other one of these), as processors
+    have it. Made by `expand-math` where the machine has it as an instruction.
+    """
+
+    name = "math.scaleb"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+Math = Dialect("math", [*math.Math.operations, ErfcOp, ScaleBOp], list(math.Math.attributes))

@@ -56,6 +56,11 @@ class MachineDescription:
         return self.subgroup > 1 or self.level == "avx512"
 
     @property
+    def has_scaleb(self) -> bool:
+        """Whether lanes times powers of two are one op."""
+        return self.subgroup == 1 and self.level == "avx512"
+
+    @property
     def has_byte_dots(self) -> bool:
         """Whether sums of four products of bytes, with a sign and without, are one op per lane."""
         if self.level == "neon":

@@ -4,9 +4,10 @@ Before: `%y = math.exp %x : vector<16xf32>`
 After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on the same type (constants at the function's front)
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
-which the targets have. Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
-(`ir/machine.py` knows of the kernel's own machine) products and sums stay apart. Where wide vectors are slow to divide, they
-are divided by one number through its reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
+which the targets have; vectors scale by powers of two with `math.scaleb` where that is one op (`ir/machine.py` knows of the kernel's
+own machine). Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
+products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number through its reciprocal, to the
+same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -147,6 +148,7 @@ class _Expansion:
         self.constants = Constants(function.regions[0].block)
         machine = machine_of(function)
         self.has_fma = machine.has_fma
+        self.has_scaleb = machine.has_scaleb
         self.divides_slowly = machine.subgroup == 1 and machine.vector_bytes >= WIDE_BYTES
 
     def expand(self, op: Operation) -> None:
@@ -166,7 +168,7 @@ class _Expansion:
         if kind in UNARY or kind in BINARY:
             type_ = op.results[0].type
             _check_float(op, type_)
-            emitter = Emitter(at(op), self.constants, type_, self.has_fma)
+            emitter = Emitter(at(op), self.constants, type_, self.has_fma, self.has_scaleb)
             rule: Any = UNARY.get(kind) or BINARY[kind]
             return rule(emitter, *op.operands)
         if isinstance(op, math.FmaOp) and not self.has_fma:

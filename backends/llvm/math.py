@@ -6,8 +6,9 @@ from xdsl.ir import Operation
 
 from stepwell.backends.llvm import soft_float
 from stepwell.backends.llvm.arith import fast_math, intrinsic, lanes_of, per_row, refuse_small_float, register_type
-from stepwell.backends.llvm.types import element_type, is_small_float, scalar_type, splat_literal
-from stepwell.backends.llvm.writer import Emitter, FunctionWriter
+from stepwell.backends.llvm.types import element_bytes, element_type, is_small_float, scalar_type, splat_literal
+from stepwell.backends.llvm.vector import concatenate, shuffle
+from stepwell.backends.llvm.writer import Emitter, FunctionWriter, unsupported
 
 
 def _fma(w: FunctionWriter, op: Operation) -> None:
@@ -29,6 +30,33 @@ def _absf(w: FunctionWriter, op: Operation) -> None:
     _FABS(w, op)
 
 
+def _scaleb(w: FunctionWriter, op: Operation) -> None:
+    """Lanes in registers as wide as are filled; the last ones with lanes to spare."""
+    type_ = op.results[0].type
+    name, lanes = scalar_type(element_type(type_)), lanes_of(type_)
+    known = w.module.strategy.scales.get(name, ())
+    if not known or lanes is None:
+        raise unsupported(op, f"this machine has no instruction for it on {type_}; expand-math writes others")
+    names = dict(known)
+
+    def scaled(a: str, b: str) -> str:
+        parts: list[str] = []
+        wide = next((n for n, _ in known if n >= lanes), known[-1][0])
+        row = f"<{wide} x {name}>"
+        for first in range(0, lanes, wide):
+            picks = [first + i if first + i < lanes else -1 for i in range(wide)]
+            operands = [(row, shuffle(w, v, "poison", name, lanes, picks)) for v in (a, b)]
+            mask = [("i16" if wide > 8 else "i8", "-1")]
+            rounding = [("i32", "4")] if wide * element_bytes(element_type(type_)) == _WIDE_BYTES else []
+            parts.append(w.call(row, names[wide], [*operands, (row, "poison"), *mask, *rounding]))
+        return shuffle(w, concatenate(w, parts, name, wide), "poison", name, wide * len(parts), range(lanes))
+
+    per_row(w, op, scaled)
+
+
+_WIDE_BYTES = 64
+"""Rows of so many bytes come with how they round: 4, as always."""
+
 _FABS = intrinsic("fabs", floating=True)
 
 EMITTERS: dict[str, Emitter] = {
@@ -42,6 +70,7 @@ EMITTERS: dict[str, Emitter] = {
     "math.floor": intrinsic("floor", floating=True),
     "math.fma": _fma,
     "math.roundeven": intrinsic("roundeven", floating=True),
+    "math.scaleb": _scaleb,
     "math.sqrt": intrinsic("sqrt", floating=True),
     "math.trunc": intrinsic("trunc", floating=True),
 }

@@ -46,6 +46,8 @@ class Strategy:
     """Integers of the lanes of a subgroup are combined by an instruction."""
     word_dots: Mapping[tuple[str, str], WordDot] = field(default_factory=dict[tuple[str, str], WordDot])
     """For the factors of `kernel.dot`, such as ("ui8", "si8"), what does it; for others they are widened."""
+    scales: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict[str, tuple[tuple[int, str], ...]])
+    """By the type of an element, what multiplies it by a power of two: LLVM's names by lanes, few first."""
     pause: tuple[str, tuple[tuple[str, str], ...]] = ("llvm.x86.sse2.pause", ())
     """The intrinsic that says that this is a loop which waits, and its (type, value) arguments."""
     prefetches: bool = True

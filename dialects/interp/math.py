@@ -53,6 +53,15 @@ def _per_element(function: Callable[[float], float]) -> Callable[[Array], Array]
     return apply
 
 
+def _scaled(a: Array, b: Array) -> Array:
+    """A * 2^floor(b); exponents beyond those that make a difference are bounded, so that they are integers."""
+    steps = np.clip(np.nan_to_num(np.floor(b)), -5000, 5000).astype(np.int32)
+    scaled = np.ldexp(a, steps)
+    number = np.where(np.isnan(a), 1.0, a)
+    scaled = np.where(b == -np.inf, number * 0.0, np.where(b == np.inf, number * np.inf, scaled))
+    return np.where(np.isnan(b), b, scaled).astype(a.dtype)
+
+
 def _round_half_away(a: Array) -> Array:
     whole = np.trunc(a)
     return np.copysign(np.where(np.abs(a - whole) >= 0.5, np.abs(whole) + 1.0, np.abs(whole)), a)
@@ -209,5 +218,6 @@ RULES: dict[str, Rule] = {
     "math.acosh": _in_double(np.arccosh),
     "math.atanh": _in_double(np.arctanh),
     "math.erf": _in_double(_per_element(math.erf)),
+    "math.scaleb": _elementwise(_scaled),
     "math.erfc": _in_double(_per_element(math.erfc)),
 }

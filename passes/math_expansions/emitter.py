@@ -25,6 +25,7 @@ from xdsl.rewriter import InsertPoint
 from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.dialects.arith import with_element_type
+from stepwell.dialects.math import ScaleBOp
 from stepwell.ir.builder import LocatedBuilder
 
 
@@ -59,11 +60,14 @@ class Constants:
 class Emitter:
     """Inserts arithmetic of one float type at a builder's position."""
 
-    def __init__(self, builder: LocatedBuilder, constants: Constants, type_: Attribute, has_fma: bool):
+    def __init__(
+        self, builder: LocatedBuilder, constants: Constants, type_: Attribute, has_fma: bool, has_scaleb: bool = False
+    ):
         self.builder = builder
         self.constants = constants
         self.type = type_
         self.has_fma = has_fma
+        self.has_scaleb = has_scaleb and isinstance(type_, VectorType)
         element = get_element_type_or_self(type_)
         self.is_f32 = isinstance(element, Float32Type)
         self.bits = 32 if self.is_f32 else 64
@@ -77,11 +81,11 @@ class Emitter:
 
     def wide(self) -> Emitter:
         """The same place, computing in f64."""
-        return Emitter(self.builder, self.constants, with_element_type(self.type, f64), self.has_fma)
+        return Emitter(self.builder, self.constants, with_element_type(self.type, f64), self.has_fma, self.has_scaleb)
 
     def narrow(self) -> Emitter:
         """The same place, computing in f32."""
-        return Emitter(self.builder, self.constants, with_element_type(self.type, f32), self.has_fma)
+        return Emitter(self.builder, self.constants, with_element_type(self.type, f32), self.has_fma, self.has_scaleb)
 
     def pick(self, for_f32: Sequence[float], for_f64: Sequence[float]) -> Sequence[float]:
         """The coefficients of this type."""
@@ -272,6 +276,10 @@ class Emitter:
         half = self.sar(power, 1)
         first, second = (self.to_float(self.shl(h, self.mantissa)) for h in (half, self.isub(power, half)))
         return self.mul(self.mul(a, first), second)
+
+    def scaleb(self, a: SSAValue, n: SSAValue) -> SSAValue:
+        """A * 2^n, for whole n: one op of machines that have it."""
+        return self._add(ScaleBOp(a, n))
 
     def _magic_bits(self) -> int:
         magic = 1.5 * 2.0**self.mantissa

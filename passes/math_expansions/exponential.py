@@ -25,6 +25,9 @@ LN2_LOW = {True: -2.12194440054690583e-4, False: 1.90821492927058770002e-10}
 LN2 = math.log(2)
 INF = math.inf
 
+Part = Callable[[Emitter, bool], SSAValue]
+Reduction = Callable[[SSAValue, SSAValue], SSAValue]
+
 
 def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
     """(r, n) with x = n ln 2 + r, |r| <= ln 2 / 2."""
@@ -54,8 +57,27 @@ def _exp_of(e: Emitter, r: SSAValue) -> SSAValue:
     return e.fma(e.fma(e.poly(r, e.pick(k.EXP_32, k.EXP_64)), r, one), r, one)
 
 
+UNDERFLOWS = {True: -150.0, False: -1075.0}
+"""Powers of two below these are zero when they are rounded."""
+
+
+def _exp_scaled(e: Emitter, x: SSAValue, factor: float, limit: float, reduce: Reduction) -> SSAValue:
+    """exp(r) * 2^n of `reduce(x, n)` = r and n = round(x * factor), by an op that scales.
+
+    What underflows is not scaled, since an op that ends below the denormals takes as long as one that makes one.
+    """
+    zero = e.cmp("olt", x, e.c(limit))
+    x = e.at_most(x, 1025.0 / factor if not e.is_f32 else 129.0 / factor)
+    magic = e.c(1.5 * 2.0**e.mantissa)
+    n = e.sub(e.fma(x, e.c(factor), magic), magic)
+    return e.select(zero, e.c(0.0), e.scaleb(_exp_of(e, reduce(x, n)), n))
+
+
 def exp(e: Emitter, x: SSAValue) -> SSAValue:
-    """e^x; 1.0 ULP (f32), 1.0 ULP (f64), denormal results rounded twice."""
+    """e^x; 1.0 ULP (f32), 1.0 ULP (f64), denormal results rounded twice where two products scale."""
+    if e.has_scaleb:
+        # Below -103.98 (f32), -745.14 (f64) the result is a zero.
+        return _exp_scaled(e, x, 1 / LN2, -104.0 if e.is_f32 else -745.2, lambda x, n: _remainder(e, x, n))
     x = _clamp(e, x, -254 * LN2, 89.0, -2046 * LN2, 710.0)
     n, power = e.nearest_power(x, e.c(1 / LN2))
     return e.scale_by(_exp_of(e, _remainder(e, x, n)), power)
@@ -72,6 +94,8 @@ def exp_normal(e: Emitter, x: SSAValue) -> SSAValue:
 
 def exp2(e: Emitter, x: SSAValue) -> SSAValue:
     """2^x; the reduction is exact."""
+    if e.has_scaleb:
+        return _exp_scaled(e, x, 1.0, UNDERFLOWS[e.is_f32], lambda x, n: e.mul(e.sub(x, n), e.c(LN2)))
     x = _clamp(e, x, -254.0, 129.0, -2046.0, 1025.0)
     n, power = e.nearest_power(x, e.c(1.0))
     return e.scale_by(_exp_of(e, e.mul(e.sub(x, n), e.c(LN2))), power)
@@ -128,9 +152,6 @@ def _log_specials(e: Emitter, x: SSAValue, result: SSAValue) -> SSAValue:
     result = e.select(e.cmp("oeq", x, e.c(INF)), x, result)
     result = e.select(e.cmp("oeq", x, e.c(0.0)), e.c(-INF), result)
     return e.select(e.cmp("ult", x, e.c(0.0)), e.c(math.nan), result)
-
-
-Part = Callable[[Emitter, bool], SSAValue]
 
 
 def _where_normal(e: Emitter, x: SSAValue, compute: Part) -> SSAValue:

@@ -6,6 +6,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from stepwell.dialects.registry import interpreter_rules
+from stepwell.ir.errors import UnsupportedError
+from stepwell.ir.interpreter import Interpreter
+from stepwell.source import parse
+
 RNG = np.random.default_rng(1)
 
 
@@ -370,3 +375,42 @@ def test_products_of_what_words_hold_are_exact(native, factors, lanes):
     want = (acc + sides[0].astype(np.int64) @ sides[1].astype(np.int64).T).astype(np.int32)
     native(text)(sides[0].view(np.int32), sides[1].view(np.int32).reshape(1, lanes), acc)
     assert np.array_equal(acc, want)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 7, 16, 37])
+@pytest.mark.parametrize(("name", "dtype"), [("f32", np.float32), ("f64", np.float64)])
+def test_lanes_are_scaled_by_powers_of_two_where_there_is_an_instruction(native, level, lanes, name, dtype):
+    """Rounded once, denormals and overflow included; elsewhere it is refused by name."""
+    kind = f"vector<2x{lanes}x{name}>"
+    text = entry(
+        f"%a: memref<2x{lanes}x{name}>, %b: memref<2x{lanes}x{name}>",
+        f"""%x = vector.load %a[%c0, %c0] : memref<2x{lanes}x{name}>, {kind}
+        %n = vector.load %b[%c0, %c0] : memref<2x{lanes}x{name}>, {kind}
+        %r = math.scaleb %x, %n : {kind}
+        vector.store %r, %a[%c0, %c0] : memref<2x{lanes}x{name}>, {kind}""",
+    )
+    if level != "avx512":
+        with pytest.raises(
+            UnsupportedError, match=r"'math\.scaleb' op is not supported: this machine has no instruction"
+        ):
+            native(text)
+        return
+    run = native(text)
+    edge = 149 if dtype is np.float32 else 1074
+    powers = np.array(
+        [0, 1, -1, 30, -edge, -edge - 1, 20 - edge, 127, 1023, 4000, -4000, np.inf, -np.inf, np.nan], dtype
+    )
+    numbers = np.array([1.0, -1.3, 0.0, -0.0, np.inf, np.nan, 1.9999999, 2.0 ** (1 - edge)], dtype)
+    pairs = np.stack(np.meshgrid(numbers, powers)).reshape(2, -1)
+    for start in range(0, pairs.shape[1], 2 * lanes):
+        a, b = (np.resize(side[start : start + 2 * lanes], (2, lanes)).astype(dtype) for side in pairs)
+        with np.errstate(all="ignore"):
+            want = Interpreter(parse(SCALE.format(kind=kind)), interpreter_rules()).call("f", [a, b])[0]
+        run(a, b)
+        np.testing.assert_array_equal(a, want)
+        assert np.array_equal(np.signbit(a), np.signbit(want)) or np.isnan(want).any()
+
+
+SCALE = (
+    "func.func @f(%a: {kind}, %b: {kind}) -> {kind} {{\n%r = math.scaleb %a, %b : {kind}\nfunc.return %r : {kind}\n}}"
+)

@@ -10,11 +10,11 @@ import pytest
 from xdsl.builder import Builder, InsertPoint
 from xdsl.dialects import func
 from xdsl.dialects import math as math_dialect
-from xdsl.dialects.builtin import FunctionType, ModuleOp, VectorType, f32, f64
+from xdsl.dialects.builtin import DictionaryAttr, FunctionType, ModuleOp, StringAttr, VectorType, f32, f64
 from xdsl.ir import Block, Region
 
 from stepwell.dialects.arith import RemFOp
-from stepwell.dialects.math import ErfcOp
+from stepwell.dialects.math import ErfcOp, ScaleBOp
 from stepwell.dialects.registry import interpreter_rules
 from stepwell.ir.interpreter import Interpreter
 from stepwell.passes.expand_math import BINARY, UNARY, ExpandMathPass
@@ -72,23 +72,25 @@ CASES: list[tuple[type, Any, tuple[float, float], float, float]] = [
 ]
 
 
-def expanded(op_class: type, element: Any, count: int, arity: int) -> Interpreter:
+def expanded(op_class: type, element: Any, count: int, arity: int, level: str = "sse4.2") -> Interpreter:
     vector = VectorType(element, [count])
     block = Block(arg_types=[vector] * arity)
     builder = Builder(InsertPoint.at_end(block))
     op = builder.insert(op_class.create(operands=list(block.args), result_types=[vector]))
     builder.insert(func.ReturnOp(op.results[0]))
     function = func.FuncOp("f", FunctionType.from_lists([vector] * arity, [vector]), Region(block))
-    module = ModuleOp([function])
+    target = DictionaryAttr({"level": StringAttr(level), "features": StringAttr("+fma")})
+    module = ModuleOp([function], {"stepwell.target": target})
     ExpandMathPass().apply(None, function)  # pyright: ignore
     module.verify()
     assert not any(type(o) in UNARY or type(o) in BINARY for o in module.walk())
+    assert level == "avx512" or not any(isinstance(o, ScaleBOp) for o in module.walk())
     return Interpreter(module, interpreter_rules())
 
 
-def run(op_class: type, element: Any, *arguments: np.ndarray) -> np.ndarray:
+def run(op_class: type, element: Any, *arguments: np.ndarray, level: str = "sse4.2") -> np.ndarray:
     with np.errstate(all="ignore"):
-        return expanded(op_class, element, arguments[0].size, len(arguments)).call("f", arguments)[0]
+        return expanded(op_class, element, arguments[0].size, len(arguments), level).call("f", arguments)[0]
 
 
 def ulps(got: np.ndarray, exact: np.ndarray) -> float:
@@ -138,6 +140,29 @@ def test_f64_is_within_its_ulp_bound(op_class, reference, bounds, _limit32, limi
         assert ulps(run(op_class, f64, x), reference(x)) <= limit + 1  # NumPy's own error
         edges = np.array([*EDGES, 5e-324, 1e308, -1e308])
         check_edges(run(op_class, f64, edges), reference(edges), edges, limit + 1)
+
+
+SCALED = [case for case in CASES if case[0].name in ("math.exp", "math.exp2", "math.sinh", "math.cosh", "math.erfc")]
+
+
+@pytest.mark.parametrize("element", [f32, f64])
+@pytest.mark.parametrize(
+    ("op_class", "reference", "bounds", "limit32", "limit64"), SCALED, ids=lambda c: getattr(c, "name", None)
+)
+def test_exponentials_by_an_op_that_scales_are_within_the_same_bounds(
+    op_class, reference, bounds, limit32, limit64, element
+):
+    dtype, limit = (np.float32, limit32) if element == f32 else (np.float64, limit64 + 1)
+    rng = np.random.default_rng(11)
+    low, high = bounds if element == f32 or op_class is ErfcOp else (8 * bounds[0], 7.9 * bounds[1])
+    x = rng.uniform(low, high, 5000).astype(dtype)
+    smallest, least = np.finfo(dtype).smallest_subnormal, {np.float32: (-150, 104), np.float64: (-1075, 746)}[dtype]
+    borders = np.array([least[0], -least[1], -least[1] + 0.5, 128, 88.7, 89.5, 1024, 709.7, 710.5], dtype)
+    edges = np.concatenate([np.array([*EDGES, smallest, -smallest], dtype), borders, np.nextafter(borders, dtype(0))])
+    with np.errstate(all="ignore"):
+        assert ulps(run(op_class, element, x, level="avx512"), reference(x.astype(np.float64))) <= limit
+        got, want = run(op_class, element, edges, level="avx512"), reference(edges.astype(np.float64)).astype(dtype)
+        check_edges(got, want, edges, limit)
 
 
 @pytest.mark.parametrize("element", [f32, f64])
