@@ -1,4 +1,5 @@
-"""Time matrix products beside NumPy, and torch where it is installed: matmul.py [--suite S]... [--type T] [--simd L]... [--csv F]...
+"""Time matrix products beside NumPy, and torch where it is installed:
+       matmul.py [--suite S]... [--type T] [--size N]... [--simd L]... [--csv F] [--json F] [--plot F]
        matmul.py --ladder [--csv F] [--plot F] | --tune SECONDS
 
 Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), edge (one row, one term, primes). Types: f32, f64, bf16
@@ -6,7 +7,9 @@ Suites: square (32 to 2048), rectangular, small (2 to 32: what a call costs), ed
 them. Inputs are normal (whole numbers for i8) with seed 42; three calls warm up, then everyone has turns of 5 ms of calls,
 `--iterations` of them (10; `small` 100, `edge` 50); a figure is the median of the turns, `std` their deviation. A row is correct when
 the largest difference from the product in f64 is below the type's tolerance times the largest element (f32: 1e-4). `--simd` times
-the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen.
+the code of lower levels too (scalar, sse4.2, avx2, avx512), so that what vectors bring can be seen. The suite `levels`, which is run
+only when it is named, is about that alone: squares of 100, 500 and 1000 in f64 and f32 (or the `--type`), by every level that this
+machine has, and a table of how many times as fast as scalar code each is.
 
 `--ladder` times squares under a ladder of schedules instead, each with one thing more than the one before: loops, vectors, a row of
 sums in registers, a tile of them, packed operands, runs of terms (`kc`), blocks of panels, two threads (what is chosen). `--tune` asks
@@ -18,6 +21,7 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
+import json
 import statistics
 import sys
 import time
@@ -33,8 +37,13 @@ SUITES: dict[str, tuple[list[tuple[int, int, int]], int]] = {
     "rectangular": ([(1024, 512, 256), (2048, 1024, 512), (512, 2048, 1024), (4096, 256, 1024)], 10),
     "small": ([(n, n, n) for n in (2, 4, 8, 16, 32)], 100),
     "edge": ([(1, 1, 1), (1, 1000, 1), (1000, 1, 1000), (17, 31, 63)], 50),
+    "levels": ([(n, n, n) for n in (100, 500, 1000)], 3),
 }
+LEVELS = "levels"
+"""The suite that is run only when it is named: scalar code takes its time."""
 WARM_UP = 3
+WARM_UP_SECONDS = 0.5
+"""No more calls warm up after so long."""
 PAUSE_SECONDS = 0.002
 TURN_SECONDS = 0.005
 TOLERANCES = {"f32": 1e-4, "f64": 1e-12, "bf16": 1e-2, "i8": 0.0}
@@ -45,6 +54,7 @@ class Row:
     """One product by one implementation: times in ms, the largest difference from the product in f64."""
 
     suite: str
+    type: str
     m: int
     n: int
     k: int
@@ -113,6 +123,17 @@ def one(result: Any) -> np.ndarray:
     return plain(result[0] if isinstance(result, (tuple, list)) else result).astype(np.float64)
 
 
+def warmed_up(call: Callable[[], Any]) -> Any:
+    """What a call gives, after a few."""
+    start = time.perf_counter()
+    result = call()
+    for _ in range(WARM_UP - 1):
+        if time.perf_counter() - start > WARM_UP_SECONDS:
+            break
+        result = call()
+    return result
+
+
 def turn(call: Callable[[], Any]) -> float:
     """Seconds of a call: a pause in which others' workers go to sleep, one call to wake ours, then the mean of some milliseconds."""
     time.sleep(PAUSE_SECONDS)
@@ -132,7 +153,7 @@ def measure(
     a, b = operands(m, k, n, kind)
     exact = a.astype(np.float64) @ b.astype(np.float64)
     calls = {who: make(a, b) for who, make in makers.items()}
-    results = {who: [one(call()) for _ in range(WARM_UP)][-1] for who, call in calls.items()}
+    results = {who: one(warmed_up(call)) for who, call in calls.items()}
     times: dict[str, list[float]] = {who: [] for who in calls}
     for _ in range(iterations):
         for who, call in calls.items():
@@ -144,7 +165,7 @@ def measure(
         right = relative <= TOLERANCES["f32" if who == "numpy" else kind]
         rate = 2e-6 * m * n * k / middle
         spread = statistics.pstdev(taken)
-        yield Row(suite, m, n, k, who, middle, spread, rate, base / middle, difference, relative, right)
+        yield Row(suite, kind, m, n, k, who, middle, spread, rate, base / middle, difference, relative, right)
 
 
 def ladder(kind: str, iterations: int) -> list[Row]:
@@ -176,19 +197,72 @@ def tune(kind: str, iterations: int, seconds: float) -> list[Row]:
     return rows
 
 
+def run_suite(suite: str, options: argparse.Namespace) -> list[Row]:
+    """Every product of a suite; `levels` by every level of this machine."""
+    sizes, iterations = SUITES[suite]
+    kinds, levels = [options.type or "f32"], options.simd
+    if suite == LEVELS:
+        from stepwell.backends.target import LEVELS as NAMES
+        from stepwell.backends.target import host_level
+
+        kinds = [options.type] if options.type else ["f64", "f32"]
+        levels = NAMES[: NAMES.index(host_level()) + 1]
+    rows: list[Row] = []
+    for kind in kinds:
+        for size in sizes:
+            if options.size is None or (size[0] in options.size and len({*size}) == 1):
+                makers = implementations(kind, list(levels))
+                rows += measure(suite, size, options.iterations or iterations, kind, makers)
+    return rows
+
+
 def table(rows: list[Row]) -> str:
     """All rows in Markdown."""
     lines = [
-        "| suite | M | N | K | who | ms | std | GFLOP/s | NumPy / it | error |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| suite | type | M | N | K | who | ms | std | GFLOP/s | NumPy / it | error |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
         mark = "" if r.correct else " WRONG"
         lines.append(
-            f"| {r.suite} | {r.m} | {r.n} | {r.k} | {r.who} | {r.time_ms:.4f} | {r.std_ms:.4f} | {r.gflops:.1f} | {r.speedup:.2f} "
-            f"| {r.relative_error:.1e}{mark} |"
+            f"| {r.suite} | {r.type} | {r.m} | {r.n} | {r.k} | {r.who} | {r.time_ms:.4f} | {r.std_ms:.4f} | {r.gflops:.1f} "
+            f"| {r.speedup:.2f} | {r.relative_error:.1e}{mark} |"
         )
     return "\n".join(lines)
+
+
+def levels_table(rows: list[Row]) -> str:
+    """GFLOP/s of each level, and how many times as fast as scalar code that is, in Markdown."""
+    levels = list(dict.fromkeys(r.who for r in rows if r.who.startswith("stepwell ")))
+    lines = [
+        f"| type | size | {' | '.join(['NumPy', *levels])} |",
+        "|---" * (len(levels) + 3) + "|",
+    ]
+    for kind, m in dict.fromkeys((r.type, r.m) for r in rows):
+        found = {r.who: r for r in rows if (r.type, r.m) == (kind, m)}
+        scalar = found["stepwell scalar"].time_ms
+        cells = [f"{found[who].gflops:.1f} ({scalar / found[who].time_ms:.1f}x)" for who in ("numpy", *levels)]
+        lines.append(f"| {kind} | {m} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def machine() -> dict[str, Any]:
+    """What was measured on, for a file of results."""
+    import platform
+    from datetime import UTC, datetime
+
+    from stepwell.backends.target import host_target
+
+    target = host_target()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["matmul.py", *sys.argv[1:]]),
+        "cpu": target.cpu,
+        "level": target.level,
+        "cores": target.cores,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
 
 
 def summary(rows: list[Row]) -> str:
@@ -237,8 +311,11 @@ def plot(rows: list[Row], path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", action="append", choices=list(SUITES), help="may be repeated (default: all)")
-    parser.add_argument("--type", default="f32", choices=list(TOLERANCES), help="of the elements (default: f32)")
+    parser.add_argument(
+        "--suite", action="append", choices=list(SUITES), help="may be repeated (default: all but `levels`)"
+    )
+    parser.add_argument("--type", choices=list(TOLERANCES), help="of the elements (default: f32)")
+    parser.add_argument("--size", type=int, action="append", help="only squares of this size; may be repeated")
     parser.add_argument(
         "--simd", action="append", default=[], metavar="LEVEL", help="time that level's code too; may be repeated"
     )
@@ -246,20 +323,23 @@ def main() -> int:
     parser.add_argument("--tune", type=float, metavar="SECONDS", help="tune five sizes for so long each")
     parser.add_argument("--iterations", type=int, help="turns of everyone (default: by the suite)")
     parser.add_argument("--csv", type=Path, help="write the rows there")
+    parser.add_argument("--json", type=Path, help="write the rows there, with date and machine")
     parser.add_argument("--plot", type=Path, help="write a picture there (PNG; needs matplotlib: the extra `bench`)")
     options = parser.parse_args()
     rows: list[Row] = []
     if options.ladder:
-        rows += ladder(options.type, options.iterations or 5)
+        rows += ladder(options.type or "f32", options.iterations or 5)
     if options.tune:
-        rows += tune(options.type, options.iterations or 10, options.tune)
-    for suite in [] if rows else options.suite or SUITES:
-        sizes, iterations = SUITES[suite]
-        for size in sizes:
-            makers = implementations(options.type, options.simd)
-            rows += measure(suite, size, options.iterations or iterations, options.type, makers)
+        rows += tune(options.type or "f32", options.iterations or 10, options.tune)
+    for suite in [] if rows else options.suite or [name for name in SUITES if name != LEVELS]:
+        rows += run_suite(suite, options)
     print(table(rows))
     print(summary(rows))
+    by_level = [r for r in rows if r.suite == LEVELS]
+    if by_level:
+        print(f"\nGFLOP/s, and how many times as fast as scalar code:\n{levels_table(by_level)}")
+    if options.json:
+        options.json.write_text(json.dumps({**machine(), "rows": [asdict(r) for r in rows]}, indent=1) + "\n")
     if options.csv:
         with options.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, [f.name for f in fields(Row)])
