@@ -46,7 +46,15 @@ from stepwell.passes.schedules.contraction_analysis import (
     find_contraction,
     ops_between,
 )
-from stepwell.passes.schedules.contraction_choice import Tiling, a_is_direct, choose_grid, turned, unit_of, units_of
+from stepwell.passes.schedules.contraction_choice import (
+    Tiling,
+    a_is_direct,
+    choose_grid,
+    turned,
+    unit_of,
+    units_of,
+    whole_vectors,
+)
 from stepwell.passes.schedules.contraction_lines import term_lines
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_word_operands import WordPacker
@@ -146,7 +154,7 @@ class _ContractionPhase:
         self.terms = self._terms()
         self.ahead_a = self._fetches_a()
         words = words_of(found, tiling.word)
-        packing = (builder, found, tiling, self.terms, machine.prefetch > 0)
+        packing = (builder, found, tiling, self.terms)
         self.packer = Packer(*packing) if words is None else WordPacker(*packing, words)
         self.b_lines = term_lines(self.packer, self.b) if self.pack_b and words is None else None
         on_b = found.maps[1].results
@@ -352,7 +360,7 @@ class _ContractionPhase:
         """Tiles: `mr` rows at a time, of these `nr` columns at a time."""
         found, tiling = self.found, self.tiling
         first, count = columns
-        tiles = min(tiling.block, -(-found.sizes[found.n] // tiling.nr))
+        self.tiles = max(1, (count if isinstance(count, int) else found.sizes[found.n]) // tiling.nr)
 
         def row(i: Index, rows: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             at = list(local)
@@ -364,9 +372,6 @@ class _ContractionPhase:
                 here = list(at)
                 here[found.n] = self._sum(first, j)
                 place = _Place(self._absolute(here), here, j, run)
-                if self.ahead_a:
-                    assert isinstance(self.a, Access)
-                    self.packer.prefetch_a(self.a, place.index, j, tiles, run)
                 return self._tile(place, (a, b), (rows, width), inner)
 
             return tiled_loop(self.em, count, found.sizes[found.n] % tiling.nr, tiling.nr, args, column)
@@ -386,12 +391,11 @@ class _ContractionPhase:
         lanes = Lanes((self.found.m if self.found.m is not None else -1, self.found.n), (rows, width), mask)
         one_run = place.run.first is True
         initial = broadcast(self.em, self._start(place, lanes, outs), lanes.shape) if one_run else self._zeros(lanes)
-        if self.machine.prefetch:
-            self._fetch(place, lanes, outs)
         summed, initial = self.packer.summed(initial, operands[1], place.column, lanes)
         local = list(place.local)
         local[self.found.n] = place.column
-        total = self._accumulate(0, (list(place.index), local), summed, initial, operands, place.run)
+        ahead = self._ahead(place, lanes, outs)
+        total = self._accumulate(0, (list(place.index), local), summed, initial, operands, place.run, ahead)
         if summed.width > width:
             total = self.em.add(vector.ExtractStridedSliceOp(total, [0, 0], [rows, width])).result
         if not one_run:
@@ -401,22 +405,39 @@ class _ContractionPhase:
     def _columns(self, rows: int, columns: int) -> tuple[int, SSAValue | None]:
         """Vector width of a tile: the edge is masked where all operations take masks, else as wide as it is."""
         lanes = self._lanes()
-        if columns % lanes == 0 or self.tiling.vector_bytes < WIDE_BYTES:
+        width = whole_vectors(columns, lanes)
+        if columns == width or self.tiling.vector_bytes < WIDE_BYTES:
             return columns, None
-        width = -(-columns // lanes) * lanes
         return width, self.em.constant_mask([rows, columns], [rows, width])
 
     def _zeros(self, lanes: Lanes) -> SSAValue:
         kind = self.found.accumulator
         return self.em.splat(number(kind, 0), vector_of(kind, lanes.shape))
 
-    def _fetch(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> None:
-        """Have the tile's part of the results fetched while it is computed."""
-        if not is_tile(self.exprs, lanes.dims):
-            return
-        indices = self.em.indices([self.em.apply(e, place.local) for e in self.exprs])
-        for out in outs:
-            self.em.add(kernel.PrefetchOp(out, indices, vector_of(_element(out), lanes.shape)))
+    def _ahead(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> Callable[[Index, int], None] | None:
+        """What fetches along a tile's terms, so many at once, its part of the results and of the rows of A that come next.
+
+        All at the tile's start would keep what the tile itself waits for from coming.
+        """
+        found, em = self.found, self.em
+        if not self.machine.prefetch or len(found.reduced) > 1 or self.tiling.word > 1:
+            return None
+
+        def fetch(k: Index, terms: int) -> None:
+            if is_tile(self.exprs, lanes.dims):
+                each = max(1, self.terms // lanes.shape[0] // terms) * terms
+                at = list(place.local)
+                at[lanes.dims[0]] = self._sum(at[lanes.dims[0]], em.apply(AffineExpr.dimension(0) // each, [k]))
+                indices = em.indices([em.apply(e, at) for e in self.exprs])
+                for out in outs:
+                    em.add(kernel.PrefetchOp(out, indices, vector_of(_element(out), (1, lanes.shape[1]))))
+            if self.ahead_a:
+                assert isinstance(self.a, Access)
+                at = list(place.index)
+                at[found.reduced[0]] = self._sum(place.run.start, k)
+                self.packer.prefetch_a(self.a, at, place.column, self.tiles, terms)
+
+        return fetch
 
     def _with_before(self, place: _Place, lanes: Lanes, total: SSAValue, outs: Sequence[SSAValue]) -> SSAValue:
         """A run's sums with those before it: what the sums start from, or what the run before left."""
@@ -480,6 +501,7 @@ class _ContractionPhase:
         total: SSAValue,
         operands: tuple[Operand, Operand],
         run: Sums,
+        ahead: Callable[[Index, int], None] | None,
     ) -> SSAValue:
         """Loops over the k dims carrying the tile; `at` counts them from the start of all and of the run."""
         found, em = self.found, self.em
@@ -497,7 +519,7 @@ class _ContractionPhase:
         if level < len(found.reduced) - 1:
 
             def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                return [self._accumulate(level + 1, there(k), lanes, args[0], operands, run)]
+                return [self._accumulate(level + 1, there(k), lanes, args[0], operands, run, ahead)]
 
             return em.loop(0, extent, 1, [total], trip)[0]
 
@@ -509,7 +531,34 @@ class _ContractionPhase:
 
         unroll = self.tiling.unroll // word
         words = em.apply((AffineExpr.dimension(0) + (word - 1)) // word, [extent])
-        return tiled_loop(em, words, -(-found.sizes[dim] // word) % unroll, unroll, [total], steps)[0]
+        edge = -(-found.sizes[dim] // word) % unroll
+        if ahead is None:
+            return tiled_loop(em, words, edge, unroll, [total], steps)[0]
+        return self._lines(words, edge, unroll, total, steps, ahead)
+
+    def _lines(
+        self,
+        terms: Index,
+        edge: int,
+        unroll: int,
+        total: SSAValue,
+        steps: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+        ahead: Callable[[Index, int], None],
+    ) -> SSAValue:
+        """The loop over terms in parts of about a cache line, at each of which something is fetched."""
+        em, d = self.em, AffineExpr.dimension(0)
+        part = -(-self._lanes() // unroll) * unroll
+
+        def line(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            ahead(k, part)
+            return em.loop(0, part, unroll, args, lambda i, values: steps(self._sum(k, i), unroll, values))
+
+        whole = em.apply(d // part * part, [terms])
+        values = em.loop(0, whole, part, [total], line)
+        rest = em.apply(d % part, [terms])
+        if rest == 0:
+            return values[0]
+        return tiled_loop(em, rest, edge, unroll, values, lambda k, n, args: steps(self._sum(whole, k), n, args))[0]
 
     def _multiply(
         self, at: tuple[list[Index], list[Index]], lanes: Lanes, total: SSAValue, operands: tuple[Operand, Operand]

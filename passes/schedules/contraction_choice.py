@@ -136,11 +136,11 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     lanes = max(1, machine.vector_bytes // width)
     if found.rows < FEW and word == 1:
         return _few_rows(found, machine, lanes)
-    mr, nr = _register_tile(found, machine, lanes, word)
+    small = depth * (found.rows + columns) * (width // word) <= machine.l2_bytes
+    mr, nr = _register_tile(found, machine, lanes, word, small)
     if found.rows < FEW and not b_is_direct(found):
         nr = lanes  # few lines of B side by side
     width //= word
-    small = depth * (found.rows + columns) * width <= machine.l2_bytes
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
     pack_b = must_pack_b(found) or again >= 4
     crowded = shares_sets(found, mr)
@@ -150,7 +150,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
-    return Tiling(mr, nr, _unroll(found, word, mr), pack_a, pack_b, block, kc, machine.vector_bytes, word)
+    return Tiling(mr, nr, _unroll(found, word, mr, nr // lanes), pack_a, pack_b, block, kc, machine.vector_bytes, word)
 
 
 def better_by_lines(found: Contraction, machine: MachineDescription) -> str:
@@ -206,34 +206,47 @@ def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Ti
     return Tiling(found.rows, nr, unroll, must_pack_a(found), must_pack_b(found), block, kc, machine.vector_bytes)
 
 
-def _register_tile(found: Contraction, machine: MachineDescription, lanes: int, word: int) -> tuple[int, int]:
-    """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A."""
+def _register_tile(
+    found: Contraction, machine: MachineDescription, lanes: int, word: int, small: bool
+) -> tuple[int, int]:
+    """Rows and columns of the tile: sums in as many registers as there are, less those for a row of B and a number of A.
+
+    Four vectors of columns take fewer instructions a product than two, which counts where a thread shares its core or waits for
+    what does not stay near; tiles of two read half as much of B, which counts where all else is near.
+    """
     columns = found.sizes[found.n]
     most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
     if machine.vector_bytes == 16 and machine.registers == 32:
         most, per_row = 6, 4
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
-    wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7)
+    plain = len(found.reduced) == 1 and not any(_in_window(m.results, found.reduced[0]) for m in found.maps)
+    far = plain and word == 1 and not small
+    wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7 or far)
     if not is_contiguous(found.maps[2].results, found.n):
         # All terms are done at once: a panel of them is to stay in the L2 cache.
         wide = wide and 4 * machine.vector_bytes * found.depth <= machine.l2_bytes * 5 // 8
     if wide:
         most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
-    nr = min(per_row * lanes, -(-columns // lanes) * lanes)
+    nr = min(per_row * lanes, whole_vectors(columns, lanes))
     if word == 1 and most == FULL - 1 and 3 * -(-found.rows // FULL) <= 2 * -(-found.rows // most):
         most = FULL
     panels = -(-found.rows // most)
     return -(-found.rows // panels), nr
 
 
-def _unroll(found: Contraction, word: int, mr: int) -> int:
+def whole_vectors(columns: int, lanes: int) -> int:
+    """At least so many columns: one, two, four... vectors; other numbers of them are no type that code generators know well."""
+    return lanes << (-(-columns // lanes) - 1).bit_length()
+
+
+def _unroll(found: Contraction, word: int, mr: int, vectors: int) -> int:
     inner = -(-found.sizes[found.reduced[-1]] // word)
     if _in_window(found.maps[0].results, found.reduced[-1]):
         # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
         return word
     if word > 1:
         return word * min(2, inner)
-    if mr == FULL or any(_in_window(found.maps[0].results, d) for d in found.reduced):
+    if mr == FULL or vectors >= 4 or any(_in_window(found.maps[0].results, d) for d in found.reduced):
         # The rows of B of more terms than two, read early, would fill registers.
         return next((u for u in (2, 3) if inner % u == 0), min(2, inner))
     return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
@@ -248,6 +261,8 @@ def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int
     if not is_contiguous(found.maps[2].results, found.n):
         return depth  # results are turned: they are not read again
     most = max(16, machine.l1_bytes * 13 // 32 // (tile[0] * width))
+    if pack_b:
+        most = min(most, max(16, 2 * machine.l1_bytes // (tile[1] * width)))
     results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
     if columns <= 4 * tile[1] and results > machine.l2_bytes // 2:
         most = max(most, machine.l2_bytes * 5 // 8 // (columns * width))

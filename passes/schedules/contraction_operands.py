@@ -17,14 +17,13 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 from stepwell.dialects import kernel
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.contraction_analysis import Contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, row_step
+from stepwell.passes.schedules.contraction_choice import Tiling, row_step, whole_vectors
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import (
     Lanes,
     Point,
     broadcast,
-    is_tile,
     is_vector,
     read,
     transfer_write,
@@ -74,8 +73,6 @@ class Packer:
     tiling: Tiling
     terms: int
     """Points of the outermost k dim in a run, at most."""
-    prefetch: bool
-    """Whether what is packed next is fetched."""
 
     @property
     def step(self) -> int:
@@ -99,21 +96,19 @@ class Packer:
         """The columns from `first` (of the whole) as panels; `index` holds the outer dims, `most` bounds the columns."""
         found, nr, k = self.found, self.tiling.nr, self.found.reduced[-1]
         lanes = self.lanes(found.accumulator)
-        line = -(-nr // lanes) * lanes
+        line = whole_vectors(nr, lanes)
         target = self.panels(source, most)
         crossed = isinstance(source, Access) and is_contiguous(source.exprs, k)
         depth = lanes if crossed else ROWS_AT_ONCE
 
         def panel(ks: Sequence[Index], j: Index, width: int, steps: int, out: SSAValue) -> SSAValue:
             place = self.em.apply(AffineExpr.dimension(0) // nr, [j])
-            if self.prefetch and isinstance(source, Access) and is_tile(source.exprs, (k, found.n)):
-                self._fetch(source, self.moved(index, ks, run), self.sum(first, j), width)
             for piece in range(0, width, lanes if crossed else line):
                 at = self.moved(index, ks, run)
                 at[found.n] = self.sum(first, self.sum(j, piece))
                 shape, mask = (steps, min(lanes, width - piece) if crossed else width), None
-                if not crossed and width % lanes and self.tiling.vector_bytes >= WIDE_BYTES:
-                    shape = (steps, -(-width // lanes) * lanes)
+                if not crossed and width != whole_vectors(width, lanes) and self.tiling.vector_bytes >= WIDE_BYTES:
+                    shape = (steps, whole_vectors(width, lanes))
                     mask = self.em.constant_mask([steps, width], shape)
                 value = self.piece(source, found.b_casts, at, (k, found.n), shape, mask)
                 out = transfer_write(self.em, value, out, [place, *ks, piece])
@@ -144,7 +139,7 @@ class Packer:
         """Scratch for the panels of at most so many columns of B."""
         found, nr, lanes = self.found, self.tiling.nr, self.lanes(self.found.accumulator)
         inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
-        shape = [-(-most // nr), *inner, -(-nr // lanes) * lanes]
+        shape = [-(-most // nr), *inner, whole_vectors(nr, lanes)]
         return self.builder.scratch(TensorType(_kind_of(source, found.b_casts), shape), kernel.ScratchScope.WORKER)
 
     def packed_b(self, panels: SSAValue) -> Operand:
@@ -152,14 +147,6 @@ class Packer:
         exprs: list[AffineExpr] = [AffineExpr.dimension(self.found.n) // self.tiling.nr]
         exprs += [AffineExpr.dimension(d) for d in self.found.reduced]
         return Operand(Access(panels, (*exprs, AffineExpr.constant(0))), packed=True)
-
-    def _fetch(self, source: Access, at: list[Index], column: Index, width: int) -> None:
-        """Fetch the rows of B that are packed next; they are read this once."""
-        found, k = self.found, self.found.reduced[-1]
-        at[found.n], at[k] = column, self.sum(at[k], ROWS_AT_ONCE)
-        places = self.em.indices([self.em.apply(e, at, source.symbols) for e in source.exprs])
-        part = VectorType(source.element, [ROWS_AT_ONCE, width])
-        self.em.add(kernel.PrefetchOp(source.value, places, part, once=True))
 
     # A.
 
@@ -215,18 +202,16 @@ class Packer:
         exprs = [*(AffineExpr.dimension(d) for d in found.reduced), AffineExpr.constant(0)]
         return Operand(Access(target, tuple(exprs)), packed=True, rows=len(shape) - 1)
 
-    def prefetch_a(self, source: Access, at: Sequence[Index], j: Index, tiles: int, run: Sums) -> None:
-        """While one tile of the rows is computed, part of the next rows is fetched: all of it by the last tile."""
-        found, m = self.found, self.found.m
-        line = self.em.line_bytes // byte_width(source.element)
-        part = -(-self.terms // (tiles * line)) * line
-        index = list(at)
+    def prefetch_a(self, source: Access, at: Sequence[Index], tile: Index, tiles: int, terms: int) -> None:
+        """Fetch so many terms of rows of the next tiles below: each of these `tiles`, side by side, fetches its share of them."""
+        m, mr = self.found.m, self.tiling.mr
         assert m is not None
-        index[m] = self.sum(at[m], self.tiling.mr)
-        tile = self.em.apply(AffineExpr.dimension(0) // self.tiling.nr * part, [j])
-        index[found.reduced[0]] = self.sum(run.start, tile)
+        share = -(-mr // tiles)
+        index = list(at)
+        row = self.em.apply(AffineExpr.dimension(0) // self.tiling.nr % -(-mr // share) * share + mr, [tile])
+        index[m] = self.sum(at[m], row)
         places = self.em.indices([self.em.apply(e, index, source.symbols) for e in source.exprs])
-        self.em.add(kernel.PrefetchOp(source.value, places, VectorType(source.element, [self.tiling.mr, part])))
+        self.em.add(kernel.PrefetchOp(source.value, places, VectorType(source.element, [share, terms])))
 
     # Shared.
 

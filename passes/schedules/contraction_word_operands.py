@@ -26,6 +26,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
+from stepwell.passes.schedules.contraction_choice import whole_vectors
 from stepwell.passes.schedules.contraction_operands import Operand, Packer, Sums
 from stepwell.passes.schedules.contraction_words import HALF_BITS, Words
 from stepwell.passes.schedules.emit import Index
@@ -190,8 +191,7 @@ class WordPacker(Packer):
 
     def _whole(self, columns: int) -> int:
         """Columns in whole registers, as many as a power of two."""
-        lanes = self.lanes(i32)
-        return lanes << (-(-columns // lanes) - 1).bit_length()
+        return whole_vectors(columns, self.lanes(i32))
 
     def _inner_words(self) -> list[int]:
         """Extents of the k dims in a run, at most; the innermost in words."""
