@@ -65,6 +65,7 @@ def check(shape, size, indices, kind="f32", index="i32", **options) -> None:
     ],
 )
 @pytest.mark.parametrize("start", [0, 2, -3, 10_000])
+@pytest.mark.every(4)
 def test_updates_of_any_shape_are_clamped(shape, size, start):
     check(shape, size, (start,) * len(shape))
 

@@ -36,11 +36,13 @@ def check(executable, arrays, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.every(2)
 def test_the_interpreter_gives_what_lapack_gives(name, arrays):
     check(stepwell.compile(DATA / f"{name}.mlir", target="interpreter"), arrays, name)
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.every(2)
 def test_the_expansion_gives_what_lapack_gives(name, arrays):
     module = stepwell.parse(DATA / f"{name}.mlir")
     build_pipeline(EXPANSIONS, get_pass, tuple(PASSES)).run(context(), module)

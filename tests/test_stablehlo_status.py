@@ -38,6 +38,7 @@ def example(op: str) -> ModuleOp:
 
 
 @pytest.mark.parametrize("op", [op for op in LOWERED if (CONSTRAINTS / f"{op}.mlir").exists()])
+@pytest.mark.every(2)
 def test_what_the_table_says_of_a_lowering_is_what_it_makes(op: str):
     module = example(op)
     ConvertStablehloToLinalgPass().apply(registry.context(), module)

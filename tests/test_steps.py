@@ -51,6 +51,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("opt_level", [0, 2])
 @pytest.mark.parametrize("step", STEP_NAMES)
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.every(2)
 def test_small_programs_enter_at_every_step_with_and_without_its_name(name, step, opt_level):
     module = lower(stepwell.parse(PROGRAMS[name]), step, opt_level=opt_level)
     assert current_step(module) == STEP_NAMES.index(step)

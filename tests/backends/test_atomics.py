@@ -227,6 +227,7 @@ def with_nan(kind: str, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("space", ["global", "shared"])
 @pytest.mark.parametrize("scope", ["device", "system"])
 @pytest.mark.parametrize(("kind", "type_"), [c for c in CASES if c[0] != "assign"])
+@pytest.mark.every(4)
 def test_threads_at_once_lose_no_update(emulated, kind, type_, scope, space):
     x = with_nan(kind, values_of(type_))
     total, old = x[32:].copy(), np.zeros(32, x.dtype)
@@ -285,6 +286,7 @@ func.func @main(%x: memref<33x{type_}>, %m: memref<1x{type_}>, %o: memref<33x{ty
 
 
 @pytest.mark.parametrize(("kind", "type_"), [c for c in CASES if c[1] in DTYPES])
+@pytest.mark.every(4)
 def test_a_cpu_and_the_interpreter_update_alike(native, kind, type_):
     x = with_nan(kind, values_of(type_))
     text = host_program(kind, type_)

@@ -90,6 +90,7 @@ def test_fast_math_only_where_the_op_asks():
     ],
 )
 @pytest.mark.parametrize("type_", ["f32", "f64", "vector<7xf32>", "vector<16xf64>"])
+@pytest.mark.every(2)
 def test_no_op_becomes_a_library_call(level, op, type_):
     memref = f"memref<1x{type_}>" if type_ in ("f32", "f64") else type_.replace("vector", "memref")
     load, store = ("memref.load", "memref.store") if type_ in ("f32", "f64") else ("vector.load", "vector.store")

@@ -143,6 +143,7 @@ def shuffled(x: np.ndarray, mode: str, offset: int, width: int) -> tuple[np.ndar
 
 @pytest.mark.parametrize("type_", DTYPES)
 @pytest.mark.parametrize("mode", ["xor", "up", "down", "idx"])
+@pytest.mark.every(2)
 def test_a_shuffle_moves_values_of_every_type(emulated, mode, type_):
     text = lanes_kernel(
         type_,
@@ -240,6 +241,7 @@ REDUCTIONS = {
 @pytest.mark.parametrize("cpu", ["sm_75", "sm_90"])
 @pytest.mark.parametrize("type_", ["i8", "i16", "i32", "i64"])
 @pytest.mark.parametrize("kind", REDUCTIONS)
+@pytest.mark.every(3)
 def test_integers_of_a_subgroup_are_combined(emulated, kind, type_, cpu):
     x = elements(type_)
     out = np.zeros_like(x)

@@ -125,6 +125,7 @@ def test_small_floats_widen_exactly(native, small):
 
 @pytest.mark.parametrize("small", SMALL)
 @pytest.mark.parametrize("wide", ["f32", "f64"])
+@pytest.mark.every(2)
 def test_small_floats_narrow_to_nearest_even(native, small, wide):
     dtype = np.dtype({"f32": np.float32, "f64": np.float64}[wide])
     with np.errstate(all="ignore"):

@@ -25,6 +25,7 @@ def entry(parameters: str, body: str) -> str:
 
 @pytest.mark.parametrize("n", [1, 3, 15, 16, 17, 40, 64])
 @pytest.mark.parametrize(("name", "dtype"), [("f32", np.float32), ("f64", np.float64), ("i8", np.int8), ("i1", bool)])
+@pytest.mark.every(3)
 def test_masked_tails_touch_nothing_outside(native, n, name, dtype):
     """out[i] = x[i] by 16 lanes with create_mask; what surrounds both arrays is untouched."""
     text = entry(
@@ -113,6 +114,7 @@ KINDS = [
 @pytest.mark.parametrize("lanes", [1, 4, 7, 16, 33])
 @pytest.mark.parametrize("flags", ["", " fastmath<reassoc>"])
 @pytest.mark.parametrize(("kind", "name", "dtype", "reference"), KINDS, ids=[f"{k[0]}-{k[1]}" for k in KINDS])
+@pytest.mark.every(4)
 def test_reductions(native, lanes, flags, kind, name, dtype, reference):
     if flags and name != "f32":
         flags = ""
@@ -196,6 +198,7 @@ CONTRACTS = {
 
 @pytest.mark.parametrize("name", ["f32", "f64", "i32", "bf16"])
 @pytest.mark.parametrize("form", CONTRACTS, ids=lambda f: f.replace(" ", "-"))
+@pytest.mark.every(3)
 def test_contractions(native, form, name):
     sizes = {"m": 3, "n": 10, "k": 4}
     left_map, right_map, left_dims, right_dims = CONTRACTS[form]
@@ -379,6 +382,7 @@ def test_products_of_what_words_hold_are_exact(native, factors, lanes):
 
 @pytest.mark.parametrize("lanes", [1, 2, 7, 16, 37])
 @pytest.mark.parametrize(("name", "dtype"), [("f32", np.float32), ("f64", np.float64)])
+@pytest.mark.every(2)
 def test_lanes_are_scaled_by_powers_of_two_where_there_is_an_instruction(native, level, lanes, name, dtype):
     """Rounded once, denormals and overflow included; elsewhere it is refused by name."""
     kind = f"vector<2x{lanes}x{name}>"

@@ -56,6 +56,7 @@ def results():
 
 
 @pytest.mark.parametrize("index", range(len(CALLS)), ids=[f"{c[0]}{c[2]}{c[3]}" for c in CALLS])
+@pytest.mark.every(3)
 def test_transforms_are_numpys(index, results):
     name, which, args, options = CALLS[index]
     with np.errstate(all="ignore"):

@@ -37,6 +37,7 @@ def test_interpreter_matches_xla(case):
 
 @pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+@pytest.mark.every(3)
 def test_printed_form_reads_back(case, generic):
     module = parse(case)
     text = StringIO()

@@ -131,6 +131,7 @@ INTEGER_OPS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["name"] for c in CASES])
+@pytest.mark.every(2)
 def test_jax_programs_mean_the_same(case):
     module = structured((DATA / case["mlir"]).read_text(), case["mlir"])
     expected = load_arrays(DATA / case["expected"])
@@ -146,6 +147,7 @@ def test_jax_programs_mean_the_same(case):
 
 @pytest.mark.parametrize("element", INTEGERS)
 @pytest.mark.parametrize("op", INTEGER_OPS)
+@pytest.mark.every(3)
 def test_integer_ops_at_their_edges(op, element):
     dtype = TYPES[element]
     lhs, rhs = pairs(edge_integers(dtype))

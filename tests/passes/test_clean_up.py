@@ -57,6 +57,7 @@ def assert_same_bits(got: list[np.ndarray[Any, Any]], want: list[np.ndarray[Any,
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.every(2)
 def test_jax_program(name: str):
     text = (DATA / f"{name}.mlir").read_text()
     arguments = load_arrays(DATA / f"{name}.in.npz")

@@ -61,6 +61,7 @@ def close(got, want, element):
 @pytest.mark.parametrize("element", DTYPES)
 @pytest.mark.parametrize("op", FORMS)
 @pytest.mark.parametrize(("shape", "feature"), [((5, 3, 2), 1), ((4,), 0), ((3, 4), 0)])
+@pytest.mark.every(3)
 def test_the_decomposition_agrees_with_the_interpreter(op, element, shape, feature):
     text, args = program(op, element, shape, feature, *FORMS[op]), arguments(op, element, shape, feature)
     close(interpret(text, args, decompose=True), interpret(text, args, decompose=False), element)

@@ -73,6 +73,7 @@ LENGTHS = [
 @pytest.mark.parametrize("element", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("batch", "lengths"), LENGTHS)
+@pytest.mark.every(4)
 def test_the_expansion_is_as_accurate_as_a_transform_can_be(kind, batch, lengths, element):
     text, x, shape = case(kind, batch, lengths, element)
     got, want = interpret(expanded(text), x), direct(text, x)

@@ -92,6 +92,7 @@ def unsigned(array):
 
 @pytest.mark.parametrize("expand", [False, True], ids=["interpreter", "expansion"])
 @pytest.mark.parametrize(("algorithm", "words", "element", "shape", "after", "bits"), VECTORS)
+@pytest.mark.every(2)
 def test_bits_and_states_are_those_of_xla(algorithm, words, element, shape, after, bits, expand):
     state = np.array([KEY, COUNTER, UPPER][:words], np.uint64)
     new_state, output = interpret(bits_program(algorithm, words, element, shape), state, expand=expand)

@@ -453,6 +453,7 @@ def a_move(rng: random.Random, shape: list[int], x: str, out: str) -> tuple[str,
 
 
 @pytest.mark.parametrize("seed", range(120))
+@pytest.mark.every(3)
 def test_chains_of_moves(seed: int):
     rng = random.Random(seed)
     shape = random_shape(rng, rng.randint(0, 3))

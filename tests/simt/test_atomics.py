@@ -51,6 +51,7 @@ KINDS = [
 
 @pytest.mark.parametrize("memory", ["global", "shared"])
 @pytest.mark.parametrize(("kind", "type_"), KINDS)
+@pytest.mark.every(2)
 def test_lanes_update_one_element_in_the_order_of_their_numbers(simulate, kind, type_, memory):
     dtype = np.dtype(DTYPES[type_])
     places = RNG.integers(0, 5, 64)

@@ -354,6 +354,7 @@ def arguments() -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", BODIES)
+@pytest.mark.every(2)
 def test_all_at_once_is_one_by_one(simulate, name):
     body = PRELUDE + BODIES[name]
     expected, got = arguments(), arguments()
