@@ -23,7 +23,7 @@ from itertools import pairwise
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, IntegerAttr, ModuleOp, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
@@ -200,7 +200,9 @@ def _is_map_of(user: linalg.GenericOp, values: dict[SSAValue, None], shape: tupl
     if not is_elementwise(user) or any(shape_of(r) != shape for r in user.results):
         return False
     maps, count = indexing_maps(user), len(user.inputs)
-    if not all(is_identity_map(m) for m in maps[count:]) or captures(user):
+    if not all(is_identity_map(m) for m in maps[count:]):
+        return False
+    if not all(isinstance(v.owner, arith.ConstantOp) for v in captures(user)):
         return False
     return all(is_identity_map(m) for v, m in zip(user.inputs, maps, strict=False) if v in values)
 
@@ -336,9 +338,10 @@ def _expand(
     if not uses:
         return
     assert isinstance(old.type, TensorType)
-    back = builder.insert(tensor.ExpandShapeOp(new, [], _reassociation(spans), shape_of(old), old.type))
+    if new.type != old.type:
+        new = builder.insert(tensor.ExpandShapeOp(new, [], _reassociation(spans), shape_of(old), old.type)).result
     for use in uses:
-        use.operation.operands[use.index] = back.result
+        use.operation.operands[use.index] = new
 
 
 def _rebuild(op: linalg.GenericOp, groups: Groups, spans: Groups, merged: dict[SSAValue, SSAValue]) -> None:

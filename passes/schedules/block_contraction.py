@@ -114,7 +114,7 @@ class _BlockPhase:
         self.epilogue = tile_epilogue(found) if self.parts == 1 else []
         ops: list[Operation] = [found.op, *self.epilogue]
         # Ops in between (empties, constants) must be known before the tile reads them.
-        between = ops_between(found, ops)
+        between = ops_between(found.op, ops)
         self.skipped = [op for op in between if not is_scheduled(op) and builder.pass_through(op)]
         self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]

@@ -144,7 +144,7 @@ class _ContractionPhase:
         self.epilogue = epilogue_of(found)
         ops: list[Operation] = [found.op, *self.epilogue]
         # Ops in between (empties, constants) must be known before the tile reads them.
-        self.skipped = [o for o in ops_between(found, ops) if not is_scheduled(o) and builder.pass_through(o)]
+        self.skipped = [o for o in ops_between(found.op, ops) if not is_scheduled(o) and builder.pass_through(o)]
         self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
         self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.exprs = found.maps[2].results

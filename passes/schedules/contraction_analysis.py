@@ -168,10 +168,10 @@ def epilogue_of(found: Contraction) -> list[linalg.GenericOp]:
     return taken
 
 
-def ops_between(found: Contraction, ops: Sequence[Operation]) -> list[Operation]:
-    """The ops from the contraction to the last of `ops` that are none of them."""
+def ops_between(first: Operation, ops: Sequence[Operation]) -> list[Operation]:
+    """The ops from the first, one of them, to the last of `ops` that are none of them."""
     between: list[Operation] = []
-    op = found.op.next_op
+    op = first.next_op
     while op is not None and op is not ops[-1] and len(ops) > 1:
         if op not in ops:
             between.append(op)

@@ -28,14 +28,16 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
-from stepwell.passes.schedules.contraction_analysis import product_of
+from stepwell.passes.fusion.epilogue import not_of_a_reduction
+from stepwell.passes.schedules.contraction_analysis import ops_between, product_of
 from stepwell.passes.schedules.emit import Emitter, Index
-from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_uniform
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled, is_uniform
 from stepwell.passes.schedules.lanes import (
     MOST_APART,
     Lanes,
     Point,
     broadcast,
+    evaluate_on_tile,
     is_vector,
     lanes_along,
     read,
@@ -43,7 +45,7 @@ from stepwell.passes.schedules.lanes import (
     vector_of,
     write,
 )
-from stepwell.passes.schedules.loops import schedule_around
+from stepwell.passes.schedules.loops import escapes, schedule_around
 from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
@@ -222,6 +224,7 @@ def schedule_window(
         if isinstance(found, Window) and isinstance(tile, WindowTile):
             phases[op] = (found, tile, stage_of(found, tile, most))
     copied = copied_apart(stage for _, _, stage in phases.values() if stage is not None)
+    maps = {op: maps_of(op) for op in phases}
 
     def whole(op: Operation) -> Sequence[Operation] | None:
         if op in copied:
@@ -235,16 +238,32 @@ def schedule_window(
         if not isinstance(image, Access) or not isinstance(weights, Access) or image.symbols or weights.symbols:
             return None
         stager = Stager(builder, stage, machine.vector_bytes) if stage is not None else None
-        _WindowPhase(builder, found, tile, machine, (image, weights), stager).emit()
+        skipped = [o for o in ops_between(op, [op, *maps[op]]) if not is_scheduled(o) and builder.pass_through(o)]
+        _WindowPhase(builder, found, tile, machine, (image, weights), stager, maps[op]).emit()
         if remove is not None:
             remove()
-        return []
+        return [*maps[op], *skipped]
 
     schedule_around(builder, machine, whole)
 
 
+def maps_of(op: Operation) -> list[Operation]:
+    """The maps of what a window makes that come next and can be done on its points."""
+    taken = [op]
+    later = op.next_op
+    while later is not None:
+        if is_scheduled(later) and not isinstance(later, linalg.FillOp):
+            if not_of_a_reduction([*taken, later]) is not None:
+                break
+            taken.append(later)
+        elif any(o.owner in taken for o in later.operands):
+            break
+        later = later.next_op
+    return taken[1:]
+
+
 class _WindowPhase:
-    """Emits the phase of one window."""
+    """Emits the phase of one window, and of the maps of what it makes."""
 
     def __init__(
         self,
@@ -254,6 +273,7 @@ class _WindowPhase:
         machine: Machine,
         inputs: tuple[Access, Access],
         stager: Stager | None,
+        maps: Sequence[Operation],
     ):
         self.builder = builder
         self.found = found
@@ -266,6 +286,10 @@ class _WindowPhase:
         init = builder.nest(found.op).outputs[0].init
         assert isinstance(init, SSAValue)
         self.init = init
+        self.maps = maps
+        group = [found.op, *maps]
+        self.stored = [(op, r) for op in group for r in op.results if escapes(r, group)]
+        self.order = [e.position for e in found.exprs if isinstance(e, AffineDimExpr)]
         self.starts: dict[int, Index] = {}
         self.extents: dict[int, Index] = {}
 
@@ -273,11 +297,12 @@ class _WindowPhase:
         """Emit the phase."""
         found, builder = self.found, self.builder
         self.em.location = found.op.location
-        result = found.op.results[0]
-        home = builder.destination(found.op, result)
+        homes = [builder.destination(op, r) for op, r in self.stored]
         cuts = self._cuts()
-        (made,) = builder.phase([c.tasks for c in cuts] or [1], [home], lambda ivs, outs: self._task(cuts, ivs, outs))
-        builder.define(result, made, builder.home(home))
+        self.nests = [builder.nest(op) for op in self.maps]
+        made = builder.phase([c.tasks for c in cuts] or [1], homes, lambda ivs, outs: self._task(cuts, ivs, outs))
+        for (_, result), home, value in zip(self.stored, homes, made, strict=True):
+            builder.define(result, value, builder.home(home))
 
     def _cuts(self) -> list[Cut]:
         """The dim cut over tasks: the first that is long enough, else the longest."""
@@ -302,42 +327,45 @@ class _WindowPhase:
         for cut, iv in zip(cuts, ivs, strict=False):
             part = part_of(self.em, cut, found.sizes[cut.dim], iv)
             self.starts[cut.dim], self.extents[cut.dim] = part.start, part.extent
-        order = [e.position for e in found.exprs if isinstance(e, AffineDimExpr)]
-        offsets = [self.starts.get(d, 0) for d in order]
-        sizes = [self.extents[d] for d in order]
-        out = self.builder.slice_of(outs[0], offsets, sizes)
-        made = self._over(found.outer, [0] * len(found.sizes), out)
-        return [(made, offsets, sizes)]
+        offsets = [self.starts.get(d, 0) for d in self.order]
+        sizes = [self.extents[d] for d in self.order]
+        slices = [self.builder.slice_of(out, offsets, sizes) for out in outs]
+        made = self._over(found.outer, [0] * len(found.sizes), slices)
+        return [(value, offsets, sizes) for value in made]
 
-    def _over(self, dims: Sequence[int], local: list[Index], out: SSAValue) -> SSAValue:
+    def _over(self, dims: Sequence[int], local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         if not dims:
-            return self._lines(local, out)
+            return self._lines(local, outs)
 
-        def points(first: Index, count: Index, before: SSAValue) -> SSAValue:
+        def points(first: Index, count: Index, before: Sequence[SSAValue]) -> Sequence[SSAValue]:
             def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                return [self._over(dims[1:], _with(local, dims[0], self._sum(first, iv)), args[0])]
+                return self._over(dims[1:], _with(local, dims[0], self._sum(first, iv)), args)
 
-            return self.em.loop(0, count, 1, [before], trip)[0]
+            return self.em.loop(0, count, 1, before, trip)
 
-        return self._staged(dims[0], local, out, points)
+        return self._staged(dims[0], local, outs, points)
 
     def _staged(
-        self, dim: int, local: list[Index], out: SSAValue, body: Callable[[Index, Index, SSAValue], SSAValue]
-    ) -> SSAValue:
+        self,
+        dim: int,
+        local: list[Index],
+        outs: Sequence[SSAValue],
+        body: Callable[[Index, Index, Sequence[SSAValue]], Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
         """All points of a dim: `body` does some, from the first, reading of the image what was copied for them."""
         stager, extent = self.stager, self.extents[dim]
         if stager is None or dim != stager.stage.block:
-            return body(0, extent, out)
+            return body(0, extent, outs)
 
         def part(first: Index, count: Index, image: Access, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             saved, self.image = self.image, image
-            made = body(first, count, args[0])
+            made = body(first, count, args)
             self.image = saved
-            return [made]
+            return made
 
-        return stager.parts(extent, lambda first: self._absolute(_with(local, dim, first)), [out], part)[0]
+        return stager.parts(extent, lambda first: self._absolute(_with(local, dim, first)), outs, part)
 
-    def _lines(self, local: list[Index], out: SSAValue) -> SSAValue:
+    def _lines(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """Tiles along the line and the vector dim; weights that are equal for all of them are read before."""
         found, tile = self.found, self.tile
         ready: dict[tuple[Index, ...], SSAValue] = {}
@@ -352,24 +380,24 @@ class _WindowPhase:
                 found.sizes[found.lanes] % tile.columns,
                 tile.columns,
                 args,
-                lambda j, width, inner: [self._tile(_with(at, found.lanes, j), (points, width), ready, inner[0])],
+                lambda j, width, inner: self._tile(_with(at, found.lanes, j), (points, width), ready, inner),
             )
 
         line = found.line
         if line is None:
-            return columns(local, 1, [out])[0]
+            return columns(local, 1, outs)
 
-        def tiles(first: Index, count: Index, before: SSAValue) -> SSAValue:
+        def tiles(first: Index, count: Index, before: Sequence[SSAValue]) -> Sequence[SSAValue]:
             return tiled_loop(
                 self.em,
                 count,
                 found.sizes[line] % tile.points,
                 tile.points,
-                [before],
+                before,
                 lambda i, points, args: columns(_with(local, line, self._sum(first, i)), points, args),
-            )[0]
+            )
 
-        return self._staged(line, local, out, tiles)
+        return self._staged(line, local, outs, tiles)
 
     def _sum(self, x: Index, y: Index) -> Index:
         return self.em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [x, y])
@@ -386,18 +414,34 @@ class _WindowPhase:
     # A tile.
 
     def _tile(
-        self, local: list[Index], shape: tuple[int, int], ready: dict[tuple[Index, ...], SSAValue], out: SSAValue
-    ) -> SSAValue:
-        """The sums of some neighbours, a vector each, and their places in the result."""
+        self,
+        local: list[Index],
+        shape: tuple[int, int],
+        ready: dict[tuple[Index, ...], SSAValue],
+        outs: Sequence[SSAValue],
+    ) -> Sequence[SSAValue]:
+        """The sums of some neighbours, a vector each, what maps make of them, and their places in the results."""
         found, em = self.found, self.em
         points, columns = shape
         width, mask = self._width(columns)
         lanes = lanes_along(found.lanes, width, mask, picks=True)
         sums = [broadcast(em, self.init, width)] * points
+        current = list(outs)
         for point, value in enumerate(self._sums(0, self._absolute(local), lanes, sums, ready)):
             exprs = [_shifted(e, found.line, point) for e in found.exprs]
-            out = write(em, value, out, [em.apply(e, local) for e in exprs], lanes)
-        return out
+            values: dict[SSAValue, SSAValue] = {found.op.results[0]: value}
+            self._mapped(values, [em.apply(e, self._absolute(local)) for e in exprs], width, mask)
+            at = [em.apply(e, local) for e in exprs]
+            for i, (_, result) in enumerate(self.stored):
+                current[i] = write(em, values[result], current[i], at, lanes)
+        return current
+
+    def _mapped(self, values: dict[SSAValue, SSAValue], index: list[Index], width: int, mask: SSAValue | None) -> None:
+        """Add what maps make of a vector of sums, which is at `index` of the result."""
+        em = self.em
+        point = Point(index, lanes_along(len(index) - 1, width, mask, picks=True))
+        evaluate_on_tile(em, self.nests, self.builder.resolve, values, point, lambda access: read(em, access, point))
+        em.location = self.found.op.location
 
     def _width(self, columns: int) -> tuple[int, SSAValue | None]:
         """Lanes for some columns: whole vectors under a mask where there are masks, else as many as there are."""

@@ -159,7 +159,10 @@ class _Convolution:
     def _feature(self, size: int) -> None:
         if self.count > 1:
             self.group = self._loop(self.count)
-        self.feature = self._loop(size // self.count)
+        if self.count > 1 and size == self.count:
+            self.feature: AffineExpr = AffineExpr.constant(0)  # what reads the result meets no dim of one element
+        else:
+            self.feature = self._loop(size // self.count)
 
     @property
     def split(self) -> int | None:

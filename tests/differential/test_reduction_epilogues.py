@@ -94,3 +94,42 @@ def test_reductions_in_parts_have_maps_where_parts_are_merged(shape, dims, regio
     y, r = exe(x, q)
     np.testing.assert_allclose(np.asarray(r), wanted, rtol=1e-6)
     np.testing.assert_allclose(np.asarray(y), wanted**2 - 1, rtol=1e-6)
+
+
+def depthwise(simd, shape, stride, pad):
+    """A depthwise convolution with bias, relu and a residual, whose sums are a result too."""
+    n, h, w, c = shape
+    height, width = ((size + 2 * pad - 3) // stride + 1 for size in (h, w))
+    x, o = f"tensor<{n}x{h}x{w}x{c}xf32>", f"tensor<{n}x{height}x{width}x{c}xf32>"
+    window = f"{{stride = [{stride}, {stride}], pad = [[{pad}, {pad}], [{pad}, {pad}]]}}"
+    groups = f"{{batch_group_count = 1 : i64, feature_group_count = {c} : i64}}"
+    text = f"""func.func public @main(%x: {x}, %k: tensor<3x3x1x{c}xf32>, %b: tensor<{c}xf32>, %q: {o}) -> ({o}, {o}) {{
+      %r = stablehlo.convolution(%x, %k) dim_numbers = [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f],
+        window = {window} {groups} : ({x}, tensor<3x3x1x{c}xf32>) -> {o}
+      %v = stablehlo.broadcast_in_dim %b, dims = [3] : (tensor<{c}xf32>) -> {o}
+      %s = stablehlo.add %r, %v : {o}
+      %z = stablehlo.constant dense<0.0> : {o}
+      %t = stablehlo.maximum %s, %z : {o}
+      %y = stablehlo.add %t, %q : {o}
+      return %y, %r : {o}, {o}
+    }}"""
+    return stepwell.compile(text, simd=simd), (n, height, width, c)
+
+
+@pytest.mark.parametrize(
+    ("simd", "shape", "stride", "pad"),
+    [("avx512", (1, 7, 9, 33), 1, 1), ("avx2", (2, 11, 8, 16), 2, 1), ("sse4.2", (1, 5, 5, 5), 1, 0)],
+)
+def test_depthwise_convolutions_have_maps_on_their_tiles(simd, shape, stride, pad):
+    exe, result = depthwise(simd, shape, stride, pad)
+    scheduled = exe.ir("scheduled")
+    assert '#kernel.schedule<"window"' in scheduled
+    assert scheduled.count("scf.forall (") == 1
+    rng = np.random.default_rng(0)
+    x, k, b, q = (rng.standard_normal(n).astype(np.float32) for n in (shape, (3, 3, 1, shape[3]), shape[3:], result))
+    padded = np.pad(x.astype(np.float64), [(0, 0), (pad, pad), (pad, pad), (0, 0)])
+    view = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))[:, ::stride, ::stride]
+    sums = np.einsum("nhwcij,ijc->nhwc", view, k[:, :, 0].astype(np.float64))
+    y, r = exe(x, k, b, q)
+    np.testing.assert_allclose(np.asarray(r), sums, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(y), np.maximum(sums + b, 0) + q, rtol=1e-4, atol=1e-4)
