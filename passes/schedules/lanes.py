@@ -40,6 +40,7 @@ from xdsl.ir.affine import (
 from stepwell.dialects import structured, vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
+from stepwell.passes.schedules.gathered_rows import RowLoops, fetch_next_row
 from stepwell.passes.schedules.nest import (
     Access,
     Nest,
@@ -434,8 +435,12 @@ class BodyEvaluator:
         self.em = em
         self.nest = nest
         self.resolve = resolve
+        self.row_loops: RowLoops | None = None
+        """Set where rows that are gathered from are to be fetched ahead."""
         self._steps: dict[SSAValue, SSAValue] = {}
         """Vectors of consecutive indices -> the first of them."""
+        self._dims: dict[SSAValue, int] = {}
+        """Indices that are one number -> their dim."""
 
     def __call__(
         self, point: Point, inputs: Sequence[SSAValue | None], accumulators: Sequence[SSAValue | None]
@@ -466,6 +471,8 @@ class BodyEvaluator:
             dim = op.dim.value.data
             dim = dims[dim] if dims else dim
             env[op.result] = lane_indices(em, point, dim)
+            if not is_vector(env[op.result]):
+                self._dims[env[op.result]] = dim
             if point.lanes is not None and point.lanes.dims == (dim,):
                 self._steps[env[op.result]] = em.index(point.index[dim])
         elif isinstance(op, arith.ConstantOp):
@@ -493,10 +500,20 @@ class BodyEvaluator:
                 indices = [em.apply(e, starts, access.symbols) for e in access.exprs]
                 return transfer_read(em, access.value, indices, [width], point.lanes.mask)
         if list(access.exprs) == [AffineExpr.dimension(d) for d in range(len(given))]:
+            self._fetch_row(access.value, given, point)
             return gather_at(em, access.value, given, point.lanes)
         vectors = [broadcast(em, v, width) for v in (*given, *access.symbols)]
         positions = [_vector_expr(em, e, vectors, len(given), width) for e in access.exprs]
         return gather_at(em, access.value, positions, point.lanes)
+
+    def _fetch_row(self, base: SSAValue, given: Sequence[SSAValue], point: Point) -> None:
+        """Fetch of the row that is gathered from next, where the loop outside goes from row to row."""
+        loops, lanes = self.row_loops, point.lanes
+        if loops is None or lanes is None or any(is_vector(v) for v in given[:-1]):
+            return
+        moved = [i for i, v in enumerate(given[:-1]) if self._dims.get(v) == loops.dim]
+        if len(moved) == 1:
+            fetch_next_row(self.em, loops, base, given, moved[0], point.index[lanes.dim], lanes.width)
 
     def _clone(self, op: Operation, env: dict[SSAValue, SSAValue], point: Point) -> None:
         operands = [env[o] if o in env else self._outside(o) for o in op._operands]  # pyright: ignore[reportPrivateUsage]

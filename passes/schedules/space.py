@@ -22,6 +22,7 @@ from xdsl.ir.affine import AffineExpr
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import Emitter, Index, boolean, number
 from stepwell.passes.schedules.fold import Combine, combining, counted, pairwise, to_one
+from stepwell.passes.schedules.gathered_rows import row_loops
 from stepwell.passes.schedules.lanes import (
     BodyEvaluator,
     Lanes,
@@ -157,6 +158,9 @@ class SpaceEmitter:
 
     def __post_init__(self) -> None:
         self._evaluators = [BodyEvaluator(self.em, n, self.resolve) for n in self.nests]
+        if self.plan.fetch and self.plan.crossed is None and not self.plan.inner:
+            for evaluator in self._evaluators:
+                evaluator.row_loops = row_loops(self.nests[0].sizes, self.plan.outer, self.plan.vector)
         self._stored = [o.original for n in self.nests for o in n.outputs if o.original in self.targets]
         self._reduced = [o for n in self.nests for o in n.outputs if o.reduced]
         late = [o.original for n in self.nests for o in n.outputs if o.reduced or n.after]

@@ -161,3 +161,59 @@ kernel.func @wide_lines(%x: tensor<128x128xf32>, %o: tensor<128x128xf32>) -> ten
   kernel.return %r : tensor<128x128xf32>
 }
 }
+
+// -----
+
+// What is gathered from is fetched a row ahead, as much of it with each vector as rows take to be done.
+// CHECK-LABEL: kernel.func @gathered
+// CHECK: scf.for %[[I:[0-9a-z]+]] =
+// CHECK: scf.for %[[J:[0-9a-z]+]] =
+// CHECK: %[[NEXT:[0-9a-z]+]] = affine.apply affine_map<(d0) -> ((d0 + 1))> (%[[I]])
+// CHECK: kernel.prefetch %x[%[[NEXT]], %[[J]]] {part = vector<16xf32>} : tensor<100x64xf32>
+// CHECK: vector.gather
+kernel.func @gathered(%x: tensor<100x64xf32>, %i: tensor<100x64xindex>, %o: tensor<100x64xf32>) -> tensor<100x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 2 : i64, fetch = 4096 : i64}>} {
+  %e = tensor.empty() : tensor<100x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%i : tensor<100x64xindex>) outs(%e : tensor<100x64xf32>) {
+  ^bb0(%a: index, %b: f32):
+    %row = linalg.index 0 : index
+    %y = tensor.extract %x[%row, %a] : tensor<100x64xf32>
+    linalg.yield %y : f32
+  } -> tensor<100x64xf32>
+  kernel.return %r : tensor<100x64xf32>
+}
+
+// -----
+
+// Rows of which less is gathered than they have lines are not fetched as a whole, nor are those that are too long to be kept, nor
+// where nothing is fetched ahead.
+// CHECK-NOT: kernel.prefetch
+kernel.func @few(%x: tensor<100x640xf32>, %i: tensor<100x32xindex>, %o: tensor<100x32xf32>) -> tensor<100x32xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, fetch = 4096 : i64}>} {
+  %e = tensor.empty() : tensor<100x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%i : tensor<100x32xindex>) outs(%e : tensor<100x32xf32>) {
+  ^bb0(%a: index, %b: f32):
+    %row = linalg.index 0 : index
+    %y = tensor.extract %x[%row, %a] : tensor<100x640xf32>
+    linalg.yield %y : f32
+  } -> tensor<100x32xf32>
+  kernel.return %r : tensor<100x32xf32>
+}
+kernel.func @long(%x: tensor<10x5000xf32>, %i: tensor<10x5000xindex>, %o: tensor<10x5000xf32>) -> tensor<10x5000xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, fetch = 4096 : i64}>} {
+  %e = tensor.empty() : tensor<10x5000xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%i : tensor<10x5000xindex>) outs(%e : tensor<10x5000xf32>) {
+  ^bb0(%a: index, %b: f32):
+    %row = linalg.index 0 : index
+    %y = tensor.extract %x[%row, %a] : tensor<10x5000xf32>
+    linalg.yield %y : f32
+  } -> tensor<10x5000xf32>
+  kernel.return %r : tensor<10x5000xf32>
+}
+kernel.func @cached(%x: tensor<100x64xf32>, %i: tensor<100x64xindex>, %o: tensor<100x64xf32>) -> tensor<100x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64}>} {
+  %e = tensor.empty() : tensor<100x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%i : tensor<100x64xindex>) outs(%e : tensor<100x64xf32>) {
+  ^bb0(%a: index, %b: f32):
+    %row = linalg.index 0 : index
+    %y = tensor.extract %x[%row, %a] : tensor<100x64xf32>
+    linalg.yield %y : f32
+  } -> tensor<100x64xf32>
+  kernel.return %r : tensor<100x64xf32>
+}
