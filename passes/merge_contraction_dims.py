@@ -9,7 +9,7 @@ After:  %0 = tensor.collapse_shape %x [[0], [1], [2, 3]]
 Neighbouring dims that every operand walks as one become one, and dims of extent one are dropped: an image read
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
 it; where one of them reads something in another order, dims stay apart. A result whose last dim is short, though a product has
-a long one, is computed with that last and turned back.
+a long one, is computed with that last and turned back. Images of short lines get their batch inside (`fusion/batches.py`).
 
 Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
 read maps of several dims themselves.
@@ -35,6 +35,7 @@ from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.machine import machine_of
 from stepwell.ir.passes import Pass
 from stepwell.ir.structured import indexing_maps, is_identity_map, iterator_kinds, loop_bounds
+from stepwell.passes.fusion.batches import with_batches_inside
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.classify import (
     captures,
@@ -70,7 +71,7 @@ class MergeContractionDimsPass(Pass):
             places = {inner: i for i, inner in enumerate(ops)}
             for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
                 if inner.parent is block and _is_candidate(inner):
-                    inner = _with_long_rows(inner, places)
+                    inner = _with_long_rows(with_batches_inside(inner, places), places)
                     _merge(inner, _maps_of_result(inner, places), places)
 
 

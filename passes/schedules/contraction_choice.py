@@ -255,7 +255,8 @@ def _unroll(found: Contraction, word: int, mr: int, vectors: int) -> int:
 def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:
     """Terms of one pass: blocks of equal length, as long as the rows of A that many tiles read stay in the L1 cache.
 
-    Where the results do not stay near from pass to pass, and few tiles read a row of A, all terms are done at once.
+    Where the results do not stay near from pass to pass, or A is an image, whose parts would be copied in each pass, and few tiles
+    read a row of A, all terms are done at once.
     """
     depth, columns = found.depth, found.sizes[found.n]
     if not is_contiguous(found.maps[2].results, found.n):
@@ -264,7 +265,8 @@ def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int
     if pack_b:
         most = min(most, max(16, 2 * machine.l1_bytes // (tile[1] * width)))
     results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
-    if columns <= 4 * tile[1] and results > machine.l2_bytes // 2:
+    far = results > machine.l2_bytes // 2 or any(_in_window(found.maps[0].results, d) for d in found.reduced)
+    if columns <= 4 * tile[1] and far:
         most = max(most, machine.l2_bytes * 5 // 8 // (columns * width))
     elif not pack_b and depth * columns * width > machine.l2_bytes // 4:
         # B comes from afar: few of its rows at a time, each as a whole.

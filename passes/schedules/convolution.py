@@ -7,6 +7,7 @@ some rows of the result need are copied to scratch with the border around them, 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from xdsl.ir import Operation
 
@@ -16,6 +17,9 @@ from stepwell.passes.schedules.contraction_analysis import Contraction, find_con
 from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, rows_apart, turned
 from stepwell.passes.schedules.nest import uses_dim
 from stepwell.passes.schedules.staging import Apart, Stage, border_of, plan_stage
+
+MOST_TIMES = 2
+"""Copies of a part of an image that cost no more than storing it once in its border, and reading it back."""
 
 
 def most_copied(machine: MachineDescription) -> int:
@@ -52,11 +56,22 @@ def stages(func: kernel.FuncOp, most: int) -> dict[Operation, Stage]:
 
 
 def copied(op: Operation, machine: MachineDescription) -> Stage | None:
-    """How an op that is a contraction has its image copied in parts, if it can be."""
+    """How an op that is a contraction has its image copied in parts, if it can be, and is not copied again and again."""
     found = find_contraction(op)
-    if not isinstance(found, Contraction) or not isinstance(choose_tiling(turned(found), machine), Tiling):
+    if not isinstance(found, Contraction):
         return None
-    return stage_of(turned(found), most_copied(machine))
+    found = turned(found)
+    tiling = choose_tiling(found, machine)
+    if not isinstance(tiling, Tiling) or _times_copied(found, tiling, machine) > MOST_TIMES:
+        return None
+    return stage_of(found, most_copied(machine))
+
+
+def _times_copied(found: Contraction, tiling: Tiling, machine: MachineDescription) -> int:
+    """How often a task copies the same part: for each run of terms, and each block of its columns."""
+    outermost, *others = (found.sizes[d] for d in found.reduced)
+    runs = -(-outermost // max(1, tiling.kc // prod(others)))
+    return runs * -(-found.sizes[found.n] // (tiling.block * tiling.nr * machine.cores))
 
 
 __all__ = ["copied", "most_copied", "stage_of", "stages"]

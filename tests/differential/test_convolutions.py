@@ -130,6 +130,12 @@ DENSE = [
     ("nchw", (2, 20, 13, 29), (33, 3, 3), {"stride": (1, 3)}),
     ("nchw", (3, 18, 5, 7), (37, 5, 3), {"pad": ((2, 2), (1, 1))}),
     ("nchw", (1, 35, 6, 15), (70, 1, 2), {}),
+    (
+        "nchw",
+        (5, 12, 9, 7),
+        (34, 3, 3),
+        {"pad": ((0, 0), (0, 1)), "groups": 2, "rhs_dilate": (1, 2), "reverse": ("false", "true")},
+    ),
     ("nchw", (1, 9, 13, 29), (40, 3, 3), {"stride": (2, 2), "reverse": ("true", "true")}),
     ("nhwc", (1, 5, 13, 29), (33, 3, 5), {"stride": (3, 4), "rhs_dilate": (1, 2)}),
 ]
@@ -173,6 +179,16 @@ def test_points_a_stride_apart_are_next_to_each_other_in_copies(layout):
     packed = stepwell.compile(kernels)
     assert "border = 0" in packed.ir("scheduled")
     np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
+
+
+def test_images_of_short_lines_have_their_batch_inside():
+    text, args = case("nchw", (4, 18, 5, 6), (20, 3, 3))
+    kernels = stepwell.compile(text, simd="avx512").ir("kernels")
+    # Lines of six points by four images, in a border of as many points of four.
+    assert "tensor<18x7x32xf32>" in kernels
+    same(text, args, "avx512")
+    args[0][1, 3, 2, 5], args[1][3, 2, 1, 1] = np.nan, np.inf
+    same(text, args, "sse4.2")
 
 
 def gradient_of_weights(stride):

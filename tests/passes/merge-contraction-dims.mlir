@@ -129,3 +129,31 @@ func.func @gradient(%x: tensor<4x20x18xf32>, %y: tensor<4x24x16xf32>) -> tensor<
   } -> tensor<24x20x3xf32>
   return %w : tensor<24x20x3xf32>
 }
+
+// -----
+
+// Lines of four points by five images are twenty rows; the image is turned before a border is put around it, the result back.
+// CHECK-LABEL: func.func @short_lines
+// CHECK-SAME:  (%[[X:.*]]: tensor<5x32x4xf32>, %[[W:.*]]: tensor<16x32x3xf32>)
+// CHECK:       %[[T:.*]] = linalg.generic {{.*}}affine_map<(d0, d1, d2) -> (d2, d0, d1)>{{.*}} ins(%[[X]] : tensor<5x32x4xf32>) outs(%{{.*}} : tensor<32x4x5xf32>)
+// CHECK:       %[[F:.*]] = tensor.collapse_shape %[[T]] {{.*}} : tensor<32x4x5xf32> into tensor<32x20xf32>
+// CHECK:       %[[B:.*]] = tensor.insert_slice %[[F]] into %{{.*}}[0, 5] [32, 20] [1, 1] : tensor<32x20xf32> into tensor<32x30xf32>
+// CHECK:       %[[Y:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d2, (d1 + (d3 * 5)))>, affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d1, d0)>]{{.*}} ins(%[[B]], %[[W]] : tensor<32x30xf32>, tensor<16x32x3xf32>) outs(%{{.*}} : tensor<20x16xf32>)
+// CHECK:       %[[E:.*]] = tensor.expand_shape %[[Y]] {{.*}} : tensor<20x16xf32> into tensor<4x5x16xf32>
+// CHECK:       %[[R:.*]] = linalg.generic {{.*}}affine_map<(d0, d1, d2) -> (d2, d0, d1)>{{.*}} ins(%[[E]] : tensor<4x5x16xf32>) outs(%{{.*}} : tensor<5x16x4xf32>)
+// CHECK:       func.return %[[R]]
+func.func @short_lines(%x: tensor<5x32x4xf32>, %w: tensor<16x32x3xf32>) -> tensor<5x16x4xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<5x32x6xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<5x32x6xf32>) -> tensor<5x32x6xf32>
+  %p = tensor.insert_slice %x into %z[0, 0, 1] [5, 32, 4] [1, 1, 1] : tensor<5x32x4xf32> into tensor<5x32x6xf32>
+  %f = tensor.empty() : tensor<5x16x4xf32>
+  %o = linalg.fill ins(%c : f32) outs(%f : tensor<5x16x4xf32>) -> tensor<5x16x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(b, n, j, c, l) -> (b, c, j + l)>, affine_map<(b, n, j, c, l) -> (n, c, l)>, affine_map<(b, n, j, c, l) -> (b, n, j)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%p, %w : tensor<5x32x6xf32>, tensor<16x32x3xf32>) outs(%o : tensor<5x16x4xf32>) {
+  ^bb0(%a: f32, %q: f32, %s: f32):
+    %m = arith.mulf %a, %q : f32
+    %t = arith.addf %s, %m : f32
+    linalg.yield %t : f32
+  } -> tensor<5x16x4xf32>
+  return %y : tensor<5x16x4xf32>
+}

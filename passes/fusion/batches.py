@@ -1,0 +1,216 @@
+"""Short lines of images, with the batch inside: `x[b, c, i, j]` as `x[c, i, (j, b)]`, so that rows of a product are long.
+
+Before: y[b, f, i, j] += x[b, c, i + k, j + l] * w[f, c, k, l]
+After:  z[i, m, f] += x'[c, i + k, m + l * batch] * w[f, c, k, l]   where m = j * batch + b, and a map makes y of z
+
+Lines of few points make tiles of few rows, which read the weights more often than a cache gives them; the images of a batch are
+as many points more, and what a window moves by along a line is then a line of batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
+
+from xdsl.dialects import tensor
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, IntegerAttr, TensorType, i64
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
+from stepwell.passes.fusion.classify import filled_with, shape_of
+from stepwell.passes.schedules.nest import linear_form
+from stepwell.passes.schedules.staging import border_of
+
+OpT = TypeVar("OpT", bound=Operation)
+
+SHORT_LINE = 7
+"""Points of a line up to which batches go inside of it."""
+ROWS = 14
+"""Rows from which on a tile reads weights seldom enough."""
+FEATURES, TERMS = 16, 64
+"""Columns and terms from which on products take longer than turning the image and the result."""
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Sums of products over an image of short lines."""
+
+    op: linalg.GenericOp
+    side: int
+    """Position of the image."""
+    batch: int
+    point: int
+    """The dim along a line."""
+    feature: int
+    place: int
+    """Of the batch, in the image."""
+
+
+def with_batches_inside(op: linalg.GenericOp, places: dict[Operation, int]) -> linalg.GenericOp:
+    """The sums over an image with the batch inside of its lines, where these are short; else the same op."""
+    found = next((lines for side in (0, 1) if (lines := _find(op, side)) is not None), None)
+    return op if found is None else _Rewriter(found, places).run()
+
+
+def _find(op: linalg.GenericOp, side: int) -> _Lines | None:
+    maps, bounds, kinds = indexing_maps(op), loop_bounds(op), iterator_kinds(op)
+    exprs, weights = maps[side].results, maps[1 - side].used_dims()
+    form = linear_form(exprs[-1]) if exprs else None
+    if form is None or filled_with(op.outputs[0]) is None:
+        return None
+    points = [d for d in form[0] if kinds[d] == "parallel"]
+    if len(points) != 1 or len(form[0]) == 1 or form[0][points[0]] != 1:
+        return None
+    (point,) = points
+    if any(bounds[d] > bounds[point] for d in form[0]):
+        return None  # a gradient of weights: its points are taps, and it has long rows another way
+    elsewhere = {d for e in exprs[:-1] for d in e.used_dims()}
+    if point in elsewhere or point in weights or bounds[point] > SHORT_LINE:
+        return None
+    shape, features = shape_of(op.inputs[side]), [d for d in weights if kinds[d] == "parallel" and d not in elsewhere]
+    batches = [
+        (p, e.position)
+        for p, e in enumerate(exprs[:-1])
+        if isinstance(e, AffineDimExpr)
+        and kinds[e.position] == "parallel"
+        and e.position not in weights
+        and shape[p] == bounds[e.position]
+        and sum(e.position in other.used_dims() for other in exprs) == 1
+    ]
+    if not batches or not features:
+        return None
+    place, batch = max(batches, key=lambda b: bounds[b[1]])
+    feature = max(features, key=lambda d: (bounds[d], -d))
+    terms = prod(b for b, kind in zip(bounds, kinds, strict=True) if kind != "parallel")
+    if bounds[batch] < 2 or bounds[batch] * bounds[point] < ROWS or bounds[feature] < FEATURES or terms < TERMS:
+        return None
+    return _Lines(op, side, batch, point, feature, place)
+
+
+class _Rewriter:
+    """Puts the batch inside."""
+
+    def __init__(self, found: _Lines, places: dict[Operation, int]):
+        self.found = found
+        self.places = places
+        self.op = found.op
+        self.bounds = loop_bounds(found.op)
+        self.builder = LocatedBuilder(InsertPoint.before(found.op), found.op.location)
+        self.batch = self.bounds[found.batch]
+
+    def run(self) -> linalg.GenericOp:
+        """Rewrite; returns the new sums."""
+        found, op, result = self.found, self.op, self.op.results[0]
+        before = op.inputs[found.side].owner
+        maps, fill = indexing_maps(op), filled_with(op.outputs[0])
+        assert isinstance(result.type, TensorType)
+        assert fill is not None
+        order = [e.position for e in maps[-1].results if isinstance(e, AffineDimExpr)]
+        outer = [d for d in order if d not in (found.batch, found.point, found.feature)]
+        inner = [found.point, found.batch, found.feature]
+        sizes = [*(self.bounds[d] for d in outer), self.bounds[found.point] * self.batch, self.bounds[found.feature]]
+        kind = TensorType(result.type.element_type, sizes)
+        empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
+        start = self.builder.insert(linalg.FillOp([fill], [empty], [kind])).results[0]
+        operands, exprs = list(op.inputs), [list(m.results) for m in maps[:2]]
+        operands[found.side], exprs[found.side] = self._image()
+        exprs.append([AffineDimExpr(d) for d in (*outer, found.point, found.feature)])
+        made = linalg.GenericOp.create(
+            operands=[*operands, start],
+            result_types=[kind],
+            properties=dict(op.properties)
+            | {
+                "indexing_maps": ArrayAttr([AffineMapAttr(self._renumbered(e)) for e in exprs]),
+                "iterator_types": ArrayAttr([t for d, t in enumerate(op.iterator_types.data) if d != found.batch]),
+            },
+            attributes=dict(op.attributes),
+            regions=[op.detach_region(op.body)],
+        )
+        self._insert(made)
+        runs = [*([i] for i in range(len(outer))), [len(outer), len(outer) + 1], [len(outer) + 2]]
+        parts = TensorType(kind.element_type, [self.bounds[d] for d in (*outer, *inner)])
+        apart = self._insert(tensor.ExpandShapeOp(made.results[0], [], _groups(runs), parts.get_shape(), parts)).result
+        back = self._moved(apart, result.type, [order.index(d) for d in (*outer, *inner)])
+        back.name_hint = result.name_hint
+        result.replace_all_uses_with(back)
+        Rewriter.erase_op(op)
+        if isinstance(before, tensor.InsertSliceOp) and not before.result.uses:
+            Rewriter.erase_op(before)
+        return made
+
+    def _renumbered(self, exprs: Sequence[AffineExpr]) -> AffineMap:
+        """A map over the dims without the batch."""
+        count, batch = len(self.bounds), self.found.batch
+        dims: list[AffineExpr] = [AffineDimExpr(d - (d > batch)) for d in range(count)]
+        return AffineMap(count - 1, 0, tuple(e.replace_dims_and_symbols(dims, []) for e in exprs))
+
+    def _image(self) -> tuple[SSAValue, list[AffineExpr]]:
+        """The image with the batch inside, turned before a border is put around it, and where it is read."""
+        found, value = self.found, self.op.inputs[self.found.side]
+        exprs = indexing_maps(self.op)[found.side].results
+        kept = [p for p in range(len(exprs)) if p != found.place]
+        form = linear_form(exprs[-1])
+        assert form is not None
+        line: AffineExpr = AffineExpr.constant(form[1] * self.batch)
+        for d, step in form[0].items():
+            line = AffineDimExpr(d) * (1 if d == found.point else step * self.batch) + line
+        places = [*(exprs[p] for p in kept[:-1]), line.simplify(len(self.bounds), 0)]
+        border = border_of(value)
+        if border is None or border.inner[found.place] != shape_of(value)[found.place]:
+            return self._turned(value), places
+        source = self._turned(border.insert.source)
+        low = [border.low[p] for p in kept]
+        shape = [shape_of(value)[p] for p in kept]
+        low[-1], shape[-1] = low[-1] * self.batch, shape[-1] * self.batch
+        assert isinstance(source.type, TensorType)
+        kind = TensorType(source.type.element_type, shape)
+        empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
+        around = self.builder.insert(linalg.FillOp([border.fill.inputs[0]], [empty], [kind])).results[0]
+        made = tensor.InsertSliceOp.from_static_parameters(source, around, low, shape_of(source))
+        return self._insert(made).result, places
+
+    def _turned(self, value: SSAValue) -> SSAValue:
+        """An image with its batch inside of its lines, as one dim."""
+        shape = shape_of(value)
+        order = [*(p for p in range(len(shape)) if p != self.found.place), self.found.place]
+        assert isinstance(value.type, TensorType)
+        kind = TensorType(value.type.element_type, [shape[p] for p in order])
+        places = [order.index(p) for p in range(len(shape))]
+        moved = self._moved(value, kind, places)
+        last = len(order) - 2
+        runs = [*([i] for i in range(last)), [last, last + 1]]
+        flat = TensorType(kind.element_type, [*kind.get_shape()[:last], shape[-1] * self.batch])
+        op = tensor.CollapseShapeOp.create(
+            operands=[moved], result_types=[flat], properties={"reassociation": _groups(runs)}
+        )
+        return self._insert(op).results[0]
+
+    def _moved(self, value: SSAValue, kind: TensorType, places: Sequence[int]) -> SSAValue:
+        """A value with its dims in another order: dim i of it is dim `places[i]` of the new one."""
+        rank = len(places)
+        empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
+        body = Block(arg_types=[kind.element_type] * 2)
+        body.add_op(linalg.YieldOp(body.args[0]))
+        maps = [AffineMap(rank, 0, tuple(AffineDimExpr(p) for p in places)), AffineMap.identity(rank)]
+        kinds = [IteratorTypeAttr.parallel()] * rank
+        op = linalg.GenericOp([value], [empty], Region(body), [AffineMapAttr(m) for m in maps], kinds, [kind])
+        return self._insert(op).results[0]
+
+    def _insert(self, op: OpT) -> OpT:
+        self.builder.insert(op)
+        self.places[op] = self.places[self.op]
+        return op
+
+
+def _groups(runs: Sequence[Sequence[int]]) -> ArrayAttr[ArrayAttr[IntegerAttr]]:
+    return ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in run]) for run in runs])
+
+
+__all__ = ["with_batches_inside"]
