@@ -208,12 +208,12 @@ class Executable:
 
         Raises:
             InvalidProgramError: wrong arguments, or `repeat` is none.
-            UnsupportedError: the program does not run as native code on a CPU.
+            UnsupportedError: the program does not run as native code, on a CPU or a GPU.
         """
         if type(repeat) is not int or repeat < 1:
             raise InvalidProgramError(f"repeat is how many calls to measure, 1 or more, not {repeat!r}")
         if self.profiler is None:
-            raise UnsupportedError("profiles are of native code on a CPU; compile for target 'cpu'")
+            raise UnsupportedError("profiles are of native code; compile for target 'cpu' or 'cuda'")
         if self._profiled is None:
             self._profiled = self.profiler()
         return self._profiled.profile(self._inputs(arrays), repeat)

@@ -150,7 +150,7 @@ def test_a_donated_argument_is_given_anew_to_every_call():
 @pytest.mark.parametrize(
     ("target", "arrays", "repeat", "error", "message"),
     [
-        ("interpreter", 2, 1, stepwell.UnsupportedError, "profiles are of native code on a CPU"),
+        ("interpreter", 2, 1, stepwell.UnsupportedError, "profiles are of native code; compile"),
         ("cpu", 1, 1, stepwell.InvalidProgramError, "takes 2 arguments"),
         ("cpu", 2, 0, stepwell.InvalidProgramError, "1 or more, not 0"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from stepwell.runtime.cuda.executor import CallState, Frame, PreparedProgram
 from stepwell.runtime.cuda.graph import FEWEST, FrameGraphs
 from stepwell.runtime.cuda.memory import DeviceBuffer, pinned_pool, upload
 from stepwell.runtime.cuda.program import Program
+from stepwell.runtime.cuda.recording import Recorder
 from stepwell.runtime.executable import Executable, Signature
 from stepwell.runtime.memory import POOL
 from stepwell.runtime.pool import worker_count
+from stepwell.runtime.profiler import Recording
 
 HostArray = np.ndarray[Any, Any]
 
@@ -39,6 +42,15 @@ SYNCHRONOUS = "STEPWELL_CUDA_SYNC"
 def is_synchronous() -> bool:
     """Whether programs that are loaded now wait for each thing they start."""
     return os.environ.get(SYNCHRONOUS, "0") not in ("", "0")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What `CudaExecutable.record` saw: the times, what each of their sites is, and the results of the last call."""
+
+    recording: Recording
+    names: tuple[str, ...]
+    results: tuple[DeviceArray, ...]
 
 
 class Counts:
@@ -141,6 +153,38 @@ class CudaExecutable(Executable):
             result.copy_to(target)
         return tuple(targets)
 
+    def record(self, arrays: Sequence[Any], repeat: int) -> Recorded:
+        """Call so often, after once to warm up, and record when each kernel, copy and fill runs.
+
+        The kernels are loaded again, with events around each launch; donated arguments keep their contents.
+
+        Raises:
+            InvalidProgramError, CudaError: as a call.
+        """
+        check_count(len(arrays), self.signature.inputs)
+        where = device(self._ordinal)
+        recorder = Recorder(where)
+        prepared = PreparedProgram(self.program, where, self._images, self._host_kernels, recorder=recorder)
+        results: list[DeviceArray] = []
+
+        def call() -> None:
+            found = [self._argument(i, v, where) for i, v in enumerate(arrays)]
+            for i in self.signature.donated:
+                mine = found[i]
+                found[i] = mine.copied() if isinstance(mine, DeviceArray) else mine
+            results[:] = self._run_on(prepared, found)
+
+        with where.current:
+            for number in range(repeat + 1):
+                recorder.record(where.stream(), call)
+                if not number:
+                    recorder.clear()
+        return Recorded(recorder.recording(), tuple(recorder.names), tuple(results))
+
+    def _inputs(self, arrays: Sequence[Any]) -> Any:
+        """As they are: they are checked where they are used."""
+        return arrays
+
     def _argument(self, i: int, value: Any, where: Device) -> HostArray | DeviceArray:
         """Argument `i` checked: on this device, where kernels can use it, or a NumPy array to upload."""
         if type(value) is not DeviceArray:
@@ -217,7 +261,7 @@ class CudaExecutable(Executable):
 
     def _run_frame(self, prepared: PreparedProgram, frame: Frame, stream: Stream) -> None:
         """Issue the entry's work: as a graph where that pays."""
-        if self._graphs:
+        if self._graphs and prepared.recorder is None:
             graphs: FrameGraphs | None = frame.graphs
             if graphs is None:
                 graphs = frame.graphs = FrameGraphs(prepared.device)

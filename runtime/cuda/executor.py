@@ -40,6 +40,7 @@ from stepwell.runtime.cuda.program import (
     Switch,
     While,
 )
+from stepwell.runtime.cuda.recording import Recorder
 from stepwell.runtime.cuda.scalars import operation, signed
 
 Addresses = np.ndarray[Any, np.dtype[np.uint64]]
@@ -157,7 +158,10 @@ class PreparedFunction:
 
 
 class PreparedProgram:
-    """A program on a device: kernels loaded, constants uploaded; `synchronous`: it waits for each thing it starts."""
+    """A program on a device: kernels loaded, constants uploaded; `synchronous`: it waits for each thing it starts.
+
+    `recorder`: it records when each of them runs.
+    """
 
     def __init__(
         self,
@@ -166,8 +170,10 @@ class PreparedProgram:
         images: Mapping[str, bytes],
         host_kernels: Mapping[str, int],
         synchronous: bool = False,
+        recorder: Recorder | None = None,
     ):
         self.program = program
+        self.recorder = recorder
         self.synchronous = synchronous
         self.device = device
         shared: dict[tuple[str, str], int] = {}
@@ -227,6 +233,8 @@ class _Preparation:
 
     def _step(self, instruction: Instruction) -> Step:
         step: Step = getattr(self, "_" + type(instruction).__name__.lower())(instruction)
+        if self._program.recorder is not None:
+            step = self._program.recorder.around(instruction, step)
         if not self._program.synchronous or not isinstance(instruction, Launch | Copy | Fill):
             return step
         name = f"kernel '{'::'.join(instruction.kernel)}'" if isinstance(instruction, Launch) else "a copy or a fill"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -48,7 +49,7 @@ def build_on_gpu(
     names = host_kernels(lowered)
     library = _library(lowered, names, machine, opt_level)
     kept = Texts(module, **options)
-    return cuda_executable(
+    executable = cuda_executable(
         signature,
         program_of(lowered),
         images=images(lowered, machine, opt_level),
@@ -58,6 +59,16 @@ def build_on_gpu(
         asm=kept.asm,
         keep_alive=library,
     )
+    called = weakref.proxy(executable)  # what an executable holds must not hold it
+    title = module.sym_name.data if module.sym_name is not None else name
+    executable.profiler = lambda: _profiler(called, title)
+    return executable
+
+
+def _profiler(executable: Any, title: str) -> Any:
+    from stepwell.gpu_profile import GpuProfiler  # here: few programs are profiled
+
+    return GpuProfiler(executable, title)
 
 
 def _library(module: ModuleOp, names: list[str], machine: GpuMachine, opt_level: int) -> Library | None:

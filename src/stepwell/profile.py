@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -166,24 +166,27 @@ class Profiler:
             return [a.copy() if i in donated else a for i, a in enumerate(given)]
 
         recording = self._entry.record(inputs, outputs, repeat)
-        return Profile(
-            self._explanation.program,
-            tuple((end - start) * 1e-9 for start, end in recording.calls),
-            self._kernels(recording),
-            self._limits.source,
-            recording.dropped,
-            recording,
-            self._sites,
-            tuple(outputs),
-        )
-
-    def _kernels(self, recording: Recording) -> tuple[KernelTimes, ...]:
-        found: dict[str, Times] = {}
-        for name, times in zip(self._sites, recording.sites, strict=True):
-            found[name] = _added(found.get(name), times)
         known = {kernel.name: kernel for kernel in self._explanation.kernels}
-        rows = [_times(name, times, known.get(name)) for name, times in found.items() if times.count]
-        return tuple(sorted(rows, key=lambda row: (-row.total, row.name)))
+        name, limits = self._explanation.program, self._limits.source
+        return profile_of(name, recording, self._sites, known, limits, tuple(outputs))
+
+
+def profile_of(
+    program: str,
+    recording: Recording,
+    sites: tuple[str, ...],
+    known: Mapping[str, Kernel],
+    limits: str,
+    results: tuple[Array, ...],
+) -> Profile:
+    """A profile of what was recorded at sites of kernels, of which some are known."""
+    found: dict[str, Times] = {}
+    for name, times in zip(sites, recording.sites, strict=True):
+        found[name] = _added(found.get(name), times)
+    rows = [_times(name, times, known.get(name)) for name, times in found.items() if times.count]
+    kernels = tuple(sorted(rows, key=lambda row: (-row.total, row.name)))
+    calls = tuple((end - start) * 1e-9 for start, end in recording.calls)
+    return Profile(program, calls, kernels, limits, recording.dropped, recording, sites, results)
 
 
 def _loaded(native: NativeProgram, signature: Signature, sites: int) -> ProfiledEntry:
