@@ -22,9 +22,10 @@ class Pass(ModulePass):
 
     anchor: ClassVar[str] = "builtin.module"
 
-    numerics: ClassVar[Literal["exact", "rounding"]] = "exact"
+    numerics: ClassVar[Literal["exact", "rounding", "finite"]] = "exact"
     """"exact": every result stays as it is, bit for bit. "rounding": floats may round differently (sums in another order,
-    functions computed in another way), within what docs/floating-point.md promises."""
+    functions computed in another way), within what docs/floating-point.md promises. "finite": the same, but for infinities and
+    numbers beside them, which may become NaN: whoever compiles has asked for it."""
 
     def apply(self, ctx: Context, op: Operation) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Transform `op` in place; valid IR before and after.

@@ -75,7 +75,7 @@ class WinogradConvolutionPass(Pass):
     """Convolutions with windows of 3 x 3 by fewer products, where the program allows it and that is quicker."""
 
     name = "winograd-convolution"
-    numerics = "rounding"
+    numerics = "finite"
 
     tile: int = 0
     """Results of a tile along each side, for every convolution that can be done so; 0: where it is allowed and quicker."""

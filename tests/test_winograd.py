@@ -11,10 +11,14 @@ import pytest
 import stepwell
 from stepwell import lax
 from stepwell.cli import main
+from stepwell.compiler import lower
 from stepwell.compiling import place_of
+from stepwell.dialects.registry import context
 from stepwell.dialects.structured_winograd import TRANSFORMS
-from stepwell.passes.winograd_convolution import Choice
+from stepwell.passes.winograd_convolution import Choice, WinogradConvolutionPass
 from stepwell.request import checked_request
+from stepwell.source import parse
+from stepwell.validate import Comparison
 
 LAYOUTS = {
     "nchw": ("[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]", "nchw", "ocij", "nohw"),
@@ -215,6 +219,15 @@ def test_nothing_changes_unless_it_is_allowed(monkeypatch, tmp_path, capsys):
     file.write_text(text)
     assert main(["compile", str(file), "--emit=structured", "--winograd", "2", "--simd", "avx512"]) == 0
     assert "structured.winograd_output" in capsys.readouterr().out
+
+
+def test_validation_takes_what_was_asked_for_and_nothing_else():
+    module = lower(parse(program(((1, 3, 4, 2, 3),))), "structured")
+    for numerics, changed in (("finite", False), ("rounding", True)):
+        made, comparison = module.clone(), Comparison(module, seed=0, report=False)
+        WinogradConvolutionPass(tile=2).apply(context(), made)
+        assert (comparison.advance(made, numerics, "") is not None) == changed
+        assert comparison.advance(made, "exact", "") is None or changed
 
 
 def test_jitted_functions_take_the_option():
