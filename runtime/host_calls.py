@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import sys
 import threading
 from typing import Any
@@ -44,6 +45,11 @@ def _array_at(address: int, kind: ArrayKind, *, writable: bool) -> np.ndarray[An
     return array
 
 
+def _counts(operands: list[np.ndarray[Any, Any]]) -> list[int]:
+    """How many refer to each array; views of it do."""
+    return [sys.getrefcount(operand) for operand in operands]
+
+
 def _perform(call: HostCall, addresses: list[int]) -> None:
     count = len(call.operands)
     operands = [_array_at(a, k, writable=False) for a, k in zip(addresses[:count], call.operands, strict=True)]
@@ -52,10 +58,12 @@ def _perform(call: HostCall, addresses: list[int]) -> None:
         for target in targets:
             target.fill(0)
         return
-    before = [sys.getrefcount(operand) for operand in operands]
+    before = _counts(operands)
     try:
         call.perform(operands, targets)
-        if [sys.getrefcount(operand) for operand in operands] != before:
+        if _counts(operands) != before:
+            gc.collect()  # what refers to itself is kept by nobody
+        if _counts(operands) != before:
             raise call.error("keeps an operand, whose memory is used again after the call", "keep a copy of it")
     except BaseException as error:
         error.add_note(

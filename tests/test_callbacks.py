@@ -132,6 +132,13 @@ def test_an_operand_may_not_be_kept(register):
         kept.append(x[1:])
         return x
 
+    def circles(x: np.ndarray) -> np.ndarray:
+        circle: list[Any] = [x]
+        circle.append(circle)
+        return x + 1
+
+    register("circles", circles)
+    np.testing.assert_array_equal(stepwell.compile(program("circles"))(X)[0], X + 1)
     register("keeps", keeps)
     with pytest.raises(stepwell.InvalidProgramError, match="keeps an operand, whose memory is used again"):
         stepwell.compile(program("keeps"))(X)
@@ -148,6 +155,10 @@ def test_numbers_are_results_without_dims(register):
     [
         (program("it", attributes="has_side_effect = true"), "a side effect of the callback of 'it'"),
         (program("it", "tensor<4xcomplex<f32>>"), "integers and floats of whole bytes, not complex<f32>"),
+        (
+            program("it", attributes="backend_config = {a = [i32]}, api_version = 4 : i32"),
+            "an attribute of the callback of 'it'",
+        ),
         (program("it", "tensor<4xi4>"), "integers and floats of whole bytes, not i4"),
     ],
 )

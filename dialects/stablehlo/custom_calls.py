@@ -146,9 +146,10 @@ def check_callback(op: CustomCallOp) -> None:
         packed = isinstance(element, IntegerType) and 1 < element.width.data < 8
         if packed or not isinstance(element, IntegerType | AnyFloat):
             raise unsupported(op, f"a callback takes and gives integers and floats of whole bytes, not {element}")
-    for name, attribute in config_of(op).items():
-        if isinstance(python_value(attribute), Attribute):
-            raise unsupported(op, f"the attribute {name} of a callback: {attribute}")
+    try:
+        host_call_of(op).text()
+    except TypeError as error:
+        raise unsupported(op, f"an attribute of the callback of '{target}': {error}") from None
 
 
 def host_call_of(op: CustomCallOp) -> HostCall:
