@@ -52,18 +52,18 @@ _MOST_PARTS = 64
 
 # What a core does, in its cycles.
 
-_MATRIX_RATE = 1024
+_MATRIX_RATE = 2048
 """Products of a matrix unit in a cycle."""
 _LANE_RATE = 4
 """Subgroups that multiply in a cycle."""
-_FEED = 64
+_FEED = 128
 """Bytes that come to a core's scratch in a cycle."""
 _MEMORY = 16
 """Bytes that memory has for each core in a cycle."""
-_STEP = 400
+_STEP, _MATRIX_STEP = 400, 150
 """What a step waits for: the subgroups for each other, and products for what they read of scratch."""
 _COPY = 10
-"""Instructions that copy less than a lane could."""
+"""Instructions that copy less than a lane could; twice as many where some of a tile may be beyond an edge."""
 _ALONE = 4
 """Bytes below which a lane copies nothing beside products."""
 _WAIT = 800
@@ -89,7 +89,8 @@ def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockT
             continue
         for parted in _varied(found, tile, machine):
             time = estimate(found, parted, machine)
-            if best is None or time < best[0]:
+            # Large tiles come first, and the estimate is no better than this.
+            if best is None or time < 0.97 * best[0]:
                 best = time, parted
     if best is None:
         return "no tile fits the machine"
@@ -171,7 +172,8 @@ def estimate(found: Contraction, tile: BlockTile, machine: MachineDescription) -
     rounds = -(-blocks // cores)
     parts, steps = k_parts(found, tile)
     together = min(rounds, _resident(found, tile, machine))
-    step = _products(tile, machine) * _fed(found, tile) + _copying(found, tile, machine) + _STEP / together
+    waits = (_MATRIX_STEP if tile.form == MATRIX else _STEP) / together
+    step = _products(tile, machine) * _fed(found, tile) + _copying(found, tile, machine) + waits
     time = max(rounds * (steps * step + _BLOCK / together), _moved(found) / (cores * _MEMORY))
     for which, packed in enumerate((tile.pack_a, tile.pack_b)):
         if packed:
@@ -209,11 +211,17 @@ def _copying(found: Contraction, tile: BlockTile, machine: MachineDescription) -
     Those that cannot go on beside products are waited for.
     """
     cycles = 0.0
+    m = 1 if found.m is None else found.sizes[found.m]
+    partial = any(
+        size % step
+        for size, step in ((m, tile.bm), (found.sizes[found.n], tile.bn), (found.sizes[found.reduced[-1]], tile.bk))
+    )
     for which, extent in enumerate((tile.bm, tile.bn)):
         each = lane_bytes(found, tile, which)
         if each < COPY_BYTES:
             size = byte_width(factor_type(found, which))
-            cycles += extent * tile.bk * size / each * _COPY / (_LANE_RATE * machine.subgroup)
+            copies = extent * tile.bk * size / each
+            cycles += copies * (2 if partial else 1) * _COPY / (_LANE_RATE * machine.subgroup)
             cycles += _WAIT if each < _ALONE else 0
     return cycles
 
