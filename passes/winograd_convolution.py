@@ -57,7 +57,7 @@ from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 from stepwell.passes.fusion.blocks import host_blocks
-from stepwell.passes.fusion.classify import filled_with, is_sum_of_products, on_static_tensors, shape_of
+from stepwell.passes.fusion.classify import filled_with, is_elementwise, is_sum_of_products, on_static_tensors, shape_of
 from stepwell.passes.fusion.decisions import REMARKS
 from stepwell.passes.fusion.prices import prices_of
 from stepwell.passes.preconditions import needs_tensors
@@ -323,11 +323,19 @@ def gain(found: Convolution, tile: int, machine: MachineDescription) -> float:
     handed = products * (points * (channels + features) + channels * features)
     moved = 2 * handed + image + window + result
     moved += 2 * sum(prod(v.shape) for v in (found.image, found.window, found.result) if v.is_turned)
+    if not found.result.is_turned and _has_maps(found.op):
+        moved += 2 * result
     launches = 4 + sum(v.is_turned for v in (found.image, found.window, found.result))
     width = 4
     sums = prices.computing(found.flops // 2, 1, width)
     fewer = prices.computing(products * points * channels * features, 1, width)
     return sums / (fewer + prices.moving(width * moved, near=False) + launches * prices.launch)
+
+
+def _has_maps(op: linalg.GenericOp) -> bool:
+    """Whether maps read a result: sums do them while they are at it, a transform does not."""
+    readers = [use.operation for use in op.results[0].uses]
+    return any(isinstance(r, linalg.GenericOp) and is_elementwise(r) for r in readers)
 
 
 def _name(tile: int) -> str:

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import AnyFloat, DenseArrayBase, IntegerType, TensorT
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, Region, SSAValue
 
+from stepwell.dialects.structured_winograd import TAPS, TRANSFORMS, WinogradOp
 from stepwell.ir.structured import loop_bounds
 from stepwell.passes.fusion.classify import op_cost
 
@@ -145,8 +146,31 @@ def _attention(op: Operation) -> Counts:
     return counts
 
 
+def _winograd(op: Operation) -> Counts:
+    """The sums and products of both halves of a transform, for each tile."""
+    assert isinstance(op, WinogradOp)
+    t = TRANSFORMS[op.m]
+    side = op.m + TAPS - 1
+    matrix, columns = {
+        "structured.winograd_filter": (t.window, TAPS),
+        "structured.winograd_input": (t.image, side),
+    }.get(op.name, (t.result, side))
+    sums = sum(sum(1 for c in row if c) - 1 for row in matrix)
+    products = sum(1 for row in matrix for c in row if abs(c) not in (0, 1))
+    # Rows of tiles share columns of the image: so many are transformed anew for each tile.
+    first = op.m if op.name == "structured.winograd_input" else columns
+    tiles = volume(op.operands[0] if op.name == "structured.winograd_output" else op.operands[1]) // side**2
+    times = tiles * (first + len(matrix))
+    kind = op.operands[0].type
+    assert isinstance(kind, TensorType)
+    return Counts(0, times * (2 * sums + products), {kind.element_type.name: times * (sums + products)})
+
+
 _SPECIAL: dict[str, Callable[[Operation], Counts]] = {
     "structured.attention": _attention,
     "structured.sort": _sort,
+    "structured.winograd_filter": _winograd,
+    "structured.winograd_input": _winograd,
+    "structured.winograd_output": _winograd,
 }
 """Ops whose body does not run once a point."""

@@ -115,3 +115,28 @@ kernel.func @attention(%q: tensor<3x4x8xf32>, %kv: tensor<3x20x8xf32>, %out: ten
   } -> tensor<3x4x8xf32>
   kernel.return %o : tensor<3x4x8xf32>
 }
+
+// -----
+
+// Winograd's transforms: 4 sums and 6 products for each of 7 columns and rows of 6 windows; 4 sums for each of 6 (two columns of a tile are its
+// neighbour's) of 12 tiles; and of 12 tiles of products.
+// CHECK-LABEL: kernel.func @winograd_filter
+// CHECK-SAME: bytes_read = 216 : i64, bytes_written = 384 : i64, element = "f32", flops = 420 : i64
+kernel.func @winograd_filter(%w: tensor<3x3x2x3xf32>, %out: tensor<16x2x3xf32>) -> tensor<16x2x3xf32> attributes {access = ["read", "write"]} {
+  %u = structured.winograd_filter ins(%w : tensor<3x3x2x3xf32>) outs(%out : tensor<16x2x3xf32>) {tile = 2 : i64} -> tensor<16x2x3xf32>
+  kernel.return %u : tensor<16x2x3xf32>
+}
+
+// CHECK-LABEL: kernel.func @winograd_input
+// CHECK-SAME: bytes_read = 192 : i64, bytes_written = 768 : i64, element = "f32", flops = 288 : i64
+kernel.func @winograd_input(%x: tensor<1x4x4x3xf32>, %out: tensor<16x4x3xf32>) -> tensor<16x4x3xf32> attributes {access = ["read", "write"]} {
+  %v = structured.winograd_input ins(%x : tensor<1x4x4x3xf32>) outs(%out : tensor<16x4x3xf32>) {tiles = array<i64: 2, 2>, low = array<i64: 1, 1>, tile = 2 : i64} -> tensor<16x4x3xf32>
+  kernel.return %v : tensor<16x4x3xf32>
+}
+
+// CHECK-LABEL: kernel.func @winograd_output
+// CHECK-SAME: bytes_read = 768 : i64, bytes_written = 192 : i64, element = "f32", flops = 288 : i64
+kernel.func @winograd_output(%p: tensor<16x4x3xf32>, %out: tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32> attributes {access = ["read", "write"]} {
+  %y = structured.winograd_output ins(%p : tensor<16x4x3xf32>) outs(%out : tensor<1x4x4x3xf32>) {tile = 2 : i64} -> tensor<1x4x4x3xf32>
+  kernel.return %y : tensor<1x4x4x3xf32>
+}
