@@ -66,7 +66,8 @@ class _Thread:
 class Profiler:
     """Times of named sections, instants and counters; any thread may use it at any time.
 
-    Example:
+    Example::
+
         with stepwell.Profiler() as profiler:
             with profiler.section("load", path="a.npz"):
                 arrays = load("a.npz")
