@@ -59,10 +59,17 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def _all(x: Any) -> dict[str, Any]:
+    return {name: getattr(nn, name)(x) for name in ACTIVATIONS}
+
+
+ALL = {"float32": stepwell.jit(_all), "float64": stepwell.jit(_all, target="interpreter")}
+
+
+@pytest.mark.parametrize("dtype", ALL)
 def test_activations_are_their_definitions(dtype):
     x = np.array(POINTS, dtype)
-    got = stepwell.jit(lambda x: {name: getattr(nn, name)(x) for name in ACTIVATIONS})(x)
+    got = ALL[dtype](x)
     bound = 4e-6 if dtype == "float32" else 1e-13
     for name, definition in ACTIVATIONS.items():
         assert got[name].dtype == x.dtype
@@ -74,7 +81,7 @@ def test_activations_are_their_definitions(dtype):
 
 def test_activations_of_infinities_and_nan():
     x = np.array([INF, -INF, NAN] * 6, np.float32)  # as many as above: the same program, and its kernels
-    got = stepwell.jit(lambda x: {name: getattr(nn, name)(x) for name in ACTIVATIONS})(x)
+    got = ALL["float32"](x)
     with np.errstate(invalid="ignore"):
         for name in ACTIVATIONS:
             result = np.asarray(got[name])
@@ -198,13 +205,15 @@ def test_attention_is_recognized_and_is_its_definition(groups):
     def masked(q: Any, k: Any, v: Any, bias: Any, mask: Any) -> Any:
         return nn.dot_product_attention(q, k, v, bias, mask, is_causal=True)
 
-    np.testing.assert_allclose(stepwell.jit(plain)(q, k, v), _attention(q, k, v, 0, True), rtol=1e-4, atol=1e-5)
-    seen = mask & np.tri(7, 9, dtype=bool)
-    got = stepwell.jit(masked)(q, k, v, bias, mask)
-    np.testing.assert_allclose(got, _attention(q, k, v, bias, seen), rtol=1e-4, atol=1e-5)
-    assert 'composite "stepwell.attention"' in stepwell.jit(plain).lower(q, k, v).ir("tensor")
-    assert 'composite "stepwell.attention"' in stepwell.jit(masked).lower(q, k, v, bias, mask).ir("tensor")
-    alone = nn.dot_product_attention(q[0], k[0], v[0])
+    for function, args, added, seen in [
+        (plain, (q, k, v), 0, True),
+        (masked, (q, k, v, bias, mask), bias, mask & np.tri(7, 9, dtype=bool)),
+    ]:
+        assert 'composite "stepwell.attention"' in stepwell.jit(function).lower(*args).ir("tensor")
+        target = "cpu" if (function is masked) == (groups == 2) else "interpreter"
+        got = stepwell.jit(function, target=target)(*args)
+        np.testing.assert_allclose(got, _attention(q, k, v, added, seen), rtol=1e-4, atol=1e-5)
+    alone = stepwell.jit(plain, target="interpreter")(q[0], k[0], v[0])
     np.testing.assert_allclose(alone, _attention(q, k, v, 0, True)[0], rtol=1e-4, atol=1e-5)
 
 
