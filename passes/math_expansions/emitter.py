@@ -28,6 +28,9 @@ from stepwell.dialects.arith import with_element_type
 from stepwell.dialects.math import ScaleBOp
 from stepwell.ir.builder import LocatedBuilder
 
+LONG = 10
+"""Coefficients from which on a polynomial takes longer than a core has other work for meanwhile."""
+
 
 class Constants:
     """Constants of one function, deduplicated, at the front of its entry block."""
@@ -148,7 +151,12 @@ class Emitter:
         return self.add(self.mul(a, b), c)
 
     def poly(self, x: SSAValue, coefficients: Sequence[float]) -> SSAValue:
-        """Horner's rule, highest degree first."""
+        """Horner's rule, highest degree first; long polynomials by odd and even powers, which need not wait for each other."""
+        if len(coefficients) >= LONG:
+            square = self.mul(x, x)
+            # The last coefficient is that of an even power.
+            odd, even = coefficients[-2::-2][::-1], coefficients[-1::-2][::-1]
+            return self.fma(self.poly(square, odd), x, self.poly(square, even))
         result = self.c(coefficients[0])
         for coefficient in coefficients[1:]:
             result = self.fma(result, x, self.c(coefficient))

@@ -1,6 +1,6 @@
 """exp, exp2, expm1, log, log2, log10, log1p: Cody and Waite's argument reduction and a fitted polynomial.
 
-Logarithms of vectors of f32 ask first whether any lane is 0, negative, denormal or not finite: without one they are done in
+Logarithms of vectors ask first whether any lane is 0, negative, denormal or not finite: without one they are done in
 two thirds of the steps.
 """
 
@@ -161,11 +161,11 @@ def _log_specials(e: Emitter, x: SSAValue, result: SSAValue) -> SSAValue:
 
 
 def _where_normal(e: Emitter, x: SSAValue, compute: Part) -> SSAValue:
-    """What `compute` makes of vectors of f32: without what is special where all lanes are normal and positive."""
-    if not e.is_f32 or not isinstance(x.type, VectorType):
+    """What `compute` makes of vectors: without what is special where all lanes are normal and positive."""
+    if not isinstance(x.type, VectorType):
         return compute(e, False)
-    smallest = 1 << e.mantissa
-    special = e.icmp("uge", e.isub(e.to_bits(x), e.ci(smallest)), e.ci(0x7F800000 - smallest))
+    smallest, infinite = 1 << e.mantissa, (2 * e.bias + 1) << e.mantissa
+    special = e.icmp("uge", e.isub(e.to_bits(x), e.ci(smallest)), e.ci(infinite - smallest))
     branch = scf.IfOp(any_lane(e, special), [x.type], Region(Block()), Region(Block()))
     e.builder.insert(branch)
     for region, normal in ((branch.true_region, False), (branch.false_region, True)):
