@@ -51,6 +51,8 @@ class _Lines:
     feature: int
     place: int
     """Of the batch, in the image."""
+    along: int
+    """The dim of the image that is a line of it."""
 
 
 def with_batches_inside(op: linalg.GenericOp, places: dict[Operation, int]) -> linalg.GenericOp:
@@ -62,22 +64,23 @@ def with_batches_inside(op: linalg.GenericOp, places: dict[Operation, int]) -> l
 def _find(op: linalg.GenericOp, side: int) -> _Lines | None:
     maps, bounds, kinds = indexing_maps(op), loop_bounds(op), iterator_kinds(op)
     exprs, weights = maps[side].results, maps[1 - side].used_dims()
-    form = linear_form(exprs[-1]) if exprs else None
-    if form is None or filled_with(op.outputs[0]) is None:
+    along = next((p for p in reversed(range(len(exprs))) if len(exprs[p].used_dims()) > 1), None)
+    form = None if along is None else linear_form(exprs[along])
+    if along is None or form is None or filled_with(op.outputs[0]) is None:
         return None
     points = [d for d in form[0] if kinds[d] == "parallel"]
-    if len(points) != 1 or len(form[0]) == 1 or form[0][points[0]] != 1:
+    if len(points) != 1 or form[0][points[0]] != 1:
         return None
     (point,) = points
     if any(bounds[d] > bounds[point] for d in form[0]):
         return None  # a gradient of weights: its points are taps, and it has long rows another way
-    elsewhere = {d for e in exprs[:-1] for d in e.used_dims()}
+    elsewhere = {d for p, e in enumerate(exprs) if p != along for d in e.used_dims()}
     if point in elsewhere or point in weights or bounds[point] > SHORT_LINE:
         return None
     shape, features = shape_of(op.inputs[side]), [d for d in weights if kinds[d] == "parallel" and d not in elsewhere]
     batches = [
         (p, e.position)
-        for p, e in enumerate(exprs[:-1])
+        for p, e in enumerate(exprs)
         if isinstance(e, AffineDimExpr)
         and kinds[e.position] == "parallel"
         and e.position not in weights
@@ -91,7 +94,7 @@ def _find(op: linalg.GenericOp, side: int) -> _Lines | None:
     terms = prod(b for b, kind in zip(bounds, kinds, strict=True) if kind != "parallel")
     if bounds[batch] < 2 or bounds[batch] * bounds[point] < ROWS or bounds[feature] < FEATURES or terms < TERMS:
         return None
-    return _Lines(op, side, batch, point, feature, place)
+    return _Lines(op, side, batch, point, feature, place, along)
 
 
 class _Rewriter:
@@ -156,19 +159,21 @@ class _Rewriter:
         found, value = self.found, self.op.inputs[self.found.side]
         exprs = indexing_maps(self.op)[found.side].results
         kept = [p for p in range(len(exprs)) if p != found.place]
-        form = linear_form(exprs[-1])
+        form = linear_form(exprs[found.along])
         assert form is not None
         line: AffineExpr = AffineExpr.constant(form[1] * self.batch)
         for d, step in form[0].items():
             line = AffineDimExpr(d) * (1 if d == found.point else step * self.batch) + line
-        places = [*(exprs[p] for p in kept[:-1]), line.simplify(len(self.bounds), 0)]
+        line = line.simplify(len(self.bounds), 0)
+        places = [line if p == found.along else exprs[p] for p in kept]
         border = border_of(value)
         if border is None or border.inner[found.place] != shape_of(value)[found.place]:
             return self._turned(value), places
         source = self._turned(border.insert.source)
         low = [border.low[p] for p in kept]
         shape = [shape_of(value)[p] for p in kept]
-        low[-1], shape[-1] = low[-1] * self.batch, shape[-1] * self.batch
+        at = kept.index(found.along)
+        low[at], shape[at] = low[at] * self.batch, shape[at] * self.batch
         assert isinstance(source.type, TensorType)
         kind = TensorType(source.type.element_type, shape)
         empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
@@ -179,14 +184,14 @@ class _Rewriter:
     def _turned(self, value: SSAValue) -> SSAValue:
         """An image with its batch inside of its lines, as one dim."""
         shape = shape_of(value)
-        order = [*(p for p in range(len(shape)) if p != self.found.place), self.found.place]
+        order = [p for p in range(len(shape)) if p != self.found.place]
+        at = order.index(self.found.along)
+        order.insert(at + 1, self.found.place)
         assert isinstance(value.type, TensorType)
         kind = TensorType(value.type.element_type, [shape[p] for p in order])
-        places = [order.index(p) for p in range(len(shape))]
-        moved = self._moved(value, kind, places)
-        last = len(order) - 2
-        runs = [*([i] for i in range(last)), [last, last + 1]]
-        flat = TensorType(kind.element_type, [*kind.get_shape()[:last], shape[-1] * self.batch])
+        moved = self._moved(value, kind, [order.index(p) for p in range(len(shape))])
+        runs = [[i] if i != at else [at, at + 1] for i in range(len(order)) if i != at + 1]
+        flat = TensorType(kind.element_type, [prod(kind.get_shape()[i] for i in run) for run in runs])
         op = tensor.CollapseShapeOp.create(
             operands=[moved], result_types=[flat], properties={"reassociation": _groups(runs)}
         )

@@ -111,7 +111,10 @@ def _in_window(exprs: Sequence[AffineExpr], dim: int) -> bool:
 def _lies_near(found: Contraction) -> bool:
     """Whether the rows of A are points of a line of an image: as near to each other as packed ones would be."""
     exprs = found.maps[0].results
-    return found.m is not None and is_contiguous(exprs, found.m) and any(_in_window(exprs, d) for d in found.reduced)
+    if found.m is None or not any(_in_window(exprs, d) for d in found.reduced):
+        return False
+    apart = rows_apart(found)
+    return is_contiguous(exprs, found.m) or (apart is not None and apart[0] == len(exprs) - 1)
 
 
 def starts_uniform(found: Contraction) -> bool:
@@ -143,7 +146,8 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     width //= word
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
     pack_b = must_pack_b(found) or again >= 4
-    crowded = shares_sets(found, mr)
+    # Rows that lie apart are many lines at once: many tiles read them quicker in a row.
+    crowded = shares_sets(found, mr) or rows_apart(found) is not None
     pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small) and not _lies_near(found))
     kc = _terms(found, machine, (mr, nr), pack_b, width)
     if found.rows < FEW and b_is_direct(found):

@@ -18,8 +18,9 @@ from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, 
 from stepwell.passes.schedules.nest import uses_dim
 from stepwell.passes.schedules.staging import Apart, Stage, border_of, plan_stage
 
-MOST_TIMES = 2
-"""Copies of a part of an image that cost no more than storing it once in its border, and reading it back."""
+MOST_TIMES, MOST_TIMES_APART = 2, 16
+"""Copies of a part of an image that cost no more than storing it once in its border, and reading it back; and where points that
+lie apart are next to each other in the copy, which spares picking them out for each tile."""
 
 
 def most_copied(machine: MachineDescription) -> int:
@@ -62,7 +63,8 @@ def copied(op: Operation, machine: MachineDescription) -> Stage | None:
         return None
     found = turned(found)
     tiling = choose_tiling(found, machine)
-    if not isinstance(tiling, Tiling) or _times_copied(found, tiling, machine) > MOST_TIMES:
+    most = MOST_TIMES if rows_apart(found) is None else MOST_TIMES_APART
+    if not isinstance(tiling, Tiling) or _times_copied(found, tiling, machine) > most:
         return None
     return stage_of(found, most_copied(machine))
 
