@@ -189,8 +189,8 @@ def test_images_of_short_lines_have_their_batch_inside():
     same(text, args, "avx512")
     args[0][1, 3, 2, 5], args[1][3, 2, 1, 1] = np.nan, np.inf
     same(text, args, "sse4.2")
-    text, args = case("nhwc", (3, 18, 4, 7), (20, 3, 3), pad=((0, 0), (2, 1)))
-    assert "tensor<4x30x18xf32>" in stepwell.compile(text, simd="avx512").ir("kernels")
+    text, args = case("nhwc", (3, 18, 4, 7), (20, 3, 3), pad=((0, 0), (1, 1)))
+    assert "tensor<4x27x18xf32>" in stepwell.compile(text, simd="avx512").ir("kernels")
     same(text, args, "avx512")
 
 
