@@ -116,6 +116,15 @@ FITS: dict[str, tuple[F, Any, Any, int | None, int, bool]] = {
     "COS": (series(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2), mp.mpf(0), mp.mpf("0.6169"), 2, 6, True),
     # atan(t) = t + t*z*ATAN(z), z = t^2, |t| <= tan(pi/8)
     "ATAN": (series(lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z), mp.mpf(0), tan_pi_8**2, 4, 11, True),
+    # asin(s) = s + s*z*ASIN(z), z = s^2, s <= 1/2
+    "ASIN": (
+        series(lambda z: (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z),
+        mp.mpf(0),
+        mp.mpf("0.25"),
+        4,
+        12,
+        True,
+    ),
     # erf(x) = x + x*ERF(z), z = x^2, |x| <= 1
     "ERF": (series(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1), mp.mpf(0), mp.mpf(1), 7, 14, False),
     # exp(x^2) erfc(x) (1 + 2x) = ERFCX(t), t = (x-k)/(x+k)

@@ -203,8 +203,21 @@ def cos(e: Emitter, x: SSAValue) -> SSAValue:
     return _sine_narrow(e, x, 1) if e.is_f32 and e.has_fma else _sine_at(e, x, 1)
 
 
+def _tangent_narrow(e: Emitter, x: SSAValue) -> SSAValue:
+    """Tangent of a f32: that of its magnitude, with a sign where a quarter turn is odd, and with its own."""
+    r, n = _reduce_narrow(e, e.abs(x))
+    sign = e.ci(1 << 31)
+    sine, cosine = _sine_cosine_narrow(e, r)
+    odd = _bit_set(e, n, 1)
+    result = e.to_bits(e.div(e.select(odd, cosine, sine), e.select(odd, sine, cosine)))
+    result = e.xor(result, e.and_(e.shl(n, 31), sign))
+    return e.to_float(e.xor(result, e.and_(e.to_bits(x), sign)))
+
+
 def tan(e: Emitter, x: SSAValue) -> SSAValue:
     """Tangent: sine over cosine of the reduced argument."""
+    if e.is_f32 and e.has_fma:
+        return _tangent_narrow(e, x)
     r, n = _reduce(e, x)
     sine, cosine = _sine_cosine(e, r)
     odd = _bit_set(e, n, 1)
@@ -249,14 +262,33 @@ def atan(e: Emitter, x: SSAValue) -> SSAValue:
     return e.copysign(e.select(steep, e.sub(e.c(math.pi / 2), angle), angle), x)
 
 
+# A quarter turn in two parts.
+PI_2_HIGH = {True: 1.57079637050628662109375, False: math.pi / 2}
+PI_2_LOW = {True: -4.37113900018624283e-8, False: 6.123233995736766e-17}
+
+
+def _asin_parts(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(whether |x| > 1/2, asin |x|, or asin sqrt((1 - |x|) / 2) where it is, which is half of acos |x|)."""
+    magnitude = e.abs(x)
+    large = e.cmp("ogt", magnitude, e.c(0.5))
+    square = e.select(large, e.mul(e.sub(e.c(1.0), magnitude), e.c(0.5)), e.mul(magnitude, magnitude))
+    root = e.select(large, e.sqrt(square), magnitude)
+    return large, e.fma(e.mul(root, square), e.poly(square, e.pick(k.ASIN_32, k.ASIN_64)), root)
+
+
 def asin(e: Emitter, x: SSAValue) -> SSAValue:
-    """Arc sine: atan2(x, sqrt((1 - x)(1 + x))); NaN outside [-1, 1]."""
-    one = e.c(1.0)
-    return atan2(e, x, e.sqrt(e.mul(e.sub(one, x), e.add(one, x))))
+    """Arc sine; NaN outside [-1, 1]."""
+    large, angle = _asin_parts(e, x)
+    doubled = e.sub(e.c(PI_2_HIGH[e.is_f32]), e.sub(e.add(angle, angle), e.c(PI_2_LOW[e.is_f32])))
+    return e.copysign(e.select(large, doubled, angle), x)
 
 
 def acos(e: Emitter, x: SSAValue) -> SSAValue:
-    """Arc cosine: 2 atan2(sqrt(1 - x), sqrt(1 + x)); NaN outside [-1, 1]."""
-    one = e.c(1.0)
-    half = atan2(e, e.sqrt(e.sub(one, x)), e.sqrt(e.add(one, x)))
-    return e.add(half, half)
+    """Arc cosine; NaN outside [-1, 1]."""
+    large, angle = _asin_parts(e, x)
+    high, low = e.c(PI_2_HIGH[e.is_f32]), e.c(PI_2_LOW[e.is_f32])
+    small = e.sub(high, e.sub(e.copysign(angle, x), low))
+    doubled = e.add(angle, angle)
+    back = e.sub(e.add(high, high), e.sub(doubled, e.add(low, low)))
+    far = e.select(e.cmp("olt", x, e.c(0.0)), back, doubled)
+    return e.select(large, far, small)
