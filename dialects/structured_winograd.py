@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xdsl.dialects.builtin import DenseArrayBase, Float32Type, Float64Type, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, Float32Type, Float64Type, IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.structured_base import StructuredOp, element_type_of, i64_array, results_of, shape_of
@@ -135,12 +135,13 @@ class WinogradOp(StructuredOp):
 class WinogradFilterOp(WinogradOp):
     """Transforms windows: `r[a (m + 2) + b, c, f] = sum over k, l of G[a, k] G[b, l] w[k, l, c, f]`.
 
-    Semantics: the input is `3 x 3 x channels x features`, the result a matrix of channels by features for each product.
+    Semantics: the input is `3 x 3 x channels x features`, with `channels_first` `channels x 3 x 3 x features`; the result a
+    matrix of channels by features for each product.
 
     Constraints:
         C1: tile (m) is 2 or 4.
         C2: elements of one type, f32 or f64; no extent of 0.
-        C3: the input is `3 x 3 x C x F`, the destination `(m + 2)² x C x F`.
+        C3: the input is `3 x 3 x C x F`, or `C x 3 x 3 x F`, the destination `(m + 2)² x C x F`.
 
     Example:
         ```mlir
@@ -150,18 +151,25 @@ class WinogradFilterOp(WinogradOp):
     """
 
     name = "structured.winograd_filter"
+    channels_first = opt_prop_def(UnitAttr)
 
-    def __init__(self, value: SSAValue, out: SSAValue, tile: int):
+    def __init__(self, value: SSAValue, out: SSAValue, tile: int, *, channels_first: bool = False):
         super().__init__(
-            operands=[value, out], result_types=[results_of([out])], properties={"tile": IntegerAttr(tile, i64)}
+            operands=[value, out],
+            result_types=[results_of([out])],
+            properties={"channels_first": UnitAttr() if channels_first else None, "tile": IntegerAttr(tile, i64)},
         )
 
     def verify_(self) -> None:
         """Check the constraints."""
         self.verify_tile()
         self.expect_rank(self.input, 4, "the input")
-        *_, channels, features = shape_of(self.input)
-        self.expect(self.input, (TAPS, TAPS, channels, features), "the input")
+        features = shape_of(self.input)[-1]
+        channels = shape_of(self.input)[0 if self.channels_first else 2]
+        taps = (TAPS, TAPS)
+        self.expect(
+            self.input, (channels, *taps, features) if self.channels_first else (*taps, channels, features), "the input"
+        )
         self.expect(self.out, (self.products, channels, features), "the destination")
 
 

@@ -63,7 +63,7 @@ from stepwell.passes.fusion.prices import prices_of
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.staging import border_of
 
-GAIN = 1.2
+GAIN = 1.15
 """Estimates are no better than that: what is to win less stays as it is."""
 
 WORTH_SAYING = 1 << 22
@@ -148,7 +148,10 @@ class Convolution:
     low: tuple[int, int]
     """Rows and columns of that border before the image."""
     window: Layout
-    """Row, column, channel, feature."""
+    """Row, column, channel, feature; or `channels_first`."""
+    channels_first: bool
+    """Whether windows have the channel first: where rows and columns of a window are next to each other in memory, that turns two
+    dims, not four."""
     reversed: tuple[bool, bool]
     """Whether windows are walked backwards."""
     result: Layout
@@ -157,7 +160,12 @@ class Convolution:
     @property
     def flops(self) -> int:
         """Of the sum of products as it is."""
-        return 2 * TAPS**2 * self.window.shape[2] * prod(self.result.shape)
+        return 2 * TAPS**2 * self.channels * prod(self.result.shape)
+
+    @property
+    def channels(self) -> int:
+        """What sums are over, beside the windows."""
+        return self.image.shape[3]
 
 
 def find_convolution(op: linalg.GenericOp) -> Convolution | None:
@@ -256,18 +264,21 @@ def _convolution(
     places = [own.index(d) for d in (roles.batch, *roles.points, roles.channel)]
     window = _bare(maps[1].results)
     result = _bare(indexing_maps(op)[2].results)
+    first = window.index(roles.channel) < min(window.index(t) for t in roles.taps)
+    order = (roles.channel, *roles.taps, roles.feature) if first else (*roles.taps, roles.channel, roles.feature)
     image, low = _without_border(values[0], (places[1], places[2]))
     found = Convolution(
         op,
         Layout(image, tuple(places)),
         low,
-        Layout(values[1], tuple(window.index(d) for d in (*roles.taps, roles.channel, roles.feature))),
+        Layout(values[1], tuple(window.index(d) for d in order)),
+        first,
         roles.reversed,
         Layout(op.results[0], tuple(result.index(d) for d in (roles.batch, *roles.points, roles.feature))),
     )
     # A dim of an operand may be longer than its loop: of such images parts are read.
-    batch, _, _, channels = found.image.shape
-    fits = (batch, found.window.shape[2]) == (found.result.shape[0], channels)
+    sizes = shape_of(values[1])[window.index(roles.channel)], found.image.shape[0]
+    fits = sizes == (found.channels, found.result.shape[0])
     return found if fits and found.window.shape[3] == found.result.shape[3] else None
 
 
@@ -316,13 +327,16 @@ def gain(found: Convolution, tile: int, machine: MachineDescription) -> float:
     """Cycles of the convolution over those of the transforms and the products."""
     prices = prices_of(machine)
     batch, rows, columns, features = found.result.shape
-    channels = found.window.shape[2]
+    channels = found.channels
     points = batch * tiles_of(rows, tile) * tiles_of(columns, tile)
     products = (tile + TAPS - 1) ** 2
     image, window, result = (prod(v.shape) for v in (found.image, found.window, found.result))
     handed = products * (points * (channels + features) + channels * features)
     moved = 2 * handed + image + window + result
-    moved += 2 * sum(prod(v.shape) for v in (found.image, found.window, found.result) if v.is_turned)
+    moved += 2 * sum(prod(v.shape) for v in (found.image, found.result) if v.is_turned)
+    moved += (
+        4 * window * found.window.is_turned
+    )  # nine points of a window next to each other: half as quick as other turns
     if not found.result.is_turned and _has_maps(found.op):
         moved += 2 * result
     launches = 4 + sum(v.is_turned for v in (found.image, found.window, found.result))
@@ -350,16 +364,17 @@ def rewrite(found: Convolution, choice: Choice) -> None:
     op, tile = found.op, choice.tile
     builder = LocatedBuilder(InsertPoint.before(op), op.location)
     batch, rows, columns, features = found.result.shape
-    channels = found.window.shape[2]
+    channels = found.channels
     products = (tile + TAPS - 1) ** 2
     tiles = tiles_of(rows, tile), tiles_of(columns, tile)
     points = batch * tiles[0] * tiles[1]
-    backwards = {p: TAPS for p, back in zip((0, 1), found.reversed, strict=True) if back}
+    first = int(found.channels_first)
+    backwards = {p + first: TAPS for p, back in enumerate(found.reversed) if back}
     window = _turned(builder, found.window, backwards)
     image = _turned(builder, found.image, {})
 
     out = _empty(builder, (products, channels, features))
-    windows = builder.insert(WinogradFilterOp(window, out, tile)).results[0]
+    windows = builder.insert(WinogradFilterOp(window, out, tile, channels_first=found.channels_first)).results[0]
     out = _empty(builder, (products, points, channels))
     images = builder.insert(WinogradInputOp(image, out, tile, tiles, found.low)).results[0]
     product = _products(builder, images, windows, found.op)

@@ -206,11 +206,11 @@ def test_nothing_changes_unless_it_is_allowed(monkeypatch, tmp_path, capsys):
         return explained.kernels, remarks_of(explained)
 
     found, remarks = kernels()
-    assert len(found) == 1
+    assert len(found) <= 2  # a border may be one
     assert "'stepwell.winograd' does not allow them" in remarks
     for tile in (2, 4):
         found, remarks = kernels(winograd=tile)
-        assert len(found) == 4
+        assert [k.kind for k in found] == ["single", "single", "contraction", "single"]
         assert f"Winograd's F({tile}x{tile}, 3x3)" in remarks
     keys = [place_of(text, checked_request(winograd=tile)) for tile in (0, 2, 4)]
     if None not in keys:  # the compiler's own files are being changed

@@ -43,6 +43,8 @@ def winograd_filter(interp: Interpreter, op: Operation, args: tuple[Value, ...])
     del interp
     assert isinstance(op, WinogradFilterOp)
     window, target = args
+    if op.channels_first is not None:
+        window = np.moveaxis(window, 0, 2)
     return (_both(TRANSFORMS[op.m].window, window, (0, 1)).reshape(target.shape),)
 
 

@@ -179,7 +179,7 @@ def _filter_phase(t: _Transform, op: WinogradFilterOp) -> None:
         halves = t.scratch(t.side, TAPS, features)
 
         def channel(c: Index, target: SSAValue) -> SSAValue:
-            half = _window_columns(t, t.plus(part.start, c), features, halves)
+            half = _window_columns(t, op, t.plus(part.start, c), halves)
             return t.each(t.side, target, lambda a, target: _window_row(t, (a, c), features, half, target))
 
         return t.each(part.extent, t.builder.slice_of(out, offsets, sizes), channel), offsets, sizes
@@ -187,15 +187,17 @@ def _filter_phase(t: _Transform, op: WinogradFilterOp) -> None:
     t.finish(task, [cut.tasks])
 
 
-def _window_columns(t: _Transform, c: Index, features: int, half: SSAValue) -> SSAValue:
+def _window_columns(t: _Transform, op: WinogradFilterOp, c: Index, half: SSAValue) -> SSAValue:
     """The windows of a channel transformed along their columns."""
+    first = op.channels_first is not None
 
     def column(x: Index, half: SSAValue) -> SSAValue:
         def lanes(f: Index, count: int, half: SSAValue) -> SSAValue:
-            values = [t.read(t.source, [k, x, c, f], count) for k in range(TAPS)]
+            places = [[c, k, x, f] if first else [k, x, c, f] for k in range(TAPS)]
+            values = [t.read(t.source, place, count) for place in places]
             return t.write(t.algebra.times(t.matrices.window, values), half, lambda a: [a, x, f])
 
-        return t.by_vectors(features, half, lanes)
+        return t.by_vectors(shape_of(op.input)[-1], half, lanes)
 
     return t.each(TAPS, half, column)
 

@@ -4,11 +4,11 @@
 
 // CHECK-LABEL: func.func @channels_first
 // CHECK-SAME:  (%[[X:.*]]: tensor<8x256x14x14xf32>, %[[W:.*]]: tensor<256x256x3x3xf32>)
-// CHECK:       %[[WT:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d3, d2, d0, d1)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>]
-// CHECK-SAME:    ins(%[[W]] : tensor<256x256x3x3xf32>) outs(%{{.*}} : tensor<3x3x256x256xf32>)
+// CHECK:       %[[WT:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d3, d0, d1, d2)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>]
+// CHECK-SAME:    ins(%[[W]] : tensor<256x256x3x3xf32>) outs(%{{.*}} : tensor<256x3x3x256xf32>)
 // CHECK:       %[[XT:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d3, d1, d2)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>]
 // CHECK-SAME:    ins(%[[X]] : tensor<8x256x14x14xf32>) outs(%{{.*}} : tensor<8x14x14x256xf32>)
-// CHECK:       %[[U:.*]] = structured.winograd_filter ins(%[[WT]] : tensor<3x3x256x256xf32>) outs(%{{.*}} : tensor<16x256x256xf32>) {tile = 2 : i64}
+// CHECK:       %[[U:.*]] = structured.winograd_filter ins(%[[WT]] : tensor<256x3x3x256xf32>) outs(%{{.*}} : tensor<16x256x256xf32>) {channels_first, tile = 2 : i64}
 // CHECK:       %[[V:.*]] = structured.winograd_input ins(%[[XT]] : tensor<8x14x14x256xf32>) outs(%{{.*}} : tensor<16x392x256xf32>)
 // CHECK-SAME:    {tiles = array<i64: 7, 7>, low = array<i64: 1, 1>, tile = 2 : i64}
 // CHECK:       %[[P:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}

@@ -155,12 +155,14 @@ func.func @element(%x: tensor<8xf32>, %i: tensor<f32>) -> tensor<f32> {
 // -----
 
 // CHECK-LABEL: func.func @winograd
-// CHECK-SAME: (%[[W:.*]]: tensor<3x3x8x5xf32>, %[[X:.*]]: tensor<2x7x3x8xf64>, %[[P:.*]]: tensor<36x4x5xf32>
+// CHECK-SAME: (%[[W:.*]]: tensor<3x3x8x5xf32>, %{{.*}}: tensor<8x3x3x5xf32>, %[[X:.*]]: tensor<2x7x3x8xf64>, %[[P:.*]]: tensor<36x4x5xf32>
 // CHECK: structured.winograd_filter ins(%[[W]] : tensor<3x3x8x5xf32>) outs(%{{.*}} : tensor<16x8x5xf32>) {tile = 2 : i64} -> tensor<16x8x5xf32>
+// CHECK: structured.winograd_filter ins(%{{.*}} : tensor<8x3x3x5xf32>) outs(%{{.*}} : tensor<16x8x5xf32>) {channels_first, tile = 2 : i64} -> tensor<16x8x5xf32>
 // CHECK: structured.winograd_input ins(%[[X]] : tensor<2x7x3x8xf64>) outs(%{{.*}} : tensor<16x16x8xf64>) {tiles = array<i64: 4, 2>, low = array<i64: 1, 0>, tile = 2 : i64} -> tensor<16x16x8xf64>
 // CHECK: structured.winograd_output ins(%[[P]] : tensor<36x4x5xf32>) outs(%{{.*}} : tensor<1x7x5x5xf32>) {tile = 4 : i64} -> tensor<1x7x5x5xf32>
-func.func @winograd(%w: tensor<3x3x8x5xf32>, %x: tensor<2x7x3x8xf64>, %p: tensor<36x4x5xf32>, %a: tensor<16x8x5xf32>, %b: tensor<16x16x8xf64>, %c: tensor<1x7x5x5xf32>) {
+func.func @winograd(%w: tensor<3x3x8x5xf32>, %z: tensor<8x3x3x5xf32>, %x: tensor<2x7x3x8xf64>, %p: tensor<36x4x5xf32>, %a: tensor<16x8x5xf32>, %b: tensor<16x16x8xf64>, %c: tensor<1x7x5x5xf32>) {
   %u = structured.winograd_filter ins(%w : tensor<3x3x8x5xf32>) outs(%a : tensor<16x8x5xf32>) {tile = 2 : i64} -> tensor<16x8x5xf32>
+  %t = structured.winograd_filter ins(%z : tensor<8x3x3x5xf32>) outs(%a : tensor<16x8x5xf32>) {channels_first, tile = 2 : i64} -> tensor<16x8x5xf32>
   %v = structured.winograd_input ins(%x : tensor<2x7x3x8xf64>) outs(%b : tensor<16x16x8xf64>) {tiles = array<i64: 4, 2>, low = array<i64: 1, 0>, tile = 2 : i64} -> tensor<16x16x8xf64>
   %y = structured.winograd_output ins(%p : tensor<36x4x5xf32>) outs(%c : tensor<1x7x5x5xf32>) {tile = 4 : i64} -> tensor<1x7x5x5xf32>
   func.return
