@@ -26,20 +26,23 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_scan import ScanOp
 from stepwell.ir.destinations import is_structured
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.blocks import host_blocks
 from stepwell.passes.fusion.classify import is_elementwise, shape_of
-from stepwell.passes.fusion.decisions import note
+from stepwell.passes.fusion.decisions import Decision, described, note, place_of, what_it_costs
 from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.join import MAX_OPS, Joiner
 from stepwell.passes.fusion.sweeps import reads_once
+from stepwell.passes.fusion.weigh import bytes_of
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import choose_tiling
 from stepwell.passes.schedules.convolution import copied
+from stepwell.passes.schedules.scan_rows import scan_group
 from stepwell.passes.schedules.window import staged
 
 TILED = MachineDescription(vector_bits=512)
@@ -69,6 +72,7 @@ class PlanKernelsPass(Pass):
                 _join_inserts(groups)
                 if machine.subgroup == 1:
                     _join_sweeps(groups)
+                    _join_scans(groups, machine)
                     _join_borders(groups, machine)
                 _join_scalars(groups)
             number = _annotate(groups, number)
@@ -105,6 +109,29 @@ def _join_sweeps(groups: Groups) -> None:
         if joined is not None:
             joined.kind = "single"
             joined.reason = f"{len(joined.ops)} reductions read one array once"
+
+
+def _join_scans(groups: Groups, machine: MachineDescription) -> None:
+    """One kernel for a scan and the maps before and after it, where its lines pass through a cache."""
+    places = {op: i for i, op in enumerate(groups.block.ops)}
+    for op in [o for o in places if isinstance(o, ScanOp)]:
+        given, made = op.inputs[0], op.results[0]
+        for other in dict.fromkeys([given.owner, *(use.operation for use in made.uses)]):
+            if not isinstance(other, linalg.GenericOp) or other not in groups.of:
+                continue
+            mine, its = groups.of[op], groups.of[other]
+            members = sorted([*mine.ops, *its.ops], key=lambda o: places[o])
+            if mine is its or its.kind not in ("", "map") or len(members) > MAX_OPS:
+                continue
+            if isinstance(scan_group(members, machine.l2_bytes), str):
+                continue
+            joined = groups.merge(mine, its)
+            if joined is not None:
+                joined.ops.sort(key=lambda o: places[o])
+                joined.kind, joined.reason = "single", f"a scan, with {len(members) - 1} maps, line by line"
+                saved = 2 * bytes_of(given if other is given.owner else made)
+                about = f"does {described(other)} on each line of {described(op)}: {what_it_costs(saved, 0)}"
+                joined.decisions.append(Decision(True, about, saved, 0, place_of(other)))
 
 
 def _join_inserts(groups: Groups) -> None:

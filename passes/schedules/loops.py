@@ -35,6 +35,7 @@ from stepwell.passes.schedules.merge import (
 from stepwell.passes.schedules.nest import Access, Nest, Output, following, renumber
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
 from stepwell.passes.schedules.scan import scan_phase
+from stepwell.passes.schedules.scan_rows import schedule_scan_groups
 from stepwell.passes.schedules.selection import selecting
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.sorting import annotate, cut_sort, top_k_phase
@@ -51,7 +52,11 @@ Whole = Callable[[Operation], Sequence[Operation] | None]
 
 def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
     """Schedule every op of the kernel, in order."""
-    schedule_around(builder, machine, lambda op: None)
+
+    def fill(op: Operation) -> None:
+        flush(builder, [op], machine)
+
+    schedule_around(builder, machine, lambda op: schedule_scan_groups(builder, machine, op, fill))
 
 
 def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> None:

@@ -54,11 +54,11 @@ def scan_phase(builder: KernelBuilder, op: ScanOp, machine: Machine) -> None:
     chunk = _long_chunk(op, machine)
     value = neutral_of(op)
     if chunk is not None and value is not None:
-        LongScan(builder, op, machine, chunk, value).emit(lambda parts: _copy_of(op, parts, machine))
+        LongScan(builder, op, machine, chunk, value).emit(lambda parts: scan_of(op, parts, machine))
         return
     homes = [builder.destination(op, r) for r in op.results]
     values = [builder.value(v) for v in op.ins]
-    cut = _cut(op, machine)
+    cut = cut_of(op, machine)
     count = len(op.inputs)
     axis = op.dimension.value.data
     shape = shape_of(op.outs[0])
@@ -73,7 +73,7 @@ def scan_phase(builder: KernelBuilder, op: ScanOp, machine: Machine) -> None:
         inputs = [builder.slice_of(v, offsets, sizes) for v in values[:count]]
         inits = [builder.slice_of(v, *lines) if shape_of(v) else v for v in values[count:]]
         parts = [builder.slice_of(out, offsets, sizes) for out in outs]
-        copy = _copy_of(op, [*inputs, *inits, *parts], machine)
+        copy = scan_of(op, [*inputs, *inits, *parts], machine)
         builder.em.add(copy)
         return [(r, offsets, sizes) for r in copy.results]
 
@@ -82,7 +82,7 @@ def scan_phase(builder: KernelBuilder, op: ScanOp, machine: Machine) -> None:
         builder.define(result, new, builder.home(home))
 
 
-def _copy_of(op: ScanOp, operands: Sequence[SSAValue], machine: Machine) -> ScanOp:
+def scan_of(op: ScanOp, operands: Sequence[SSAValue], machine: Machine) -> ScanOp:
     """The op on other operands, with how it is done."""
     old = [*op.inputs, *op.inits, *op.outs]
     copy = op.clone(dict(zip(old, operands, strict=True)))
@@ -122,7 +122,7 @@ def _annotate(copy: ScanOp, op: ScanOp, machine: Machine) -> None:
         copy.attributes[NEUTRAL] = value
 
 
-def _cut(op: ScanOp, machine: Machine) -> Cut | None:
+def cut_of(op: ScanOp, machine: Machine) -> Cut | None:
     """The lines over tasks: a dim that is not the scan's, the outermost that is long enough; None: one task."""
     shape, axis = shape_of(op.outs[0]), op.dimension.value.data
     others = [d for d in range(len(shape)) if d != axis]
@@ -142,4 +142,4 @@ def _cut(op: ScanOp, machine: Machine) -> Cut | None:
     return cut if cut.tasks > 1 else None
 
 
-__all__ = ["neutral_of", "scan_phase"]
+__all__ = ["cut_of", "neutral_of", "scan_of", "scan_phase"]

@@ -24,6 +24,9 @@ from stepwell.passes.stablehlo_to_linalg.reductions import reduce_window
 from stepwell.passes.stablehlo_to_linalg.regions import scalar_region
 from stepwell.passes.stablehlo_to_linalg.scalars import element_type, is_small_float
 
+LINES = 16
+"""Lines along one dim that are enough to be shared out."""
+
 
 def scanned_dimension(op: stablehlo.ReduceWindowOp, shape: Sequence[int]) -> tuple[int, bool] | None:
     """The dimension along which a reduce_window is a scan, and whether it runs from the end; None where it is none."""
@@ -103,9 +106,17 @@ def _wide_region(low: Lowering, combiner: type[arith.AddfOp | arith.MulfOp]) -> 
 def _scan(
     low: Lowering, values: Sequence[SSAValue], inits: Sequence[SSAValue], axis: int, reverse: bool, region: Region
 ) -> list[SSAValue]:
-    """A `structured.scan` of what is before the dimension, the dimension, and what is after it, as a dim each."""
+    """A `structured.scan` of what is before the dimension, the dimension, and what is after it, as a dim each.
+
+    Lines of the last dimension stay as they are where one dim has lines enough for all tasks: so maps meet the scan.
+    """
     shape = shape_of(values[0])
     before, after = prod(shape[:axis]), prod(shape[axis + 1 :])
+    if axis == len(shape) - 1 and max(shape[:axis], default=1) >= LINES:
+        targets = [low.empty(shape, element_of(v)) for v in values]
+        return list(
+            low.builder.insert(structured.ScanOp(values, inits, targets, axis, region, reverse=reverse)).results
+        )
     sizes = [n for n, kept in ((before, before > 1), (shape[axis], True), (after, after > 1)) if kept]
     groups = _groups(len(shape), axis, before > 1, after > 1)
     flat = [low.collapse(v, groups, sizes) for v in values]

@@ -378,3 +378,34 @@ func.func @siblings(%x: tensor<256x1024xf32>) -> (tensor<256xf32>, tensor<256x10
   } -> tensor<1024x256xf32>
   func.return %0, %1, %2 : tensor<256xf32>, tensor<256x1024xf32>, tensor<1024x256xf32>
 }
+
+// -----
+
+// A running sum of lines that a cache holds takes along the maps before and after it.
+
+// CHECK-LABEL: func.func @lines
+// CHECK: kernel.group = 0 : i64, kernel.kind = "single", kernel.reason = "a scan, with 2 maps, line by line"
+// CHECK: arith.mulf
+// CHECK: structured.scan {{.*}} kernel.group = 0 : i64
+// CHECK: kernel.group = 0 : i64
+// CHECK: arith.negf
+func.func @lines(%x: tensor<64x100xf32>) -> tensor<64x100xf32> {
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %e = tensor.empty() : tensor<64x100xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x100xf32>) outs(%e : tensor<64x100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x100xf32>
+  %s = structured.scan ins(%p, %zero : tensor<64x100xf32>, tensor<f32>) outs(%e : tensor<64x100xf32>) {dimension = 1 : i64} {
+  ^bb0(%a: f32, %b: f32):
+    %r = arith.addf %a, %b : f32
+    structured.yield %r : f32
+  } -> tensor<64x100xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%s : tensor<64x100xf32>) outs(%e : tensor<64x100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.negf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x100xf32>
+  func.return %q : tensor<64x100xf32>
+}
