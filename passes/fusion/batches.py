@@ -5,6 +5,7 @@ After:  z[i, m, f] += x'[c, i + k, m + l * batch] * w[f, c, k, l]   where m = j 
 
 Lines of few points make tiles of few rows, which read the weights more often than a cache gives them; the images of a batch are
 as many points more, and what a window moves by along a line is then a line of batches.
+Where points are a step apart, lines are `x'[.., step, (j, b)]`: those at each step first, then those one further.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 from stepwell.passes.fusion.classify import filled_with, shape_of
+from stepwell.passes.schedules.lanes import MOST_APART
 from stepwell.passes.schedules.nest import linear_form
 from stepwell.passes.schedules.staging import border_of
 
@@ -53,6 +55,8 @@ class _Lines:
     """Of the batch, in the image."""
     along: int
     """The dim of the image that is a line of it."""
+    step: int
+    """By how much points are apart there."""
 
 
 def with_batches_inside(op: linalg.GenericOp, places: dict[Operation, int]) -> linalg.GenericOp:
@@ -69,15 +73,17 @@ def _find(op: linalg.GenericOp, side: int) -> _Lines | None:
     if along is None or form is None or filled_with(op.outputs[0]) is None:
         return None
     points = [d for d in form[0] if kinds[d] == "parallel"]
-    if len(points) != 1 or form[0][points[0]] != 1:
+    if len(points) != 1 or not 1 <= form[0][points[0]] <= MOST_APART:
         return None
-    (point,) = points
+    (point,), value = points, op.inputs[side]
+    if form[0][point] > 1 and shape_of(value)[along] % form[0][point] and border_of(value) is None:
+        return None  # lines of whole steps want a border
     if any(bounds[d] > bounds[point] for d in form[0]):
         return None  # a gradient of weights: its points are taps, and it has long rows another way
     elsewhere = {d for p, e in enumerate(exprs) if p != along for d in e.used_dims()}
     if point in elsewhere or point in weights or bounds[point] > SHORT_LINE:
         return None
-    shape, features = shape_of(op.inputs[side]), [d for d in weights if kinds[d] == "parallel" and d not in elsewhere]
+    shape, features = shape_of(value), [d for d in weights if kinds[d] == "parallel" and d not in elsewhere]
     batches = [
         (p, e.position)
         for p, e in enumerate(exprs)
@@ -94,7 +100,7 @@ def _find(op: linalg.GenericOp, side: int) -> _Lines | None:
     terms = prod(b for b, kind in zip(bounds, kinds, strict=True) if kind != "parallel")
     if bounds[batch] < 2 or bounds[batch] * bounds[point] < ROWS or bounds[feature] < FEATURES or terms < TERMS:
         return None
-    return _Lines(op, side, batch, point, feature, place, along)
+    return _Lines(op, side, batch, point, feature, place, along, form[0][point])
 
 
 class _Rewriter:
@@ -161,25 +167,53 @@ class _Rewriter:
         kept = [p for p in range(len(exprs)) if p != found.place]
         form = linear_form(exprs[found.along])
         assert form is not None
-        line: AffineExpr = AffineExpr.constant(form[1] * self.batch)
-        for d, step in form[0].items():
-            line = AffineDimExpr(d) * (1 if d == found.point else step * self.batch) + line
-        line = line.simplify(len(self.bounds), 0)
-        places = [line if p == found.along else exprs[p] for p in kept]
-        border = border_of(value)
+        rest: AffineExpr = AffineExpr.constant(form[1])
+        for d, move in form[0].items():
+            rest = rest if d == found.point else AffineDimExpr(d) * move + rest
+        rest = rest.simplify(len(self.bounds), 0)
+        at = kept.index(found.along)
+        image, places = self._in_border(value, kept, at), [exprs[p] for p in kept]
+        if found.step == 1:
+            places[at] = (AffineDimExpr(found.point) + rest * self.batch).simplify(len(self.bounds), 0)
+            return image, places
+        line = AffineDimExpr(found.point) + (rest // found.step) * self.batch
+        return self._by_step(image, at), [*places[:at], rest % found.step, line, *places[at + 1 :]]
+
+    def _in_border(self, value: SSAValue, kept: Sequence[int], at: int) -> SSAValue:
+        """The image with its batch inside, in its border, which ends lines after whole steps."""
+        found, border = self.found, border_of(value)
         if border is None or border.inner[found.place] != shape_of(value)[found.place]:
-            return self._turned(value), places
+            return self._turned(value)
         source = self._turned(border.insert.source)
         low = [border.low[p] for p in kept]
         shape = [shape_of(value)[p] for p in kept]
-        at = kept.index(found.along)
-        low[at], shape[at] = low[at] * self.batch, shape[at] * self.batch
+        low[at], shape[at] = low[at] * self.batch, -(-shape[at] // found.step) * found.step * self.batch
         assert isinstance(source.type, TensorType)
         kind = TensorType(source.type.element_type, shape)
         empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
         around = self.builder.insert(linalg.FillOp([border.fill.inputs[0]], [empty], [kind])).results[0]
         made = tensor.InsertSliceOp.from_static_parameters(source, around, low, shape_of(source))
-        return self._insert(made).result, places
+        return self._insert(made).result
+
+    def _by_step(self, image: SSAValue, at: int) -> SSAValue:
+        """Lines with points that are a step apart next to each other: first those at each step, then those one further."""
+        kind, step = image.type, self.found.step
+        assert isinstance(kind, TensorType)
+        shape = list(kind.get_shape())
+        run = shape[at] // (step * self.batch)
+        runs = [[i] if i < at else [at, at + 1, at + 2] if i == at else [i + 2] for i in range(len(shape))]
+        parts = TensorType(kind.element_type, [*shape[:at], run, step, self.batch, *shape[at + 1 :]])
+        apart = self._insert(tensor.ExpandShapeOp(image, [], _groups(runs), parts.get_shape(), parts)).result
+        turned = TensorType(kind.element_type, [*shape[:at], step, run, self.batch, *shape[at + 1 :]])
+        places = list(range(len(turned.get_shape())))
+        places[at], places[at + 1] = at + 1, at
+        moved = self._moved(apart, turned, places)
+        runs = [[i] if i <= at else [at + 1, at + 2] if i == at + 1 else [i + 1] for i in range(len(shape) + 1)]
+        flat = TensorType(kind.element_type, [*shape[:at], step, run * self.batch, *shape[at + 1 :]])
+        op = tensor.CollapseShapeOp.create(
+            operands=[moved], result_types=[flat], properties={"reassociation": _groups(runs)}
+        )
+        return self._insert(op).results[0]
 
     def _turned(self, value: SSAValue) -> SSAValue:
         """An image with its batch inside of its lines, as one dim."""

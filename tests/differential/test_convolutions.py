@@ -181,6 +181,24 @@ def test_points_a_stride_apart_are_next_to_each_other_in_copies(layout):
     np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
 
 
+STRIDED = [
+    ("nchw", (3, 16, 9, 13), (18, 3, 3), {"stride": (2, 2)}),
+    ("nhwc", (4, 9, 5, 14), (20, 3, 3), {"stride": (1, 3), "pad": ((1, 1), (2, 1)), "reverse": ("true", "true")}),
+    ("nchw", (3, 40, 6, 12), (17, 2, 2), {"stride": (2, 2), "pad": ((0, 0), (0, 0))}),
+    ("nchw", (5, 12, 8, 11), (34, 3, 4), {"stride": (1, 2), "groups": 2, "rhs_dilate": (1, 2)}),
+]
+
+
+@pytest.mark.parametrize(("number", "level"), [(0, "avx512"), (1, "avx512"), (2, "avx2"), (3, "sse4.2")])
+def test_points_a_stride_apart_on_short_lines_with_the_batch_inside(number, level):
+    layout, image, weights, rest = STRIDED[number]
+    text, args = case(layout, image, weights, **rest)
+    text = text.replace("'", "")
+    kernels = stepwell.compile(text, simd=level).ir("kernels")
+    assert "floordiv" in kernels
+    same(text, args, level, rtol=2e-5)
+
+
 def test_images_of_short_lines_have_their_batch_inside():
     text, args = case("nchw", (4, 18, 5, 6), (20, 3, 3))
     kernels = stepwell.compile(text, simd="avx512").ir("kernels")
