@@ -30,6 +30,8 @@ PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 FEW = 4
 """Rows from which on products take longer than reading B once."""
+SHORT = 16
+"""Terms of sums up to which large results take longer to write than to make."""
 FEW_TERMS = 4
 """Terms of sums up to which large results take as long as writing them, line after line."""
 STREAMED = 32
@@ -165,12 +167,17 @@ def better_by_lines(found: Contraction, machine: MachineDescription) -> str:
     if found.depth > FEW_TERMS or found.rows < FEW or not b_is_direct(found) or terms_at_once(found, machine) > 1:
         return ""
     (result,) = found.op.results
-    assert isinstance(result.type, TensorType)
     alone = all(isinstance(use.operation, kernel.ReturnOp) for use in result.uses)
-    size = prod(result.type.get_shape()) * byte_width(found.accumulator)
-    if not alone or not is_contiguous(found.maps[2].results, found.n) or size <= machine.l2_bytes:
+    if not alone or not is_contiguous(found.maps[2].results, found.n) or not _leaves_caches(found, machine):
         return ""
     return "sums of few terms, whose results leave the caches, are written line by line"
+
+
+def _leaves_caches(found: Contraction, machine: MachineDescription) -> bool:
+    """Whether there are more results than a core's caches hold."""
+    kind = found.op.results[0].type
+    assert isinstance(kind, TensorType)
+    return prod(kind.get_shape()) * byte_width(found.accumulator) > machine.l2_bytes
 
 
 def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDescription) -> Tiling | str:
@@ -231,6 +238,9 @@ def _register_tile(
         wide = wide and 4 * machine.vector_bytes * found.depth <= machine.l2_bytes * 5 // 8
     if wide:
         most, per_row = max(6, found.rows) if found.rows <= 7 else 6, 4
+    elif machine.vector_bytes >= WIDE_BYTES and found.depth <= SHORT and columns > 4 * lanes:
+        # Writing the results takes longer than making them: few lines of them at once, longer pieces of each.
+        most, per_row = (4, 4) if _leaves_caches(found, machine) else (most, per_row)
     nr = min(per_row * lanes, whole_vectors(columns, lanes))
     if word == 1 and most == FULL - 1 and 3 * -(-found.rows // FULL) <= 2 * -(-found.rows // most):
         most = FULL

@@ -268,13 +268,13 @@ module attributes {stepwell.target = {level = "neon", vector_bits = 128 : i64, c
 // -----
 
 // Sums of few terms whose results leave the caches are written line by line; in tiles where a map of theirs is done on these, or
-// they stay in a cache.
+// they stay in a cache. Tiles of what leaves the caches have few lines.
 // CHECK-LABEL: kernel.func @thin
 // CHECK-SAME: schedule = #kernel.schedule<"loops", {{.*}}no register tiles: sums of few terms, whose results leave the caches, are written line by line
 // CHECK-LABEL: kernel.func @thin_and_map
-// CHECK-SAME: schedule = #kernel.schedule<"contraction"
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{.*}}mr = 4 : i64, nr = 64 : i64
 // CHECK-LABEL: kernel.func @thin_and_small
-// CHECK-SAME: schedule = #kernel.schedule<"contraction"
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{.*}}mr = 13 : i64, nr = 32 : i64
 module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 1048576 : i64}} {
   kernel.func @thin(%A: tensor<1000x4xf32>, %B: tensor<4x1000xf32>, %o: tensor<1000x1000xf32>) -> tensor<1000x1000xf32> attributes {access = ["read", "read", "write"]} {
     %e = tensor.empty() : tensor<1000x1000xf32>
