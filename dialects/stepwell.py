@@ -22,6 +22,8 @@ TARGET = "stepwell.target"
 """Name of the attribute on the module that holds a `TargetAttr`."""
 FP_CONTRACT = "stepwell.fp_contract"
 """Name of the attribute on a module whose products and sums may be one op, rounded once (a unit attribute, or true)."""
+LATENCY_TARGET = "stepwell.latency_target_ns"
+"""Name of the attribute on a function whose latency counts: nanoseconds that it should take at most (`critical-path`)."""
 WINOGRAD = "stepwell.winograd"
 """Name of the attribute on a module whose convolutions may be Winograd's, with tiles of up to so many results along each side."""
 

@@ -86,6 +86,7 @@ SCHEDULED = Step(
     "scheduled",
     (
         ("choose-schedules", "a schedule for every kernel from the machine and the shapes"),
+        ("critical-path", "small work whose latency counts stays on one thread"),
         ("apply-schedule", "obey: tile, pack, vectorize"),
         ("contract-products", "where the user allows it, a product and a sum round once"),
         ("expand-math", "exp and friends as polynomials"),
@@ -105,7 +106,10 @@ BUFFERS = Step(
 
 DEVICE = Step(
     "device",
-    (("lower-forall-to-rt", "phases become calls of the parallel runtime, or loops when small"),),
+    (
+        ("lower-forall-to-rt", "phases become calls of the parallel runtime, or loops when small"),
+        ("verify-critical-path", "where latency counts nothing allocates or leaves the code"),
+    ),
 )
 
 STEPS = (TENSOR, STRUCTURED, KERNELS, SCHEDULED, BUFFERS, DEVICE)
@@ -125,7 +129,7 @@ STEPS_O0 = (
         "scheduled",
         (
             ("choose-schedules{scalar=true}", "plain loops, for debugging and as fuzzing's baseline"),
-            *SCHEDULED.passes[1:4],
+            *SCHEDULED.passes[1:5],
         ),
     ),
     Step("buffers", BUFFERS.passes[:3]),

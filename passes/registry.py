@@ -15,6 +15,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "contract-products": ("contract_products", "ContractProductsPass"),
     "convert-chlo-to-stablehlo": ("convert_chlo_to_stablehlo", "ConvertChloToStablehloPass"),
     "convert-stablehlo-to-linalg": ("convert_stablehlo_to_linalg", "ConvertStablehloToLinalgPass"),
+    "critical-path": ("critical_path", "CriticalPathPass"),
     "cse": ("cse", "CSEPass"),
     "dce": ("dce", "DCEPass"),
     "decompose-batch-norm": ("decompose_batch_norm", "DecomposeBatchNormPass"),
@@ -53,6 +54,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "split-dilated-windows": ("split_dilated_windows", "SplitDilatedWindowsPass"),
     "split-long-softmax": ("split_long_softmax", "SplitLongSoftmaxPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
+    "verify-critical-path": ("verify_critical_path", "VerifyCriticalPathPass"),
     "winograd-convolution": ("winograd_convolution", "WinogradConvolutionPass"),
 }
 

@@ -102,6 +102,13 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="let convolutions be Winograd's F(2x2, 3x3), with 4 F(4x4, 3x3) as well, where quicker (docs/floating-point.md)",
     )
+    parser.add_argument(
+        "--latency-target",
+        type=int,
+        metavar="NS",
+        help="nanoseconds that a call's code should take at most: no thread is woken for little work, and an estimate above is "
+        "said (docs/latency.md)",
+    )
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
         "--validate-each",
@@ -292,6 +299,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
+        latency_target_ns=arguments.latency_target,
     )
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
@@ -389,6 +397,7 @@ def compile_command(arguments: argparse.Namespace) -> int:
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
+        latency_target_ns=arguments.latency_target,
         timing=arguments.mlir_timing,
         validate=arguments.validate_each,
     )

@@ -32,6 +32,7 @@ from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_repro
 from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.kept_texts import Record
+from stepwell.latency import ask_latency
 from stepwell.native_program import Accept, Compiled, Made, NativeProgram
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.pipelines import Step, steps
@@ -211,6 +212,7 @@ def _built(
         )
     allow_contraction(module, request.fp_contract)
     allow_winograd(module, request.winograd)
+    ask_latency(module, entry, request.latency_target_ns)
     if is_dynamic_program(module):
         return _dynamic(module, request, accept)
     if name.kind == CPU:

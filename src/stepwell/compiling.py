@@ -18,6 +18,7 @@ from stepwell import cache as caches
 from stepwell.arrays import dtype_of
 from stepwell.ir.errors import CompileError
 from stepwell.kept_texts import KeptTexts, keep_texts
+from stepwell.latency import ask_latency
 from stepwell.native_program import (
     Accept,
     Compiled,
@@ -59,6 +60,7 @@ def compile(
     schedules: Any = None,
     fp_contract: bool = False,
     winograd: int = 0,
+    latency_target_ns: int | None = None,
 ) -> Executable:
     """Compile a program for this machine, or for a GPU.
 
@@ -84,6 +86,8 @@ def compile(
         fp_contract: whether `a * b + c` may be one op that rounds once, where the machine has it (docs/floating-point.md).
         winograd: 2 or 4: convolutions with windows of 3 x 3 may be Winograd's F(2x2, 3x3), or F(4x4, 3x3) as well, where that is
             quicker; these round differently, and infinities may become NaN (docs/floating-point.md). 0: none.
+        latency_target_ns: a call should take no more than so many nanoseconds in compiled code (on CPUs): no thread is woken for
+            little work, what allocates or calls Python is refused, and a remark says where an estimate is above (docs/latency.md).
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -95,7 +99,7 @@ def compile(
     """
     wanted = seed if validate else None
     options = (entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules, fp_contract)
-    request = checked_request(*options, winograd)
+    request = checked_request(*options, winograd, latency_target_ns)
     return compile_request(program, request).executable
 
 
@@ -190,6 +194,7 @@ class Place:
         attach(module, request.schedules)
         allow_contraction(module, request.fp_contract)
         allow_winograd(module, request.winograd)
+        ask_latency(module, request.entry, request.latency_target_ns)
         return Texts(module, target=self.target, **options)
 
 

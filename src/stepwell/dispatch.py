@@ -34,6 +34,7 @@ from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
+from stepwell.latency import ask_latency
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
@@ -127,6 +128,7 @@ class Lowered:
             module = self.module.clone()
             allow_contraction(module, self._options["fp_contract"])
             allow_winograd(module, self._options["winograd"])
+            ask_latency(module, "main", self._options["latency_target_ns"])
             return print_ir(lower(module, step, target=machine, **options))
 
     def asm(self) -> str:
@@ -200,6 +202,7 @@ class Jitted:
         on_disk: bool = True,
         fp_contract: bool = False,
         winograd: int = 0,
+        latency_target_ns: int | None = None,
     ):
         functools.update_wrapper(self, function)
         self._function = function
@@ -211,7 +214,7 @@ class Jitted:
         self._target = target
         self._opt_level = opt_level
         self._on_disk = on_disk
-        self._allowed = {"fp_contract": fp_contract, "winograd": winograd}
+        self._allowed = {"fp_contract": fp_contract, "winograd": winograd, "latency_target_ns": latency_target_ns}
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -368,6 +371,7 @@ def jit(
     cache: bool = True,
     fp_contract: bool = False,
     winograd: int = 0,
+    latency_target_ns: int | None = None,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
 
@@ -383,6 +387,7 @@ def jit(
         cache: as of `stepwell.compile`: whether native code may be found in, and is kept in, the cache on disk (docs/cache.md).
         fp_contract: as of `stepwell.compile`: whether `a * b + c` may be one op that rounds once.
         winograd: as of `stepwell.compile`: which of Winograd's convolutions are allowed.
+        latency_target_ns: as of `stepwell.compile`: nanoseconds that a call's code should take at most.
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
@@ -397,7 +402,7 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract, winograd)
+        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract, winograd, latency_target_ns)
 
     return decorate if function is None else decorate(function)
 

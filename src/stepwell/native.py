@@ -28,6 +28,7 @@ from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
 from stepwell.kept_texts import Record
+from stepwell.latency import ask_latency, checked_latency_target
 from stepwell.limits import check_call, check_plan, check_tensors
 from stepwell.native_program import Accept, NativeProgram
 from stepwell.numerics import allow_contraction, allow_winograd
@@ -285,12 +286,13 @@ def emit(
     schedules: Any = None,
     fp_contract: bool = False,
     winograd: int = 0,
+    latency_target_ns: int | None = None,
 ) -> str | bytes:
     """The program at a step, or as code for its target (see `emit_code`).
 
     `validate` is the seed of a validation (`stepwell.validate`), which on a CPU runs the code too.
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere;
-    `fp_contract` and `winograd` are those of `stepwell.compile`.
+    `fp_contract`, `winograd` and `latency_target_ns` are those of `stepwell.compile`.
     """
     asked = None if target is None else parse_target(target)
     timer = TimingInstrumentation() if timing else None
@@ -302,6 +304,7 @@ def emit(
         attach(module, schedules_for(asked_schedules(schedules), opt_level, machine))
         allow_contraction(module, fp_contract)
         allow_winograd(module, winograd)
+        ask_latency(module, entry, checked_latency_target(latency_target_ns))
         check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepwell.ir.errors import InvalidProgramError
+from stepwell.latency import checked_latency_target
 from stepwell.schedule_files import Schedules, asked_schedules, with_tuned
 from stepwell.target_names import CPU, TargetName, cpu_machine, default_target, parse_target
 
@@ -28,6 +29,8 @@ class Request:
     fp_contract: bool = False
     winograd: int = 0
     """Results of the largest tiles of Winograd's convolutions that are allowed, along each side."""
+    latency_target_ns: int | None = None
+    """Nanoseconds that a call's code should take at most."""
 
 
 def checked_request(
@@ -43,6 +46,7 @@ def checked_request(
     schedules: Any = None,
     fp_contract: Any = False,
     winograd: Any = 0,
+    latency_target_ns: Any = None,
 ) -> Request:
     """The request that options make.
 
@@ -62,7 +66,8 @@ def checked_request(
     if type(winograd) is not int or winograd not in (0, 2, 4):
         raise InvalidProgramError(f"winograd is 2, 4 or, for none, 0, not {winograd!r}")
     checks = (bool(verify_each), step, validate)
-    return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, fp_contract, winograd)
+    numbers = (fp_contract, winograd, checked_latency_target(latency_target_ns))
+    return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, *numbers)
 
 
 def _tuned(schedules: Schedules | None, asked: TargetName | None, simd: str | None) -> Schedules | None:

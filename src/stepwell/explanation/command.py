@@ -39,6 +39,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
         schedules=arguments.schedules,
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
+        latency_target_ns=arguments.latency_target,
     )
     place = place_of(program, request)
     found = None if place is None else kept_explanation(place, form)
@@ -59,6 +60,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
                 schedules=arguments.schedules,
                 fp_contract=request.fp_contract,
                 winograd=request.winograd,
+                latency_target_ns=request.latency_target_ns,
             )
     finally:
         for diagnostic in said:

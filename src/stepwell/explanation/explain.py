@@ -31,9 +31,11 @@ from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, emit
 from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.pass_manager import Nested, build_pipeline
 from stepwell.ir.passes import Pass
+from stepwell.latency import ask_latency, checked_latency_target
 from stepwell.machine_limits import Limits, limits_of
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
+from stepwell.passes.critical_path import CriticalPathPass
 from stepwell.passes.estimate_costs import COST, EstimateCostsPass
 from stepwell.passes.pipelines import steps
 from stepwell.passes.prepare_entry import find_entry
@@ -59,6 +61,7 @@ def explain(
     schedules: Any = None,
     fp_contract: bool = False,
     winograd: int = 0,
+    latency_target_ns: int | None = None,
 ) -> Explanation:
     """What a program becomes, kernel by kernel, and why.
 
@@ -71,6 +74,7 @@ def explain(
         schedules: schedules to take, as for `stepwell.compile`.
         fp_contract: as for `stepwell.compile`.
         winograd: as for `stepwell.compile`.
+        latency_target_ns: as for `stepwell.compile`.
 
     Returns:
         The explanation; print it, or ask its kernels.
@@ -87,6 +91,7 @@ def explain(
         attach(module, schedules_for(wanted, opt_level, machine))
         allow_contraction(module, fp_contract)
         allow_winograd(module, winograd)
+        ask_latency(module, entry, checked_latency_target(latency_target_ns))
         return explain_module(module, entry, machine, opt_level)
 
 
@@ -108,9 +113,8 @@ def to_kernels(module: ModuleOp, entry: str, machine: Machine, opt_level: int, r
 
     def keep(diagnostic: Diagnostic) -> None:
         if diagnostic.severity == "remark":
-            remarks.append(
-                f"{diagnostic.location}: {diagnostic.message}" if diagnostic.location else diagnostic.message
-            )
+            text = "; ".join([diagnostic.message, *(note.message for note in diagnostic.notes)])
+            remarks.append(f"{diagnostic.location}: {text}" if diagnostic.location else text)
         else:
             warnings.append(diagnostic)
 
@@ -129,7 +133,7 @@ def _until_chosen(opt_level: int, road: str) -> Sequence[Pass | Nested]:
     """The passes after step 3 up to the choice of schedules, and what counts before they change the kernels."""
     step = steps(opt_level, road)[STEP_NAMES.index("scheduled")]
     items = build_pipeline(step.pipeline(), get_pass, tuple(PASSES)).items
-    last = max(i for i, item in enumerate(items) if isinstance(item, ChooseSchedulesPass))
+    last = max(i for i, item in enumerate(items) if isinstance(item, ChooseSchedulesPass | CriticalPathPass))
     return (*items[: last + 1], EstimateCostsPass())
 
 
