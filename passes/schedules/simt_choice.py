@@ -14,6 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.dialects import kernel
 from stepwell.dialects.structured import StructuredOp
+from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.fusion.rows import fill_blocks, fill_subgroups
 from stepwell.passes.schedules.block_rows import cannot_segment, kept_bytes
@@ -21,7 +22,7 @@ from stepwell.passes.schedules.block_transpose import find_crossing
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, is_scheduled
 from stepwell.passes.schedules.loops import depends, forward_within, groups_for, is_only_init, joins, selecting_nest
 from stepwell.passes.schedules.merge import collapsed_type, merged_nest
-from stepwell.passes.schedules.nest import Nest
+from stepwell.passes.schedules.nest import Access, Nest, uses_dim
 from stepwell.passes.schedules.plan import Machine, Plan, element_bytes
 from stepwell.passes.schedules.rows import RowPass, RowShape, find_rows, plan_passes, row_nests
 from stepwell.passes.schedules.space import Target
@@ -45,6 +46,10 @@ MERGED_VECTORS = 32
 """Vectors of parts that one subgroup merges at most; it has several on the way."""
 BLOCK_LANE_ELEMENTS = 8
 """Elements of a row for each lane of a block."""
+BLOCK_LANE_BYTES = 32
+"""And bytes of what is read."""
+STREAMS = 2
+"""Operands of which a lane can have as many vectors at once as it may; of more, fewer."""
 RESERVED = 4096
 """Scratch of a block that is not for rows, but for the numbers of its subgroups."""
 MOST_SUBGROUPS = 16
@@ -223,7 +228,8 @@ def _split(phase: _Phase, machine: Machine) -> int:
     if phase.plan.vector is None or not phase.plan.inner or not (can_split(nest) or nest.selection is not None):
         return 1
     tasks, inside = _units(phase, machine)
-    wanted = machine.tasks // (2 * TASKS_PER_SLOT) // tasks
+    # Lanes along what is reduced have several vectors at once, the others one: these take as many subgroups again.
+    wanted = machine.tasks // (TASKS_PER_SLOT * (2 if phase.plan.vector in phase.plan.inner else 1)) // tasks
     merged = MERGED_VECTORS * max(1, machine.vector_bytes // element_bytes(phase.nests))
     parts = min(wanted, inside // FEWEST_VECTORS, merged)
     return parts if parts > 1 else 1
@@ -334,7 +340,8 @@ def _by_blocks(rows: _Rows, description: MachineDescription, machine: Machine) -
     leaving = [o.original for n in rows.nests for o in n.outputs if _leaves(o.original, rows.shape)]
     kept = kept_bytes(rows.nests, rows.passes, rows.count, leaving)
     most = description.shared_bytes if kept <= description.shared_bytes else description.shared_limit
-    machine = replace(machine, subgroups=_row_subgroups(rows.length, description))
+    machine = replace(machine, subgroups=_row_subgroups(rows, description))
+    machine = replace(machine, unroll=_row_unroll(rows, machine))
     reason = f"{rows.what}, {machine.subgroups} subgroups do a row of {rows.length}"
     return "block-rows", parameters(machine, shared=max(0, most - RESERVED)), reason
 
@@ -366,11 +373,35 @@ def _few_long_rows(rows: _Rows, description: MachineDescription) -> bool:
     return rows.number < 4 * description.cores and rows.length >= enough
 
 
-def _row_subgroups(length: int, description: MachineDescription) -> int:
-    """Subgroups for a row: some elements for each lane, a power of two."""
+def _row_subgroups(rows: _Rows, description: MachineDescription) -> int:
+    """Subgroups for a row: some bytes of what is read for each lane, a power of two."""
     most = min(MOST_SUBGROUPS, description.block_threads // description.subgroup)
-    wanted = max(2, length // (BLOCK_LANE_ELEMENTS * description.subgroup))
+    narrowest = min([byte_width(a.element) for a in _streams(rows)], default=1)
+    each = max(BLOCK_LANE_ELEMENTS, BLOCK_LANE_BYTES // narrowest)
+    wanted = max(2, rows.length // (each * description.subgroup))
     return min(most, 1 << (wanted.bit_length() - 1))
+
+
+def _row_unroll(rows: _Rows, machine: Machine) -> int:
+    """Vectors of a segment at once: as many as it has, and few where each is of several operands."""
+    vectors = rows.length // (machine.subgroups * max(1, machine.vector_bytes // element_bytes(rows.nests)))
+    most = MOST_UNROLLED // max(1, -(-len(_streams(rows)) // STREAMS))
+    unroll = 1
+    while 2 * unroll <= min(vectors, most):
+        unroll *= 2
+    return unroll
+
+
+def _streams(rows: _Rows) -> list[Access]:
+    """What is read of memory along the rows, each once."""
+    found: dict[SSAValue, Access] = {}
+    for nest in rows.nests:
+        for position, access in enumerate(nest.inputs):
+            if not isinstance(access, Access) or position in nest.forwarded or access.value.owner in rows.shape.ops:
+                continue
+            if uses_dim(access.exprs, len(nest.sizes) - 1):
+                found.setdefault(access.value, access)
+    return list(found.values())
 
 
 def _row_obstacle(passes: Sequence[RowPass], count: int, machine: Machine) -> str | None:
