@@ -45,8 +45,8 @@ _LANE_SUMS = 256
 """Bytes of sums a lane can hold beside what it multiplies."""
 _STAGES = 4
 """Steps of operands in scratch: as many as hide what memory takes to answer."""
-_MATRIX_DEPTH, _LANE_DEPTH = 32, 16
-"""Terms of a step: few, so that several blocks find room on a core."""
+_MATRIX_DEPTHS, _LANE_DEPTH = (32, 64), 16
+"""Terms of a step: few, so that several blocks find room on a core; more, where there are not several."""
 _MOST_PARTS = 64
 """Parts that sums are cut into, at most: the last to add them up reads all."""
 
@@ -70,7 +70,7 @@ _WAIT = 800
 """Until memory has answered those."""
 _BLOCK = 1500
 """What a block takes before its first step and after its last."""
-_LAUNCH = 4000
+_LAUNCH = 7000
 """Until a phase does its work that follows another: one that adds parts up, then one for what is done with the sums."""
 _REGISTERS = 1 << 16
 """Words that a core has for the sums of its lanes, and all else they hold."""
@@ -109,8 +109,9 @@ def choose_tile(found: Contraction, machine: MachineDescription) -> tuple[BlockT
 def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[BlockTile]:
     if suits_matrix_unit(found) and has_matrix_unit(found, machine):
         for wm, wn, down, across in _MATRIX_GRIDS:
-            tile = BlockTile(MATRIX, wm * down, wn * across, _MATRIX_DEPTH, wm, wn, 8, 4, _STAGES, 8)
-            yield _staged_well(found, tile, machine)
+            for depth in _MATRIX_DEPTHS:
+                tile = BlockTile(MATRIX, wm * down, wn * across, depth, wm, wn, 8, 4, _STAGES, 8)
+                yield _staged_well(found, tile, machine)
         return
     lanes, size = machine.subgroup, byte_width(found.accumulator)
     rows = 1 << (lanes.bit_length() - 1) // 2
