@@ -289,7 +289,9 @@ def _find_parts(
     wanted = tasks_for(_work(nests, plan), machine)
     given = cuts[0].tasks if cuts else 1
     reductions = [n for n in nests if not n.after]
-    if wanted < 2 * given or any(not o.reduced for n in reductions for o in n.outputs):
+    # A schedule has four tasks a core: of fewer, which do not share out evenly, one core waits for another.
+    uneven = given < wanted and given % max(1, machine.tasks // 4) > 0
+    if (wanted < 2 * given and not uneven) or any(not o.reduced for n in reductions for o in n.outputs):
         return None
     made = [o.original for n in reductions for o in n.outputs]
     return find_split(

@@ -175,6 +175,14 @@ def test_reductions_to_few_points_are_done_in_parts_merged_in_order(level, op, d
     assert "scratch<launch>" in text
 
 
+def test_reductions_that_would_not_share_out_evenly_are_done_in_parts():
+    rng = np.random.default_rng(0)
+    for rows, parts in ((2, True), (5, True), (6, False), (7, True), (8, False), (16, False)):
+        args = [values(rng, (rows, 641), "f32"), np.zeros(rows, np.float32)]
+        text = check(reduce_kernel((rows, 641), 0, "addf", "f32", "0.5"), args, "avx512", expect="loops", grain=1)
+        assert ("scratch<launch>" in text) == parts, rows
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("op", "dtype", "init"),
