@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IntegerAttr, IntegerType
+from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from stepwell.dialects.canonicalize.constants import (
@@ -28,6 +28,7 @@ from stepwell.dialects.canonicalize.constants import (
     width_of,
     wrap,
 )
+from stepwell.dialects.canonicalize.ranges import range_of
 from stepwell.ir.dtypes import numpy_dtype
 from stepwell.ir.rewriting import Folder, Pattern, Rewriter
 
@@ -441,6 +442,21 @@ def _multiply_by_minus_one(op: Operation, rewriter: Rewriter) -> bool:
     return True
 
 
+def _drop_clamp(op: Operation, rewriter: Rewriter) -> bool:
+    """`minsi(x, y)` becomes `x` where x is known never to be larger, and so on: clamps that change nothing."""
+    a, b = op.operands
+    if not isinstance(a.type, IntegerType | IndexType):
+        return False
+    (low_a, high_a), (low_b, high_b) = range_of(a), range_of(b)
+    if op.name.endswith("ui") and (low_a < 0 or low_b < 0):
+        return False
+    smaller = a if high_a <= low_b else b if high_b <= low_a else None
+    if smaller is None:
+        return False
+    rewriter.replace(op, (smaller if "min" in op.name else b if smaller is a else a,))
+    return True
+
+
 FOLDERS: dict[str, Folder] = {
     **dict.fromkeys(INT_RULES, _fold_integer),
     **dict.fromkeys(FLOAT_RULES, _fold_float),
@@ -469,6 +485,8 @@ def _patterns() -> dict[str, tuple[Pattern, ...]]:
     table: dict[str, tuple[Pattern, ...]] = dict.fromkeys(sorted(_COMMUTATIVE), (_constant_to_the_right,))
     for name in ("arith.addi", "arith.muli", "arith.andi", "arith.ori", "arith.xori"):
         table[name] += (_combine_constants,)
+    for name in ("arith.minsi", "arith.maxsi", "arith.minui", "arith.maxui"):
+        table[name] += (_drop_clamp,)
     table["arith.mulf"] += (_multiply_by_minus_one,)
     table["arith.cmpi"] = (_comparison_constant_to_the_right,)
     table["arith.select"] = (_select_of_negated_condition,)

@@ -374,3 +374,36 @@ func.func @marked_constants() -> (i32, i32) {
   %1 = arith.constant 3 : i32
   func.return %0, %1 : i32, i32
 }
+
+// -----
+
+// Clamps of indices that are known to be inside: of a loop's index, of the elements of a constant, of what a remainder leaves.
+// CHECK-LABEL: func.func @inside
+// CHECK: ^bb0(%[[E:.*]]: i32, %{{.*}}: i32, %{{.*}}: f32, %{{.*}}: f32):
+// CHECK-NOT: arith.m
+// CHECK: %[[I:.*]] = arith.index_cast %[[E]] : i32 to index
+// CHECK-NOT: arith.m
+// CHECK: tensor.extract %x[%[[I]], %{{.*}}]
+// CHECK: arith.minsi
+// CHECK: linalg.yield
+func.func @inside(%x: tensor<10x4xf32>, %d: tensor<3xi32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  %c = arith.constant dense<[1, 9, 0]> : tensor<3xi32>
+  %e = tensor.empty() : tensor<3xf32>
+  %r, %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%c, %d : tensor<3xi32>, tensor<3xi32>) outs(%e, %e : tensor<3xf32>, tensor<3xf32>) {
+  ^bb0(%a: i32, %b: i32, %o: f32, %p: f32):
+    %nine = arith.constant 9 : index
+    %three = arith.constant 3 : index
+    %zero = arith.constant 0 : index
+    %i = arith.index_cast %a : i32 to index
+    %j = arith.minsi %i, %nine : index
+    %k = arith.maxsi %j, %zero : index
+    %l = linalg.index 0 : index
+    %m = arith.minsi %l, %three : index
+    %v = tensor.extract %x[%k, %m] : tensor<10x4xf32>
+    %n = arith.index_cast %b : i32 to index
+    %q = arith.minsi %n, %nine : index
+    %w = tensor.extract %x[%q, %m] : tensor<10x4xf32>
+    linalg.yield %v, %w : f32, f32
+  } -> (tensor<3xf32>, tensor<3xf32>)
+  func.return %r, %s : tensor<3xf32>, tensor<3xf32>
+}

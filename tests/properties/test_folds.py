@@ -621,6 +621,14 @@ def test_reshapes_slices_and_elements_of_tensors():
     check(function("%x: tensor<2x3xf32>, %y: tensor<2x3xf32>, %z: index", lines, results), (x, x + 10, 2))
 
 
+def test_clamps_that_change_nothing():
+    lines = ["%a = arith.extui %x : i8 to i32", "%k = arith.constant 300 : i32", "%l = arith.constant 255 : i32", "%n = arith.constant -5 : i32", "%m = arith.constant 254 : i32"]  # fmt: skip
+    pairs = [(name, other) for name in ("minsi", "maxsi", "minui", "maxui") for other in "klnm"]
+    lines += [f"%r{i} = arith.{name} %a, %{other} : i32" for i, (name, other) in enumerate(pairs)]
+    text = function("%x: i8", lines, [(f"%r{i}", "i32") for i in range(len(pairs))])
+    check(text, *((np.int8(x),) for x in (0, 1, 127, -128, -2, -1)))
+
+
 def test_each_rule_fired_in_these_programs():
     rules = [f"{op}: fold" for op in tables.all_folders()]
     rules += [f"{op}: {rule.__name__}" for op, patterns in tables.all_patterns().items() for rule in patterns]
