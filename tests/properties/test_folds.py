@@ -629,6 +629,15 @@ def test_clamps_that_change_nothing():
     check(text, *((np.int8(x),) for x in (0, 1, 127, -128, -2, -1)))
 
 
+def test_a_broadcast_of_a_broadcast():
+    lines = [
+        "%b = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<3xf32>) -> tensor<2x3xf32>",
+        "%c = stablehlo.broadcast_in_dim %b, dims = [2, 0] : (tensor<2x3xf32>) -> tensor<3x4x2xf32>",
+    ]
+    x = np.array([1.0, -0.0, np.nan], np.float32)
+    check(function("%x: tensor<3xf32>", lines, [("%c", tensor([3, 4, 2]))]), (x,))
+
+
 def test_each_rule_fired_in_these_programs():
     rules = [f"{op}: fold" for op in tables.all_folders()]
     rules += [f"{op}: {rule.__name__}" for op, patterns in tables.all_patterns().items() for rule in patterns]
