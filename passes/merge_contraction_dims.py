@@ -10,6 +10,7 @@ Neighbouring dims that every operand walks as one become one, and dims of extent
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
 it; where one of them reads something in another order, dims stay apart. A result whose last dim is short, though a product has
 a long one, is computed with that last and turned back. Images of short lines get their batch inside (`fusion/batches.py`).
+Of an operand of which only every second number, say, is read, these are picked out first.
 
 Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
 read maps of several dims themselves.
@@ -47,6 +48,7 @@ from stepwell.passes.fusion.classify import (
     shape_of,
 )
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.schedules.nest import linear_form
 from stepwell.passes.schedules.staging import Border, border_of
 
 Groups = list[list[int]]
@@ -71,6 +73,7 @@ class MergeContractionDimsPass(Pass):
             places = {inner: i for i, inner in enumerate(ops)}
             for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
                 if inner.parent is block and _is_candidate(inner):
+                    _pick_points(inner, places)
                     inner = _with_long_rows(with_batches_inside(inner, places), places)
                     _merge(inner, _maps_of_result(inner, places), places)
 
@@ -89,6 +92,45 @@ def _is_candidate(op: linalg.GenericOp) -> bool:
 
 def _dims(exprs: Exprs) -> list[int]:
     return [e.position for e in exprs if isinstance(e, AffineDimExpr)]
+
+
+# Points a stride apart.
+
+USES = 16
+"""Products of each number of an operand from which on bringing those that are read next to each other takes no time."""
+
+
+def _pick_points(op: linalg.GenericOp, places: dict[Operation, int]) -> None:
+    """Operands of which every second number, say, is read, and no window, are picked out first: what is left are long rows."""
+    bounds, exprs_of = loop_bounds(op), indexing_maps(op)
+    for number, value in enumerate(op.inputs):
+        exprs = exprs_of[number].results
+        forms = [linear_form(e) for e in exprs]
+        used = exprs_of[number].used_dims()
+        dims = [next(iter(f[0])) for f in forms if f is not None and len(f[0]) == 1]
+        apart = [f for f in forms if f is not None and any(c > 1 for c in f[0].values())]
+        uses = prod(b for d, b in enumerate(bounds) if d not in used)
+        if not apart or len(dims) != len(exprs) or len(set(dims)) != len(dims) or uses < USES:
+            continue
+        builder = LocatedBuilder(InsertPoint.before(op), op.location)
+        assert isinstance(value.type, TensorType)
+        kind = TensorType(value.type.element_type, [bounds[d] for d in dims])
+        identity = [AffineDimExpr(i) for i in range(len(dims))]
+        place: list[AffineExpr] = [AffineConstantExpr(0)] * len(bounds)
+        for i, d in enumerate(dims):
+            place[d] = identity[i]
+        read = AffineMap(len(dims), 0, tuple(e.replace_dims_and_symbols(place, []) for e in exprs))
+        empty = builder.insert(tensor.EmptyOp([], kind)).tensor
+        body = Block(arg_types=[kind.element_type] * 2)
+        body.add_op(linalg.YieldOp(body.args[0]))
+        maps = [AffineMapAttr(read), AffineMapAttr(AffineMap.identity(len(dims)))]
+        kinds = [IteratorTypeAttr.parallel()] * len(dims)
+        picked = builder.insert(linalg.GenericOp([value], [empty], Region(body), maps, kinds, [kind]))
+        places[picked] = places[op]
+        op.operands[number] = picked.results[0]
+        new = list(op.indexing_maps.data)
+        new[number] = AffineMapAttr(AffineMap(len(bounds), 0, tuple(AffineDimExpr(d) for d in dims)))
+        op.properties["indexing_maps"] = ArrayAttr(new)
 
 
 # Which dim of the result is last.

@@ -255,7 +255,7 @@ def whole_vectors(columns: int, lanes: int) -> int:
 
 def _unroll(found: Contraction, word: int, mr: int, vectors: int) -> int:
     inner = -(-found.sizes[found.reduced[-1]] // word)
-    if _in_window(found.maps[0].results, found.reduced[-1]):
+    if _in_window(found.maps[0].results, found.reduced[-1]) and not (word == 1 and _moves_far(found)):
         # Terms next to each other read the same numbers of a window: kept from one to the next they would fill registers.
         return word
     if word > 1:
@@ -264,6 +264,13 @@ def _unroll(found: Contraction, word: int, mr: int, vectors: int) -> int:
         # The rows of B of more terms than two, read early, would fill registers.
         return next((u for u in (2, 3) if inner % u == 0), min(2, inner))
     return next((u for u in (4, 3, 2) if inner % u == 0 and inner < 64), min(4, inner))
+
+
+def _moves_far(found: Contraction) -> bool:
+    """Whether a step along the innermost dim of the sums moves a window over so many rows that tiles share few numbers."""
+    exprs, k = found.maps[0].results, found.reduced[-1]
+    moves = [coefficient(e, k) for e in exprs if uses_dim([e], k) and len(e.used_dims()) > 1]
+    return all(move is None or abs(move) >= FEW for move in moves)
 
 
 def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:

@@ -199,6 +199,16 @@ def test_points_a_stride_apart_on_short_lines_with_the_batch_inside(number, leve
     same(text, args, level, rtol=2e-5)
 
 
+@pytest.mark.parametrize(("layout", "stride"), [("nchw", (2, 2)), ("nhwc", (3, 1)), ("nchw", (1, 2))])
+def test_points_apart_that_no_window_shares_are_picked_out_first(layout, stride):
+    text, args = case(layout, (2, 9, 9, 21), (20, 1, 1), pad=((0, 0), (0, 0)), stride=stride)
+    kernels = stepwell.compile(text, simd="avx512").ir("kernels")
+    # Then the points of an image are one long row.
+    rows = -(-9 // stride[0]) * -(-21 // stride[1])
+    assert f"tensor<2x9x{rows}xf32>" in kernels or f"tensor<{2 * rows}x9xf32>" in kernels
+    same(text, args, "avx512")
+
+
 def test_images_of_short_lines_have_their_batch_inside():
     text, args = case("nchw", (4, 18, 5, 6), (20, 3, 3))
     kernels = stepwell.compile(text, simd="avx512").ir("kernels")
