@@ -147,6 +147,12 @@ def test_every_step_means_the_same(always, step):
     check(*chosen, target="interpreter", step=step)
 
 
+def test_scratch_holds_as_many_channels_as_fit(always, monkeypatch):
+    monkeypatch.setattr("stepwell.passes.schedules.winograd.SHARE", 1 << 16)
+    exe = check(((1, 2, 3, 5, 7),), target="interpreter", step="scheduled", simd="sse4.2")
+    assert "tensor<4x6x4xf32>" in exe.ir("scheduled")
+
+
 def test_tasks_are_rows_of_tiles_and_channels_of_windows(always):
     text = program(((2, 40, 24, 64, 41),), tile=4)
     scheduled = stepwell.compile(text, target="interpreter", step="scheduled", simd="avx512").ir("scheduled")
@@ -245,6 +251,8 @@ def test_jitted_functions_take_the_option():
 def test_the_option_names_tiles():
     with pytest.raises(stepwell.InvalidProgramError, match="winograd is 2, 4 or, for none, 0, not 3"):
         stepwell.compile(program(((1, 4, 4, 1, 1),)), winograd=3)
+    with pytest.raises(stepwell.InvalidProgramError, match="'winograd-convolution' has no tiles of 3 x 3 results"):
+        WinogradConvolutionPass(tile=3).apply(context(), parse(program(((1, 4, 4, 1, 1),))))
     with pytest.raises(stepwell.InvalidProgramError, match=r"has stepwell.winograd = 6 : i64: there are no such tiles"):
         stepwell.compile(program(((1, 4, 4, 1, 1),), tile=6))
 

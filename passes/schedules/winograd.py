@@ -41,8 +41,8 @@ D = AffineExpr.dimension
 BYTES_A_NANOSECOND = 8
 """What a core moves of what it transforms: for how much work tasks are."""
 
-SCRATCH = 192 << 10
-"""Bytes that the first half of a transform leaves for the second, at most: they stay in a core's second cache."""
+SHARE = 4
+"""One part of so many of a core's second cache is what the first half of a transform leaves for the second, at most."""
 
 
 class _Algebra:
@@ -94,7 +94,9 @@ class _Transform:
         self.element = cast(AnyFloat, element_type_of(op.input))
         self.width = byte_width(self.element)
         self.lanes = max(1, machine.vector_bytes // self.width)
-        self.algebra = _Algebra(self.em, fused=machine_of(builder.func).has_fma)
+        description = machine_of(builder.func)
+        self.algebra = _Algebra(self.em, fused=description.has_fma)
+        self.room = description.l2_bytes // SHARE
         self.source = builder.value(op.input)
 
     # Loops: over a tensor that is handed on.
@@ -149,7 +151,7 @@ class _Transform:
 
     def run_of(self, points: int, extent: int) -> int:
         """Channels or features that scratch holds of so many points: whole vectors, or all."""
-        fitting = SCRATCH // (points * self.width) // self.lanes * self.lanes
+        fitting = self.room // (points * self.width) // self.lanes * self.lanes
         return min(extent, max(self.lanes, fitting))
 
     def wanted(self) -> int:
