@@ -15,10 +15,10 @@ from stepwell.ir.context import make_context
 from stepwell.ir.machine import machine_of
 from stepwell.ir.parser import parse_module
 from stepwell.passes.fuse_elementwise import FuseElementwisePass
-from stepwell.passes.fusion import decide, join, rows
+from stepwell.passes.fusion import decide, epilogue, join, rows
 from stepwell.passes.plan_kernels import PlanKernelsPass
 
-MODULES = (decide, join, rows)
+MODULES = (decide, epilogue, join, rows)
 CORES = 'level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 1048576 : i64'
 SUBGROUPS = 'level = "simt", subgroup = 32 : i64, vector_bits = 4096 : i64, cores = 132 : i64, block_threads = 1024 : i64, l2_bytes = 52428800 : i64'
 CANNOT_HAPPEN = ("not all of its ops are loops over tensors",)
@@ -389,6 +389,25 @@ def test_ops_of_unknown_extents_run_in_no_common_rows():
     assert rows.shared_rows(ops, machine_of(module)) == NOT_STATIC
 
 
+COMPLEX = "%r = complex.re %a0 : complex<f32>\n%y = arith.addf %o, %r : f32"
+ALONE: dict[str, Callable[[Program], str]] = {
+    "no reduction makes what is read": lambda p: p.generic([(p.argument(64, 64), HERE)], EXP),
+    "its results are written apart": lambda p: p.generic([(p.argument(64), "d0")], MAX, "r", ("0", (1,))),
+    "the reduction has no vector form": lambda p: p.generic(
+        [(p.argument(64, 64, element="complex<f32>"), HERE)], COMPLEX, "pr", ROWS
+    ),
+}
+"""What stands against maps on the points of a reduction; decisions name why there are no rows instead."""
+
+
+@pytest.mark.parametrize("reason", ALONE)
+def test_maps_are_not_done_on_the_points_of_what_is_no_such_reduction(reason):
+    p = Program()
+    module, _ = made(p, [ALONE[reason](p)], CORES)
+    (op,) = (op for op in module.walk() if isinstance(op, linalg.GenericOp))
+    assert epilogue.not_of_a_reduction([op, op]) == reason
+
+
 def reasons_in_the_code() -> list[str]:
     """What functions that decide return as text, as patterns."""
     found = [join.CYCLE]
@@ -418,6 +437,8 @@ def test_every_reason_in_the_code_has_a_program():
     patterns = reasons_in_the_code()
     assert len(patterns) > 30
     missing = [
-        p for p in patterns if not any(re.fullmatch(p, reason) for reason in (*CASES, *CANNOT_HAPPEN, NOT_STATIC))
+        p
+        for p in patterns
+        if not any(re.fullmatch(p, reason) for reason in (*CASES, *ALONE, *CANNOT_HAPPEN, NOT_STATIC))
     ]
     assert missing == []
