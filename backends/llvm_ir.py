@@ -1,7 +1,8 @@
 """Step 6 to LLVM IR text: one walk, no `llvm` dialect in between.
 
 Input: a module of `func.func`, `kernel.func`, `memref.global` as step 6 has them. Output: one LLVM module for the host and
-one per kernel, in a fixed order.
+one per kernel, in a fixed order; of a small program whose latency counts one for all, so that launches cost nothing
+(docs/latency.md says what that gives).
 """
 
 from __future__ import annotations
@@ -12,9 +13,21 @@ from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
-from stepwell.backends.llvm.module import Program, entry_symbol, is_entry, unsupported, write_host, write_kernel
+from stepwell.backends.llvm.module import (
+    Program,
+    entry_symbol,
+    is_entry,
+    unsupported,
+    write_host,
+    write_joined,
+    write_kernel,
+)
 from stepwell.backends.llvm.strategy import Strategy, WordDot
 from stepwell.backends.target import ARM, Target
+from stepwell.dialects.stepwell import LATENCY_TARGET
+
+MOST_JOINED = 4000
+"""Ops of kernels up to which they are one LLVM module with their host: larger ones are compiled side by side, and kept one by one."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,9 @@ def write_llvm(module: ModuleOp, target: Target) -> list[LlvmText]:
             kernels.append((name.data, op))
         else:
             raise unsupported(op, "the LLVM writer takes func.func, kernel.func and memref.global at the top")
+    critical = any(is_entry(f) and LATENCY_TARGET in f.attributes for f in functions)
+    if critical and kernels and sum(1 for _, op in kernels for _ in op.walk()) <= MOST_JOINED:
+        return [LlvmText("host", write_joined(program, functions, globals_, [op for _, op in kernels]))]
     texts = [LlvmText("host", write_host(program, functions, globals_))]
     for name, op in kernels:
         texts.append(LlvmText(name, write_kernel(program, op)))

@@ -1,8 +1,9 @@
-"""One LLVM module per kernel and one for the host: functions, globals, calls, and the C entry.
+"""One LLVM module per kernel and one for the host, or one for all: functions, globals, calls, and the C entry.
 
 The entry gets a C wrapper `i32 @stepwell_entry_<name>(ptr args)` that unpacks the array of pointers. With it, every other symbol
 is ours: `stepwell.func.<name>` (internal), `stepwell.kernel.<name>`, `stepwell.global.<name>`, so that a program may use any name,
-also one of C's or LLVM's. A module without entry (the thread pool) keeps its names. A kernel is `void @...(ptr noalias ...)`.
+also one of C's or LLVM's. A module without entry (the thread pool) keeps its names. A kernel is `void @...(ptr noalias ...)`; in a
+module for all it is internal, for LLVM to put where it is launched.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from stepwell.backends.llvm import (
     vector_memory,
 )
 from stepwell.backends.llvm import memref as memref_ops
+from stepwell.backends.llvm.promises import promises
 from stepwell.backends.llvm.strategy import Strategy
 from stepwell.backends.llvm.types import (
     constant_bytes_literal,
@@ -73,6 +75,16 @@ class Program:
     strategy: Strategy = field(default_factory=Strategy)
     symbols: dict[str, Operation] = field(default_factory=dict[str, Operation])
     has_entry: bool = False
+    joined: bool = False
+    """Whether all of it is one LLVM module."""
+    _promises: dict[str, str] = field(default_factory=dict[str, str])
+
+    def promises(self, name: str) -> str:
+        """LLVM's attributes of the `kernel.func` called `name`."""
+        if name not in self._promises:
+            found = self.symbols.get(name)
+            self._promises[name] = promises(found) if found is not None else ""
+        return self._promises[name]
 
     def symbol(self, kind: str, name: str) -> str:
         """The LLVM symbol of a "func", "kernel" or "global"; a module without entry keeps its names."""
@@ -113,6 +125,13 @@ class LlvmModule(ModuleContext):
     def kernel_symbol(self, name: str) -> str:
         """The LLVM symbol of a `kernel.func`."""
         return self.program.symbol("kernel", name)
+
+    def declare_kernel(self, name: str, types: Sequence[str]) -> None:
+        """Declare a `kernel.func` that is launched, unless it is part of this module."""
+        if not self.program.joined:
+            symbol = self.kernel_symbol(name)
+            promised = f" {self.program.promises(name)}".rstrip()
+            self.declare(symbol, f"declare void @{quoted(symbol)}({', '.join(types)}){promised}")
 
 
 def module_text(module: ModuleContext) -> str:
@@ -190,19 +209,28 @@ def result_type(op: func.FuncOp) -> str:
 def write_kernel(program: Program, op: Operation) -> str:
     """The LLVM module of one `kernel.func`."""
     name = op.properties["sym_name"]
-    access = op.properties["access"]
     assert isinstance(name, StringAttr)
-    assert isinstance(access, ArrayAttr)
-    kinds = [a.data for a in access.data if isinstance(a, StringAttr)]
     module = program.context(name.data)
-    symbol = program.symbol("kernel", name.data)
-    w = FunctionWriter(module, symbol)
-    with located(op):
-        _write_kernel_body(w, op, symbol, kinds)
+    _write_kernel(module, op)
     return module_text(module)
 
 
-def _write_kernel_body(w: FunctionWriter, op: Operation, symbol: str, kinds: Sequence[str]) -> None:
+def _write_kernel(module: LlvmModule, op: Operation) -> None:
+    name, access = op.properties["sym_name"], op.properties["access"]
+    assert isinstance(name, StringAttr)
+    assert isinstance(access, ArrayAttr)
+    kinds = [a.data for a in access.data if isinstance(a, StringAttr)]
+    symbol = module.kernel_symbol(name.data)
+    w = FunctionWriter(module, symbol)
+    with located(op):
+        parameters = _write_kernel_body(w, op, kinds)
+    linkage = "internal " if module.program.joined else ""
+    promised = " ".join(filter(None, (module.program.promises(name.data), "#0")))
+    module.functions.append(w.text(f"define {linkage}void @{quoted(symbol)}({', '.join(parameters)}) {promised} {{"))
+
+
+def _write_kernel_body(w: FunctionWriter, op: Operation, kinds: Sequence[str]) -> list[str]:
+    """Write what a kernel does; its parameters."""
     parameters: list[str] = []
     block = op.regions[0].block
     for i, argument in enumerate(block.args):
@@ -217,7 +245,7 @@ def _write_kernel_body(w: FunctionWriter, op: Operation, symbol: str, kinds: Seq
         parameters.append(f"ptr {attributes} {pointer}")
     w.write_block(block)
     w.line("ret void")
-    w.module.functions.append(w.text(f"define void @{quoted(symbol)}({', '.join(parameters)}) #0 {{"))
+    return parameters
 
 
 def _pointer_attributes(type_: MemRefType[Attribute], access: str | None) -> str:
@@ -231,6 +259,26 @@ def _pointer_attributes(type_: MemRefType[Attribute], access: str | None) -> str
 def write_host(program: Program, functions: Sequence[func.FuncOp], globals_: Sequence[memref.GlobalOp]) -> str:
     """The LLVM module of all host functions and constants."""
     module = program.context(HOST)
+    _write_host(module, functions, globals_)
+    return module_text(module)
+
+
+def write_joined(
+    program: Program,
+    functions: Sequence[func.FuncOp],
+    globals_: Sequence[memref.GlobalOp],
+    kernels: Sequence[Operation],
+) -> str:
+    """One LLVM module of all: the host functions and constants, and the kernels."""
+    program.joined = True
+    module = program.context(HOST)
+    _write_host(module, functions, globals_)
+    for op in kernels:
+        _write_kernel(module, op)
+    return module_text(module)
+
+
+def _write_host(module: LlvmModule, functions: Sequence[func.FuncOp], globals_: Sequence[memref.GlobalOp]) -> None:
     for op in globals_:
         name = op.properties["sym_name"]
         assert isinstance(name, StringAttr)
@@ -240,7 +288,6 @@ def write_host(program: Program, functions: Sequence[func.FuncOp], globals_: Seq
         if op.body.blocks.first is not None:
             with located(op):
                 _write_function(module, op)
-    return module_text(module)
 
 
 def _write_function(module: LlvmModule, op: func.FuncOp) -> None:
@@ -307,9 +354,11 @@ def _launch(w: FunctionWriter, op: Operation) -> None:
         raise unsupported(op, "a launch on tensors (run bufferize)")
     callee = attribute(op, "callee")
     assert isinstance(callee, SymbolRefAttr)
-    symbol = w.module.kernel_symbol(callee.root_reference.data)
+    assert isinstance(w.module, LlvmModule)
+    name = callee.root_reference.data
+    symbol = w.module.kernel_symbol(name)
     pairs = [_passed(w, op, i) for i in range(len(op.operands))]
-    w.module.declare(symbol, f"declare void @{quoted(symbol)}({', '.join(t for t, _ in pairs)})")
+    w.module.declare_kernel(name, [t for t, _ in pairs])
     w.line(f"call void @{quoted(symbol)}({', '.join(f'{t} {v}' for t, v in pairs)})")
 
 

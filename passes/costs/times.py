@@ -16,8 +16,8 @@ from stepwell.passes.costs.traffic import bytes_of
 from stepwell.passes.fusion.prices import prices_of
 from stepwell.passes.stablehlo_to_linalg.trips import TRIPS
 
-CALL_NS = 30.0
-"""Of a launch of a kernel of one task: a call (docs/decisions/0007-cpu-speed.md)."""
+CALL_NS = 2.0
+"""Of a launch of a kernel of one task: a call (docs/latency.md)."""
 CYCLES_A_NS = 2.5
 """Of a core that nobody measured."""
 HALVES_A_LANE = 9.0

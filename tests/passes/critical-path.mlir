@@ -32,7 +32,7 @@ module attributes {stepwell.target = #stepwell.target<{level = "avx512", vector_
 // What says `parallel` itself is obeyed, and a kernel of one task needs no word.
 // REMARK: remark: 'func.func' op @large takes {{2[0-9]+}} ns at least by estimate, above its target of 5 ns
 // REMARK: note: @much takes {{[0-9]+}} ns in 2 launches
-// REMARK-NEXT: note: @alone takes 30 ns
+// REMARK-NEXT: note: @alone takes 2 ns
 // CHECK-LABEL: func.func @large
 // CHECK: kernel.func @much
 // CHECK-SAME: {vector = 64 : i64, tasks = 8 : i64}>
