@@ -3,8 +3,9 @@
 An object may call what its text declares and the C memory functions; anything else is a library call that LLVM made of an
 instruction the target lacks, and is refused by name.
 
-LLVM's vectorizer works only on modules without a vector of their own, and its unroller only where a loop asks. Its effort is
-O1 for -O0/-O1 and O2 above. Nothing that llvmlite aborts the process on may reach it: the writer refuses by name what has no
+LLVM's loop vectorizer works only on modules without a vector of their own, that of straight code only on modules of a whole program
+(what one kernel stores in scalars, the next loads as a vector), and its unroller only where a loop asks. Its effort is O1 for
+-O0/-O1 and O2 above. Nothing that llvmlite aborts the process on may reach it: the writer refuses by name what has no
 instruction.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from llvmlite import binding as llvm
 
+from stepwell.backends.marks import WHOLE_PROGRAM
 from stepwell.backends.target import ARM, Target
 from stepwell.backends.versions import toolchain
 from stepwell.ir.errors import UnsupportedError
@@ -86,7 +88,7 @@ def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRe
     module.triple = triple_of(target)
     options = llvm.create_pipeline_tuning_options(speed_level=1 if opt_level < 2 else 2)
     options.loop_vectorization = opt_level >= 2 and _VECTOR.search(text) is None
-    options.slp_vectorization = False
+    options.slp_vectorization = opt_level >= 2 and WHOLE_PROGRAM in text
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)

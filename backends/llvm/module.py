@@ -60,6 +60,7 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
+from stepwell.backends.marks import WHOLE_PROGRAM
 
 HOST = "host"
 MAX_GLOBAL_BYTES = 1 << 30
@@ -275,7 +276,7 @@ def write_joined(
     _write_host(module, functions, globals_)
     for op in kernels:
         _write_kernel(module, op)
-    return module_text(module)
+    return f"{module_text(module)}{WHOLE_PROGRAM}\n"
 
 
 def _write_host(module: LlvmModule, functions: Sequence[func.FuncOp], globals_: Sequence[memref.GlobalOp]) -> None:

@@ -11,6 +11,8 @@ from llvmlite import binding as llvm
 import stepwell
 from stepwell.backends import llvm_ir
 from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.marks import WHOLE_PROGRAM
+from stepwell.backends.object import emit_asm
 from stepwell.backends.target import host_target
 from stepwell.ir.diagnostics import diagnostic_handler
 from stepwell.native import emit
@@ -103,7 +105,7 @@ def llvm_of(target: int | None) -> str:
 def test_a_program_whose_latency_counts_is_one_module_without_calls_of_kernels():
     several, one = llvm_of(None), llvm_of(1_000_000)
     assert several.count("; ModuleID") > 2
-    assert one.count("; ModuleID") == 1
+    assert one.count("; ModuleID") == one.count(WHOLE_PROGRAM) == 1
     assert "define internal void @stepwell.kernel." in one
     assert "declare void @stepwell.kernel." not in one
     llvm.parse_assembly(one).verify()
@@ -130,3 +132,22 @@ def test_one_module_is_profiled_too():
     profile = made.profile(np.ones((5, 5), np.float32), repeat=2)
     assert len(profile.sites) > 2
     assert sum(k.count for k in profile.kernels) == 2 * len(profile.sites)
+
+
+SCALARS = """define void @f(ptr noalias %a, ptr noalias %b) {
+  %p = getelementptr float, ptr %a, i64 1
+  %q = getelementptr float, ptr %b, i64 1
+  %x = load float, ptr %a, align 4
+  %y = load float, ptr %p, align 4
+  %s = fadd float %x, %x
+  %t = fadd float %y, %y
+  store float %s, ptr %b, align 4
+  store float %t, ptr %q, align 4
+  ret void }
+"""
+
+
+@pytest.mark.parametrize(("level", "mark", "name"), [(2, True, "addps"), (2, False, "addss"), (1, True, "addss")])
+def test_scalars_become_vectors_in_a_module_of_a_whole_program(level, mark, name):
+    asm = emit_asm(SCALARS + f"{WHOLE_PROGRAM}\n" * mark, host_target("sse4.2"), level)
+    assert re.search(rf"\s{name}\s", asm)
