@@ -108,7 +108,10 @@ def product_schedule(rng: random.Random) -> dict[str, int | str]:
     lanes_m, lanes_n = rng.choice(GRIDS) if form != "matrix" else (8, 4)
     wm = rng.choice([16, 32, 48]) if form == "matrix" else lanes_m * rng.choice([1, 2, 4])
     wn = rng.choice([8, 16, 32]) if form == "matrix" else lanes_n * rng.choice([1, 2, 4])
-    numbers = {name: rng.choice(VALUES[name]) for name in ("stages", "swizzle", "pad", "k_unroll", "k_split", "pack_a", "pack_b", "bk")}
+    numbers = {
+        name: rng.choice(VALUES[name])
+        for name in ("stages", "swizzle", "pad", "k_unroll", "k_split", "pack_a", "pack_b", "bk")
+    }
     if form == "matrix":
         numbers["bk"] = rng.choice([16, 32, 48])
     return {
