@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
+from xdsl.dialects import math
+
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.block_tiles import (
@@ -42,7 +44,20 @@ _MATRIX_GRIDS = (
 _LANE_GRIDS = ((8, 8, 4, 2), (8, 8, 4, 1), (8, 8, 2, 2), (8, 4, 2, 2), (4, 4, 2, 2))
 """The same with rows and columns of a lane."""
 _LANE_SUMS = 256
-"""Bytes of sums a lane can hold beside what it multiplies."""
+"""Bytes of sums a lane can hold beside what it multiplies; half of them where functions follow, which need as much again."""
+_FUNCTIONS = (
+    math.ExpOp,
+    math.Exp2Op,
+    math.ExpM1Op,
+    math.LogOp,
+    math.Log1pOp,
+    math.TanhOp,
+    math.ErfOp,
+    math.PowFOp,
+    math.SinOp,
+    math.CosOp,
+)
+"""Functions that take many simple ops."""
 _STAGES = 4
 """Steps of operands in scratch: as many as hide what memory takes to answer."""
 _MATRIX_DEPTHS, _LANE_DEPTH = (32, 64), 16
@@ -116,13 +131,20 @@ def _candidates(found: Contraction, machine: MachineDescription) -> Iterator[Blo
     lanes, size = machine.subgroup, byte_width(found.accumulator)
     rows = 1 << (lanes.bit_length() - 1) // 2
     columns = lanes // rows
+    most = _LANE_SUMS // 2 if _functions_follow(found) else _LANE_SUMS
     for tall, broad, down, across in _LANE_GRIDS:
-        if tall * broad * size > _LANE_SUMS:
+        if tall * broad * size > most:
             continue
         wm, wn, pad = tall * rows, broad * columns, COPY_BYTES // size
         tile = BlockTile(REGISTER, wm * down, wn * across, _LANE_DEPTH, wm, wn, rows, columns, _STAGES, 0, pad)
         yield _staged_well(found, tile, machine)
     yield _staged_well(found, BlockTile(SHARED, 32, lanes, 32, 8, lanes, 1, lanes), machine)
+
+
+def _functions_follow(found: Contraction) -> bool:
+    """Whether more than a few simple ops are done on the sums."""
+    ops = [inner for op in epilogue_of(found) for inner in op.body.block.ops]
+    return any(isinstance(op, _FUNCTIONS) for op in ops)
 
 
 def _staged_well(found: Contraction, tile: BlockTile, machine: MachineDescription) -> BlockTile:

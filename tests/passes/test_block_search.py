@@ -11,11 +11,12 @@ from stepwell.native import emit
 CORES = 132
 
 
-def chosen(m: int, n: int, k: int, dtype: str = "f32", sm: str = "sm_90") -> dict[str, str]:
-    """The parameters of a product's schedule."""
+def chosen(m: int, n: int, k: int, dtype: str = "f32", sm: str = "sm_90", then: str = "negate") -> dict[str, str]:
+    """The parameters of a product's schedule, and of what is done with it then."""
     program = f"""func.func public @main(%a: tensor<{m}x{k}x{dtype}>, %b: tensor<{k}x{n}x{dtype}>) -> tensor<{m}x{n}x{dtype}> {{
       %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : (tensor<{m}x{k}x{dtype}>, tensor<{k}x{n}x{dtype}>) -> tensor<{m}x{n}x{dtype}>
-      return %0 : tensor<{m}x{n}x{dtype}>
+      %1 = stablehlo.{then} %0 : tensor<{m}x{n}x{dtype}>
+      return %1 : tensor<{m}x{n}x{dtype}>
     }}"""
     text = emit(program, "scheduled", target=f"cuda:{sm}")
     assert isinstance(text, str)
@@ -56,3 +57,11 @@ def test_factors_are_copied_first_where_lanes_could_take_next_to_nothing_of_thei
     odd, even = chosen(1000, 513, 777, "f16"), chosen(1000, 512, 776, "f16")
     assert (odd["pack_a"], odd["pack_b"]) == ("1", "1")
     assert (even["pack_a"], even["pack_b"]) == ("0", "0")
+
+
+def test_lanes_hold_fewer_sums_where_functions_follow():
+    def sums(schedule: dict[str, str]) -> int:
+        return int(schedule["wm"]) * int(schedule["wn"]) // 32
+
+    assert sums(chosen(2048, 2048, 512)) == 64
+    assert sums(chosen(2048, 2048, 512, then="tanh")) == 32
