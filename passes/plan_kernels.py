@@ -37,7 +37,7 @@ from stepwell.passes.fusion.graph import Group, Groups
 from stepwell.passes.fusion.join import MAX_OPS, Joiner
 from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.fusion.weigh import bytes_of
-from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.preconditions import needs_known_sizes, needs_tensors
 from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import choose_tiling
@@ -67,6 +67,9 @@ class PlanKernelsPass(Pass):
         number = 0
         for block in host_blocks(op):
             groups = Groups(block)
+            for member in groups.of:
+                if is_structured(member):
+                    needs_known_sizes(member, self.name)
             if self.fuse:
                 Joiner(groups, machine, {op: None for op in _generics(groups) if is_tiled(op, machine)}).run()
                 _join_inserts(groups)

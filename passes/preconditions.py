@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from xdsl.dialects.builtin import FunctionType, MemRefType, TensorType, UnrankedMemRefType, UnrankedTensorType
 from xdsl.ir import Attribute, Operation
 
-from stepwell.ir.diagnostics import invalid
+from stepwell.ir.diagnostics import invalid, unsupported
 
 _FUNCTIONS = ("func.func", "kernel.func")
 
@@ -60,3 +60,15 @@ def needs_buffers(op: Operation, pass_name: str) -> None:
 
 
 __all__ = ["functions_of", "needs_buffers", "needs_tensors"]
+
+
+def needs_known_sizes(op: Operation, pass_name: str) -> None:
+    """Refuse an op on tensors some of whose sizes only a run knows.
+
+    Raises:
+        UnsupportedError: an operand or a result has such a size; located at the op.
+    """
+    for value in (*op.operands, *op.results):
+        if isinstance(value.type, TensorType) and not value.type.has_static_shape():
+            reason = f"'{pass_name}' weighs bytes, which {value.type} does not say"
+            raise unsupported(op, reason, "run refine-shapes with the shapes of the arguments first")
