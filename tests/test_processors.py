@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from llvmlite import binding as llvm
 
@@ -15,11 +16,13 @@ from stepwell.backends.object import compile_llvm, emit_asm, target_machine
 from stepwell.backends.target import LEVELS, cpu_target, host_level, missing_here, target_for
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.cli import main
+from stepwell.compiler import lower
 from stepwell.devices import CpuProperties
 from stepwell.dialects.registry import DIALECTS, get_dialect
 from stepwell.ir.context import make_context
 from stepwell.ir.machine import machine_of
 from stepwell.ir.parser import parse_module
+from stepwell.ir.printer import print_ir
 from stepwell.machine_limits import assumed_limits, limits_as_json, limits_from_json
 from stepwell.runtime.timed_kernels import TimedKernels
 
@@ -29,6 +32,7 @@ func.func @main(%x: tensor<64xf32>) -> tensor<64xf32> {
   return %s : tensor<64xf32>
 }
 """
+EXP = ADD.replace("stablehlo.add %x, %x", "stablehlo.exponential %x")
 PROBE = """
 define void @bytes(ptr %a, ptr %b) {
   %x = load <64 x i8>, ptr %a
@@ -263,3 +267,11 @@ def test_the_command_says_what_lanes_can_do(capsys):
     assert main(["targets", "--simd", "avx2", "--json"]) == 0
     machine = json.loads(capsys.readouterr().out)["machine"]
     assert (machine["has_fma"], machine["has_gather_scatter"], machine["has_masked_ops"]) == (True, False, False)
+
+
+def test_a_program_that_was_lowered_for_wider_vectors_is_compiled_for_the_narrower_ones_asked_for():
+    wide = print_ir(lower(stepwell.parse(EXP), "tensor", target=target_for("avx512", generic=True)))
+    exe = stepwell.compile(wide, target="cpu:avx2")
+    assert 'level = "avx2"' in exe.ir("scheduled")
+    x = np.linspace(-3, 3, 64, dtype=np.float32)
+    np.testing.assert_allclose(exe(x)[0], np.exp(x), rtol=1e-6)

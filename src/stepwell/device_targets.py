@@ -15,6 +15,7 @@ from stepwell.backends.target import Target
 from stepwell.backends.x86_cpus import CPUS
 from stepwell.dialects.stepwell import TARGET, TargetAttr
 from stepwell.ir.diagnostics import invalid
+from stepwell.ir.machine import machine_of
 from stepwell.steps import STEP_NAMES, current_step
 from stepwell.target_names import (
     CPU,
@@ -138,8 +139,18 @@ def is_bound(module: ModuleOp) -> bool:
     return current_step(module) >= _BOUND and (TARGET in module.attributes or gpu_of(module) is not None)
 
 
+def _asks_too_much(module: ModuleOp, machine: Machine) -> bool:
+    """Whether a program that no machine's schedules are in yet is said to be for wider vectors than a CPU has."""
+    if isinstance(machine, GpuMachine) or is_bound(module):
+        return False
+    written = machine_of(module)
+    return written.level != machine.level and written.vector_bits > machine.vector_bits
+
+
 def set_machine(module: ModuleOp, machine: Machine) -> None:
-    """Write on the module which machine it is compiled for; what it says already of a machine of that name is kept.
+    """Write on the module which machine it is compiled for.
+
+    What it says already of a machine of that name is kept, unless it says more of a CPU than that has.
 
     Raises:
         InvalidProgramError: it is scheduled for another one.
@@ -153,7 +164,7 @@ def set_machine(module: ModuleOp, machine: Machine) -> None:
             f", or take target 'gpu-sim:{gpu}' or 'cuda:{gpu}'" if gpu is not None else ""
         )
         raise invalid(module, message, hint)
-    if gpu != wanted or TARGET not in module.attributes:
+    if gpu != wanted or TARGET not in module.attributes or _asks_too_much(module, machine):
         module.attributes[TARGET] = machine.attribute()
 
 
