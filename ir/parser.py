@@ -68,6 +68,8 @@ class SourceParser(ResourceParser):
         self._scopes = [_Scope()]
         self._definitions: dict[str, Span] = {}
         self._forward_uses: dict[tuple[str, int], Span] = {}
+        self._forward_depths: dict[tuple[str, int], int] = {}
+        """How many regions deep a name was used before it was defined: at the least deep of its uses."""
         self._op_spans: list[Span] = []
         self.external_resources: dict[str, dict[str, Any]] = {}
 
@@ -203,7 +205,9 @@ class SourceParser(ResourceParser):
         name = operand.operand_name
         values = self.ssa_values.get(name)
         if values is None:
-            self._forward_uses.setdefault((name, operand.index), operand.span)
+            key = (name, operand.index)
+            self._forward_uses.setdefault(key, operand.span)
+            self._forward_depths[key] = min(len(self._scopes), self._forward_depths.get(key, len(self._scopes)))
             references = self.forward_ssa_references.setdefault(name, {})
             if (placeholder := references.get(operand.index)) is None:
                 placeholder = references[operand.index] = ForwardDeclaredValue(type)
@@ -271,6 +275,9 @@ class SourceParser(ResourceParser):
     def _bind_forward_uses(self, name: str, values: Sequence[SSAValue], span: Span) -> None:
         for index, placeholder in self.forward_ssa_references.pop(name).items():
             use = self._forward_uses.pop((name, index), span)
+            if self._forward_depths.pop((name, index), 0) < len(self._scopes):
+                # What a region defines is not seen outside; the op that has the region may be the one that used it.
+                self._undeclared(name, use)
             if index >= len(values):
                 self.fail(f"'%{name}#{index}' does not exist: '%{name}' has {len(values)} values", use)
             value = values[index]

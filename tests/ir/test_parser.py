@@ -159,6 +159,20 @@ def test_a_name_of_another_function_is_not_visible():
     assert "undeclared SSA value name '%b'" in failure(text).message
 
 
+def test_what_a_region_of_an_op_defines_is_no_operand_of_it():
+    text = """func.func @f(%n: index) {
+  scf.for %i = %j to %n step %n {
+    %j = arith.constant 1 : index
+    scf.yield
+  }
+  func.return
+}
+"""
+    found = failure(text)
+    assert "use of undeclared SSA value name '%j'" in found.message
+    assert "defined here, in a region that does not enclose the use" in str(found.notes)
+
+
 def test_names_may_be_used_again_in_another_region():
     text = "func.func @f(%c: i1) {\n" + "scf.if %c { %x = arith.constant 1 : i32\n }\n" * 2 + "return }"
     verify_module(parse(text))
