@@ -298,6 +298,7 @@ PROGRAMS = programs()
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.every(2)
 def test_a_program_gives_what_the_interpreter_gives(name):
     reference = stepwell.compile(PROGRAMS[name], target="interpreter")
     args = [array(kind, np.random.default_rng(5)) for kind in reference.signature.inputs]

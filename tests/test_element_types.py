@@ -115,6 +115,7 @@ def compare(source, args, labels, expected, **options):
 
 
 @pytest.mark.parametrize("source", TYPES)
+@pytest.mark.every(6)
 def test_conversions_to_every_type_round_once(source):
     x = values(source)
     targets = [t for t in TYPES if t != source]
@@ -181,6 +182,7 @@ def pairs(name: str):
 
 
 @pytest.mark.parametrize("name", TYPES)
+@pytest.mark.every(6)
 def test_elementwise_ops_of_every_type(name):
     a, b = pairs(name)
     lines, types, labels = operations(name, len(a))

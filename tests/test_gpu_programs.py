@@ -45,7 +45,7 @@ def check(name: str, program: object, target: str, **options: object) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 def test_a_simulated_program_gives_what_jax_gave(name):
     check(name, JAX / f"{name}.mlir", "gpu-sim", verify_each=True)
 

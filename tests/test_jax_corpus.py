@@ -34,7 +34,7 @@ def of(arrays, prefix: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 def test_a_program_gives_natively_what_it_gives_in_jax(name, arrays):
     results = stepwell.compile(DATA / f"{name}.mlir")(*of(arrays, f"{name}/in"))
     expected = of(arrays, f"{name}/out")

@@ -42,7 +42,7 @@ def supported(level: str) -> bool:
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 def test_native_code_matches_xla_in_memory_near_the_least(case, level):
     if not supported(level):
         pytest.skip(f"this machine has no {level}")
@@ -52,7 +52,7 @@ def test_native_code_matches_xla_in_memory_near_the_least(case, level):
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 def test_straight_lowering_matches_xla(case):
     exe = stepwell.compile(DATA / case["mlir"], opt_level=0)
     check(case, exe(*load_arrays(DATA / case["inputs"])))
@@ -60,7 +60,7 @@ def test_straight_lowering_matches_xla(case):
 
 @pytest.mark.parametrize("step", STEP_NAMES)
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 def test_every_step_means_the_same(case, step):
     exe = stepwell.compile(DATA / case["mlir"], target="interpreter", step=step)
     check(case, exe(*load_arrays(DATA / case["inputs"])))

@@ -52,6 +52,7 @@ def test_the_expansion_gives_what_lapack_gives(name, arrays):
 
 
 @pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.every(2)
 def test_native_code_gives_what_lapack_gives(name, arrays):
     check(stepwell.compile(DATA / f"{name}.mlir"), arrays, name)
 

@@ -55,6 +55,7 @@ def integers(dtype, shape, low=None, high=None, seed=0):
 
 
 @pytest.mark.parametrize("quantized", TYPES)
+@pytest.mark.every(2)
 def test_elementwise_ops_agree_bit_for_bit(quantized):
     n = 300
     of = f"tensor<{n}x{quantized}>"

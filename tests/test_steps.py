@@ -23,7 +23,7 @@ IDS = [f"{step}-{case['name']}" for step, case in TURNS]
 
 
 @pytest.mark.parametrize(("step", "case"), TURNS, ids=IDS)
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 def test_a_printed_step_is_a_program(step, case):
     text = print_ir(lower(stepwell.parse(DATA / case["mlir"]), step))
     inputs, expected = load_arrays(DATA / case["inputs"]), load_arrays(DATA / case["expected"])

@@ -99,6 +99,7 @@ def every_op() -> ModuleOp:
 
 @pytest.mark.skipif(ptxas() is None, reason="no ptxas here")
 @pytest.mark.parametrize("cpu", ["sm_75", "sm_80", "sm_90a", "sm_100", "sm_120"])
+@pytest.mark.every(2)
 def test_every_op_on_every_type_assembles(every_op, cpu):
     target = gpu_target(cpu)
     module = every_op.body.block.first_op

@@ -139,6 +139,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.every(2)
 def test_a_mistake_is_one_diagnostic_quickly(tmp_path, add, mistake):
     save_arrays(tmp_path / "shape.npz", [np.ones((3, 2), np.float32)] * 2)
     save_arrays(tmp_path / "dtype.npz", [np.ones((2, 3), np.float64)] * 2)
@@ -234,6 +235,7 @@ def test_outputs_go_to_the_named_file(capsys, tmp_path, add):
         (ADD.encode(), 1, "the program takes 2 arguments"),
     ],
 )
+@pytest.mark.every(2)
 def test_standard_input_is_text_and_never_a_path(data, code, message):
     command = [sys.executable, "-m", "stepwell.cli", "run", "-"]
     done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
@@ -253,6 +255,7 @@ def test_standard_input_is_text_and_never_a_path(data, code, message):
         ("run <(cat {add}) --inputs {in}", 0, ""),
     ],
 )
+@pytest.mark.every(2)
 def test_closed_streams_and_pipes(tmp_path, add, command, code, message):
     line = command.format(**{"dir": tmp_path, "add": add[0], "in": add[1]})
     command = ["bash", "-c", f"{sys.executable} -m stepwell.cli {line}"]

@@ -44,6 +44,7 @@ def scheduled_by_hand(m: int, n: int, k: int, dtype: str, form: str, target: str
 
 @pytest.mark.parametrize(("m", "n", "k"), [(128, 128, 64), (129, 127, 65), (64, 200, 31)])
 @pytest.mark.parametrize(("form", "dtype"), CASES)
+@pytest.mark.every(6)
 def test_a_matmul_is_right_in_every_form(form, dtype, m, n, k):
     rng = np.random.default_rng(m + n + k)
     a, b = (rng.standard_normal(s).astype(DTYPES[dtype]) for s in ((m, k), (k, n)))
@@ -83,6 +84,7 @@ EXPECTED = {"shared": "fma.rn.f32", "register": "fma.rn.f32", "matrix": "mma.syn
 @pytest.mark.parametrize("sm", ["sm_80", "sm_90", "sm_100"])
 @pytest.mark.parametrize(("m", "n", "k"), [(512, 512, 512), (1000, 777, 513)])
 @pytest.mark.parametrize(("form", "dtype"), CASES)
+@pytest.mark.every(6)
 def test_a_matmul_assembles_without_spills(form, dtype, m, n, k, sm):
     target = f"cuda:{sm}"
     text = scheduled_by_hand(m, n, k, dtype, form, target)

@@ -40,7 +40,7 @@ def ways(seed: int) -> list[dict]:
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 def test_native_code_means_what_the_program_says(seed):
     program = generate(seed)
     text = program.text()

@@ -199,6 +199,7 @@ def test_reductions_that_would_not_share_out_evenly_are_done_in_parts():
         ("subf", "f32", "1.0"),
     ],
 )
+@pytest.mark.every(6)
 def test_reductions(level, op, dtype, init):
     rng = np.random.default_rng(1)
     kernels = list(product(SHAPES[:-1], (0, 1)))
@@ -354,6 +355,7 @@ CONTRACTIONS = [
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("form", CONTRACTIONS, ids=lambda f: "-".join(map(str, f.values())) or "plain")
+@pytest.mark.every(6)
 def test_contractions(level, form):
     rng = np.random.default_rng(3)
     sizes = [

@@ -40,6 +40,7 @@ def test_arrays_of_indices_read_as_numpys(name: str):
 
 
 @pytest.mark.parametrize("name", INDICES)
+@pytest.mark.every(2)
 def test_arrays_of_indices_write_as_numpys(name: str):
     index = INDICES[name]
     value = np.arange(X[index].size, dtype=np.float32).reshape(X[index].shape) - 7

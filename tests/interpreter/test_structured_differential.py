@@ -312,6 +312,7 @@ PROGRAMS: list[Callable[[np.random.Generator], Program]] = [
 
 
 @pytest.mark.parametrize("make", PROGRAMS, ids=lambda f: f.__name__)
+@pytest.mark.every(2)
 def test_random_programs_mean_the_same(make):
     rng = np.random.default_rng(2026)
     for i in range(RUNS):

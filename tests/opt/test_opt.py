@@ -80,6 +80,7 @@ BAD_PROGRAMS: dict[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_PROGRAMS)
+@pytest.mark.every(2)
 def test_a_bad_program_gives_one_located_error(name: str):
     text, message = BAD_PROGRAMS[name]
     result, seconds = limited("-", text=text)

@@ -425,6 +425,7 @@ def random_program(seed: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(24))
+@pytest.mark.every(4)
 def test_random_programs(seed: int) -> None:
     text = random_program(seed)
     rng = np.random.default_rng(seed)

@@ -131,6 +131,7 @@ builtin.module attributes {{{TARGET}}} {{
 @pytest.mark.parametrize("rhs", ["kn", "nk"])
 @pytest.mark.parametrize("lhs", ["mk", "km"])
 @pytest.mark.parametrize(("kind", "m", "n", "k"), [("f16", 32, 24, 32), ("bf16", 16, 16, 64), ("f16", 64, 32, 16)])
+@pytest.mark.every(2)
 def test_the_matrix_unit_takes_factors_in_any_order(kind, m, n, k, lhs, rhs, swizzle):
     text = product(kind, m, n, k, lhs, rhs, swizzle)
     assert "nvgpu.mma.sync" in str(outlined(text))

@@ -61,6 +61,7 @@ def on_cores(text: str) -> int:
 
 @pytest.mark.parametrize("f", FUNCTIONS)
 @pytest.mark.parametrize("shape", [(6, 3000), (16, 3000), (2, 5, 3000), (64, 50257), (4096, 128256)])
+@pytest.mark.every(2)
 def test_long_rows_are_one_kernel_of_blocks(f, shape):
     assert kernels(traced(f, *shape)) == ["block-rows"]
 

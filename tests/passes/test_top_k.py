@@ -49,6 +49,7 @@ def inputs(dtype: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("dtype", "shape", "k"), CASES, ids=str)
+@pytest.mark.every(2)
 def test_the_largest_elements_and_their_places(dtype: str, shape: tuple[int, ...], k: int) -> None:
     text = program(dtype, shape, k)
     want = stepwell.compile(text, target="interpreter")

@@ -19,7 +19,7 @@ DATA = Path(__file__).resolve().parent.parent / "data/jax"
 
 @pytest.mark.parametrize("step", STEP_NAMES)
 @pytest.mark.parametrize("name", ["softmax", "sort_topk_arg"])
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 def test_a_pass_takes_or_refuses_any_step(name, step):
     lowered = lower(parse(DATA / f"{name}.mlir"), step)
     refused: dict[str, DiagnosticError] = {}
