@@ -179,7 +179,6 @@ def calls(dtype: str) -> list[tuple]:
 
 
 @pytest.mark.parametrize("op", INTEGER_OPS)
-@pytest.mark.every(2)
 def test_integer_ops_of_constants_and_units(op: str):
     for dtype in INT_TYPES if "div" not in op else INT_TYPES[1:]:
         width = int(dtype[1:])
@@ -230,7 +229,6 @@ def float_program(
 
 @pytest.mark.parametrize("dtype", FLOAT_TYPES)
 @pytest.mark.parametrize("op", FLOAT_OPS)
-@pytest.mark.every(2)
 def test_float_ops_of_constants_and_units(op: str, dtype: str):
     check(function(f"%x: {dtype}", *float_program(op, dtype)), *calls(dtype))
 
