@@ -386,7 +386,7 @@ class SpaceEmitter:
         """What all lanes reduced to, with what the reductions start from."""
         selections = [n.selection for n in self.nests if n.selection is not None]
         if selections:
-            assert len(self.nests) == 1
+            assert all(n.selection is not None or n.after for n in self.nests)
             return combine_selection(self.em, selections[0], self._reduced, values)
         results: list[SSAValue] = []
         for output, value in zip(self._reduced, values, strict=True):

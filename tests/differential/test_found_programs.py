@@ -60,6 +60,29 @@ PROGRAMS = {
         %r = stablehlo.negate %a : tensor<f32>
         return %r : tensor<f32>
       }""",
+    "maps of what a selection in lanes makes are done on its points": """
+    func.func @main(%a0: tensor<i32>, %a1: tensor<3xi32>) -> (tensor<3xi32>, tensor<8x3xi32>) {
+      %v1 = stablehlo.broadcast_in_dim %a0, dims = [] : (tensor<i32>) -> tensor<8x3xi32>
+      %v2 = stablehlo.iota dim = 0 : tensor<8x3xi32>
+      %v3 = stablehlo.constant dense<0> : tensor<i32>
+      %v4 = stablehlo.constant dense<1> : tensor<i32>
+      %v5:2 = stablehlo.reduce(%v1 init: %v4), (%v2 init: %v3) across dimensions = [0] : (tensor<8x3xi32>, tensor<8x3xi32>, tensor<i32>, tensor<i32>) -> (tensor<3xi32>, tensor<3xi32>)
+       reducer(%x: tensor<i32>, %y: tensor<i32>) (%i: tensor<i32>, %j: tensor<i32>) {
+        %gt = stablehlo.compare GT, %x, %y, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+        %eq = stablehlo.compare EQ, %x, %y, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+        %lt = stablehlo.compare LT, %i, %j, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+        %tie = stablehlo.and %eq, %lt : tensor<i1>
+        %first = stablehlo.or %gt, %tie : tensor<i1>
+        %v = stablehlo.select %gt, %x, %y : tensor<i1>, tensor<i32>
+        %k = stablehlo.select %first, %i, %j : tensor<i1>, tensor<i32>
+        stablehlo.return %v, %k : tensor<i32>, tensor<i32>
+      }
+      %v6 = stablehlo.clamp %a1, %v5#1, %a0 : (tensor<3xi32>, tensor<3xi32>, tensor<i32>) -> tensor<3xi32>
+      %v9 = stablehlo.remainder %v6, %v6 : tensor<3xi32>
+      %v13 = stablehlo.slice %v9 [0:3:1] : (tensor<3xi32>) -> tensor<3xi32>
+      %v14 = stablehlo.multiply %v13, %v13 : tensor<3xi32>
+      return %v14, %v1 : tensor<3xi32>, tensor<8x3xi32>
+    }""",
 }
 
 
