@@ -1,36 +1,22 @@
-"""An NVIDIA GPU as a target: what each processor has, as `#stepwell.target`, and whether a `gpu.module` fits it.
-
-LLVM aborts the process when asked for an instruction the processor or the PTX version lacks, so everything it would refuse is
-refused here first, by name and place.
-"""
+"""An NVIDIA GPU as a target: what each processor has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
-from xdsl.dialects.builtin import ComplexType, IntegerAttr, MemRefType, ShapedType, StringAttr, TensorType, bf16, i64
-from xdsl.ir import Attribute, Operation
+from xdsl.dialects.builtin import bf16
+from xdsl.ir import Operation
 
-from stepwell.backends.llvm.types import element_bytes
-from stepwell.backends.target import Target
-from stepwell.dialects import gpu, nvgpu
-from stepwell.dialects.stepwell import TargetAttr
-from stepwell.ir.diagnostics import close_name, invalid, unsupported
-from stepwell.ir.errors import InvalidProgramError, UnsupportedError
+from stepwell.backends.gpu_target import DeviceTarget
+from stepwell.dialects import nvgpu
+from stepwell.ir.diagnostics import close_name
+from stepwell.ir.errors import InvalidProgramError
 
 ARCH = "nvptx64"
-LEVEL = "simt"
+TRIPLE = "nvptx64-nvidia-cuda"
 SUBGROUP = 32
-LANE_BITS = 128
-"""What one lane moves in one access: its part of a vector register."""
-BLOCK_THREADS = 1024
 STATIC_SHARED = 48 << 10
 """Shared memory that needs no opting in, the same on every processor."""
-MAX_GRID = (1 << 31) - 1
-PARAMETER_BYTES = 4096
-SHARED_ALIGN = 128
-"""Of every piece of shared memory: a row of all its banks."""
 
 PTX_VERSIONS = (63, 64, 65, *range(70, 79), *range(80, 89), 90)
 """Versions of the PTX language that LLVM writes, ten times as large."""
@@ -71,49 +57,32 @@ _FEATURES = (("mma_f16", 80), ("mma_bf16", 80), ("async_copy", 80))
 """What passes may ask for, and the first processor version that has it."""
 
 
-@dataclass(frozen=True)
-class GpuTarget:
-    """What code generation and the cost models need to know of a GPU."""
+@dataclass(frozen=True, kw_only=True)
+class GpuTarget(DeviceTarget):
+    """An NVIDIA GPU."""
 
-    cpu: str
     ptx: int
     version: int
-    cores: int
-    shared_limit: int
-    features: tuple[str, ...]
     arch: str = ARCH
-    level: str = LEVEL
     subgroup: int = SUBGROUP
-    block_threads: int = BLOCK_THREADS
     shared_bytes: int = STATIC_SHARED
 
     @property
-    def vector_bits(self) -> int:
-        """Bits of the vector a subgroup holds."""
-        return self.subgroup * LANE_BITS
+    def llvm_triple(self) -> str:
+        """LLVM's name of the machine and what drives it."""
+        return TRIPLE
 
     @property
     def llvm_features(self) -> str:
         """LLVM's feature string."""
         return f"+ptx{self.ptx}"
 
-    def has(self, feature: str) -> bool:
-        """Whether the processor has a feature."""
-        return feature in self.features
-
-    def attribute(self, host: Target) -> TargetAttr:
-        """The `#stepwell.target` attribute, with the machine that drives it as `host`."""
-        numbers = ("subgroup", "vector_bits", "cores", "block_threads", "shared_bytes", "shared_limit")
-        return TargetAttr(
-            {
-                "arch": StringAttr(self.arch),
-                "level": StringAttr(self.level),
-                "cpu": StringAttr(self.cpu),
-                "features": StringAttr(",".join(self.features)),
-                **{name: IntegerAttr(getattr(self, name), i64) for name in numbers},
-                "host": host.attribute().entries,
-            }
-        )
+    def lacks(self, op: Operation) -> str | None:
+        """Why an op has no form on this processor; None for one that has."""
+        need = _needed_feature(op)
+        if need is None or self.has(need):
+            return None
+        return f"{self.cpu} does not have it; the first processor that does is sm_{_first_with(need)}"
 
     def describe(self) -> list[tuple[str, str]]:
         """Name and value pairs for `stepwell doctor`."""
@@ -149,10 +118,15 @@ def gpu_target(cpu: str, ptx: int | None = None, cores: int | None = None) -> Gp
     if version < processor.ptx:
         raise InvalidProgramError(f"PTX version {version} does not know {cpu}; the first that does is {processor.ptx}")
     features = tuple(name for name, first in _FEATURES if processor.version >= first)
-    return GpuTarget(cpu, version, processor.version, cores or processor.cores, processor.shared_limit, features)
+    return GpuTarget(
+        cpu=cpu,
+        ptx=version,
+        version=processor.version,
+        cores=cores or processor.cores,
+        shared_limit=processor.shared_limit,
+        features=features,
+    )
 
-
-# Legality
 
 _ASYNC_OPS = ("nvgpu.device_async_copy", "nvgpu.device_async_create_group", "nvgpu.device_async_wait")
 
@@ -166,114 +140,5 @@ def _needed_feature(op: Operation) -> str | None:
     return None
 
 
-def check_gpu_module(module: gpu.ModuleOp, target: GpuTarget) -> None:
-    """Refuse a device module that the target cannot run.
-
-    Raises:
-        InvalidProgramDiagnosticError: a launch bound is beyond the machine.
-        UnsupportedDiagnosticError: an op or type has no form on this processor.
-    """
-    for op in module.body.block.ops:
-        if not isinstance(op, gpu.FuncOp):
-            raise unsupported(op, "a device module holds gpu.func only; pass constants as arguments")
-        if op.kernel is None:
-            raise unsupported(op, "only kernels are compiled for the device; inline other functions first")
-        _check_launch(op, target)
-        _check_shared(op, target)
-        _check_parameters(op)
-        for inner in op.walk():
-            _check_op(inner, op.block_size, target)
-
-
-def _check_launch(func: gpu.FuncOp, target: GpuTarget) -> None:
-    block, grid = func.block_size, func.grid_size
-    if block is not None and prod(block) > target.block_threads:
-        raise invalid(func, f"has blocks of {prod(block)} threads; {target.cpu} runs at most {target.block_threads}")
-    if block is not None and prod(block[1:]) != 1:
-        raise unsupported(func, f"a block of {'x'.join(map(str, block))} threads; blocks are one-dimensional here")
-    if grid is not None and (grid[0] > MAX_GRID or max(grid[1:]) > 0xFFFF):
-        raise invalid(func, f"has a grid of {'x'.join(map(str, grid))} blocks, more than {target.cpu} launches")
-
-
-def _check_shared(func: gpu.FuncOp, target: GpuTarget) -> None:
-    total = 0
-    for argument in func.workgroup_args:
-        if isinstance(argument.type, MemRefType):
-            total = _aligned(total, SHARED_ALIGN) + _bytes(func, argument.type)
-    if total > target.shared_limit:
-        raise invalid(func, f"shares {total} bytes in a block; {target.cpu} has at most {target.shared_limit}")
-    if total > target.shared_bytes:
-        raise unsupported(
-            func,
-            f"{total} bytes of workgroup memory; more than {target.shared_bytes} must be gpu.dynamic_shared_memory",
-        )
-
-
-def _aligned(offset: int, align: int) -> int:
-    return -(-offset // align) * align
-
-
-def _bytes(func: gpu.FuncOp, type_: MemRefType[Attribute]) -> int:
-    try:
-        return prod(type_.get_shape()) * element_bytes(type_.element_type)
-    except UnsupportedError as error:
-        raise unsupported(func, str(error)) from error
-
-
-def _check_parameters(func: gpu.FuncOp) -> None:
-    size = 0
-    for argument in func.args:
-        width = _parameter_bytes(func, argument.type)
-        size = _aligned(size, width) + width
-    if size > PARAMETER_BYTES:
-        raise unsupported(func, f"{size} bytes of arguments; a launch passes at most {PARAMETER_BYTES}")
-
-
-def _parameter_bytes(func: gpu.FuncOp, type_: Attribute) -> int:
-    try:
-        return element_bytes(type_)
-    except UnsupportedError as error:
-        raise unsupported(func, f"an argument of type {type_}: {error}") from error
-
-
-_WHOLE_SUBGROUP = (
-    gpu.BallotOp,
-    gpu.MatchOp,
-    gpu.ShuffleOp,
-    gpu.SubgroupBarrierOp,
-    gpu.SubgroupReduceOp,
-    gpu.VoteOp,
-    nvgpu.LdMatrixOp,
-    nvgpu.MmaSyncOp,
-)
-"""What all lanes of a subgroup do together."""
-
-
-def _check_op(op: Operation, block: tuple[int, ...] | None, target: GpuTarget) -> None:
-    need = _needed_feature(op)
-    if need is not None and not target.has(need):
-        raise unsupported(op, f"{target.cpu} does not have it; the first processor that does is sm_{_first_with(need)}")
-    if isinstance(op, gpu.SubgroupReduceOp) and op.uniform is None:
-        raise unsupported(op, "a reduction where lanes may be missing; it must be uniform")
-    if isinstance(op, _WHOLE_SUBGROUP) and block is not None and block[0] % target.subgroup:
-        raise unsupported(
-            op, f"the last subgroup of a block of {block[0]} threads has less than {target.subgroup} lanes"
-        )
-    for value in op.results:
-        _check_type(op, value.type)
-    for region in op.regions:
-        for body in region.blocks:
-            for argument in body.args:
-                _check_type(op, argument.type)
-
-
 def _first_with(feature: str) -> int:
     return next(first for name, first in _FEATURES if name == feature)
-
-
-def _check_type(op: Operation, type_: Attribute) -> None:
-    element: Attribute = type_.get_element_type() if isinstance(type_, ShapedType) else type_  # pyright: ignore
-    if isinstance(type_, TensorType):
-        raise unsupported(op, f"{type_} on a device; tensors become buffers first (run bufferize)")
-    if isinstance(element, ComplexType):
-        raise unsupported(op, f"complex numbers have no device form: {type_}")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, VectorType
 from xdsl.ir import Attribute, Operation
 
+from stepwell.backends.gpu_target import SHARED_ALIGN
 from stepwell.backends.llvm.arith import lanes_of, refuse_small_float, register_type
 from stepwell.backends.llvm.types import element_type, is_float, scalar_type, vector_shape
 from stepwell.backends.llvm.vector_combine import combine
@@ -23,7 +24,6 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
-from stepwell.backends.nvptx import SHARED_ALIGN
 from stepwell.dialects import gpu
 from stepwell.dialects.memref import Scope
 

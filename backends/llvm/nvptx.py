@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, BlockArgument, Operation
 
+from stepwell.backends.gpu_target import SHARED_ALIGN, check_gpu_module
 from stepwell.backends.llvm import (
     affine,
     arith,
@@ -47,7 +48,7 @@ from stepwell.backends.llvm.writer import (
     static_buffer,
     unsupported,
 )
-from stepwell.backends.nvptx import SHARED_ALIGN, GpuTarget, check_gpu_module
+from stepwell.backends.nvptx import GpuTarget
 from stepwell.dialects import gpu, kernel
 from stepwell.dialects.memref import Scope
 from stepwell.ir.errors import UnsupportedError
