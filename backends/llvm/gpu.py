@@ -1,4 +1,4 @@
-"""`gpu`: what a thread of a grid asks, waits for and exchanges, as NVPTX intrinsics.
+"""`gpu`: what a thread of a grid asks, waits for and exchanges; how, the strategy of the machine says.
 
 Blocks are one-dimensional: a thread's lane is its number modulo the size of a subgroup. Lanes exchange 32 bits at a time; wider
 and narrower values travel in as many words as they need. All lanes of a subgroup take part in every exchange.
@@ -12,7 +12,8 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, VectorType
 from xdsl.ir import Attribute, Operation
 
 from stepwell.backends.gpu_target import SHARED_ALIGN
-from stepwell.backends.llvm.arith import lanes_of, refuse_small_float, register_type
+from stepwell.backends.llvm.arith import lanes_of, refuse_small_float
+from stepwell.backends.llvm.device import DYNAMIC_SHARED, GLOBAL_SPACE, SHARED_SPACE, Register, device_of
 from stepwell.backends.llvm.types import element_type, is_float, scalar_type, vector_shape
 from stepwell.backends.llvm.vector_combine import combine
 from stepwell.backends.llvm.writer import (
@@ -27,12 +28,6 @@ from stepwell.backends.llvm.writer import (
 from stepwell.dialects import gpu
 from stepwell.dialects.memref import Scope
 
-SHARED_SPACE = 3
-DYNAMIC_SHARED = "stepwell_dynamic_shared"
-"""The LLVM symbol of the shared memory whose size the launch says."""
-
-_SUBGROUP = 32
-_ALL_LANES = ("i32", "-1")
 _MAX_THREADS = 1024
 _MAX_BLOCKS = {"x": (1 << 31) - 1, "y": 0xFFFF, "z": 0xFFFF}
 
@@ -40,12 +35,9 @@ _MAX_BLOCKS = {"x": (1 << 31) - 1, "y": 0xFFFF, "z": 0xFFFF}
 # Who am I
 
 
-def _register(w: FunctionWriter, name: str, first: int, last: int) -> str:
-    """A special register between `first` and `last`, as an index."""
-    full = f"llvm.nvvm.read.ptx.sreg.{name}"
-    w.module.declare(full, f"declare i32 @{full}()")
-    value = w.emit(f"call range(i32 {first}, {last + 1}) i32 @{full}()")
-    return w.emit(f"zext nneg i32 {value} to i64")
+def _register(w: FunctionWriter, which: Register, axis: str, first: int, last: int) -> str:
+    """What the machine says of a thread, between `first` and `last`, as an index."""
+    return w.emit(f"zext nneg i32 {device_of(w).register(w, which, axis, first, last)} to i64")
 
 
 def _function(op: Operation) -> gpu.FuncOp:
@@ -80,7 +72,7 @@ def _thread(w: FunctionWriter, op: Operation, axis: str) -> Index:
     count = _MAX_THREADS if sizes is None else sizes["xyz".index(axis)]
     if count == 1:
         return 0
-    return _register(w, f"tid.{axis}", 0, _bounded(op, count) - 1)
+    return _register(w, Register.THREAD, axis, 0, _bounded(op, count) - 1)
 
 
 def _thread_id(w: FunctionWriter, op: Operation) -> None:
@@ -92,7 +84,7 @@ def _block(w: FunctionWriter, op: Operation) -> Index:
     if count == 1:
         return 0
     most = count if count is not None else _MAX_BLOCKS[_axis(op)]
-    return _register(w, f"ctaid.{_axis(op)}", 0, _bounded(op, most) - 1)
+    return _register(w, Register.BLOCK, _axis(op), 0, _bounded(op, most) - 1)
 
 
 def _block_id(w: FunctionWriter, op: Operation) -> None:
@@ -101,7 +93,9 @@ def _block_id(w: FunctionWriter, op: Operation) -> None:
 
 def _block_size(w: FunctionWriter, op: Operation) -> Index:
     count = _size(op, grid=False)
-    return count if count is not None else _register(w, f"ntid.{_axis(op)}", 1, _bounded(op, _MAX_THREADS))
+    if count is not None:
+        return count
+    return _register(w, Register.BLOCK_SIZE, _axis(op), 1, _bounded(op, _MAX_THREADS))
 
 
 def _block_dim(w: FunctionWriter, op: Operation) -> None:
@@ -111,7 +105,7 @@ def _block_dim(w: FunctionWriter, op: Operation) -> None:
 def _grid_dim(w: FunctionWriter, op: Operation) -> None:
     count = _size(op, grid=True)
     most = _bounded(op, _MAX_BLOCKS[_axis(op)])
-    w.values[op.results[0]] = str(count if count is not None else _register(w, f"nctaid.{_axis(op)}", 1, most))
+    w.values[op.results[0]] = str(count) if count is not None else _register(w, Register.GRID_SIZE, _axis(op), 1, most)
 
 
 def _global_id(w: FunctionWriter, op: Operation) -> None:
@@ -119,59 +113,51 @@ def _global_id(w: FunctionWriter, op: Operation) -> None:
     sizes = _function(op).block_size
     axis = _axis(op)
     count = _MAX_THREADS if sizes is None else sizes["xyz".index(axis)]
-    thread: Index = 0 if count == 1 else _register(w, f"tid.{axis}", 0, count - 1)
+    thread: Index = 0 if count == 1 else _register(w, Register.THREAD, axis, 0, count - 1)
     w.values[op.results[0]] = str(w.add(first, thread))
 
 
 def _flat_thread(w: FunctionWriter, op: Operation) -> Index:
     """The thread's number in its block, without the bound of `op`, which is of something else."""
     sizes = _function(op).block_size
-    return _register(w, "tid.x", 0, (_MAX_THREADS if sizes is None else sizes[0]) - 1)
+    return _register(w, Register.THREAD, "x", 0, (_MAX_THREADS if sizes is None else sizes[0]) - 1)
 
 
 def _lane_id(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = w.emit(f"and i64 {_flat_thread(w, op)}, {_SUBGROUP - 1}")
+    w.values[op.results[0]] = w.emit(f"and i64 {_flat_thread(w, op)}, {device_of(w).subgroup - 1}")
 
 
 def _subgroup_id(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = w.emit(f"lshr i64 {_flat_thread(w, op)}, {_SUBGROUP.bit_length() - 1}")
+    w.values[op.results[0]] = w.emit(f"lshr i64 {_flat_thread(w, op)}, {device_of(w).subgroup.bit_length() - 1}")
 
 
 def _num_subgroups(w: FunctionWriter, op: Operation) -> None:
-    sizes = _function(op).block_size
+    sizes, subgroup = _function(op).block_size, device_of(w).subgroup
     if sizes is not None:
-        w.values[op.results[0]] = str(-(-sizes[0] // _SUBGROUP))
+        w.values[op.results[0]] = str(-(-sizes[0] // subgroup))
         return
-    threads = w.add(_register(w, "ntid.x", 1, _MAX_THREADS), _SUBGROUP - 1)
-    w.values[op.results[0]] = w.emit(f"lshr i64 {threads}, {_SUBGROUP.bit_length() - 1}")
+    threads = w.add(_register(w, Register.BLOCK_SIZE, "x", 1, _MAX_THREADS), subgroup - 1)
+    w.values[op.results[0]] = w.emit(f"lshr i64 {threads}, {subgroup.bit_length() - 1}")
 
 
 def _subgroup_size(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = str(_SUBGROUP)
+    w.values[op.results[0]] = str(device_of(w).subgroup)
 
 
 # Waiting and sharing
 
 
 def _barrier(w: FunctionWriter, _: Operation) -> None:
-    w.call("void", "llvm.nvvm.barrier.cta.sync.aligned.all", [("i32", "0")])
+    device_of(w).barrier(w)
 
 
 def _subgroup_barrier(w: FunctionWriter, _: Operation) -> None:
-    w.call("void", "llvm.nvvm.bar.warp.sync", [_ALL_LANES])
-
-
-_SCOPES = {Scope.BLOCK: ' syncscope("block")', Scope.DEVICE: ' syncscope("device")', Scope.SYSTEM: ""}
-
-
-def sync_scope(scope: Scope) -> str:
-    """A scope in LLVM's words, with a space before."""
-    return _SCOPES[scope]
+    device_of(w).subgroup_barrier(w)
 
 
 def _fence(w: FunctionWriter, op: Operation) -> None:
     assert isinstance(op, gpu.FenceOp)
-    w.line(f"fence{sync_scope(Scope(op.scope.data))} seq_cst")
+    w.line(f"fence{device_of(w).sync_scope(Scope(op.scope.data), GLOBAL_SPACE)} seq_cst")
 
 
 def _dynamic_shared_memory(w: FunctionWriter, op: Operation) -> None:
@@ -221,60 +207,19 @@ def _lane_by_lane(w: FunctionWriter, element: Attribute, lanes: int, row: str, a
     return result
 
 
-_MODES = {
-    gpu.ShuffleMode.XOR: "bfly",
-    gpu.ShuffleMode.UP: "up",
-    gpu.ShuffleMode.DOWN: "down",
-    gpu.ShuffleMode.IDX: "idx",
-}
-
-
 def _shuffle(w: FunctionWriter, op: Operation) -> None:
-    """In segments of `width`; an offset of a segment or more reads nothing, where PTX would wrap around."""
     mode = attribute(op, "mode")
     assert isinstance(mode, gpu.ShuffleModeAttr)
     source = operand(op, 0)
-    offset, width = w.index(operand(op, 1)), w.index(operand(op, 2))
-    limits = _segment(w, width, 0 if mode.data is gpu.ShuffleMode.UP else _SUBGROUP - 1)
-    full = f"llvm.nvvm.shfl.sync.{_MODES[mode.data]}.i32p"
-    valid = "true"
-
-    def act(word: str) -> str:
-        nonlocal valid
-        pair = w.call("{ i32, i1 }", full, [_ALL_LANES, ("i32", word), ("i32", str(offset)), ("i32", str(limits))])
-        valid = w.emit(f"extractvalue {{ i32, i1 }} {pair}, 1")
-        return w.emit(f"extractvalue {{ i32, i1 }} {pair}, 0")
-
+    exchange = device_of(w).shuffle(w, mode.data, w.index(operand(op, 1)), w.index(operand(op, 2)))
     value = w.values[source]
-    moved = [by_words(w, source.type, row, act) for row in (value if isinstance(value, list) else [str(value)])]
-    if not (isinstance(offset, int) and isinstance(width, int) and 0 <= offset < width):
-        inside = w.emit(f"icmp ult i32 {offset}, {width}")
-        own = value if isinstance(value, list) else [str(value)]
-        kind = register_type(source.type)
-        moved = [w.emit(f"select i1 {inside}, {kind} {a}, {kind} {b}") for a, b in zip(moved, own, strict=True)]
-        valid = w.emit(f"and i1 {inside}, {valid}")
-    w.bind(op.results[0], moved)
-    w.values[op.results[1]] = valid
+    rows = value if isinstance(value, list) else [str(value)]
+    w.bind(op.results[0], [by_words(w, source.type, row, exchange.read) for row in rows])
+    w.values[op.results[1]] = exchange.valid()
 
 
-def _segment(w: FunctionWriter, width: Index, last: int) -> Index:
-    """PTX's third operand: which bits of a lane's number name its segment, and the last lane of one."""
-    if isinstance(width, int):
-        return ((_SUBGROUP - width) << 8) | last
-    fixed = w.emit(f"sub i32 {_SUBGROUP}, {width}")
-    return w.emit(f"or i32 {w.emit(f'shl i32 {fixed}, 8')}, {last}")
-
-
-_REDUX = {
-    "add": "add",
-    "and": "and",
-    "or": "or",
-    "xor": "xor",
-    "minsi": "min",
-    "maxsi": "max",
-    "minui": "umin",
-    "maxui": "umax",
-}
+_AS_WORDS = ("add", "and", "or", "xor", "minsi", "maxsi", "minui", "maxui")
+"""How integers are combined by an instruction, where the machine has one."""
 
 
 def _subgroup_reduce(w: FunctionWriter, op: Operation) -> None:
@@ -289,12 +234,12 @@ def _subgroup_reduce(w: FunctionWriter, op: Operation) -> None:
     rows = value if isinstance(value, list) else [str(value)]
     lanes = lanes_of(source.type)
     bits = _integer_bits(element)
-    if lanes is None and bits is not None and bits <= 32 and name in _REDUX and w.module.strategy.reductions:
-        w.bind(op.results[0], [_redux(w, name, bits, rows[0])])
+    if lanes is None and bits is not None and bits <= 32 and name in _AS_WORDS and w.module.strategy.reductions:
+        w.bind(op.results[0], [_reduced_word(w, name, bits, rows[0])])
         return
     results: list[str] = []
     for row in rows:
-        step = _SUBGROUP // 2
+        step = device_of(w).subgroup // 2
         while step:
             other = by_words(w, source.type, row, _butterfly(w, step))
             row = combine(w, name, element, lanes, row, other)
@@ -307,46 +252,47 @@ def _integer_bits(element: Attribute) -> int | None:
     return None if is_float(element) else int(scalar_type(element)[1:])
 
 
-def _redux(w: FunctionWriter, kind: str, bits: int, value: str) -> str:
+def _reduced_word(w: FunctionWriter, kind: str, bits: int, value: str) -> str:
     extend = "sext" if kind in ("minsi", "maxsi") else "zext"
     wide = value if bits == 32 else w.emit(f"{extend} i{bits} {value} to i32")
-    total = w.call("i32", f"llvm.nvvm.redux.sync.{_REDUX[kind]}", [("i32", wide), _ALL_LANES])
+    total = device_of(w).reduce_word(w, kind, wide)
     return total if bits == 32 else w.emit(f"trunc i32 {total} to i{bits}")
 
 
 def _butterfly(w: FunctionWriter, step: int) -> Callable[[str], str]:
-    def act(word: str) -> str:
-        arguments = [_ALL_LANES, ("i32", word), ("i32", str(step)), ("i32", str(_SUBGROUP - 1))]
-        return w.call("i32", "llvm.nvvm.shfl.sync.bfly.i32", arguments)
-
-    return act
+    return lambda word: device_of(w).butterfly(w, word, step)
 
 
 # Asking
 
 
+def _mask(w: FunctionWriter, op: Operation, mask: str, result: Attribute) -> str:
+    """A mask of lanes as an integer of the result's type, which has a bit for each lane."""
+    name, lanes = scalar_type(result), device_of(w).subgroup
+    bits = int(name[1:])
+    if bits < lanes:
+        raise unsupported(op, f"a mask of {bits} bits of the {lanes} lanes of a subgroup; its type must be i{lanes}")
+    return mask if bits == lanes else w.emit(f"zext i{lanes} {mask} to {name}")
+
+
 def _ballot(w: FunctionWriter, op: Operation) -> None:
-    w.values[op.results[0]] = w.call(
-        "i32", "llvm.nvvm.vote.ballot.sync", [_ALL_LANES, ("i1", w.scalar(operand(op, 0)))]
-    )
+    mask = device_of(w).ballot(w, w.scalar(operand(op, 0)))
+    w.values[op.results[0]] = _mask(w, op, mask, op.results[0].type)
 
 
 def _vote(w: FunctionWriter, op: Operation) -> None:
     assert isinstance(op, gpu.VoteOp)
-    name = f"llvm.nvvm.vote.{op.mode.data}.sync"
-    w.values[op.result] = w.call("i1", name, [_ALL_LANES, ("i1", w.scalar(op.predicate))])
+    w.values[op.result] = device_of(w).vote(w, op.mode.data, w.scalar(op.predicate))
 
 
 def _match(w: FunctionWriter, op: Operation) -> None:
     assert isinstance(op, gpu.MatchOp)
-    kind = scalar_type(op.value.type)
-    arguments = [_ALL_LANES, (kind, w.scalar(op.value))]
+    bits, value = int(scalar_type(op.value.type)[1:]), w.scalar(op.value)
     if op.same is None:
-        w.values[op.result] = w.call("i32", f"llvm.nvvm.match.any.sync.{kind}", arguments)
-        return
-    pair = w.call("{ i32, i1 }", f"llvm.nvvm.match.all.sync.{kind}p", arguments)
-    for position, result in enumerate(op.results):
-        w.values[result] = w.emit(f"extractvalue {{ i32, i1 }} {pair}, {position}")
+        mask = device_of(w).match_any(w, bits, value)
+    else:
+        mask, w.values[op.same] = device_of(w).match_all(w, bits, value)
+    w.values[op.result] = _mask(w, op, mask, op.result.type)
 
 
 def _all_reduce(w: FunctionWriter, op: Operation) -> None:

@@ -85,7 +85,7 @@ def _alloca(w: FunctionWriter, op: Operation) -> None:
     type_ = _result_type(op)
     if DYNAMIC in type_.get_shape() or op.operands:
         raise unsupported(op, "stack memory must have a static shape")
-    if w.module.strategy.space(type_) != GENERIC and not isinstance(type_.memory_space, NoneAttr):
+    if w.module.strategy.space(type_) != w.module.strategy.stack_space and not isinstance(type_.memory_space, NoneAttr):
         raise unsupported(op, f"memory of this kind is not a thread's own: {type_}")
     align = attribute(op, "alignment")
     w.values[op.results[0]] = allocate(w, type_, align.value.data if isinstance(align, IntegerAttr) else 64)
@@ -96,7 +96,8 @@ def allocate(w: FunctionWriter, type_: MemRefType[Attribute], align: int = 64) -
     shape = tuple(type_.get_shape())
     pointer = w.alloca(f"[{math.prod(shape)} x {memory_type(type_.element_type)}]", align)
     w.noalias_roots[pointer] = "noalias"
-    return Buffer(pointer, type_.element_type, shape, row_major_strides(shape, type_))
+    strides = row_major_strides(shape, type_)
+    return Buffer(pointer, type_.element_type, shape, strides, space=w.module.strategy.stack_space)
 
 
 def _get_global(w: FunctionWriter, op: Operation) -> None:

@@ -1,8 +1,7 @@
-"""One LLVM module per `gpu.module`: the emitters of a CPU's kernels, those of `gpu` and `nvgpu`, and a strategy for NVPTX.
+"""NVPTX: how the writer treats an NVIDIA GPU, and its LLVM module of a `gpu.module`.
 
-A kernel is `define ptx_kernel void @<name>(ptr addrspace(1) ..., scalars...)` with the arguments of its `gpu.func` in order; a
-memref is the address of its first element. Global memory is address space 1, a block's is 3, and a thread's is LLVM's stack
-in the generic space (LLVM miscompiles stack slots of space 5), which becomes registers.
+A kernel is `define ptx_kernel void @<name>(ptr addrspace(1) ..., scalars...)`. A thread's memory is in the generic space, since
+LLVM miscompiles stack slots of space 5. All lanes of a subgroup take part in every exchange.
 """
 
 from __future__ import annotations
@@ -10,59 +9,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xdsl.dialects import memref
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DenseIntOrFPElementsAttr,
-    MemRefType,
-    ModuleOp,
-    StringAttr,
-    UnitAttr,
-)
-from xdsl.ir import Attribute, BlockArgument, Operation
+from xdsl.dialects.builtin import ModuleOp
 
-from stepwell.backends.gpu_target import SHARED_ALIGN, check_gpu_module
-from stepwell.backends.llvm import (
-    affine,
-    arith,
-    atomics,
-    control_flow,
-    math,
-    nvgpu,
-    vector,
-    vector_combine,
-    vector_memory,
+from stepwell.backends.llvm import nvgpu
+from stepwell.backends.llvm.device import (
+    GLOBAL_SPACE,
+    SHARED_SPACE,
+    DeviceStrategy,
+    Exchange,
+    Register,
 )
-from stepwell.backends.llvm import gpu as gpu_ops
-from stepwell.backends.llvm import memref as memref_ops
-from stepwell.backends.llvm.gpu import SHARED_SPACE, sync_scope
-from stepwell.backends.llvm.memref import allocate
-from stepwell.backends.llvm.module import global_text, module_text
-from stepwell.backends.llvm.strategy import GENERIC, Strategy
-from stepwell.backends.llvm.types import element_bytes, encoded, memory_type, quoted, scalar_type
-from stepwell.backends.llvm.writer import (
-    Emitter,
-    FunctionWriter,
-    ModuleContext,
-    located,
-    static_buffer,
-    unsupported,
-)
-from stepwell.backends.nvptx import GpuTarget
-from stepwell.dialects import gpu, kernel
+from stepwell.backends.llvm.device_module import device_module
+from stepwell.backends.llvm.module import module_text
+from stepwell.backends.llvm.writer import FunctionWriter, Index
+from stepwell.backends.nvptx import SUBGROUP, GpuTarget
+from stepwell.dialects import gpu
 from stepwell.dialects.memref import Scope
-from stepwell.ir.errors import UnsupportedError
 
-GLOBAL_SPACE = 1
-MAX_CONSTANT_BYTES = 1 << 16
-"""Of a constant that is written into device code instead of being passed."""
-
-_SPACES = {
-    gpu.AddressSpace.GLOBAL: GLOBAL_SPACE,
-    gpu.AddressSpace.WORKGROUP: SHARED_SPACE,
-    gpu.AddressSpace.PRIVATE: GENERIC,
+_ALL_LANES = ("i32", "-1")
+_REGISTERS = {
+    Register.THREAD: "tid",
+    Register.BLOCK: "ctaid",
+    Register.BLOCK_SIZE: "ntid",
+    Register.GRID_SIZE: "nctaid",
 }
-
+_MODES = {
+    gpu.ShuffleMode.XOR: "bfly",
+    gpu.ShuffleMode.UP: "up",
+    gpu.ShuffleMode.DOWN: "down",
+    gpu.ShuffleMode.IDX: "idx",
+}
+_REDUX = {
+    "add": "add",
+    "and": "and",
+    "or": "or",
+    "xor": "xor",
+    "minsi": "min",
+    "maxsi": "max",
+    "minui": "umin",
+    "maxui": "umax",
+}
 
 _PTX_BITS = {"i32": 32, "i64": 64, "float": 32, "double": 64}
 """Bits of what an update of PTX takes; narrower ones become loops in LLVM, which keeps their scope."""
@@ -82,24 +68,12 @@ _PTX_UPDATES = {
 
 
 @dataclass(frozen=True)
-class NvptxStrategy(Strategy):
-    """How the emitters treat an NVIDIA GPU: IEEE arithmetic with denormals, masks as branches, three kinds of memory."""
+class NvptxStrategy(DeviceStrategy):
+    """How the emitters treat an NVIDIA GPU."""
 
-    masked_moves: bool = False
-    prefetches: bool = False
-
-    def space(self, type_: MemRefType[Attribute]) -> int:
-        """The address space of a memref."""
-        kind = gpu.address_space(type_)
-        if kind is None:
-            raise UnsupportedError(f"a memref in an unknown memory space: {type_}")
-        return _SPACES[kind]
-
-    def sync_scope(self, scope: Scope, space: int) -> str:
-        """The scope by LLVM's name of it."""
-        if space == GENERIC:
-            raise UnsupportedError("a thread's own memory has no atomic updates; nobody else sees it")
-        return sync_scope(scope)
+    subgroup: int = SUBGROUP
+    convention: str = "ptx_kernel"
+    scopes: Mapping[Scope, str] = field(default_factory=lambda: {Scope.BLOCK: "block", Scope.DEVICE: "device"})
 
     def atomic_assembly(self, instruction: str, type_: str, scope: Scope, space: int) -> str | None:
         """PTX of an update for another scope than the device: LLVM writes all of them for the device."""
@@ -110,39 +84,80 @@ class NvptxStrategy(Strategy):
         where = {GLOBAL_SPACE: "global", SHARED_SPACE: "shared"}[space]
         return f"atom.relaxed.{among}.{where}.{name}.{kind}{_PTX_BITS[type_]} $0, [$1], $2;"
 
+    def bounds(self, op: gpu.FuncOp) -> str:
+        """The launch bounds: registers are shared out by them."""
+        size = op.block_size
+        if size is None:
+            return '"nvvm.maxntid"="1024"'
+        # One block a multiprocessor is enough: else ptxas spills rather than lower the number of blocks it guesses at.
+        return f'"nvvm.reqntid"="{",".join(map(str, size))}" "nvvm.minctasm"="1"'
 
-@dataclass
-class DeviceModule(ModuleContext):
-    """The LLVM module of one `gpu.module`."""
+    def register(self, w: FunctionWriter, which: Register, axis: str, first: int, last: int) -> str:
+        """A special register."""
+        full = f"llvm.nvvm.read.ptx.sreg.{_REGISTERS[which]}.{axis}"
+        w.module.declare(full, f"declare i32 @{full}()")
+        return w.emit(f"call range(i32 {first}, {last + 1}) i32 @{full}()")
 
-    symbols: Mapping[str, Operation] = field(default_factory=dict[str, Operation])
+    def barrier(self, w: FunctionWriter) -> None:
+        """`bar.sync`, which orders memory too."""
+        w.call("void", "llvm.nvvm.barrier.cta.sync.aligned.all", [("i32", "0")])
 
-    def use_global(self, name: str, op: Operation) -> str:
-        """The name of a constant `memref.global`, of which this module gets a copy of its own."""
-        found = self.symbols.get(name)
-        if not isinstance(found, memref.GlobalOp):
-            raise unsupported(op, f"no memref.global named @{name}")
-        type_ = found.properties["type"]
-        assert isinstance(type_, MemRefType)
-        count = 1
-        for size in type_.get_shape():
-            count *= size
-        constant = isinstance(found.properties.get("constant"), UnitAttr)
-        if not constant or not isinstance(found.properties.get("initial_value"), DenseIntOrFPElementsAttr):
-            raise unsupported(op, f"@{name} is not a constant; memory is passed to a kernel")
-        if count * element_bytes(type_.element_type) > MAX_CONSTANT_BYTES:
-            raise unsupported(op, f"@{name} has more than {MAX_CONSTANT_BYTES} bytes; pass it to the kernel")
-        symbol = f"stepwell.global.{encoded(name)}"
-        self.globals.setdefault(
-            name, global_text(found, symbol, define=True, space=f"internal addrspace({GLOBAL_SPACE})")
-        )
-        return f"@{quoted(symbol)}"
+    def subgroup_barrier(self, w: FunctionWriter) -> None:
+        """`bar.warp.sync`, which orders memory too."""
+        w.call("void", "llvm.nvvm.bar.warp.sync", [_ALL_LANES])
 
+    def shuffle(self, w: FunctionWriter, mode: gpu.ShuffleMode, offset: Index, width: Index) -> Exchange:
+        """`shfl.sync`; an offset of a segment or more reads nothing, where PTX would wrap around."""
+        limits = self._segment(w, width, 0 if mode is gpu.ShuffleMode.UP else SUBGROUP - 1)
+        full = f"llvm.nvvm.shfl.sync.{_MODES[mode]}.i32p"
+        known = isinstance(offset, int) and isinstance(width, int) and 0 <= offset < width
+        inside = "" if known else w.emit(f"icmp ult i32 {offset}, {width}")
+        valid = "true"
 
-def kernel_symbol(name: str) -> str:
-    """The name in PTX of the `gpu.func` called `name`: letters, digits and `_` as they are, other bytes as `$XX`."""
-    text = encoded(name).replace(".", "$2E")
-    return text if text[0].isalpha() or text[0] == "$" or (text[0] == "_" and len(text) > 1) else f"${text}"
+        def read(word: str) -> str:
+            nonlocal valid
+            pair = w.call("{ i32, i1 }", full, [_ALL_LANES, ("i32", word), ("i32", str(offset)), ("i32", str(limits))])
+            valid = w.emit(f"extractvalue {{ i32, i1 }} {pair}, 1")
+            moved = w.emit(f"extractvalue {{ i32, i1 }} {pair}, 0")
+            return w.emit(f"select i1 {inside}, i32 {moved}, i32 {word}") if inside else moved
+
+        return Exchange(read, lambda: w.emit(f"and i1 {inside}, {valid}") if inside else valid)
+
+    @staticmethod
+    def _segment(w: FunctionWriter, width: Index, last: int) -> Index:
+        """PTX's third operand: which bits of a lane's number name its segment, and the last lane of one."""
+        if isinstance(width, int):
+            return ((SUBGROUP - width) << 8) | last
+        fixed = w.emit(f"sub i32 {SUBGROUP}, {width}")
+        return w.emit(f"or i32 {w.emit(f'shl i32 {fixed}, 8')}, {last}")
+
+    def butterfly(self, w: FunctionWriter, word: str, step: int) -> str:
+        """`shfl.sync.bfly` of all lanes."""
+        arguments = [_ALL_LANES, ("i32", word), ("i32", str(step)), ("i32", str(SUBGROUP - 1))]
+        return w.call("i32", "llvm.nvvm.shfl.sync.bfly.i32", arguments)
+
+    def reduce_word(self, w: FunctionWriter, kind: str, word: str) -> str:
+        """`redux.sync`."""
+        return w.call("i32", f"llvm.nvvm.redux.sync.{_REDUX[kind]}", [("i32", word), _ALL_LANES])
+
+    def ballot(self, w: FunctionWriter, predicate: str) -> str:
+        """`vote.sync.ballot`."""
+        return w.call("i32", "llvm.nvvm.vote.ballot.sync", [_ALL_LANES, ("i1", predicate)])
+
+    def vote(self, w: FunctionWriter, mode: gpu.VoteMode, predicate: str) -> str:
+        """`vote.sync`."""
+        return w.call("i1", f"llvm.nvvm.vote.{mode}.sync", [_ALL_LANES, ("i1", predicate)])
+
+    def match_any(self, w: FunctionWriter, bits: int, value: str) -> str:
+        """`match.any.sync`."""
+        return w.call("i32", f"llvm.nvvm.match.any.sync.i{bits}", [_ALL_LANES, (f"i{bits}", value)])
+
+    def match_all(self, w: FunctionWriter, bits: int, value: str) -> tuple[str, str]:
+        """`match.all.sync`."""
+        arguments = [_ALL_LANES, (f"i{bits}", value)]
+        pair = w.call("{ i32, i1 }", f"llvm.nvvm.match.all.sync.i{bits}p", arguments)
+        mask, same = (w.emit(f"extractvalue {{ i32, i1 }} {pair}, {position}") for position in (0, 1))
+        return mask, same
 
 
 def device_strategy(target: GpuTarget) -> NvptxStrategy:
@@ -158,97 +173,4 @@ def write_gpu_module(program: ModuleOp, module: gpu.ModuleOp, target: GpuTarget)
         InvalidProgramError: a launch is beyond the machine.
         UnsupportedError: an op or type has no rule, or no form on this processor.
     """
-    check_gpu_module(module, target)
-    symbols: dict[str, Operation] = {}
-    for op in program.body.block.ops:
-        name = op.properties.get("sym_name")
-        if isinstance(name, StringAttr):
-            symbols[name.data] = op
-    context = DeviceModule(module.sym_name.data, _EMITTERS, device_strategy(target), symbols=symbols)
-    for op in module.body.block.ops:
-        assert isinstance(op, gpu.FuncOp)
-        with located(op):
-            _write_function(context, op)
-    return module_text(context)
-
-
-def _write_function(context: DeviceModule, op: gpu.FuncOp) -> None:
-    symbol = kernel_symbol(op.sym_name.data)
-    w = FunctionWriter(context, symbol)
-    kinds = _access(op)
-    parameters = [_parameter(w, argument, f"%a{i}", kinds) for i, argument in enumerate(op.args)]
-    for number, argument in enumerate(op.workgroup_args):
-        _share(w, argument, f"{symbol}$shared{number}")
-    for argument in op.private_args:
-        assert isinstance(argument.type, MemRefType)
-        w.values[argument] = allocate(w, argument.type)
-    w.write_block(op.body.block)
-    w.line("ret void")
-    head = f"define ptx_kernel void @{quoted(symbol)}({', '.join(parameters)}) #0 {_bounds(op)} {{"
-    context.functions.append(w.text(head))
-
-
-def _access(op: gpu.FuncOp) -> list[str]:
-    """What the kernel does with each argument, as `kernel.func` says it; nothing when it does not say."""
-    access = op.attributes.get("access")
-    if not isinstance(access, ArrayAttr):
-        return []
-    kinds = [a.data for a in access.data if isinstance(a, StringAttr)]
-    if len(kinds) != len(op.args):
-        raise unsupported(op, f"{len(kinds)} kinds of access for {len(op.args)} arguments")
-    return kinds
-
-
-_ALIASING = {kernel.READ: "noalias readonly ", kernel.WRITE: "noalias ", kernel.READWRITE: ""}
-"""What threads read of each other is reached through each one's own pointer: for LLVM, another pointer to the same memory."""
-
-
-def _parameter(w: FunctionWriter, argument: BlockArgument, name: str, kinds: list[str]) -> str:
-    if not isinstance(argument.type, MemRefType):
-        w.values[argument] = name
-        return f"{scalar_type(argument.type)} {name}"
-    buffer = static_buffer(name, argument.type, space=w.module.strategy.space(argument.type))
-    w.values[argument] = buffer
-    aliasing = _ALIASING.get(kinds[argument.index], "") if kinds else ""
-    return f"{buffer.pointer} {aliasing}nonnull noundef align {element_bytes(argument.type.element_type)} {name}"
-
-
-def _share(w: FunctionWriter, argument: BlockArgument, symbol: str) -> None:
-    type_ = argument.type
-    assert isinstance(type_, MemRefType)
-    count = 1
-    for size in type_.get_shape():
-        count *= size
-    space = w.module.strategy.space(type_)
-    w.module.globals[symbol] = (
-        f"@{quoted(symbol)} = internal addrspace({space}) global [{count} x {memory_type(type_.element_type)}] poison, "
-        f"align {SHARED_ALIGN}"
-    )
-    w.values[argument] = static_buffer(f"@{quoted(symbol)}", type_, space=space)
-
-
-def _bounds(op: gpu.FuncOp) -> str:
-    """The launch bounds: registers are shared out by them."""
-    size = op.block_size
-    if size is None:
-        return '"nvvm.maxntid"="1024"'
-    # One block a multiprocessor is enough: else ptxas spills rather than lower the number of blocks it guesses at.
-    return f'"nvvm.reqntid"="{",".join(map(str, size))}" "nvvm.minctasm"="1"'
-
-
-_EMITTERS: Mapping[str, Emitter] = {
-    **affine.EMITTERS,
-    **arith.EMITTERS,
-    **atomics.EMITTERS,
-    **control_flow.EMITTERS,
-    **math.EMITTERS,
-    **memref_ops.EMITTERS,
-    **vector.EMITTERS,
-    **vector_combine.EMITTERS,
-    **vector_memory.EMITTERS,
-    **gpu_ops.EMITTERS,
-    **nvgpu.EMITTERS,
-}
-
-SUPPORTED_OPS: tuple[str, ...] = tuple(sorted(_EMITTERS))
-"""Every op that may appear in a `gpu.func` (terminators are written with their parents)."""
+    return module_text(device_module(program, module, target, device_strategy(target), nvgpu.EMITTERS))

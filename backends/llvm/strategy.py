@@ -48,12 +48,18 @@ class Strategy:
     """For the factors of `kernel.dot`, such as ("ui8", "si8"), what does it; for others they are widened."""
     scales: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict[str, tuple[tuple[int, str], ...]])
     """By the type of an element, what multiplies it by a power of two: LLVM's names by lanes, few first."""
+    estimates: Mapping[tuple[str, str], tuple[tuple[int, str], ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[tuple[int, str], ...]]
+    )
+    """By an op ("math.rsqrt_estimate") and the type of an element, what does it: LLVM's names by lanes, few first."""
     pause: tuple[str, tuple[tuple[str, str], ...]] = ("llvm.x86.sse2.pause", ())
     """The intrinsic that says that this is a loop which waits, and its (type, value) arguments."""
     prefetches: bool = True
     """A cache line can be asked for before it is needed."""
     line_bytes: int = 64
     """Bytes that caches and memory exchange at once."""
+    stack_space: int = GENERIC
+    """The address space of a function's own memory."""
     attributes: str = ""
     """More LLVM attributes of every function, as text."""
 

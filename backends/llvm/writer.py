@@ -122,6 +122,12 @@ class ModuleContext:
         self._next_metadata = number + 1
         return loop
 
+    def flag(self, name: str, value: int) -> None:
+        """Say something of the whole module, once for each of its flags: metadata that LLVM knows by name."""
+        self.metadata.append(f"!llvm.module.flags = !{{!{self._next_metadata}}}")
+        self.metadata.append(f'!{self._next_metadata} = !{{i32 1, !"{name}", i32 {value}}}')
+        self._next_metadata += 1
+
     def fresh_symbol(self, stem: str) -> str:
         """A symbol name private to this module."""
         self.counter += 1
@@ -214,7 +220,9 @@ class FunctionWriter:
     def alloca(self, type_: str, align: int) -> str:
         """A stack slot in the entry block (so that it is allocated once, also inside loops)."""
         name = self.fresh()
-        self.allocas.append(f"  {name} = alloca {type_}, align {align}")
+        space = self.module.strategy.stack_space
+        place = f", addrspace({space})" if space else ""
+        self.allocas.append(f"  {name} = alloca {type_}, align {align}{place}")
         return name
 
     def text(self, head: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import ml_dtypes
 import numpy as np
 
-from stepwell.backends.llvm.gpu import DYNAMIC_SHARED
+from stepwell.backends.llvm.device import DYNAMIC_SHARED
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.target import host_level, target_for
 from stepwell.runtime.loader import Library

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stepwell.backends.llvm.nvptx import kernel_symbol
+from stepwell.backends.llvm.device_module import kernel_symbol
 from stepwell.backends.nvptx import PROCESSORS, PTX_VERSIONS, gpu_target
 from stepwell.backends.ptx import assemble, compile_ptx, ptxas
 from stepwell.backends.target import target_for
