@@ -41,6 +41,7 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.dialects.structured_base import (
     StructuredOp,
     YieldOp,
@@ -349,6 +350,7 @@ class UpdateSliceOp(StructuredOp):
 Structured = Dialect(
     "structured",
     [
+        AttentionGradientOp,
         AttentionOp,
         ElementOp,
         HostCallOp,
@@ -367,6 +369,7 @@ Structured = Dialect(
 )
 
 __all__ = [
+    "AttentionGradientOp",
     "AttentionOp",
     "ElementOp",
     "HostCallOp",

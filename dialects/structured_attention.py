@@ -45,6 +45,35 @@ INNER = 4
 """The dims after the batch dims: query, key, depth, column."""
 
 
+def verify_reads(
+    op: StructuredOp,
+    batch: int,
+    extents: Sequence[int],
+    reads: Sequence[tuple[SSAValue, AffineMap, Sequence[int]]],
+) -> None:
+    """C2: each operand's map uses batch dims and the dims given with it, and stays inside of the tensor."""
+    for number, (value, amap, allowed) in enumerate(reads):
+        shape = shape_of(value)
+        used = {d for e in amap.results for d in e.used_dims() if d >= batch}
+        if len(shape) != len(amap.results) or not used <= set(allowed):
+            raise VerifyException(f"{op.name}: C2: map {amap} does not fit operand {number} ({value.type})")
+        if 0 in extents:
+            continue
+        for expr, size in zip(amap.results, shape, strict=True):
+            low, high = expression_range(expr, extents)
+            if low < 0 or high >= size:
+                raise VerifyException(
+                    f"{op.name}: C2: index {expr} of operand {number} runs from {low} to {high}, outside of {value.type}"
+                )
+
+
+def verify_scalar_ops(op: StructuredOp, region: Region) -> None:
+    """C4: a region on scores has arith and math ops alone."""
+    for inner in region.block.ops:
+        if inner is not region.block.last_op and (inner.regions or not inner.name.startswith(("arith.", "math."))):
+            raise VerifyException(f"{op.name}: C4: the region has {inner.name}: only arith and math ops may be")
+
+
 @irdl_op_definition
 class AttentionOp(StructuredOp):
     """Scaled dot product attention and its relatives, over dims `(batch..., query, key, depth, column)`.
@@ -134,6 +163,11 @@ class AttentionOp(StructuredOp):
         return tuple(m.data for m in self.indexing_maps.data)
 
     @property
+    def extra_maps(self) -> tuple[AffineMap, ...]:
+        """Those of the extras."""
+        return self.maps[3:-1]
+
+    @property
     def extents(self) -> tuple[int, ...]:
         """The extents of the dims."""
         return tuple(self.sizes.get_values())
@@ -164,25 +198,9 @@ class AttentionOp(StructuredOp):
 
     def _verify_reads(self) -> None:
         """C2."""
-        count = self.batch
-        query, key, depth, column = range(count, count + INNER)
+        query, key, depth, column = range(self.batch, self.batch + INNER)
         allowed = [(query, depth), (key, depth), (key, column), *[(query, key)] * len(self.extras)]
-        for number, (value, amap) in enumerate(zip(self.operands[:-1], self.maps[:-1], strict=True)):
-            shape = shape_of(value)
-            used = {d for e in amap.results for d in e.used_dims() if d >= count}
-            if len(shape) != len(amap.results) or not used <= set(allowed[number]):
-                raise VerifyException(
-                    f"structured.attention: C2: map {amap} does not fit operand {number} ({value.type})"
-                )
-            if 0 in self.extents:
-                continue
-            for expr, size in zip(amap.results, shape, strict=True):
-                low, high = expression_range(expr, self.extents)
-                if low < 0 or high >= size:
-                    raise VerifyException(
-                        f"structured.attention: C2: index {expr} of operand {number} runs from {low} to {high}, outside of"
-                        f" {value.type}"
-                    )
+        verify_reads(self, self.batch, self.extents, [*zip(self.ins, self.maps[:-1], allowed, strict=True)])
 
     def _verify_destination(self) -> None:
         """C3."""
@@ -204,11 +222,7 @@ class AttentionOp(StructuredOp):
         kind = args[0].type
         elements = [element_type_of(e) for e in self.extras]
         self.verify_region(self.score, "C4: the region", [kind, IndexType(), IndexType(), *elements], [kind])
-        for op in self.score.block.ops:
-            if op is not self.score.block.last_op and (op.regions or not op.name.startswith(("arith.", "math."))):
-                raise VerifyException(
-                    f"structured.attention: C4: the region has {op.name}: only arith and math ops may be"
-                )
+        verify_scalar_ops(self, self.score)
         for value in (self.query, self.key, self.value, self.out):
             element = element_type_of(value)
             if not isinstance(element, AnyFloat) or element.bitwidth > kind.bitwidth:
@@ -219,4 +233,4 @@ class AttentionOp(StructuredOp):
             raise VerifyException("structured.attention: C5: causal needs a fill that is a score, and only then")
 
 
-__all__ = ["INNER", "AttentionOp"]
+__all__ = ["INNER", "AttentionOp", "verify_reads", "verify_scalar_ops"]

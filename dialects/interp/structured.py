@@ -10,6 +10,7 @@ from xdsl.ir import Operation, Region
 from stepwell.dialects import structured
 from stepwell.dialects.interp import numerics as num
 from stepwell.dialects.interp.structured_attention import attention
+from stepwell.dialects.interp.structured_attention_gradient import attention_gradient
 from stepwell.dialects.interp.structured_winograd import winograd_filter, winograd_input, winograd_output
 from stepwell.dialects.structured import StructuredOp
 from stepwell.dialects.structured_host_call import as_kind
@@ -230,6 +231,7 @@ def _host_call(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> t
 
 RULES: dict[str, Rule] = {
     "structured.attention": attention,
+    "structured.attention_gradient": attention_gradient,
     "structured.element": _element,
     "structured.host_call": _host_call,
     "structured.scan": _scan,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.ir import Operation
+from xdsl.ir import Operation, Region
 from xdsl.ir.affine import AffineMap
 
 from stepwell.dialects.interp.linalg import eval_affine
@@ -17,19 +17,23 @@ from stepwell.ir.interpreter import Interpreter, Value
 Array = Any
 
 
-def _elements(
-    array: Array, amap: AffineMap, dims: Sequence[int], grids: Sequence[Array], extents: Sequence[int]
-) -> Array:
-    """The operand over some of the dims, in their order."""
-    shape = tuple(extents[d] for d in dims)
-    # Dims that are left out are last in the grids' order and have one index here.
-    moved = [
-        np.asarray(g).reshape([extents[d] if d == i else 1 for d in dims]) for i, g in enumerate(grids) if i in dims
-    ]
-    known = dict(zip(sorted(dims), moved, strict=True))
+def elements_over(array: Array, amap: AffineMap, dims: Sequence[int], extents: Sequence[int]) -> Array:
+    """An operand over some of the dims, in their order."""
+    grids = {
+        d: np.arange(extents[d], dtype=np.int64).reshape([extents[d] if d == i else 1 for i in dims]) for d in dims
+    }
+    # Dims that are left out have one index here.
     zero = np.zeros((1,) * len(dims), np.int64)
-    indices = tuple(eval_affine(e, [known.get(i, zero) for i in range(len(grids))]) for e in amap.results)
-    return np.broadcast_to(array[indices] if indices else array, shape)
+    indices = tuple(eval_affine(e, [grids.get(d, zero) for d in range(len(extents))]) for e in amap.results)
+    return np.broadcast_to(array[indices] if indices else array, [extents[d] for d in dims])
+
+
+def region_on_scores(interp: Interpreter, region: Region, numbers: Sequence[Array], extras: Sequence[Array]) -> Array:
+    """A region on whole matrices of numbers, with those of queries and keys, and what else it takes."""
+    queries, keys = numbers[0].shape[-2:]
+    i, j = np.arange(queries)[:, None], np.arange(keys)[None, :]
+    (made,) = interp.run_block(region.block, (*numbers, i, j, *extras))
+    return np.broadcast_to(np.asarray(made, numbers[0].dtype), numbers[0].shape)
 
 
 def attention(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -39,12 +43,11 @@ def attention(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tu
     target = np.array(arrays[-1]) if op.results else args[-1]
     extents, maps, batch = op.extents, op.maps, tuple(range(op.batch))
     query, key, depth, column = range(op.batch, op.batch + INNER)
-    grids = [np.arange(n, dtype=np.int64) for n in extents]
     if 0 in np.shape(target):
         return (target,) if op.results else ()
 
     def over(number: int, *dims: int) -> Array:
-        return _elements(arrays[number], maps[number], (*batch, *dims), grids, extents)
+        return elements_over(arrays[number], maps[number], (*batch, *dims), extents)
 
     kind = numpy_dtype(op.score_type)
     with np.errstate(all="ignore"):
@@ -66,13 +69,12 @@ def attention(interp: Interpreter, op: Operation, args: tuple[Value, ...]) -> tu
 
 def _scores(interp: Interpreter, op: AttentionOp, products: Array, extras: Sequence[Array]) -> Array:
     """The region on every product, and the causal mask."""
-    queries, keys = products.shape[-2:]
-    i, j = np.arange(queries)[:, None], np.arange(keys)[None, :]
-    (made,) = interp.run_block(op.score.block, (products, i, j, *extras))
-    scores = np.broadcast_to(np.asarray(made, products.dtype), products.shape)
+    scores = region_on_scores(interp, op.score, [products], extras)
     if op.causal is None or op.fill is None:
         return scores
+    queries, keys = products.shape[-2:]
+    i, j = np.arange(queries)[:, None], np.arange(keys)[None, :]
     return np.where(j <= i + op.causal.value.data, scores, np.asarray(op.fill.value.data, products.dtype))
 
 
-__all__ = ["attention"]
+__all__ = ["attention", "elements_over", "region_on_scores"]

@@ -440,3 +440,172 @@ func.func @host_call_sizes(%x: tensor<?xi32>, %e: tensor<4xf32>) {
   %r = structured.host_call ins(%x : tensor<?xi32>) outs(%e : tensor<4xf32>) {target = "table", types = [tensor<?xi32>, tensor<4xf32>]} -> tensor<4xf32>
   func.return
 }
+
+// -----
+
+func.func @gradient_sizes(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C1: sizes must be those of batch, query, key, depth and column}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_maps(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C1: needs 7 indexing maps over 6 dims}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_operand_dims(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C2: map (d0, d1, d2, d3, d4, d5) -> (d0, d1, d3, d5) does not fit operand 3 (tensor<2x3x8x5xf32>)}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_outside(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C2: index (d2 + 1) of operand 0 runs from 1 to 8, outside of tensor<2x3x8x4xf32>}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q + 1, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_destination_shape(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x6xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x6xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C3: map (d0, d1, d2, d3, d4, d5) -> (d0, d3, d5) does not fit the destination tensor<2x9x6xf32>}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x6xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x6xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x6xf32>
+}
+
+// -----
+
+func.func @gradient_destination_order(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C3: destinations must be over (batch, query, depth), (batch, key, depth) and (batch, key, column), the last two over the same batch dims}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_scores(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C4: scores must be f32 or f64}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: bf16, %i: index, %j: index):
+    structured.yield %s : bf16
+  }, {
+  ^bb0(%t: bf16, %s: bf16, %i: index, %j: index):
+    structured.yield %t : bf16
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_score_region(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C4: the score region must take (f32, index, index)}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_slope_region(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C4: the second region must take (f32, f32, index, index)}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_ops(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C4: the region has tensor.empty: only arith and math ops may be}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    %e = tensor.empty() : tensor<f32>
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_fill(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C5: causal needs a fill that is a score, and only then}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {causal = 0 : i64, sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
+
+// -----
+
+func.func @gradient_wide(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf64>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  // expected-error @+1 {{structured.attention_gradient: C6: elements of f64 are not floats as narrow as f32}}
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf64>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}

@@ -178,3 +178,26 @@ func.func @host_call(%x: tensor<4xi32>, %e: tensor<4xf32>, %f: tensor<2xi1>, %m:
   structured.host_call outs(%m : memref<3xf32>) {target = "numbers", types = [tensor<3xf32>]}
   func.return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @attention_gradient
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x3x8x4xf32>, %[[K:.*]]: tensor<2x9x4xf32>, %[[V:.*]]: tensor<2x9x5xf32>, %[[G:.*]]: tensor<2x3x8x5xf32>, %[[DQ:.*]]: tensor<2x3x8x4xf32>, %[[DK:.*]]: tensor<2x9x4xf32>, %[[DV:.*]]: tensor<2x9x5xf32>)
+// CHECK: structured.attention_gradient ins(%[[Q]], %[[K]], %[[V]], %[[G]] : {{.*}}) outs(%[[DQ]], %[[DK]], %[[DV]] : {{.*}}) {
+// CHECK-SAME: causal = 0 : i64, fill = -1.000000e+09 : f32
+// CHECK-NEXT: ^{{.*}}(%[[S:.*]]: f32, %{{.*}}: index, %{{.*}}: index):
+// CHECK-NEXT: structured.yield %[[S]] : f32
+// CHECK-NEXT: }, {
+// CHECK-NEXT: ^{{.*}}(%[[T:.*]]: f32, %{{.*}}: f32, %{{.*}}: index, %{{.*}}: index):
+// CHECK-NEXT: structured.yield %[[T]] : f32
+// CHECK: } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+func.func @attention_gradient(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<2x9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {
+  %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>) {causal = 0 : i64, fill = -1.0e9 : f32, sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>)
+  func.return %dq, %dk, %dv : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>
+}
