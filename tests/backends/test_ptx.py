@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from stepwell.backends import ptx
+from stepwell.backends import assembly, ptx
 from stepwell.backends.nvptx import gpu_target
 from stepwell.backends.ptx import KernelResources, assemble, compile_ptx, format_resources, parse_resources
 from stepwell.ir.errors import InternalError, UnsupportedError
@@ -45,16 +45,16 @@ def test_an_abort_of_llvm_is_an_error_and_the_next_module_compiles():
 
 def test_malformed_text_is_an_error_and_the_worker_lives():
     compile_ptx(EMPTY, TARGET)
-    before = ptx._worker()._process
+    before = assembly._worker()._process
     with pytest.raises(InternalError, match="expected"):
         compile_ptx('source_filename = "k7"\n\nnonsense', TARGET)
     compile_ptx(EMPTY, TARGET)
-    assert ptx._worker()._process is before
+    assert assembly._worker()._process is before
 
 
 def test_a_killed_worker_is_started_again():
     compile_ptx(EMPTY, TARGET)
-    process = ptx._worker()._process
+    process = assembly._worker()._process
     process.kill()
     process.wait()
     assert ".entry phase0" in compile_ptx(EMPTY, TARGET)

@@ -1,7 +1,7 @@
-"""The child process that makes PTX: `python -m stepwell.backends.ptx_worker`.
+"""The child process that makes assembly of GPUs: `python -m stepwell.backends.assembly_worker`.
 
 It reads requests from its standard input and writes answers to its standard output, each one line of JSON: LLVM IR and a
-processor in, `{"ptx": ...}` or `{"error": ...}` out. What LLVM aborts on ends the process; its last words are on standard error.
+processor in, `{"assembly": ...}` or `{"error": ...}` out. What LLVM aborts on ends the process; its last words are on standard error.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ from typing import Any
 
 from llvmlite import binding as llvm
 
-TRIPLE = "nvptx64-nvidia-cuda"
 
-
-def make_ptx(text: str, cpu: str, features: str, opt: int) -> str:
-    """The PTX of an LLVM module.
+def make_assembly(text: str, triple: str, cpu: str, features: str, opt: int) -> str:
+    """The assembly of an LLVM module.
 
     Vectors are the program's own; loops of few iterations are unrolled, since only then a thread's memory is registers.
 
     Raises:
         RuntimeError: the module is malformed.
     """
-    target = llvm.Target.from_triple(TRIPLE)
+    target = llvm.Target.from_triple(triple)
     machine = target.create_target_machine(cpu=cpu, features=features, opt=opt)
     module = llvm.parse_assembly(text, context=llvm.create_context())
-    module.triple = TRIPLE
+    module.triple = triple
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=min(opt, 2))
@@ -40,7 +38,8 @@ def make_ptx(text: str, cpu: str, features: str, opt: int) -> str:
 def answer(request: dict[str, Any]) -> dict[str, str]:
     """What the worker answers to a request."""
     try:
-        return {"ptx": make_ptx(request["text"], request["cpu"], request["features"], request["opt"])}
+        what = (request[name] for name in ("text", "triple", "cpu", "features", "opt"))
+        return {"assembly": make_assembly(*what)}
     except RuntimeError as error:
         return {"error": str(error)}
 
