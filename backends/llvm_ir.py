@@ -42,6 +42,11 @@ _SCALES = {
     name: tuple((bits // size, f"llvm.x86.avx512.mask.scalef.{suffix}.{bits}") for bits in (128, 256, 512))
     for name, size, suffix in (("float", 32, "ps"), ("double", 64, "pd"))
 }
+_ESTIMATES = {
+    (op, name): tuple((bits // size, f"llvm.x86.avx512.{instruction}.{suffix}.{bits}") for bits in (128, 256, 512))
+    for op, instruction in (("math.rsqrt_estimate", "rsqrt14"), ("math.reciprocal_estimate", "rcp14"))
+    for name, size, suffix in (("float", 32, "ps"), ("double", 64, "pd"))
+}
 
 
 def cpu_strategy(target: Target) -> Strategy:
@@ -52,9 +57,15 @@ def cpu_strategy(target: Target) -> Strategy:
     modern = target.level in ("avx2", "avx512")
     wide = '"prefer-vector-width"="512"' if target.level == "avx512" else ""
     dots = _word_dots(target)
-    scales = _SCALES if target.level == "avx512" else {}
+    scales, estimates = (_SCALES, _ESTIMATES) if target.level == "avx512" else ({}, {})
     return Strategy(
-        fma=modern, half=modern, word_dots=dots, scales=scales, line_bytes=target.line_bytes, attributes=wide
+        fma=modern,
+        half=modern,
+        word_dots=dots,
+        scales=scales,
+        estimates=estimates,
+        line_bytes=target.line_bytes,
+        attributes=wide,
     )
 
 

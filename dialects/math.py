@@ -1,4 +1,4 @@
-"""`math` as MLIR defines it: upstream's ops plus `math.erfc` and `math.scaleb`."""
+"""`math` as MLIR defines it: upstream's ops plus `math.erfc`, and `math.scaleb` and estimates, which some machines have."""
 
 from __future__ import annotations
 
@@ -28,4 +28,30 @@ class ScaleBOp(math.FloatingPointLikeBinaryMathOperation):
     traits = traits_def(Pure(), SameOperandsAndResultType())
 
 
-Math = Dialect("math", [*math.Math.operations, ErfcOp, ScaleBOp], list(math.Math.attributes))
+@irdl_op_definition
+class RsqrtEstimateOp(math.FloatingPointLikeUnaryMathOperation):
+    """`1 / sqrt(a)`, within 2^-14 of itself, denormals included: what a better approximation begins with.
+
+    An infinity with the sign of a zero, zero of an infinity, NaN of a negative number. Which of the numbers that are near enough it
+    is, is the machine's affair. Made by `expand-math` where the machine has it as an instruction.
+    """
+
+    name = "math.rsqrt_estimate"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+@irdl_op_definition
+class ReciprocalEstimateOp(math.FloatingPointLikeUnaryMathOperation):
+    """`1 / a`, within 2^-14 of itself where that is a normal number: what a better approximation begins with.
+
+    Which of the numbers that are near enough it is, is the machine's affair. Made by `expand-math` where the machine has it as an
+    instruction.
+    """
+
+    name = "math.reciprocal_estimate"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+Math = Dialect(
+    "math", [*math.Math.operations, ErfcOp, ScaleBOp, RsqrtEstimateOp, ReciprocalEstimateOp], list(math.Math.attributes)
+)

@@ -61,6 +61,11 @@ class MachineDescription:
         return self.subgroup == 1 and self.level == "avx512"
 
     @property
+    def has_estimates(self) -> bool:
+        """Whether reciprocals and inverse square roots of lanes are to be had to fourteen bits, much sooner than all of them."""
+        return self.subgroup == 1 and self.level == "avx512"
+
+    @property
     def has_byte_dots(self) -> bool:
         """Whether sums of four products of bytes, with a sign and without, are one op per lane."""
         if self.level == "neon":

@@ -4,8 +4,8 @@ Before: `%y = math.exp %x : vector<16xf32>`
 After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on the same type (constants at the function's front)
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
-which the targets have; vectors scale by powers of two with `math.scaleb` where that is one op (`ir/machine.py` knows of the kernel's
-own machine). Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
+which the targets have; vectors scale by powers of two with `math.scaleb`, and wide ones take roots from `math.rsqrt_estimate` to the
+same bits, where these are one op (`ir/machine.py` knows of the kernel's own machine). Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
 products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number through its reciprocal, to the
 same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
@@ -36,6 +36,7 @@ from stepwell.passes.math_expansions import (
     exponential,
     hyperbolic,
     power,
+    roots,
     rounding,
     trigonometric,
 )
@@ -51,7 +52,7 @@ UNARY: dict[type[Operation], Unary] = {
     math.AsinhOp: hyperbolic.asinh,
     math.AtanOp: trigonometric.atan,
     math.AtanhOp: hyperbolic.atanh,
-    math.CbrtOp: power.cbrt,
+    math.CbrtOp: roots.cbrt,
     math.CosOp: trigonometric.cos,
     math.CoshOp: hyperbolic.cosh,
     math.ErfOp: error_function.erf,
@@ -64,7 +65,7 @@ UNARY: dict[type[Operation], Unary] = {
     math.Log2Op: exponential.log2,
     math.LogOp: exponential.log,
     math.RoundOp: rounding.round_half_away,
-    math.RsqrtOp: power.rsqrt,
+    math.RsqrtOp: roots.rsqrt,
     math.SinOp: trigonometric.sin,
     math.SinhOp: hyperbolic.sinh,
     math.TanOp: trigonometric.tan,
@@ -146,10 +147,8 @@ class _Expansion:
 
     def __init__(self, function: Operation):
         self.constants = Constants(function.regions[0].block)
-        machine = machine_of(function)
-        self.has_fma = machine.has_fma
-        self.has_scaleb = machine.has_scaleb
-        self.divides_slowly = machine.subgroup == 1 and machine.vector_bytes >= WIDE_BYTES
+        self.machine = machine_of(function)
+        self.divides_slowly = self.machine.subgroup == 1 and self.machine.vector_bytes >= WIDE_BYTES
 
     def expand(self, op: Operation) -> None:
         if _computes_on_small_floats(op):
@@ -168,21 +167,24 @@ class _Expansion:
         if kind in UNARY or kind in BINARY:
             type_ = op.results[0].type
             _check_float(op, type_)
-            emitter = Emitter(at(op), self.constants, type_, self.has_fma, self.has_scaleb)
+            emitter = Emitter(at(op), self.constants, type_, self.machine)
             rule: Any = UNARY.get(kind) or BINARY[kind]
             return rule(emitter, *op.operands)
-        if isinstance(op, math.FmaOp) and not self.has_fma:
+        if isinstance(op, math.FmaOp) and not self.machine.has_fma:
             builder = at(op)
             product = builder.insert(arith.MulfOp(op.a, op.b)).result
             return builder.insert(arith.AddfOp(product, op.c)).result
-        if isinstance(op, arith.DivfOp) and self.divides_slowly and self.has_fma:
+        if isinstance(op, arith.DivfOp) and self.divides_slowly and self.machine.has_fma:
             number = division.scalar_divisor(op)
-            emitter = Emitter(at(op), self.constants, op.result.type, self.has_fma)
+            emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
             return None if number is None else division.divide(emitter, op.lhs, op.rhs, number)
+        if isinstance(op, math.SqrtOp):
+            emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
+            return roots.sqrt(emitter, op.operand) if roots.refines_root(emitter, WIDE_BYTES) else None
         if isinstance(op, math.IPowIOp):
             return power.ipowi(at(op), self.constants, op.lhs, op.rhs)
         if isinstance(op, math.FPowIOp):
-            emitter = Emitter(at(op), self.constants, op.result.type, self.has_fma)
+            emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
             exponent = emitter.builder.insert(arith.SIToFPOp(op.rhs, op.result.type)).result  # pyright: ignore
             return power.powf(emitter, op.lhs, exponent)
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.ir import Operation
 
 from stepwell.backends.llvm import soft_float
@@ -30,28 +32,37 @@ def _absf(w: FunctionWriter, op: Operation) -> None:
     _FABS(w, op)
 
 
-def _scaleb(w: FunctionWriter, op: Operation) -> None:
-    """Lanes in registers as wide as are filled; the last ones with lanes to spare."""
+def _in_registers(w: FunctionWriter, op: Operation, known: Sequence[tuple[int, str]], *, rounds: bool) -> None:
+    """Lanes in registers as wide as are filled, by masked intrinsics; the last ones with lanes to spare."""
     type_ = op.results[0].type
     name, lanes = scalar_type(element_type(type_)), lanes_of(type_)
-    known = w.module.strategy.scales.get(name, ())
     if not known or lanes is None:
         raise unsupported(op, f"this machine has no instruction for it on {type_}; expand-math writes others")
     names = dict(known)
 
-    def scaled(a: str, b: str) -> str:
+    def computed(*values: str) -> str:
         parts: list[str] = []
         wide = next((n for n, _ in known if n >= lanes), known[-1][0])
         row = f"<{wide} x {name}>"
         for first in range(0, lanes, wide):
             picks = [first + i if first + i < lanes else -1 for i in range(wide)]
-            operands = [(row, shuffle(w, v, "poison", name, lanes, picks)) for v in (a, b)]
+            operands = [(row, shuffle(w, v, "poison", name, lanes, picks)) for v in values]
             mask = [("i16" if wide > 8 else "i8", "-1")]
-            rounding = [("i32", "4")] if wide * element_bytes(element_type(type_)) == _WIDE_BYTES else []
+            rounding = [("i32", "4")] if rounds and wide * element_bytes(element_type(type_)) == _WIDE_BYTES else []
             parts.append(w.call(row, names[wide], [*operands, (row, "poison"), *mask, *rounding]))
         return shuffle(w, concatenate(w, parts, name, wide), "poison", name, wide * len(parts), range(lanes))
 
-    per_row(w, op, scaled)
+    per_row(w, op, computed)
+
+
+def _scaleb(w: FunctionWriter, op: Operation) -> None:
+    name = scalar_type(element_type(op.results[0].type))
+    _in_registers(w, op, w.module.strategy.scales.get(name, ()), rounds=True)
+
+
+def _estimate(w: FunctionWriter, op: Operation) -> None:
+    name = scalar_type(element_type(op.results[0].type))
+    _in_registers(w, op, w.module.strategy.estimates.get((op.name, name), ()), rounds=False)
 
 
 _WIDE_BYTES = 64
@@ -69,7 +80,9 @@ EMITTERS: dict[str, Emitter] = {
     "math.cttz": intrinsic("cttz", floating=False, extra="false"),
     "math.floor": intrinsic("floor", floating=True),
     "math.fma": _fma,
+    "math.reciprocal_estimate": _estimate,
     "math.roundeven": intrinsic("roundeven", floating=True),
+    "math.rsqrt_estimate": _estimate,
     "math.scaleb": _scaleb,
     "math.sqrt": intrinsic("sqrt", floating=True),
     "math.trunc": intrinsic("trunc", floating=True),

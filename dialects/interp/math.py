@@ -62,6 +62,16 @@ def _scaled(a: Array, b: Array) -> Array:
     return np.where(np.isnan(b), b, scaled).astype(a.dtype)
 
 
+def _estimated(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function in f64, cut to fifteen bits: no nearer than an instruction has to be."""
+
+    def estimate(a: Array) -> Array:
+        bits = np.asarray(function(a), np.float64).view(np.uint64) & ~np.uint64((1 << 38) - 1)
+        return bits.view(np.float64)
+
+    return estimate
+
+
 def _round_half_away(a: Array) -> Array:
     whole = np.trunc(a)
     return np.copysign(np.where(np.abs(a - whole) >= 0.5, np.abs(whole) + 1.0, np.abs(whole)), a)
@@ -219,5 +229,7 @@ RULES: dict[str, Rule] = {
     "math.atanh": _in_double(np.arctanh),
     "math.erf": _in_double(_per_element(math.erf)),
     "math.scaleb": _elementwise(_scaled),
+    "math.rsqrt_estimate": _in_double(_estimated(lambda a: 1.0 / np.sqrt(a))),
+    "math.reciprocal_estimate": _in_double(_estimated(lambda a: 1.0 / a)),
     "math.erfc": _in_double(_per_element(math.erfc)),
 }

@@ -12,9 +12,7 @@ from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream
 from xdsl.dialects.builtin import Float32Type, VectorType, f32
 from xdsl.ir import Block, Region, SSAValue
-from xdsl.rewriter import InsertPoint
 
-from stepwell.ir.builder import LocatedBuilder
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.lanes import any_lane
 
@@ -43,7 +41,7 @@ def _magnitude_within(e: Emitter, x: SSAValue, power: int) -> SSAValue:
 
 def divide(e: Emitter, a: SSAValue, b: SSAValue, number: SSAValue) -> SSAValue:
     """`a / b` where every lane of b is `number`."""
-    scalar = Emitter(e.builder, e.constants, f32, e.has_fma)
+    scalar = e.of(f32)
     if number.type != f32:
         number = e.builder.insert(arith.ExtFOp(number, f32)).result
     zero = e.cmp("oeq", a, e.c(0.0))
@@ -52,11 +50,11 @@ def divide(e: Emitter, a: SSAValue, b: SSAValue, number: SSAValue) -> SSAValue:
     fails = e.builder.insert(arith.OrIOp(unsafe, scalar.not_(_magnitude_within(scalar, number, DIVISOR)))).result
     branch = scf.IfOp(fails, [a.type], Region(Block()), Region(Block()))
     e.builder.insert(branch)
-    exact = LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location)
-    exact.insert(scf.YieldOp(exact.insert(arith.DivfOp(a, b)).result))
+    exact = e.in_block(branch.true_region.block)
+    exact.builder.insert(scf.YieldOp(exact.div(a, b)))
 
-    quick = LocatedBuilder(InsertPoint.at_end(branch.false_region.block), e.builder.location)
-    e, scalar = (Emitter(quick, e.constants, kind, e.has_fma) for kind in (e.type, f32))
+    e = e.in_block(branch.false_region.block)
+    quick, scalar = e.builder, e.of(f32)
     reciprocal = scalar.div(scalar.c(1.0), number)
     assert isinstance(a.type, VectorType)
     y = quick.insert(upstream.BroadcastOp(reciprocal, a.type)).results[0]

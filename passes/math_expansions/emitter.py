@@ -25,8 +25,9 @@ from xdsl.rewriter import InsertPoint
 from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.dialects.arith import with_element_type
-from stepwell.dialects.math import ScaleBOp
+from stepwell.dialects.math import ReciprocalEstimateOp, RsqrtEstimateOp, ScaleBOp
 from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.machine import MachineDescription
 
 LONG = 10
 """Coefficients from which on a polynomial takes longer than a core has other work for meanwhile."""
@@ -63,14 +64,15 @@ class Constants:
 class Emitter:
     """Inserts arithmetic of one float type at a builder's position."""
 
-    def __init__(
-        self, builder: LocatedBuilder, constants: Constants, type_: Attribute, has_fma: bool, has_scaleb: bool = False
-    ):
+    def __init__(self, builder: LocatedBuilder, constants: Constants, type_: Attribute, machine: MachineDescription):
         self.builder = builder
         self.constants = constants
         self.type = type_
-        self.has_fma = has_fma
-        self.has_scaleb = has_scaleb and isinstance(type_, VectorType)
+        self.machine = machine
+        self.has_fma = machine.has_fma
+        in_lanes = isinstance(type_, VectorType)
+        self.has_scaleb = in_lanes and machine.has_scaleb
+        self.has_estimates = in_lanes and machine.has_estimates and machine.has_fma
         element = get_element_type_or_self(type_)
         self.is_f32 = isinstance(element, Float32Type)
         self.bits = 32 if self.is_f32 else 64
@@ -84,11 +86,20 @@ class Emitter:
 
     def wide(self) -> Emitter:
         """The same place, computing in f64."""
-        return Emitter(self.builder, self.constants, with_element_type(self.type, f64), self.has_fma, self.has_scaleb)
+        return self.of(with_element_type(self.type, f64))
 
     def narrow(self) -> Emitter:
         """The same place, computing in f32."""
-        return Emitter(self.builder, self.constants, with_element_type(self.type, f32), self.has_fma, self.has_scaleb)
+        return self.of(with_element_type(self.type, f32))
+
+    def of(self, type_: Attribute) -> Emitter:
+        """The same place, computing in another type."""
+        return Emitter(self.builder, self.constants, type_, self.machine)
+
+    def in_block(self, block: Block) -> Emitter:
+        """The same at the end of a block."""
+        builder = LocatedBuilder(InsertPoint.at_end(block), self.builder.location)
+        return Emitter(builder, self.constants, self.type, self.machine)
 
     def pick(self, for_f32: Sequence[float], for_f64: Sequence[float]) -> Sequence[float]:
         """The coefficients of this type."""
@@ -288,6 +299,14 @@ class Emitter:
     def scaleb(self, a: SSAValue, n: SSAValue) -> SSAValue:
         """A * 2^n, for whole n: one op of machines that have it."""
         return self._add(ScaleBOp(a, n))
+
+    def rsqrt_estimate(self, a: SSAValue) -> SSAValue:
+        """1 / sqrt(a) to fourteen bits: one op of machines that have it."""
+        return self._add(RsqrtEstimateOp(a))
+
+    def reciprocal_estimate(self, a: SSAValue) -> SSAValue:
+        """1 / a to fourteen bits: one op of machines that have it."""
+        return self._add(ReciprocalEstimateOp(a))
 
     def _magic_bits(self) -> int:
         magic = 1.5 * 2.0**self.mantissa

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from xdsl.dialects import scf
 from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Block, Region, SSAValue
-from xdsl.rewriter import InsertPoint
 
-from stepwell.ir.builder import LocatedBuilder
 from stepwell.passes.math_expansions import coefficients as k
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.lanes import any_lane
@@ -169,8 +167,8 @@ def _where_normal(e: Emitter, x: SSAValue, compute: Part) -> SSAValue:
     branch = scf.IfOp(any_lane(e, special), [x.type], Region(Block()), Region(Block()))
     e.builder.insert(branch)
     for region, normal in ((branch.true_region, False), (branch.false_region, True)):
-        builder = LocatedBuilder(InsertPoint.at_end(region.block), e.builder.location)
-        builder.insert(scf.YieldOp(compute(Emitter(builder, e.constants, e.type, e.has_fma), normal)))
+        inner = e.in_block(region.block)
+        inner.builder.insert(scf.YieldOp(compute(inner, normal)))
     return branch.results[0]
 
 

@@ -1,4 +1,4 @@
-"""pow, cbrt, rsqrt, integer powers and the exact float remainder."""
+"""pow, integer powers and the exact float remainder."""
 
 from __future__ import annotations
 
@@ -114,40 +114,6 @@ def powf(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
     return _pow_narrow(e, x, y) if e.is_f32 else _pow_wide(e, x, y)
 
 
-def cbrt(e: Emitter, x: SSAValue) -> SSAValue:
-    """Cube root: a guess from the exponent, then Halley's iteration in f64."""
-    if e.is_f32:
-        wide, (wide_x,) = _through_f64(e, [x])
-        return e.builder.insert(arith.TruncFOp(cbrt(wide, wide_x), e.type)).results[0]
-    magnitude = e.abs(x)
-    tiny, huge = e.cmp("olt", magnitude, e.c(2.0**-900)), e.cmp("ogt", magnitude, e.c(2.0**900))
-    factor = e.select(tiny, e.c(2.0**300), e.select(huge, e.c(2.0**-300), e.c(1.0)))
-    scaled = e.mul(magnitude, factor)
-    # bits / 3 by a multiplication in floating point: the exponent field fits easily.
-    third = e.builder.insert(
-        arith.FPToSIOp(e.mul(e.int_to_float(e.shr(e.to_bits(scaled), 32)), e.c(1 / 3)), e.int_type)  # pyright: ignore
-    ).results[0]
-    t = e.to_float(e.shl(e.iadd(third, e.ci(715094163)), 32))
-    for _ in range(3):
-        cube = e.mul(e.mul(t, t), t)
-        t = e.mul(t, e.div(e.add(cube, e.add(scaled, scaled)), e.add(e.add(cube, cube), scaled)))
-    # One Newton step on the residual leaves a correctly rounded value but for rare ties.
-    square, square_low = e.two_product(t, t)
-    cube, cube_low = e.two_product(square, t)
-    residual = e.sub(e.sub(e.sub(scaled, cube), cube_low), e.mul(square_low, t))
-    t = e.add(t, e.div(residual, e.mul(e.c(3.0), square)))
-    t = e.mul(t, e.select(tiny, e.c(2.0**-100), e.select(huge, e.c(2.0**100), e.c(1.0))))
-    result = e.copysign(t, x)
-    regular = e.cmp("olt", e.abs(e.sub(x, x)), e.c(INF))
-    regular = e.builder.insert(arith.AndIOp(regular, e.cmp("one", x, e.c(0.0)))).results[0]
-    return e.select(regular, result, x)
-
-
-def rsqrt(e: Emitter, x: SSAValue) -> SSAValue:
-    """1 / sqrt(x), two roundings."""
-    return e.div(e.c(1.0), e.sqrt(x))
-
-
 def _loop(
     builder: LocatedBuilder, constants: Constants, count: int, initial: list[SSAValue]
 ) -> tuple[scf.ForOp, LocatedBuilder, list[SSAValue], SSAValue]:
@@ -217,7 +183,7 @@ def _remf_wide(e: Emitter, x: SSAValue, y: SSAValue, steps: int) -> SSAValue:
     per_step = e.ci(10)
     remainder = e.builder.insert(arith.RemUIOp(x_mantissa, y_mantissa)).result
     loop, inner_builder, (r, left), _ = _loop(e.builder, e.constants, steps, [remainder, difference])
-    inner = Emitter(inner_builder, e.constants, e.type, e.has_fma)
+    inner = Emitter(inner_builder, e.constants, e.type, e.machine)
     amount = inner.select(inner.icmp("sgt", left, per_step), per_step, left)
     amount = inner.select(inner.icmp("sgt", amount, inner.ci(0)), amount, inner.ci(0))
     shifted = inner_builder.insert(arith.ShLIOp(r, amount)).result

@@ -11,9 +11,7 @@ import math
 
 from xdsl.dialects import arith, scf
 from xdsl.ir import Block, Region, SSAValue
-from xdsl.rewriter import InsertPoint
 
-from stepwell.ir.builder import LocatedBuilder
 from stepwell.passes.math_expansions import coefficients as k
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.lanes import any_lane
@@ -100,9 +98,7 @@ def _reduce_large(e: Emitter, x: SSAValue, large: SSAValue, r: SSAValue, n: SSAV
     types = [r.type, n.type]
     branch = scf.IfOp(any_lane(e, large), types, Region(Block()), Region(Block()))
     e.builder.insert(branch)
-    inner = Emitter(
-        LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location), e.constants, e.type, e.has_fma
-    )
+    inner = e.in_block(branch.true_region.block)
     exact_r, exact_n = _payne_hanek(inner, x)
     inner.builder.insert(scf.YieldOp(inner.select(large, exact_r, r), inner.select(large, exact_n, n)))
     branch.false_region.block.add_op(scf.YieldOp(r, n))
@@ -154,9 +150,7 @@ def _reduce_narrow(e: Emitter, magnitude: SSAValue) -> tuple[SSAValue, SSAValue]
     large = e.cmp("oge", magnitude, e.c(LARGE_NARROW))
     branch = scf.IfOp(any_lane(e, large), [r.type, n.type], Region(Block()), Region(Block()))
     e.builder.insert(branch)
-    inner = Emitter(
-        LocatedBuilder(InsertPoint.at_end(branch.true_region.block), e.builder.location), e.constants, e.type, e.has_fma
-    )
+    inner = e.in_block(branch.true_region.block)
     wide_r, wide_n = _reduce(inner, magnitude)
     inner.builder.insert(scf.YieldOp(inner.select(large, wide_r, r), inner.select(large, wide_n, n)))
     branch.false_region.block.add_op(scf.YieldOp(r, n))
