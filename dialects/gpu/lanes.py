@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import i1, i32, i64
+from xdsl.dialects.builtin import IntegerType, i1, i32, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     EqAttrConstraint,
@@ -19,12 +19,15 @@ from xdsl.utils.exceptions import VerifyException
 
 from stepwell.dialects.gpu.attrs import VoteMode, VoteModeAttr
 
+_MASK = EqAttrConstraint(i32) | EqAttrConstraint(i64)
+"""Of the lanes of a subgroup."""
+
 
 @irdl_op_definition
 class BallotOp(IRDLOperation):
     """Which lanes of the subgroup hold true: bit `l` of the mask is the value of lane `l`; every lane gets the mask.
 
-    Semantics: all lanes of the subgroup are here.
+    Semantics: all lanes of the subgroup are here. The mask has a bit for each of them, so it is i64 where there are 64.
 
     Example:
         %mask = gpu.ballot %p : i32
@@ -33,14 +36,14 @@ class BallotOp(IRDLOperation):
     name = "gpu.ballot"
 
     predicate = operand_def(i1)
-    result = result_def(i32)
+    result = result_def(_MASK)
 
     traits = traits_def(Pure())
 
     assembly_format = "$predicate attr-dict `:` type($result)"
 
-    def __init__(self, predicate: SSAValue):
-        super().__init__(operands=[predicate], result_types=[i32])
+    def __init__(self, predicate: SSAValue, mask: IntegerType = i32):
+        super().__init__(operands=[predicate], result_types=[mask])
 
 
 @irdl_op_definition
@@ -72,7 +75,8 @@ class MatchOp(IRDLOperation):
     """Which lanes of the subgroup hold the same value (ours).
 
     Semantics: all lanes of the subgroup are here. `any` gives each lane the mask of the lanes that hold its own value.
-    `all` gives every lane the mask of all lanes and true when they hold one value, 0 and false otherwise.
+    `all` gives every lane the mask of all lanes and true when they hold one value, 0 and false otherwise. The mask has a bit
+    for each lane, so it is i64 where there are 64.
 
     Constraints:
         C1: `all` has a second result, `any` has none.
@@ -86,18 +90,18 @@ class MatchOp(IRDLOperation):
 
     mode = prop_def(VoteModeAttr)
     value = operand_def(EqAttrConstraint(i32) | EqAttrConstraint(i64))
-    result = result_def(i32)
+    result = result_def(_MASK)
     same = opt_result_def(i1)
 
     traits = traits_def(Pure())
 
     assembly_format = "$mode $value attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, value: SSAValue, mode: str):
+    def __init__(self, value: SSAValue, mode: str, mask: IntegerType = i32):
         everyone = VoteMode(mode) is VoteMode.ALL
         super().__init__(
             operands=[value],
-            result_types=[i32, i1 if everyone else None],
+            result_types=[mask, i1 if everyone else None],
             properties={"mode": VoteModeAttr(VoteMode(mode))},
         )
 

@@ -18,7 +18,7 @@ from stepwell.ir.diagnostics import Diagnostic, location_of
 from stepwell.ir.interpreter import InterpreterError
 
 SUBGROUP = 32
-"""Lanes of a subgroup."""
+"""Lanes of a subgroup where the module names no machine, and of one with a matrix unit."""
 POISON = 0xFF
 """Each byte of memory that nobody wrote: NaN as floats, -1 as integers."""
 _NAMED_THREADS = 32
@@ -42,6 +42,8 @@ class LaunchState:
     granules: dict[str, int]
     """Per memory space the smallest element that the kernel accesses."""
     has_subgroup_barriers: bool
+    subgroup: int = SUBGROUP
+    """Lanes of a subgroup."""
     epoch: int = 0
     constants: dict[Operation, MemRef] = field(default_factory=dict[Operation, MemRef])
 
@@ -83,6 +85,7 @@ class ThreadBlock:
         self.number = number
         self.count = launch.block[0] * launch.block[1] * launch.block[2]
         self.threads: Array = np.arange(self.count)
+        self.subgroup = launch.subgroup
         self.active: Mask | None = None
         """The threads that execute the current op; None for all."""
         self.frame: list[Value] = [None] * frame_size
@@ -91,11 +94,13 @@ class ThreadBlock:
         self.groups: Array = np.zeros(self.count, np.int64)
         """Groups of copies each thread has closed."""
         self._subgroup_clock = (
-            np.zeros(-(-self.count // SUBGROUP), np.int32) if launch.has_subgroup_barriers and launch.check else None
+            np.zeros(-(-self.count // self.subgroup), np.int32)
+            if launch.has_subgroup_barriers and launch.check
+            else None
         )
         launch.epoch += 1
         start = launch.epoch * CODES
-        self.now = Now(start, start, number, self._subgroup_clock)
+        self.now = Now(start, start, number, self._subgroup_clock, self.subgroup)
         """The time, as shadows count it."""
 
     @property

@@ -213,12 +213,12 @@ class FragmentCheck:
             return
         here = np.arange(block.count // SUBGROUP)  # what a subgroup lacks of its lanes has been reported
         if block.active is not None:
-            here = here[by_subgroup(block.active)[: here.size].all(axis=1)]
+            here = here[by_subgroup(block.active, SUBGROUP)[: here.size].all(axis=1)]
         paths: list[_Path] = []
         for operand, companions, pattern in zip((_A, _B), (a, b), patterns, strict=True):
             path = self._paths.get((operand.name, pattern, active))
             if path is None:
-                fragment = by_subgroup(companions)[here]
+                fragment = by_subgroup(companions, SUBGROUP)[here]
                 for found in self._wrong_fragment(operand, fragment):
                     self._report(block, op, here, found)
                     return
@@ -226,7 +226,7 @@ class FragmentCheck:
             paths.append(path)
         crossed = _crossed(*paths)
         if crossed.any():
-            fragments = [by_subgroup(part)[here] for part in (a, b)]
+            fragments = [by_subgroup(part, SUBGROUP)[here] for part in (a, b)]
             self._report(block, op, here, self._wrong_pairs(crossed, *fragments))
             return
         self._fine.add((*patterns, active))

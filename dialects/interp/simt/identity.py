@@ -7,7 +7,7 @@ from collections.abc import Callable
 from xdsl.ir import Operation
 
 from stepwell.dialects.gpu.attrs import DimensionAttr
-from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
+from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.values import Value
 
@@ -48,9 +48,9 @@ RULES: dict[str, Prepare] = {
         lambda block, axis: block.index[axis] * block.launch.block[axis] + thread_id(block, axis)
     ),
     "gpu.grid_dim": _along_axis(lambda block, axis: block.launch.grid[axis]),
-    "gpu.lane_id": _of_block(lambda block: block.threads % SUBGROUP),
-    "gpu.num_subgroups": _of_block(lambda block: -(-block.count // SUBGROUP)),
-    "gpu.subgroup_id": _of_block(lambda block: block.threads // SUBGROUP if block.count > SUBGROUP else 0),
-    "gpu.subgroup_size": _of_block(lambda block: SUBGROUP),
+    "gpu.lane_id": _of_block(lambda block: block.threads % block.subgroup),
+    "gpu.num_subgroups": _of_block(lambda block: -(-block.count // block.subgroup)),
+    "gpu.subgroup_id": _of_block(lambda block: block.threads // block.subgroup if block.count > block.subgroup else 0),
+    "gpu.subgroup_size": _of_block(lambda block: block.subgroup),
     "gpu.thread_id": _along_axis(thread_id),
 }

@@ -25,7 +25,7 @@ from stepwell.dialects.interp.simt import (
     subgroups,
     vectors,
 )
-from stepwell.dialects.interp.simt.block import Dims, LaunchState, ThreadBlock, poisoned
+from stepwell.dialects.interp.simt.block import SUBGROUP, Dims, LaunchState, ThreadBlock, poisoned
 from stepwell.dialects.interp.simt.fragments import FragmentCheck
 from stepwell.dialects.interp.simt.memory import Memory, MemRef, arguments_in_memory, contiguous, elements
 from stepwell.dialects.interp.simt.origins import Origins, Views, unknown
@@ -123,6 +123,7 @@ def launch(
     reports = Reports(collect)
     builder = Builder(RULES, Interpreter(function, interpreter_rules()), _follower(function) if check else None)
     body = builder.region(function.body)
+    lanes = machine_of(function).subgroup
     state = LaunchState(
         grid=_dims(grid),
         block=_dims(block),
@@ -133,6 +134,7 @@ def launch(
         numbers=builder.numbers,
         granules=_granules(function),
         has_subgroup_barriers=any(isinstance(op, SubgroupBarrierOp) for op in builder.numbers),
+        subgroup=lanes if lanes > 1 else SUBGROUP,
     )
     _check_launch(function, state, at or function)
     values = _arguments(function, args, state, at or function)

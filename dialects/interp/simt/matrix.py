@@ -15,6 +15,7 @@ from stepwell.dialects.interp.simt.access import check_alignment, load, locate
 from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
 from stepwell.dialects.interp.simt.memory import Access, Extent, MemRef, start_of
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
+from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.subgroups import by_subgroup, by_thread, check_whole_subgroups
 from stepwell.dialects.interp.simt.values import Array, Value, spread
 from stepwell.dialects.nvgpu import LdMatrixOp, MmaSyncOp
@@ -50,14 +51,22 @@ def fragments_of_c(rows: Array) -> Array:
     return parts.transpose(0, 2, 3, 1, 4).reshape(-1, SUBGROUP, 2, 2)
 
 
+def _check_lanes(block: ThreadBlock, op: Operation) -> None:
+    """A matrix is spread over a subgroup of one size."""
+    if block.subgroup != SUBGROUP:
+        message = f"the matrix unit takes subgroups of {SUBGROUP} lanes; this machine's have {block.subgroup}"
+        raise block.error(ReportKind.UNDEFINED, op, message, block.active_threads())
+
+
 def _mma_sync(op: Operation, builder: Builder) -> Run:
     """Products and their sum are exact (in f64), rounded once to the accumulator's type."""
     del builder
     assert isinstance(op, MmaSyncOp)
 
     def run(block: ThreadBlock, a: Value, b: Value, c: Value) -> Sequence[Value]:
+        _check_lanes(block, op)
         check_whole_subgroups(block, op, all_lanes=True)
-        parts = [by_subgroup(spread(v, 2, block.count)) for v in (a, b, c)]
+        parts = [by_subgroup(spread(v, 2, block.count), SUBGROUP) for v in (a, b, c)]
         dtype = parts[2].dtype
         lhs, rhs, acc = (
             to_rows(part.astype(np.float64))
@@ -87,7 +96,7 @@ def tile_gatherer(op: LdMatrixOp) -> Callable[[ThreadBlock, Extent], Array]:
     owner, step = _tile_places(op)
 
     def gather(block: ThreadBlock, starts: Extent) -> Array:
-        return by_thread(by_subgroup(spread(starts, 0, block.count))[:, owner] + step, block.count)
+        return by_thread(by_subgroup(spread(starts, 0, block.count), SUBGROUP)[:, owner] + step, block.count)
 
     return gather
 
@@ -101,11 +110,12 @@ def _ldmatrix(op: Operation, builder: Builder) -> Run:
     gather = tile_gatherer(op)
 
     def run(block: ThreadBlock, ref: MemRef, *indices: Value) -> Sequence[Value]:
+        _check_lanes(block, op)
         check_whole_subgroups(block, op, all_lanes=True)
         addressing = np.broadcast_to((block.threads % SUBGROUP < tiles * ROW)[:, None], (block.count, ROW))
         rows = locate(block, op, ref, indices, (ROW,), addressing)
         check_alignment(block, op, rows, ROW_BYTES)
-        valid = by_subgroup(addressing if rows.mask is None else rows.mask)
+        valid = by_subgroup(addressing if rows.mask is None else rows.mask, SUBGROUP)
         positions = gather(block, start_of(ref, indices))
         mask = by_thread(valid[:, owner, step], block.count)
         return (load(block, op, Access(ref, (tiles, 2), positions, mask)),)

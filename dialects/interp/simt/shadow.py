@@ -20,7 +20,6 @@ _SUBGROUP_CODE = 1024
 """Code of several lanes of subgroup 0; the next are those of the next subgroups."""
 _MANY = 2047
 """Code of threads of several subgroups."""
-_SUBGROUP = 32
 _NEVER = np.iinfo(np.int64).max
 
 UNWRITTEN, WRITTEN, IN_FLIGHT = 0, 1, 2
@@ -35,6 +34,8 @@ class Now:
     block_number: int
     subgroup_clock: Array | None
     """Barriers each subgroup has passed; None in kernels without barriers of subgroups."""
+    subgroup: int
+    """Lanes of one."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,17 @@ class Conflict:
     """Both are atomic, but one of them among the threads of its block only."""
 
 
-def _subgroups(codes: Array) -> Array:
+def _subgroups(codes: Array, lanes: int) -> Array:
     """The subgroup of a code; -1 for several and for codes of other epochs."""
-    groups = np.where(codes >= _SUBGROUP_CODE, codes - _SUBGROUP_CODE, codes // _SUBGROUP)
+    groups = np.where(codes >= _SUBGROUP_CODE, codes - _SUBGROUP_CODE, codes // lanes)
     return np.where((codes < 0) | (codes == _MANY), -1, groups)
 
 
 def _ordered_by_subgroup(codes: Array, clocks: Array, threads: Array, now: Now) -> Array:
     """Accesses of this epoch by lanes of one's own subgroup, before the subgroup's last barrier."""
     assert now.subgroup_clock is not None
-    mine = threads // _SUBGROUP
-    return (_subgroups(codes) == mine) & (clocks < now.subgroup_clock[mine])
+    mine = threads // now.subgroup
+    return (_subgroups(codes, now.subgroup) == mine) & (clocks < now.subgroup_clock[mine])
 
 
 class _Accesses:
@@ -81,7 +82,7 @@ class _Accesses:
         self.last[granules] = threads + now.epoch_start
         self.op[granules] = op_number
         if now.subgroup_clock is not None:
-            self.clock[granules] = now.subgroup_clock[threads // _SUBGROUP]
+            self.clock[granules] = now.subgroup_clock[threads // now.subgroup]
 
     def add(self, granules: Array, threads: Array, now: Now, op_number: int) -> None:
         """Note accesses beside those that are there: a granule knows of all threads of this epoch."""
@@ -113,9 +114,9 @@ class _Accesses:
         if now.subgroup_clock is None:
             self.last[granules[several]] = now.epoch_start + _MANY
             return
-        group = threads // _SUBGROUP
-        same = _subgroups(winner - now.epoch_start) == group
-        same &= forgotten | (_subgroups(before - now.epoch_start) == group)
+        group = threads // now.subgroup
+        same = _subgroups(winner - now.epoch_start, now.subgroup) == group
+        same &= forgotten | (_subgroups(before - now.epoch_start, now.subgroup) == group)
         self.last[granules[several]] = now.epoch_start + _SUBGROUP_CODE + group[several]
         self.last[granules[several & ~same]] = now.epoch_start + _MANY
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation
 
 from stepwell.dialects.gpu import AllReduceOp, MatchOp, ShuffleMode, ShuffleOp, SubgroupReduceOp, VoteMode, VoteOp
-from stepwell.dialects.interp.simt.block import SUBGROUP, ThreadBlock
+from stepwell.dialects.interp.simt.block import ThreadBlock
 from stepwell.dialects.interp.simt.program import Builder, Prepare, Run
 from stepwell.dialects.interp.simt.reports import ReportKind
 from stepwell.dialects.interp.simt.values import Array, Mask, Value, is_lanes, rank_of, spread
 from stepwell.dialects.interp.vector import COMBINE, fold
 
 
-def by_subgroup(lanes: Array) -> Array:
-    """Lanes as (subgroup, lane); lanes that the last subgroup lacks are zero."""
-    missing = -lanes.shape[0] % SUBGROUP
+def by_subgroup(lanes: Array, size: int) -> Array:
+    """Lanes as (subgroup, lane), `size` a subgroup; lanes that the last subgroup lacks are zero."""
+    missing = -lanes.shape[0] % size
     if missing:
         lanes = np.concatenate([lanes, np.zeros((missing, *lanes.shape[1:]), lanes.dtype)])
-    return lanes.reshape(-1, SUBGROUP, *lanes.shape[1:])
+    return lanes.reshape(-1, size, *lanes.shape[1:])
 
 
 def by_thread(lanes: Array, count: int) -> Array:
@@ -31,7 +32,7 @@ def by_thread(lanes: Array, count: int) -> Array:
 def present_subgroups(block: ThreadBlock) -> Mask:
     """Which subgroups have an active lane."""
     active = np.ones(block.count, np.bool_) if block.active is None else block.active
-    return np.logical_or.reduce(by_subgroup(active), axis=1)
+    return np.logical_or.reduce(by_subgroup(active, block.subgroup), axis=1)
 
 
 def _stragglers(block: ThreadBlock) -> Array:
@@ -39,20 +40,22 @@ def _stragglers(block: ThreadBlock) -> Array:
     if block.active is None:
         return np.empty(0, np.int64)
     here = present_subgroups(block)
-    return np.flatnonzero(~block.active & here[block.threads // SUBGROUP])
+    return np.flatnonzero(~block.active & here[block.threads // block.subgroup])
 
 
 def check_whole_subgroups(block: ThreadBlock, op: Operation, *, all_lanes: bool = False) -> None:
     """Report subgroups of which only some lanes are here; with `all_lanes` also one the block has only in part."""
     missing = _stragglers(block)
     if missing.size:
-        subgroup = int(missing[0]) // SUBGROUP
-        lost = missing[missing // SUBGROUP == subgroup]
+        subgroup = int(missing[0]) // block.subgroup
+        lost = missing[missing // block.subgroup == subgroup]
         message = f"executed by a part of subgroup {subgroup}: thread {lost[0]} and {lost.size - 1} more are not there"
         block.report(ReportKind.PARTIAL_SUBGROUP, op, message, lost)
-    last = block.count // SUBGROUP * SUBGROUP
+    last = block.count // block.subgroup * block.subgroup
     if all_lanes and last != block.count and (block.active is None or block.active[last:].any()):
-        message = f"executed by subgroup {last // SUBGROUP}, of which the block has {block.count - last} lanes only"
+        message = (
+            f"executed by subgroup {last // block.subgroup}, of which the block has {block.count - last} lanes only"
+        )
         block.report(ReportKind.PARTIAL_SUBGROUP, op, message, range(last, block.count))
 
 
@@ -85,7 +88,9 @@ def _subgroup_barrier(op: Operation, builder: Builder) -> Run:
     def run(block: ThreadBlock) -> Sequence[Value]:
         missing = _stragglers(block)
         if missing.size:
-            message = f"reached by a part of subgroup {missing[0] // SUBGROUP}: thread {missing[0]} takes another way"
+            message = (
+                f"reached by a part of subgroup {missing[0] // block.subgroup}: thread {missing[0]} takes another way"
+            )
             block.report(ReportKind.DIVERGENT_BARRIER, op, message, missing)
         block.next_subgroup_epoch(present_subgroups(block))
         return ()
@@ -99,9 +104,9 @@ def _fence(op: Operation, builder: Builder) -> Run:
     return lambda block: ()
 
 
-def _shuffle_sources(mode: ShuffleMode, threads: Array, offset: Value, width: Value) -> tuple[Array, Mask]:
+def _shuffle_sources(mode: ShuffleMode, threads: Array, lanes: int, offset: Value, width: Value) -> tuple[Array, Mask]:
     """The thread each lane reads, and whether that is within its segment."""
-    lane = threads % SUBGROUP
+    lane = threads % lanes
     offset, width = np.asarray(offset, np.int64), np.asarray(width, np.int64)
     first = lane - lane % width
     match mode:
@@ -124,7 +129,7 @@ def _shuffle(op: Operation, builder: Builder) -> Run:
 
     def run(block: ThreadBlock, value: Value, offset: Value, width: Value) -> Sequence[Value]:
         _check_width(block, op, width)
-        source, valid = _shuffle_sources(mode, block.threads, offset, width)
+        source, valid = _shuffle_sources(mode, block.threads, block.subgroup, offset, width)
         source = _check_sources(block, op, source)
         if not is_lanes(value, rank):
             return value, valid
@@ -135,9 +140,9 @@ def _shuffle(op: Operation, builder: Builder) -> Run:
 
 def _check_width(block: ThreadBlock, op: Operation, width: Value) -> None:
     widths = np.asarray(width)
-    wrong = (widths < 1) | (widths > SUBGROUP) | (widths & (widths - 1) != 0)
+    wrong = (widths < 1) | (widths > block.subgroup) | (widths & (widths - 1) != 0)
     if wrong.any() and (block.active is None or np.any(wrong & block.active)):
-        message = f"the width {widths[wrong].flat[0]} is no power of two up to {SUBGROUP}"
+        message = f"the width {widths[wrong].flat[0]} is no power of two up to {block.subgroup}"
         raise block.error(ReportKind.UNDEFINED, op, message, block.active_threads())
 
 
@@ -155,23 +160,22 @@ def _check_sources(block: ThreadBlock, op: Operation, source: Array) -> Array:
     return np.where(there, source, block.threads)
 
 
-_BUTTERFLY = (16, 8, 4, 2, 1)
-
-
 def _subgroup_reduce(op: Operation, builder: Builder) -> Run:
     """In the order of a butterfly: each lane with its partner half a subgroup away, then a quarter, and so on."""
     del builder
     assert isinstance(op, SubgroupReduceOp)
     combine, rank = COMBINE[op.kind.data.value], rank_of(op.value.type)
-    lanes = np.arange(SUBGROUP)
 
     def run(block: ThreadBlock, value: Value) -> Sequence[Value]:
         check_whole_subgroups(block, op, all_lanes=True)
-        total = by_subgroup(spread(value, rank, block.count))
+        total = by_subgroup(spread(value, rank, block.count), block.subgroup)
         dtype = total.dtype
         with np.errstate(all="ignore"):
-            for distance in _BUTTERFLY:
-                total = np.asarray(combine(total, total[:, lanes ^ distance]), dtype)
+            distance = block.subgroup // 2
+            while distance:
+                other = total[:, np.arange(block.subgroup) ^ distance]
+                total = np.asarray(combine(total, other), dtype)
+                distance //= 2
         return (by_thread(total, block.count),)
 
     return run
@@ -194,17 +198,24 @@ def _all_reduce(op: Operation, builder: Builder) -> Run:
 
 def _there(block: ThreadBlock) -> Mask:
     """Which lanes of each subgroup are active."""
-    return by_subgroup(np.ones(block.count, np.bool_) if block.active is None else block.active)
+    return by_subgroup(np.ones(block.count, np.bool_) if block.active is None else block.active, block.subgroup)
 
 
-def _masks(lanes: Mask) -> Array:
-    """Booleans of lanes, along the last axis, as bits of a word."""
-    return (lanes << np.arange(SUBGROUP, dtype=np.uint32)).sum(axis=-1, dtype=np.uint32).view(np.int32)
+def _masks(block: ThreadBlock, op: Operation, lanes: Mask) -> Array:
+    """Booleans of lanes, along the last axis, as bits of the first result."""
+    kind = op.results[0].type
+    assert isinstance(kind, IntegerType)
+    bits = kind.width.data
+    if bits < block.subgroup:
+        message = f"a mask of {bits} bits of the {block.subgroup} lanes of a subgroup"
+        raise block.error(ReportKind.UNDEFINED, op, message, block.active_threads())
+    masks = (lanes.astype(np.uint64) << np.arange(block.subgroup, dtype=np.uint64)).sum(axis=-1, dtype=np.uint64)
+    return masks.astype(f"u{bits // 8}").view(f"i{bits // 8}")
 
 
 def _to_lanes(block: ThreadBlock, answers: Array) -> Array:
     """Each thread's answer from one of each subgroup."""
-    return answers[block.threads // SUBGROUP]
+    return answers[block.threads // block.subgroup]
 
 
 def _ballot(op: Operation, builder: Builder) -> Run:
@@ -212,7 +223,8 @@ def _ballot(op: Operation, builder: Builder) -> Run:
 
     def run(block: ThreadBlock, predicate: Value) -> Sequence[Value]:
         check_whole_subgroups(block, op, all_lanes=True)
-        return (_to_lanes(block, _masks(by_subgroup(spread(predicate, 0, block.count)) & _there(block))),)
+        lanes = by_subgroup(spread(predicate, 0, block.count), block.subgroup) & _there(block)
+        return (_to_lanes(block, _masks(block, op, lanes)),)
 
     return run
 
@@ -224,7 +236,7 @@ def _vote(op: Operation, builder: Builder) -> Run:
 
     def run(block: ThreadBlock, predicate: Value) -> Sequence[Value]:
         check_whole_subgroups(block, op, all_lanes=True)
-        lanes, there = by_subgroup(spread(predicate, 0, block.count)), _there(block)
+        lanes, there = by_subgroup(spread(predicate, 0, block.count), block.subgroup), _there(block)
         yes = np.logical_or.reduce(lanes & there, axis=1) if any_ else np.logical_and.reduce(lanes | ~there, axis=1)
         return (_to_lanes(block, yes),)
 
@@ -238,12 +250,13 @@ def _match(op: Operation, builder: Builder) -> Run:
 
     def run(block: ThreadBlock, value: Value) -> Sequence[Value]:
         check_whole_subgroups(block, op, all_lanes=True)
-        lanes, there = by_subgroup(spread(value, 0, block.count)), _there(block)
+        lanes, there = by_subgroup(spread(value, 0, block.count), block.subgroup), _there(block)
         equal = (lanes[:, :, None] == lanes[:, None, :]) & there[:, None, :]
         if any_:
-            return (by_thread(_masks(equal), block.count),)
+            return (by_thread(_masks(block, op, equal), block.count),)
         same = np.logical_and.reduce(equal | ~there[:, None, :] | ~there[:, :, None], axis=(1, 2))
-        return _to_lanes(block, np.where(same, _masks(there), np.int32(0))), _to_lanes(block, same)
+        masks = _masks(block, op, there)
+        return _to_lanes(block, np.where(same, masks, np.zeros_like(masks))), _to_lanes(block, same)
 
     return run
 

@@ -482,8 +482,8 @@ gpu.module @m {
 
 gpu.module @m {
   gpu.func @f(%p: i1) kernel {
-    // expected-error @+1 {{Expected attribute i32 but got i64}}
-    %r = gpu.ballot %p : i64
+    // expected-error @+1 {{but got i16}}
+    %r = gpu.ballot %p : i16
     gpu.return
   }
 }

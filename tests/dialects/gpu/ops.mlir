@@ -60,10 +60,14 @@ gpu.module @lanes {
     %b1 = gpu.vote any %valid : i1
     // CHECK-NEXT: %{{.*}} = gpu.vote all %valid {note} : i1
     %b2 = gpu.vote all %valid {note} : i1
+    // CHECK-NEXT: %{{.*}} = gpu.ballot %valid : i64
+    %b6 = gpu.ballot %valid : i64
     // CHECK-NEXT: %{{.*}} = gpu.match any %o : (i32) -> i32
     %b3 = gpu.match any %o : (i32) -> i32
     // CHECK-NEXT: %{{.*}}, %{{.*}} = gpu.match all %i : (i64) -> (i32, i1)
     %b4, %b5 = gpu.match all %i : (i64) -> (i32, i1)
+    // CHECK-NEXT: %{{.*}}, %{{.*}} = gpu.match all %i : (i64) -> (i64, i1)
+    %b7, %b8 = gpu.match all %i : (i64) -> (i64, i1)
     // CHECK-NEXT: %{{.*}} = gpu.subgroup_reduce add %v uniform : (f32) -> f32
     %s = gpu.subgroup_reduce add %v uniform : (f32) -> f32
     // CHECK-NEXT: %{{.*}} = gpu.subgroup_reduce maxsi %i uniform {note} : (i64) -> i64
