@@ -292,7 +292,7 @@ def test_machine_code_and_what_it_takes():
     [
         ("asm", "cuda:sm_90", "'asm' is made for a CPU, not for sm_90"),
         ("obj", MACHINE, "'obj' is made for a CPU"),
-        ("ptx", "cpu", "'ptx' is made for a GPU"),
+        ("ptx", "cpu", "'ptx' is made for an NVIDIA GPU"),
         ("resources", None, "'resources' is made for a GPU"),
         ("sass", "cuda:sm_90", "nothing called 'sass' to emit"),
     ],
@@ -432,7 +432,7 @@ def test_the_doctor_says_what_there_is_for_gpus(capsys, no_driver):
         (["run", "{device}", "--inputs", "{in}", "--target", "cuda:sm_90"], "error: CUDA cannot be used here"),
         (["run", "{device}", "--inputs", "{in}", "--target", "cpu"], "device.mlir:1:1: error: 'builtin.module' op"),
         (["run", "{wrong}", "--inputs", "{in}"], "wrong.mlir:5:12: error: out of bounds"),
-        (["compile", "{add}", "--emit", "ptx"], "error: 'ptx' is made for a GPU"),
+        (["compile", "{add}", "--emit", "ptx"], "error: 'ptx' is made for an NVIDIA GPU"),
         (["compile", "{device}", "--emit", "kernels"], "the program is already below step 'kernels'"),
     ],
 )

@@ -33,6 +33,7 @@ EXAMPLES = """examples:
   stepwell compile model.mlir --emit=asm -o model.s
   stepwell run model.mlir --inputs in.npz --target gpu-sim   # a GPU, simulated
   stepwell compile model.mlir --target cuda:sm_90 --emit=ptx
+  stepwell compile model.mlir --target amdgpu:gfx90a --emit=gcn
   stepwell explain model.mlir                           # its kernels, their costs and schedules, and why
   stepwell explain model.mlir --emit-schedules -o s.json && stepwell compile model.mlir --schedules s.json --emit=obj -o m.o
   stepwell tune model.mlir --budget 2m                  # measure other schedules; -O3 takes what is better
@@ -44,7 +45,7 @@ EXAMPLES = """examples:
 """
 
 STEPS = ("tensor", "structured", "kernels", "scheduled", "buffers", "device")
-EMIT = (*STEPS, "llvm", "asm", "obj", "ptx", "cubin", "resources")
+EMIT = (*STEPS, "llvm", "asm", "obj", "ptx", "cubin", "gcn", "resources")
 SIMD = ("avx512", "avx2", "sse4.2", "scalar")
 
 
@@ -69,7 +70,7 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         "--target",
         type=_target,
         metavar="TARGET",
-        help="cpu, interpreter, gpu-sim or cuda, and a machine: cpu:avx2, cuda:sm_90 (stepwell targets lists them; "
+        help="cpu, interpreter, gpu-sim, cuda or amdgpu, and a machine: cpu:avx2, cuda:sm_90 (stepwell targets lists them; "
         "default: STEPWELL_TARGET, else what the program is compiled for, else cpu)",
     )
     parser.add_argument(
@@ -194,7 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     compile_ = commands.add_parser(
         "compile",
-        help="print or write a program at any step, or as code: of a CPU llvm, asm, obj; of a GPU llvm, ptx, cubin, resources",
+        help="print or write a program at any step, or as code: of a CPU llvm, asm, obj; of a GPU llvm, ptx and cubin or gcn, resources",
     )
     _add_program_arguments(compile_)
     compile_.add_argument("--emit", choices=EMIT, default="device", help="what to make (default: device)")

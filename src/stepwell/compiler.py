@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from stepwell.backends.target import host_target
 from stepwell.device_targets import (
+    AMDGPU,
     CPU,
     CUDA,
     SIMULATOR,
@@ -206,7 +207,7 @@ def _built(
     entry, opt_level, donated, verify_each = request.entry, request.opt_level, request.donate, request.verify_each
     watchers = _validation(request.validate)
     name, step = choose(request.target, module), request.step
-    if step is not None and name.kind in (CPU, CUDA):
+    if step is not None and name.kind in (CPU, CUDA, AMDGPU):
         raise InvalidProgramError(
             f"step='{step}' is for target='interpreter' and 'gpu-sim'; native code is always made from the last step"
         )
@@ -238,6 +239,10 @@ def _built(
 
         executable = build_on_gpu(module, entry, machine, opt_level, donated, verify_each, accept, watchers)
         return _checked(executable, watchers, module, entry, opt_level, machine)
+    if name.kind == AMDGPU:
+        from stepwell.code_only import build_code_only
+
+        return build_code_only(module, entry, machine, opt_level, donated, verify_each, accept, watchers)
     if name.kind == SIMULATOR and step is None:
         step = STEP_NAMES[-1]
     return build_interpreted(module, entry, machine, opt_level, step, donated, verify_each, accept, watchers)

@@ -18,12 +18,14 @@ from stepwell.ir.diagnostics import invalid
 from stepwell.ir.machine import machine_of
 from stepwell.steps import STEP_NAMES, current_step
 from stepwell.target_names import (
+    AMDGPU,
     CPU,
     CUDA,
     INTERPRETER,
     SIMULATOR,
     VARIABLE,
     TargetName,
+    amd_names,
     cpu_machine,
     default_target,
     gpu_names,
@@ -33,9 +35,9 @@ from stepwell.target_names import (
 )
 
 if TYPE_CHECKING:
-    from stepwell.backends.nvptx import GpuTarget
+    from stepwell.backends.gpu_target import DeviceTarget
 
-GPU_ARCH = "nvptx64"
+GPU_ARCHES = ("nvptx64", "amdgcn")
 """The `arch` of a GPU's `stepwell.target`."""
 DEFAULT_GPU = "sm_90"
 """What is simulated when nobody names a GPU."""
@@ -48,7 +50,7 @@ _BOUND = STEP_NAMES.index("scheduled")
 class GpuMachine:
     """A GPU, and the CPU that drives it."""
 
-    gpu: GpuTarget
+    gpu: DeviceTarget
     host: Target
     memory_bytes: int | None = None
     """What the GPU has, where it is the one at hand."""
@@ -79,7 +81,7 @@ def choose(asked: TargetName | str | None, module: ModuleOp) -> TargetName:
     name = parse_target(asked) if asked is not None else default_target()
     if asked is None and name.kind != INTERPRETER and is_bound(module) and name.on_gpu != (gpu is not None):
         name = TargetName(CPU if gpu is None else SIMULATOR)
-    if name.on_gpu and name.variant is None and gpu is not None:
+    if name.on_gpu and name.variant is None and gpu in variants_of(name.kind):
         return replace(name, variant=gpu)
     return name
 
@@ -100,8 +102,11 @@ def machine_for(name: TargetName, simd: str | None = None, *, reproducible: bool
 
 def _gpu_machine(name: TargetName, host: Target) -> GpuMachine:
     """The GPU a target means, and what drives it."""
+    from stepwell.backends.amdgpu import amd_target
     from stepwell.backends.nvptx import gpu_target
 
+    if name.variant in amd_names():
+        return GpuMachine(amd_target(name.variant), host)
     if name.variant is not None or name.kind == SIMULATOR:
         return GpuMachine(gpu_target(name.variant or DEFAULT_GPU), host, device=name.device or 0)
     from stepwell.runtime.cuda.device import device
@@ -127,7 +132,7 @@ def _entry(module: ModuleOp, key: str) -> str | None:
 
 def gpu_of(module: ModuleOp) -> str | None:
     """The GPU a program is written for, or was compiled for so far; None for a CPU's, or nobody's."""
-    if _entry(module, "arch") == GPU_ARCH:
+    if _entry(module, "arch") in GPU_ARCHES:
         return _entry(module, "cpu") or DEFAULT_GPU
     if TARGET not in module.attributes and any(op.name == "gpu.module" for op in module.body.block.ops):
         return DEFAULT_GPU
@@ -160,8 +165,9 @@ def set_machine(module: ModuleOp, machine: Machine) -> None:
     if gpu != wanted and is_bound(module):
         written = "a CPU" if gpu is None else f"the GPU {gpu}"
         message = f"is written for {written} (its {TARGET}), not for {'a CPU' if wanted is None else wanted}"
+        driver = AMDGPU if gpu in amd_names() else CUDA
         hint = "compile it again from an earlier step" + (
-            f", or take target 'gpu-sim:{gpu}' or 'cuda:{gpu}'" if gpu is not None else ""
+            f", or take target 'gpu-sim:{gpu}' or '{driver}:{gpu}'" if gpu is not None else ""
         )
         raise invalid(module, message, hint)
     if gpu != wanted or TARGET not in module.attributes or _asks_too_much(module, machine):
@@ -182,15 +188,17 @@ def listing() -> str:
         *((f"cpu:{name}", "code for an AArch64 processor (NEON, Linux)") for name in ARM_CPUS),
         ("interpreter", "NumPy rules, op by op, at the program's own step"),
         ("gpu-sim", f"the kernels of a GPU simulated in NumPy, with checks; as {DEFAULT_GPU}"),
-        *((f"gpu-sim:{gpu}", "simulated") for gpu in gpu_names()),
+        *((f"gpu-sim:{gpu}", "simulated") for gpu in variants_of(SIMULATOR)),
         ("cuda", "the GPU of this machine; cuda:1, ... are its others"),
         *((f"cuda:{gpu}", "PTX, cubin, resources without a GPU; runs where there is one") for gpu in gpu_names()),
+        *((f"amdgpu:{gpu}", "assembly and resources; nothing here runs it") for gpu in amd_names()),
     ]
     width = max(len(name) for name, _ in lines) + 2
     return "\n".join(f"{name:<{width}}{what}" for name, what in lines)
 
 
 __all__ = [
+    "AMDGPU",
     "CPU",
     "CUDA",
     "DEFAULT_GPU",

@@ -1,4 +1,4 @@
-"""Code of a step-6 module for a GPU: LLVM IR of its kernels and of what its host keeps, PTX, machine code, what it takes.
+"""Code of a step-6 module for a GPU: LLVM IR of its kernels and of what its host keeps, assembly, machine code, what it takes.
 
 To look at, all device modules are one, with functions named `<module>__<function>`. To run, each is an image of its own, so that
 what one kernel needs is loaded without the others.
@@ -10,8 +10,12 @@ from xdsl.dialects import memref
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
-from stepwell.backends.llvm.nvptx import write_gpu_module
+from stepwell.backends.amdgpu import AmdTarget
+from stepwell.backends.gcn import compile_gcn, gcn_resources
+from stepwell.backends.gpu_target import DeviceTarget
+from stepwell.backends.llvm import amdgpu, nvptx
 from stepwell.backends.llvm_ir import write_llvm
+from stepwell.backends.nvptx import GpuTarget
 from stepwell.backends.ptx import assemble, compile_ptx, format_resources
 from stepwell.backends.target import Target
 from stepwell.device_targets import GpuMachine
@@ -21,7 +25,7 @@ from stepwell.objects import compile_objects
 
 
 def emit_code(module: ModuleOp, what: str, machine: GpuMachine, opt_level: int) -> str | bytes:
-    """Code of a module on the last step; `what` is one of `native.GPU_CODE`.
+    """Code of a module on the last step; `what` is one of the `native.codes_of` its GPU.
 
     Raises:
         InvalidProgramError: no kernel runs on the GPU, or one is beyond what the machine has.
@@ -30,21 +34,40 @@ def emit_code(module: ModuleOp, what: str, machine: GpuMachine, opt_level: int) 
     device = _as_one(module)
     if what == "llvm":
         texts = [part.text for part in write_llvm(host_part(module), machine.host)] if host_kernels(module) else []
-        return "\n".join([*texts, *([write_gpu_module(module, device, machine.gpu)] if device is not None else ())])
+        return "\n".join([*texts, *([write_device(module, device, machine.gpu)] if device is not None else ())])
     if device is None:
         reason = f"has no kernel on the GPU, so there is no {what} of it"
         raise invalid(module, reason, "see kernel.place_reason of its kernels: --emit=kernels")
-    ptx = compile_ptx(write_gpu_module(module, device, machine.gpu), machine.gpu, opt_level)
+    text = write_device(module, device, machine.gpu)
+    if isinstance(machine.gpu, AmdTarget):
+        gcn = compile_gcn(text, machine.gpu, opt_level)
+        return gcn if what == "gcn" else format_resources(gcn_resources(gcn)) + "\n"
+    assert isinstance(machine.gpu, GpuTarget)
+    ptx = compile_ptx(text, machine.gpu, opt_level)
     if what == "ptx":
         return ptx
     cubin = assemble(ptx, machine.gpu, opt_level)
     return cubin.data if what == "cubin" else format_resources(cubin.resources) + "\n"
 
 
+def write_device(program: ModuleOp, module: gpu.ModuleOp, target: DeviceTarget) -> str:
+    """The LLVM module of a device module.
+
+    Raises:
+        InvalidProgramError: a launch is beyond the machine.
+        UnsupportedError: an op or type has no rule, or no form on this processor.
+    """
+    if isinstance(target, AmdTarget):
+        return amdgpu.write_gpu_module(program, module, target)
+    assert isinstance(target, GpuTarget)
+    return nvptx.write_gpu_module(program, module, target)
+
+
 def images(module: ModuleOp, machine: GpuMachine, opt_level: int) -> dict[str, bytes]:
     """PTX of each device module, by its name; a driver makes machine code of it for the GPU it drives."""
+    assert isinstance(machine.gpu, GpuTarget)
     texts = {
-        op.sym_name.data: write_gpu_module(module, op, machine.gpu)
+        op.sym_name.data: write_device(module, op, machine.gpu)
         for op in module.body.block.ops
         if isinstance(op, gpu.ModuleOp)
     }

@@ -12,6 +12,7 @@ from xdsl.ir import Operation
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError
 
+from stepwell.backends.amdgpu import ARCH as AMD_ARCH
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.object import compile_linked, emit_asm
 from stepwell.backends.target import Target, host_target
@@ -87,7 +88,7 @@ def staging_of(module: ModuleOp) -> int | None:
     return None
 
 
-_TEXTS = ("llvm", "asm", "ptx", "resources")
+_TEXTS = ("llvm", "asm", "ptx", "gcn", "resources")
 
 
 class Texts:
@@ -98,7 +99,7 @@ class Texts:
         self._options = options
 
     def at(self, step: str) -> str:
-        """The program at a step, or as code that is text: "llvm", of a GPU "ptx" and "resources"."""
+        """The program at a step, or as code that is text: "llvm", of a GPU "ptx" or "gcn" and "resources"."""
         with no_garbage_collection():
             if step in _TEXTS:
                 return self.code(step)
@@ -128,7 +129,7 @@ class Texts:
     def asm(self) -> str:
         """The assembly of all of the program."""
         with no_garbage_collection():
-            return self.code("asm" if isinstance(self._options["target"], Target) else "ptx")
+            return self.code(codes_of(self._options["target"])[1])
 
 
 def _drop(diagnostic: Diagnostic) -> None:
@@ -248,11 +249,20 @@ def build_interpreted(
 NATIVE_CODE = ("llvm", "asm", "obj")
 """What can be made of a program for a CPU below the last step."""
 GPU_CODE = ("llvm", "ptx", "cubin", "resources")
-"""What can be made of one for a GPU."""
+"""What can be made of one for an NVIDIA GPU."""
+AMD_CODE = ("llvm", "gcn", "resources")
+"""What can be made of one for an AMD GPU."""
+
+
+def codes_of(machine: Machine) -> tuple[str, ...]:
+    """What can be made of a program for a machine below the last step; the second is its assembly."""
+    if isinstance(machine, Target):
+        return NATIVE_CODE
+    return AMD_CODE if machine.gpu.arch == AMD_ARCH else GPU_CODE
 
 
 def emit_code(module: ModuleOp, what: str, target: Machine, opt_level: int) -> str | bytes:
-    """Code of a module on the last step: "llvm", "asm" or "obj" (one object) for a CPU; those of `GPU_CODE` for a GPU.
+    """Code of a module on the last step: "llvm", "asm" or "obj" (one object) for a CPU; those of `codes_of` for a GPU.
 
     Raises:
         InvalidProgramError: there is no such code for the machine.
@@ -348,13 +358,25 @@ def check_code(what: str, machine: Machine) -> None:
     Raises:
         InvalidProgramError: it cannot be.
     """
-    on_cpu = isinstance(machine, Target)
-    if what in STEP_NAMES or what in (NATIVE_CODE if on_cpu else GPU_CODE):
+    if what in STEP_NAMES or what in codes_of(machine):
         return
-    if what not in (*NATIVE_CODE, *GPU_CODE):
-        raise InvalidProgramError(f"nothing called '{what}' to emit")
-    where, hint = ("a GPU", "name one: --target cuda:sm_90") if on_cpu else ("a CPU", "take --emit=ptx for a GPU")
-    raise InvalidProgramError(f"'{what}' is made for {where}, not for {machine.cpu}\nhint: {hint}")
+    for codes, where, hint in _MADE_FOR:
+        if what in codes:
+            mine = codes_of(machine)
+            raise InvalidProgramError(
+                f"'{what}' is made for {where}, not for {machine.cpu}\n"
+                f"hint: {hint if mine is NATIVE_CODE else f'take --emit={mine[1]} for this one'}"
+            )
+    raise InvalidProgramError(f"nothing called '{what}' to emit")
+
+
+_MADE_FOR = (
+    (NATIVE_CODE, "a CPU", ""),
+    (("resources",), "a GPU", "name one: --target cuda:sm_90 or amdgpu:gfx90a"),
+    (GPU_CODE, "an NVIDIA GPU", "name one: --target cuda:sm_90"),
+    (AMD_CODE, "an AMD GPU", "name one: --target amdgpu:gfx90a"),
+)
+"""What is made for which machines, and what to do to get it."""
 
 
 def compile_profiled(text: str, opt_level: int = 2) -> dict[str, float]:

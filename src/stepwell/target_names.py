@@ -1,7 +1,7 @@
 """What `target=` may say: a kind of machine and, after a colon, a machine of that kind.
 
-"cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80", "cuda", "cuda:1", "cuda:sm_90". Without one, `STEPWELL_TARGET` says
-which. Nothing here needs a program, so nothing is imported that is only needed for one.
+"cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80", "cuda", "cuda:1", "cuda:sm_90", "amdgpu:gfx90a". Without one,
+`STEPWELL_TARGET` says which. Nothing here needs a program, so nothing is imported that is only needed for one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from stepwell.backends.target import LEVELS, PROCESSORS, X86, Target, cpu_target, host_target, missing_here, target_for
 from stepwell.ir.errors import InvalidProgramError
 
-CPU, INTERPRETER, SIMULATOR, CUDA = "cpu", "interpreter", "gpu-sim", "cuda"
+CPU, INTERPRETER, SIMULATOR, CUDA, AMDGPU = "cpu", "interpreter", "gpu-sim", "cuda", "amdgpu"
 VARIABLE = "STEPWELL_TARGET"
 
-KINDS = (CPU, INTERPRETER, SIMULATOR, CUDA)
+KINDS = (CPU, INTERPRETER, SIMULATOR, CUDA, AMDGPU)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TargetName:
     @property
     def on_gpu(self) -> bool:
         """Whether the program is compiled for a GPU."""
-        return self.kind in (SIMULATOR, CUDA)
+        return self.kind in (SIMULATOR, CUDA, AMDGPU)
 
 
 def gpu_names() -> tuple[str, ...]:
@@ -48,11 +48,20 @@ def gpu_names() -> tuple[str, ...]:
     return PROCESSORS
 
 
+def amd_names() -> tuple[str, ...]:
+    """The AMD GPUs there is code for, by LLVM's names."""
+    from stepwell.backends.amdgpu import PROCESSORS
+
+    return PROCESSORS
+
+
 def variants_of(kind: str) -> tuple[str, ...]:
     """The machines a kind of target can be told."""
     if kind == INTERPRETER:
         return ()
-    return LEVELS if kind == CPU else gpu_names()
+    if kind == CPU:
+        return LEVELS
+    return {SIMULATOR: (*gpu_names(), *amd_names()), CUDA: gpu_names(), AMDGPU: amd_names()}[kind]
 
 
 def parse_target(text: Any) -> TargetName:
@@ -69,6 +78,8 @@ def parse_target(text: Any) -> TargetName:
     if kind not in KINDS:
         hint = _close_name(kind, KINDS) or _near_variant(kind)
         raise _unknown(f"unknown target '{text}'; the targets are {', '.join(KINDS)}", hint)
+    if not colon and kind == AMDGPU:
+        raise InvalidProgramError(f"target '{kind}' does not say which: '{kind}:' and one of {', '.join(amd_names())}")
     if not colon:
         return TargetName(kind)
     if kind == CUDA and variant.isascii() and variant.isdigit() and len(variant) < 4:
@@ -165,6 +176,7 @@ def cpu_machine(name: TargetName, simd: str | None = None, *, reproducible: bool
 
 
 __all__ = [
+    "AMDGPU",
     "CPU",
     "CUDA",
     "INTERPRETER",
@@ -172,6 +184,7 @@ __all__ = [
     "SIMULATOR",
     "VARIABLE",
     "TargetName",
+    "amd_names",
     "cpu_machine",
     "default_target",
     "gpu_names",
