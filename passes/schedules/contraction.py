@@ -425,12 +425,14 @@ class _ContractionPhase:
 
         def fetch(k: Index, terms: int) -> None:
             if is_tile(self.exprs, lanes.dims):
-                each = max(1, self.terms // lanes.shape[0] // terms) * terms
+                rows, steps = lanes.shape[0], max(1, self.terms // terms)
+                each, at_once = max(1, steps // rows) * terms, -(-rows // steps)
+                row = em.apply(AffineExpr.dimension(0) // each * at_once, [k])
                 at = list(place.local)
-                at[lanes.dims[0]] = self._sum(at[lanes.dims[0]], em.apply(AffineExpr.dimension(0) // each, [k]))
+                at[lanes.dims[0]] = self._sum(at[lanes.dims[0]], row)
                 indices = em.indices([em.apply(e, at) for e in self.exprs])
                 for out in outs:
-                    em.add(kernel.PrefetchOp(out, indices, vector_of(_element(out), (1, lanes.shape[1]))))
+                    em.add(kernel.PrefetchOp(out, indices, vector_of(_element(out), (at_once, lanes.shape[1]))))
             if self.ahead_a:
                 assert isinstance(self.a, Access)
                 at = list(place.index)

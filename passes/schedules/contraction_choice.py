@@ -36,6 +36,8 @@ FEW_TERMS = 4
 """Terms of sums up to which large results take as long as writing them, line after line."""
 STREAMED = 32
 """Rows of a large B that are read in place at once."""
+MEDIUM = 512
+"""Terms of sums up to which lines of large results come too late when they are asked for as they are written."""
 FULL = 14
 """Rows of two wide vectors whose sums leave three registers: worth it where B is read a third less often."""
 PRODUCTS_PER_LANE = 4.5
@@ -64,6 +66,8 @@ class Tiling:
     vector_bytes: int
     word: int = 1
     """Terms of the sums that are taken at once, packed in a word."""
+    prefetch: int = 0
+    """Bytes of a line of a tile, where its results are fetched while its terms are added; 0: they are not."""
 
     def numbers(self) -> dict[str, int]:
         """As parameters of a schedule."""
@@ -77,6 +81,7 @@ class Tiling:
             "kc": self.kc,
             "block": self.block,
             **({"word": self.word} if self.word > 1 else {}),
+            **({"prefetch": self.prefetch} if self.prefetch else {}),
         }
 
 
@@ -156,7 +161,14 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
-    return Tiling(mr, nr, _unroll(found, word, mr, nr // lanes), pack_a, pack_b, block, kc, machine.vector_bytes, word)
+    tile = Tiling(mr, nr, _unroll(found, word, mr, nr // lanes), pack_a, pack_b, block, kc, machine.vector_bytes, word)
+    return replace(tile, prefetch=nr * byte_width(found.accumulator)) if _waits_for_results(found, machine) else tile
+
+
+def _waits_for_results(found: Contraction, machine: MachineDescription) -> bool:
+    """Whether tiles take so little time that they wait for the lines of their results, which come from memory."""
+    rows = is_contiguous(found.maps[2].results, found.n) and len(found.reduced) == 1
+    return rows and found.depth <= MEDIUM and _leaves_caches(found, machine)
 
 
 def better_by_lines(found: Contraction, machine: MachineDescription) -> str:
@@ -199,6 +211,7 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
         else found.depth,
         vector_bytes=chosen.vector_bytes,
         word=word,
+        prefetch=numbers.get("prefetch", chosen.prefetch),
     )
 
 

@@ -77,8 +77,8 @@ COMMON = (
     Parameter("unroll", "vectors at once", 1, least=1, most=256),
     Parameter("tasks", "tasks of a phase: at most so many, or as many as fill the machine", 1, least=1),
     Parameter("grain", "nanoseconds of estimated work that a task has at least", GRAIN, least=1, where="cores"),
-    Parameter("prefetch", "bytes ahead of what loops write that its cache lines are fetched; 0: none", 0, most=1 << 20,
-              where="cores"),
+    Parameter("prefetch", "bytes ahead of what loops write that its cache lines are fetched; tiles of contractions fetch their own "
+              "and what they read next, whatever the number; 0: none", 0, most=1 << 20, where="cores"),
     Parameter("parallel", "whether tasks go to several workers", 1, kind="flag", where="cores"),
     Parameter("chunk", "tasks that a worker takes at once", 1, least=1, where="cores"),
     Parameter("subgroup", "lanes that hold a vector between them", where="subgroups", least=2, most=128, power_of_two=True),

@@ -154,10 +154,10 @@ kernel.func @row(%A: tensor<1x1024xf32>, %B: tensor<1024x1024xf32>, %o: tensor<1
 
 // -----
 
-// With `prefetch` a tile's part of the result is asked for a row at a time, between its terms, and with it what the two tiles side
+// With `prefetch` a tile's part of the result is asked for between its terms, a few rows at a time, and with it what the two tiles side
 // by side need of the next rows of A: seven rows each, of thirteen.
 // CHECK-LABEL: kernel.func @fetched
-// CHECK: kernel.prefetch %{{.*}}[%{{.*}}, %{{.*}}] {part = vector<1x32xf32>} : tensor<26x64xf32>
+// CHECK: kernel.prefetch %{{.*}}[%{{.*}}, %{{.*}}] {part = vector<4x32xf32>} : tensor<26x64xf32>
 // CHECK: kernel.prefetch %A[%{{.*}}, %{{.*}}] {part = vector<7x16xf32>} : tensor<26x64xf32>
 // CHECK: vector.contract
 kernel.func @fetched(%A: tensor<26x64xf32>, %B: tensor<64x64xf32>, %o: tensor<26x64xf32>) -> tensor<26x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, mr = 13 : i64, nr = 32 : i64, pack_b = 1 : i64, prefetch = 64 : i64}>} {

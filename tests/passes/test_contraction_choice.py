@@ -239,3 +239,13 @@ def test_numbers_of_a_schedule_are_kept_to_what_there_is(products):
             assert t.pack_a == must_pack_a(found, t.word)
             assert t.pack_b == must_pack_b(found)
             assert tiling_of(found, {}, machine) == chosen
+
+
+def test_lines_of_large_results_are_fetched_where_sums_are_short(products):
+    machine = MachineDescription(level="avx512", vector_bits=512, cores=2, l1_bytes=32 << 10, l2_bytes=1 << 20)
+    for shape, fetched in (((25088, 256, 64), True), ((25088, 256, 1024), False), ((784, 256, 64), False)):
+        found, _ = product(*shape)
+        tiling = choose_tiling(found, machine)
+        assert isinstance(tiling, Tiling)
+        assert bool(tiling.prefetch) == fetched
+        assert ("prefetch" in tiling.numbers()) == fetched
