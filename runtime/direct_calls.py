@@ -18,7 +18,7 @@ import numpy as np
 
 from stepwell.ir.errors import CompileError
 from stepwell.runtime.loader import FOREIGN_CALLS
-from stepwell.runtime.memory import TINY, pooled_array
+from stepwell.runtime.results import results_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -125,21 +125,19 @@ def direct_call(
     Args:
         call: `stepwell_call`.
         results: shape, dtype and bytes of each.
-        frames: those that are idle; each has a `base`, the address of its words.
+        frames: those that are idle; each has a `base`, the address of its words, and room for `results`.
     """
-    small = all(size <= TINY for _, _, size in results)
-    alone = results[0][:2] if small and len(results) == 1 else None
-    empty, counter = np.empty, FOREIGN_CALLS
+    counter = FOREIGN_CALLS
 
     def run(arguments: tuple[Any, ...]) -> tuple[Array, ...] | None:
         try:
             frame = frames.pop()  # atomic, as append is: no lock that a fork could leave locked
         except IndexError:
             return None
-        if alone is not None:
-            made = (empty(*alone),)
-        else:
-            made = tuple([pooled_array(*result)[0] for result in results])
+        own = frame.results
+        if own is None:
+            own = frame.results = results_of(results)
+        made = (own[0].take(),) if len(own) == 1 else tuple([one.take() for one in own])
         status = call(arguments, made, frame.base)
         frames.append(frame)
         if status:

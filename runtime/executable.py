@@ -28,6 +28,7 @@ from stepwell.runtime.direct_calls import (
 )
 from stepwell.runtime.guards import GuardPlan, run_guarded
 from stepwell.runtime.memory import POOL, Block, address_of, pooled_array
+from stepwell.runtime.results import Result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -67,9 +68,11 @@ class _Frame:
     The first word, at `base`, is for direct calls: the address of their plan. The pointers are from `address` on.
     """
 
-    __slots__ = ("_give", "address", "arena", "base", "pointers", "workers")
+    __slots__ = ("_give", "address", "arena", "base", "pointers", "results", "workers")
 
     def __init__(self, signature: Signature, worker_count: int, plan: int):
+        self.results: list[Result] | None = None
+        """Where direct calls with this frame have their results; made by the first of them."""
         self._give = POOL.give  # kept: the module may be gone when the interpreter ends
         count = 1 + len(signature.inputs) + len(signature.outputs) + 2
         self.pointers = (ctypes.c_void_p * count)(plan)

@@ -29,7 +29,7 @@ LIMIT = 1 << 30
 _HUGE = 4 << 20
 _SMALL = 64 << 10
 TINY = 64 << 10
-"""Arrays up to so many bytes come from NumPy, which is quick with them."""
+"""The memory of arrays up to so many bytes comes from NumPy, which is quick with it."""
 _SLAB = 1 << 20
 
 
@@ -274,10 +274,12 @@ def _owner_of(size: int) -> type[ctypes.Array[ctypes.c_char]]:
 
 
 def pooled_array(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> tuple[np.ndarray[Any, Any], int]:
-    """(a NumPy array of `size` bytes over a pooled block, its address); NumPy keeps small ones itself."""
+    """(a NumPy array of `size` bytes, its address, a multiple of 64): over a pooled block, or a small one in memory of NumPy's own."""
     if size <= TINY:
-        array = np.empty(shape, dtype)
-        return array, address_of(array)
+        memory = np.empty(size + ALIGNMENT - 1, np.uint8)
+        unaligned = address_of(memory)
+        address = -(-unaligned // ALIGNMENT) * ALIGNMENT
+        return np.ndarray(shape, dtype, memory, address - unaligned), address
     block = POOL.take(size)
     owner: Any = _owner_of(block.size).from_address(block.address)
     owner.block = block

@@ -246,6 +246,7 @@ def test_a_status_comes_back_and_is_none_of_a_refusal(status):
 def test_a_program_that_stops_says_so_and_its_frame_is_idle_again():
     class Frame:
         base = 0
+        results = None
 
     frames = [Frame()]
     run = direct_calls.direct_call(lambda arguments, results, frame: 3, [((2,), F32, 8)], frames)
