@@ -26,6 +26,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.dialects.structured_scan import ScanOp
 from stepwell.ir.destinations import is_structured
 from stepwell.ir.machine import MachineDescription, machine_of
@@ -204,7 +205,7 @@ def _annotate(groups: Groups, number: int) -> int:
 
 def _kind_of(ops: Sequence[Operation]) -> str:
     """The kind of a group that nothing joined."""
-    if any(isinstance(op, AttentionOp) for op in ops):
+    if any(isinstance(op, AttentionOp | AttentionGradientOp) for op in ops):
         return "attention"
     return "map" if _all_maps(ops) else "single"
 

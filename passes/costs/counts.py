@@ -130,7 +130,7 @@ def _sort(op: Operation) -> Counts:
 
 
 def _attention(op: Operation) -> Counts:
-    """Two products a score, the scores' own maps and exponentials; half of the scores where those ahead are left out."""
+    """Two products a score, five for a gradient, maps and exponentials; half of the scores where those ahead are left out."""
     sizes = op.properties.get("sizes")
     assert isinstance(sizes, DenseArrayBase)
     *batch, queries, keys, depth, columns = (int(n) for n in sizes.get_values())
@@ -139,7 +139,8 @@ def _attention(op: Operation) -> Counts:
         scores = (scores + 1) // 2
     kind = op.operands[0].type
     element = kind.element_type.name if isinstance(kind, TensorType) else ""
-    products = 2 * scores * (depth + columns)
+    gradient = op.name == "structured.attention_gradient"
+    products = 2 * scores * (3 * depth + 2 * columns if gradient else depth + columns)
     counts = Counts(0, products + _HALVES * _SOFTMAX_WORK * scores, {element: products + _SOFTMAX_FLOPS * scores})
     for region in op.regions:
         counts.add(body_counts(region), scores)
@@ -168,6 +169,7 @@ def _winograd(op: Operation) -> Counts:
 
 _SPECIAL: dict[str, Callable[[Operation], Counts]] = {
     "structured.attention": _attention,
+    "structured.attention_gradient": _attention,
     "structured.sort": _sort,
     "structured.winograd_filter": _winograd,
     "structured.winograd_input": _winograd,

@@ -52,7 +52,7 @@ def _reached_by(value: SSAValue, use: Use) -> int:
         if use.index >= len(op.inputs) or not op.body.block.args[use.index].uses:
             return 0  # only its extents are used, or it is a destination
         return _reached_through(indexing_maps(op)[use.index], shape(value), loop_bounds(op))
-    if op.name == "structured.attention" and not _is_destination(op, use.index):
+    if op.name in ("structured.attention", "structured.attention_gradient") and not _is_destination(op, use.index):
         return _reached_by_attention(op, use.index)
     if isinstance(op, kernel.ReturnOp) or _is_destination(op, use.index):
         return 0

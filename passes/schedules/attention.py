@@ -26,10 +26,8 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     BoolAttr,
     TensorType,
-    i1,
 )
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
@@ -212,16 +210,6 @@ class AttentionPhase(AttentionScores):
         short = em.add(arith.CmpiOp(em.index(em.apply(D0 % block, [visible])), em.index(rest), "eq")).result
         more = em.index(em.apply(D0 + tile, [visible]))
         return em.minimum(em.add(arith.SelectOp(short, more, visible)).result, keys)
-
-    def _any(self, flags: SSAValue) -> SSAValue:
-        """Whether a lane that is a query is set."""
-        em = self.em
-        if self.rows < self.tiles.queries:
-            mask = em.constant_mask([self.rows], [self.tiles.queries])
-            flags = em.add(arith.AndIOp(flags, mask)).result
-        properties = {"kind": CombiningKindAttr(CombiningKindFlag.OR)}
-        op = upstream_vector.ReductionOp.create(operands=[flags], result_types=[i1], properties=properties)
-        return em.add(op).results[0]
 
     def _key_block(self, begin: Index, count: Index, state: SSAValue, sums: SSAValue) -> Sequence[SSAValue]:
         """One block of keys: its scores, the new maxima, weights and results."""

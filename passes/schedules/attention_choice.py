@@ -18,11 +18,14 @@ from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import kernel
 from stepwell.dialects.structured_attention import INNER, AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.schedules.nest import Access, coefficient, is_contiguous, step_in_memory, uses_dim
 from stepwell.passes.schedules.parameters import GRAIN
 
+AnyAttention = AttentionOp | AttentionGradientOp
+"""What has queries, keys and values."""
 MOST_PACKED = 8 << 20
 """Bytes that a task copies at most."""
 ROWS = {64: 14, 32: 6, 16: 4}
@@ -66,7 +69,7 @@ def find_attention(func: kernel.FuncOp) -> AttentionOp | None:
     return next((op for op in func.body.block.ops if isinstance(op, AttentionOp)), None)
 
 
-def dims_of(op: AttentionOp) -> tuple[int, int, int, int]:
+def dims_of(op: AnyAttention) -> tuple[int, int, int, int]:
     """The numbers of the query, key, depth and column dims."""
     query, key, depth, column = range(op.batch, op.batch + INNER)
     return query, key, depth, column
@@ -78,27 +81,29 @@ def index_of(exprs: tuple[AffineExpr, ...], dim: int) -> int | None:
     return using[0] if len(using) == 1 and coefficient(exprs[using[0]], dim) == 1 else None
 
 
-def obstacle(op: AttentionOp) -> str | None:
-    """Why the strategy is not for an attention."""
+def obstacle(op: AnyAttention) -> str | None:
+    """Why the strategy is not for an attention, or the gradient of one."""
     query, key, depth, column = dims_of(op)
     if 0 in op.extents:
         return "it is empty"
-    for name, number, dims in (("query", 0, (depth,)), ("key", 1, (key, depth)), ("value", 2, (key, column))):
+    lines = [("query", 0, (depth,)), ("key", 1, (key, depth)), ("value", 2, (key, column))]
+    if isinstance(op, AttentionGradientOp):
+        lines.append(("gradient", 3, (column,)))
+    for name, number, dims in lines:
         exprs = op.maps[number].results
         places = [index_of(exprs, d) for d in dims]
         if None in places or len(set(places)) < len(places):
             return f"its {name} is not read along its rows"
-    for extra, amap in zip(op.extras, op.maps[3:-1], strict=True):
+    for extra, amap in zip(op.extras, op.extra_maps, strict=True):
         kind = extra.type.get_element_type()  # pyright: ignore[reportAttributeAccessIssue]
         exprs = amap.results
-        lines = [d for d in (query, key) if uses_dim(exprs, d)]
-        apart = not any(is_contiguous(exprs, d) for d in lines)
-        if kind == IntegerType(1) and query in lines and apart:
+        along = [d for d in (query, key) if uses_dim(exprs, d)]
+        if kind == IntegerType(1) and query in along and not any(is_contiguous(exprs, d) for d in along):
             return "a mask's elements are apart in memory"
     return None
 
 
-def row_dims_of(op: AttentionOp) -> list[int]:
+def row_dims_of(op: AnyAttention) -> list[int]:
     """The dims that only queries and results have: batches that share keys and values, then the queries."""
     shared = [d for d in range(op.batch) if not any(uses_dim(op.maps[i].results, d) for i in (1, 2))]
     return [*shared, op.batch]
@@ -115,7 +120,7 @@ def few_obstacle(op: AttentionOp, lanes: int) -> str | None:
             return f"its {name} are apart in memory"
         if op.extents[across] < lanes:
             return f"its {name} are fewer than the lanes of a vector"
-    for extra, amap in zip(op.extras, op.maps[3:-1], strict=True):
+    for extra, amap in zip(op.extras, op.extra_maps, strict=True):
         kind = extra.type.get_element_type()  # pyright: ignore[reportAttributeAccessIssue]
         if kind == IntegerType(1) and uses_dim(amap.results, key) and not is_contiguous(amap.results, key):
             return "a mask's elements are apart in memory"
@@ -128,7 +133,7 @@ def _prefers_rows(op: AttentionOp, machine: MachineDescription) -> bool:
     if few_obstacle(op, lanes) is not None:
         return False
     query, key, depth, column = (op.extents[d] for d in dims_of(op))
-    tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
+    tiles = lane_tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
     batches = prod(op.extents[: op.batch])
     blocks = -(-query // tiles.queries)
     seen = key if op.causal is None else min(key, max(1, query + op.causal.value.data))
@@ -144,7 +149,7 @@ def choose_attention(op: AttentionOp, machine: MachineDescription, tasks: int) -
     """The parameters for an attention on a machine with vectors, where `tasks` are wanted."""
     if _prefers_rows(op, machine):
         return _choose_few(op, machine, tasks)
-    tiles = _tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
+    tiles = lane_tiles(op, machine.vector_bytes or 16, machine.l1_bytes)
     # Two vectors of multiply-adds a cycle, some cycles a nanosecond.
     nanoseconds = flops(op) / (8 * max(1, machine.vector_bytes // byte_width(op.score_type)))
     if machine.cores == 1 or nanoseconds < 2 * GRAIN:
@@ -185,13 +190,13 @@ def _element(op: AttentionOp) -> Attribute:
     return op.operands[1].type.get_element_type()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _own_batches(op: AttentionOp) -> int:
+def _own_batches(op: AnyAttention) -> int:
     """Batches that have keys of their own."""
     rows = row_dims_of(op)
     return prod(op.extents[d] for d in range(op.batch) if d not in rows)
 
 
-def key_parts(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> tuple[int, int]:
+def key_parts(op: AnyAttention, tiles: AttentionTiles, tasks: int) -> tuple[int, int]:
     """Into how many parts the keys of a batch are cut, where `tasks` are wanted, and the keys of a part: whole blocks."""
     blocks = -(-op.extents[op.batch + 1] // tiles.block)
     wanted = min(blocks, max(1, -(-tasks // _own_batches(op))))
@@ -217,7 +222,7 @@ def _power_below(number: int) -> int:
     return 1 << (max(1, number).bit_length() - 1)
 
 
-def parts_of(op: AttentionOp, tiles: AttentionTiles, tasks: int) -> int:
+def parts_of(op: AnyAttention, tiles: AttentionTiles, tasks: int) -> int:
     """Into how many tasks the queries of a batch are cut, where `tasks` are wanted: whole blocks each."""
     blocks = -(-op.extents[op.batch] // tiles.queries)
     wanted = min(blocks, max(1, -(-tasks // prod(op.extents[: op.batch]))))
@@ -228,7 +233,7 @@ def tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int) -> 
     """The tiles a schedule means: what it says, rounded to what the extents allow, and what it leaves open chosen."""
     if numbers.get("few", 0):
         return _few_tiles_of(op, numbers, vector_bytes or 16)
-    chosen = _tiles(op, vector_bytes or 16, 32 << 10)
+    chosen = lane_tiles(op, vector_bytes or 16, 32 << 10)
     query, key, _, column = dims_of(op)
     del query
     lanes = max(1, (vector_bytes or 16) // byte_width(op.score_type))
@@ -249,7 +254,8 @@ def _few_tiles_of(op: AttentionOp, numbers: Mapping[str, int], vector_bytes: int
     return AttentionTiles(rows, high, wide, block, few=True)
 
 
-def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
+def lane_tiles(op: AnyAttention, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
+    """The tiles for queries that are lanes, by the extents and the machine."""
     query, key, depth, column = (op.extents[d] for d in dims_of(op))
     lanes, most = max(1, vector_bytes // byte_width(op.score_type)), ROWS.get(vector_bytes, 4)
     single, double = (-(-query // (v * lanes)) * v * lanes for v in (1, 2))
@@ -260,10 +266,10 @@ def _tiles(op: AttentionOp, vector_bytes: int, l1_bytes: int) -> AttentionTiles:
         keys += 1
     # A part of the cache for the scores and the queries: what they are multiplied with passes through the rest.
     wanted = max(2 * keys, l1_bytes * 5 // 8 // (queries * byte_width(op.score_type)) - depth)
-    return AttentionTiles(queries, keys, _column_rows(column, most), _block(key, keys, wanted), _packs(op))
+    return AttentionTiles(queries, keys, column_rows(column, most), _block(key, keys, wanted), _packs(op))
 
 
-def _packs(op: AttentionOp) -> bool:
+def _packs(op: AnyAttention) -> bool:
     """Whether keys or values are of another type than scores, or their lines far apart: few sets of a cache, many pages."""
     _, key, depth, column = dims_of(op)
     width = byte_width(op.score_type)
@@ -278,7 +284,7 @@ def _packs(op: AttentionOp) -> bool:
     return False
 
 
-def _column_rows(columns: int, most: int) -> int:
+def column_rows(columns: int, most: int) -> int:
     """Rows of a tile of results: a divisor where there is one that fills enough registers."""
     divisors = [n for n in range(most, most * 3 // 4, -1) if columns % n == 0]
     return divisors[0] if divisors else -(-columns // -(-columns // most))
@@ -301,14 +307,17 @@ def flops(op: AttentionOp) -> int:
 
 
 __all__ = [
+    "AnyAttention",
     "AttentionTiles",
     "choose_attention",
+    "column_rows",
     "dims_of",
     "few_obstacle",
     "find_attention",
     "flops",
     "index_of",
     "key_parts",
+    "lane_tiles",
     "obstacle",
     "parts_of",
     "row_dims_of",

@@ -300,7 +300,7 @@ class FewQueriesPhase(FewRows):
         for argument, access in zip(block.args[3:], self.extras, strict=True):
             if argument.first_use is not None:
                 values[argument] = read(em, access, Point(at, lanes_along(self.key, lanes, mask)))
-        scored = self._scored(values, [lanes])
+        scored = self._scored(self.op.score.block, values, [lanes])
         if op.causal is None or op.fill is None:
             return scored
         last = em.index(em.apply(D0 + op.causal.value.data, [at[self.query]]))

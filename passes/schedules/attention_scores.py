@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
-from xdsl.dialects.builtin import (
-    i32,
-)
+from xdsl.dialects.builtin import VectorType, i1, i32
+from xdsl.dialects.vector import CombiningKindAttr, CombiningKindFlag
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from stepwell.dialects import vector
@@ -39,40 +38,38 @@ class AttentionScores(AttentionStaging):
 
     def _scores(self, begin: Index, base: Index, turned: Sequence[SSAValue | None]) -> SSAValue:
         """One tile of scores, masked."""
-        em = self.em
-        shape = [self.tiles.keys, self.tiles.queries]
-        at = list(self.at)
-        at[self.key] = em.apply(D0 + D1, [begin, base])
-        depth = self.sizes[self.depth]
-        step = 2 - depth % 2
-        zero = self._splat(0.0, [shape[0]])
+        key = self.em.apply(D0 + D1, [begin, base])
+        products = self._products(self.keys, self.depth, self.turned, key, self.tiles.keys)
+        scored = self._region(self.op.score.block, [products], key, base, turned)
+        return scored if self.op.fill is None else self._causal(scored, key, self.op.fill)
+
+    def _products(self, source: Access, dim: int, turned: SSAValue, key: Index, rows: int) -> SSAValue:
+        """A tile of `rows` keys, from `key` on: sums along a dim of what keys and what queries (turned) have there."""
+        em, shape, at = self.em, [rows, self.tiles.queries], list(self.at)
+        at[self.key] = key
+        step = 2 - self.sizes[dim] % 2
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             value = args[0]
             for u in range(step):
-                at[self.depth] = em.apply(D0 + u, [iv])
-                left = self._column_of(self.keys, at, self.key, self.depth, shape[0])
-                row = transfer_read(em, self.turned, [at[self.depth], 0], [1, shape[1]])
+                at[dim] = em.apply(D0 + u, [iv])
+                left = self._column_of(source, at, self.key, dim, rows)
+                row = transfer_read(em, turned, [at[dim], 0], [1, shape[1]])
                 value = self._multiply(left, row, value)
             return [value]
 
-        (products,) = em.loop(0, depth, step, [zero], trip)
-        at[self.depth] = 0
-        scored = self._region(products, at, base, turned)
-        if self.op.causal is None or self.op.fill is None:
-            return scored
-        return self._causal(scored, at[self.key])
+        return em.loop(0, self.sizes[dim], step, [self._splat(0.0, [rows])], trip)[0]
 
-    def _causal(self, scored: SSAValue, key: Index) -> SSAValue:
+    def _causal(self, scored: SSAValue, key: Index, fill: Attribute) -> SSAValue:
         """The fill above the diagonal; only tiles that cross it are looked at closely."""
         em, op = self.em, self.op
         assert op.causal is not None
-        assert op.fill is not None
-        shape = [self.tiles.keys, self.tiles.queries]
+        assert isinstance(scored.type, VectorType)
+        shape = scored.type.get_shape()
         offset = op.causal.value.data
         # Row r is key + r, lane l is start + l: hidden where r > l + (start + offset - key).
         room = em.apply(D0 - D1 + offset, [self.start, key])
-        filling = em.splat(op.fill, vector_of(self.kind, shape))
+        filling = em.splat(fill, vector_of(self.kind, shape))
 
         def masked() -> SSAValue:
             distance = em.add(arith.IndexCastOp(em.index(room), i32)).result
@@ -84,6 +81,16 @@ class AttentionScores(AttentionStaging):
         crosses = em.add(arith.CmpiOp(em.index(room), em.index(shape[0] - 1), "slt")).result
         return _branch(em, crosses, masked, lambda: scored)
 
+    def _any(self, flags: SSAValue) -> SSAValue:
+        """Whether a lane that is a query is set."""
+        em = self.em
+        if self.rows < self.tiles.queries:
+            mask = em.constant_mask([self.rows], [self.tiles.queries])
+            flags = em.add(arith.AndIOp(flags, mask)).result
+        properties = {"kind": CombiningKindAttr(CombiningKindFlag.OR)}
+        op = upstream_vector.ReductionOp.create(operands=[flags], result_types=[i1], properties=properties)
+        return em.add(op).results[0]
+
     def _row_numbers(self, shape: Sequence[int], kind: Attribute) -> SSAValue:
         """Each row's number in all of its lanes."""
         em = self.em
@@ -92,23 +99,26 @@ class AttentionScores(AttentionStaging):
         return em.add(upstream_vector.BroadcastOp(column, vector_of(kind, list(shape)))).results[0]
 
     def _region(
-        self, products: SSAValue, at: Sequence[Index], base: Index, turned: Sequence[SSAValue | None]
+        self, block: Block, tiles: Sequence[SSAValue], key: Index, base: Index, turned: Sequence[SSAValue | None]
     ) -> SSAValue:
+        """A region on tiles that start at a key; `base` is that key in the operands that were turned."""
         em = self.em
-        shape = [self.tiles.keys, self.tiles.queries]
-        block = self.op.score.block
-        values: dict[SSAValue, SSAValue] = {block.args[0]: products}
-        if block.args[1].first_use is not None:
+        assert isinstance(tiles[0].type, VectorType)
+        shape, at = tiles[0].type.get_shape(), list(self.at)
+        at[self.key] = key
+        given, (query_number, key_number, *arguments) = block.args[: len(tiles)], block.args[len(tiles) :]
+        values: dict[SSAValue, SSAValue] = dict(zip(given, tiles, strict=True))
+        if query_number.first_use is not None:
             lanes = em.add(vector.StepOp(shape[1])).result
             numbers = em.add(arith.AddiOp(lanes, broadcast(em, em.index(at[self.query]), shape[1]))).result
-            values[block.args[1]] = self._spread(numbers, shape)
-        if block.args[2].first_use is not None:
-            first = broadcast(em, em.index(at[self.key]), shape)
-            values[block.args[2]] = em.add(arith.AddiOp(self._row_numbers(shape, INDEX), first)).result
-        for argument, access, rows in zip(block.args[3:], self.extras, turned, strict=True):
+            values[query_number] = self._spread(numbers, shape)
+        if key_number.first_use is not None:
+            first = broadcast(em, em.index(key), shape)
+            values[key_number] = em.add(arith.AddiOp(self._row_numbers(shape, INDEX), first)).result
+        for argument, access, rows in zip(arguments, self.extras, turned, strict=True):
             if argument.first_use is not None:
                 values[argument] = self._extra(access, rows, at, base, shape)
-        return self._scored(values, shape)
+        return self._scored(block, values, shape)
 
     def _extra(
         self, access: Access, rows: SSAValue | None, at: Sequence[Index], base: Index, shape: Sequence[int]

@@ -19,11 +19,12 @@ from xdsl.dialects.builtin import (
     f32,
     i1,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
 from stepwell.dialects import kernel, vector
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.attention_choice import AttentionTiles, dims_of, index_of
 from stepwell.passes.schedules.emit import Emitter, Index, number
@@ -55,7 +56,9 @@ class AttentionStaging:
     turned: SSAValue
     """The queries of the block at hand: rows are depths, lanes queries."""
 
-    def __init__(self, builder: KernelBuilder, op: AttentionOp, tiles: AttentionTiles, machine: Machine):
+    def __init__(
+        self, builder: KernelBuilder, op: AttentionOp | AttentionGradientOp, tiles: AttentionTiles, machine: Machine
+    ):
         self.builder = builder
         self.em: Emitter = builder.em
         self.op = op
@@ -71,7 +74,7 @@ class AttentionStaging:
         self.queries = builder.resolve(op.query, op.maps[0].results)
         self.keys = builder.resolve(op.key, op.maps[1].results)
         self.values = builder.resolve(op.value, op.maps[2].results)
-        self.extras = [builder.resolve(e, m.results) for e, m in zip(op.extras, op.maps[3:-1], strict=True)]
+        self.extras = [builder.resolve(e, m.results) for e, m in zip(op.extras, op.extra_maps, strict=True)]
 
     def _scratch(self, shape: Sequence[int], kind: Attribute | None = None) -> SSAValue:
         return self.builder.scratch(TensorType(kind or self.kind, list(shape)), kernel.ScratchScope.WORKER)
@@ -166,9 +169,8 @@ class AttentionStaging:
         """What weights are multiplied with, a power of two and so exact: a sum of weighted values is no larger than a value."""
         return 2.0 ** -math.ceil(math.log2(self.sizes[self.key]) + 1)
 
-    def _scored(self, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> SSAValue:
-        """The score's region on vectors, `values` being what its arguments are."""
-        block = self.op.score.block
+    def _scored(self, block: Block, values: dict[SSAValue, SSAValue], shape: Sequence[int]) -> SSAValue:
+        """A region on vectors, `values` being what its arguments are."""
         for op in block.ops:
             if op is block.last_op:
                 return broadcast(self.em, values[op.operands[0]], shape)
@@ -232,9 +234,15 @@ class AttentionStaging:
 
     def _turned(self, access: Access, dim: int, begin: Index, count: Index, kind: Attribute) -> SSAValue:
         """`count` elements along a dim, from `begin`, of each query: as rows of queries, in scratch."""
-        em = self.em
         if self.rows == self.tiles.queries and isinstance(count, int) and self._has_tiles(access, dim, count, kind):
             return self._turned_in_place(access, dim, begin, count)
+        rows = self._lines_of(access, dim, begin, count, kind)
+        assert isinstance(rows.type, TensorType)
+        return self._transposed(rows, self._scratch(rows.type.get_shape()[::-1], kind))
+
+    def _lines_of(self, access: Access, dim: int, begin: Index, count: Index, kind: Attribute) -> SSAValue:
+        """The same as a row for each query, in scratch; rows are whole vectors, and 0 where a lane is no query."""
+        em = self.em
         most = count if isinstance(count, int) else min(self.tiles.block, self.sizes[dim])
         shape = [self._padded(most), self.tiles.queries]
         rows = self._scratch([shape[1], shape[0]], kind)
@@ -251,9 +259,7 @@ class AttentionStaging:
             return self._by_lanes(count, args, piece)
 
         filled = em.loop(0, self.rows, 1, [rows], line)[0]
-        if self.rows < shape[1]:
-            filled = self._zero_rows(filled, shape, kind)
-        return self._transposed(filled, self._scratch(shape, kind))
+        return self._zero_rows(filled, shape, kind) if self.rows < shape[1] else filled
 
     def _has_tiles(self, access: Access, dim: int, count: int, kind: Attribute) -> bool:
         """Whether tiles of queries can be read where they are: full ones, of the type wanted."""

@@ -140,6 +140,7 @@ _REGISTER_TILES = (
     Parameter("block", "panels of B worked on together", derived="the L2 cache", least=1),
     Parameter("word", "terms of the sums taken at once: 4 bytes or 2 halves of a word, where factors are so narrow",
               derived="the machine", least=1, most=4, power_of_two=True),
+    Parameter("k_split", "parts that the sums are cut into, a task's each, added up by a second phase", 1, least=1),
 )  # fmt: skip
 
 _BORDER = Parameter("border", "bytes of an image that tasks copy at once into a border of zeros, say; 0: it is stored so as a whole",
@@ -185,6 +186,23 @@ STRATEGIES: dict[str, Strategy] = {
                           derived="the layout", kind="flag"),
                 Parameter("few", "queries are rows of tiles, whose lanes are depths, keys and columns; tasks are runs of keys",
                           0, kind="flag"),
+            ),
+            where="cores",
+        ),
+        Strategy(
+            "attention-gradient",
+            "gradients of attention: scores of a few queries made again in scratch, tiles `keys x queries`, and sums over queries"
+            " in tiles `keys x columns`, over keys in tiles `depths x queries`",
+            (
+                Parameter("queries", "queries done together: lanes of a tile", derived="the machine", least=1, most=1 << 12),
+                Parameter("keys", "keys of a tile", derived="the machine", least=1, most=64),
+                Parameter("columns", "depths of a tile of gradients of queries", derived="the machine", least=1, most=1 << 10),
+                Parameter("key_block", "keys whose weights are used right after they are made, in whole tiles",
+                          derived="the L1 cache", least=1),
+                Parameter("pack", "tasks copy their keys and values first, dense and in the type of scores",
+                          derived="the layout", kind="flag"),
+                Parameter("parts", "runs of queries whose gradients of keys and values are made apart, and then added up", 1,
+                          least=1, most=1 << 12),
             ),
             where="cores",
         ),

@@ -23,6 +23,8 @@ from stepwell.passes.schedules.attention_choice import (
     obstacle,
     tiles_of,
 )
+from stepwell.passes.schedules.attention_gradient import schedule_attention_gradient
+from stepwell.passes.schedules.attention_gradient_choice import choose_gradient, find_gradient, gradient_tiles_of
 from stepwell.passes.schedules.block_choice import choose_blocks, tiles_for
 from stepwell.passes.schedules.block_contraction import schedule_block_contraction
 from stepwell.passes.schedules.block_rows import BlockRows
@@ -97,6 +99,10 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             {**common, **choose_attention(attention, machine, common["tasks"])},
             "online softmax over tiles of keys",
         )
+    gradient = find_gradient(func)
+    if gradient is not None and obstacle(gradient) is None:
+        why = "scores of a block of queries made again, in tiles that stay in a core's caches"
+        return "attention-gradient", {**common, **choose_gradient(gradient, machine)}, why
     window = _first_window(func, machine) if forced in ("", "window") else None
     if window is not None:
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
@@ -145,6 +151,7 @@ def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape 
         "contraction": products or "no op of the kernel is a contraction",
         "window": "no op of the kernel is a sum of products over a window that has tiles",
         "attention": "no op of the kernel is an attention that has tiles",
+        "attention-gradient": "no op of the kernel is the gradient of an attention that has tiles",
     }
     if forced not in ("", "loops"):
         return f"'{forced}' was asked for, but {refusals.get(forced, 'only subgroups of lanes do it')}"
@@ -268,6 +275,9 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     elif strategy == "attention":
         _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))
+    elif strategy == "attention-gradient":
+        _check_gradient(func, strategy)
+        schedule_attention_gradient(builder, machine, lambda op: gradient_tiles_of(op, numbers, machine.vector_bytes))
     elif strategy == "block-contraction":
         schedule_block_contraction(builder, machine, tiles_for(func, values, description))
     else:
@@ -298,6 +308,16 @@ def _check_attention(func: kernel.FuncOp, strategy: str, numbers: Mapping[str, i
         problem = few_obstacle(attention, max(1, (numbers["vector"] or 16) // byte_width(attention.score_type)))
         if problem is not None:
             raise wrong(func, strategy, f"queries cannot be rows: {problem}", "leave out 'few'")
+
+
+def _check_gradient(func: kernel.FuncOp, strategy: str) -> None:
+    """The kernel has the gradient of an attention, in a form that the strategy takes."""
+    gradient = find_gradient(func)
+    if gradient is None:
+        raise wrong(func, strategy, "no op of the kernel is the gradient of an attention", "use 'loops'")
+    problem = obstacle(gradient)
+    if problem is not None:
+        raise wrong(func, strategy, problem, "materialize its operands row by row")
 
 
 def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, description: MachineDescription) -> None:
