@@ -13,15 +13,14 @@ for batch dims and other dims of B
 ```
 
 The sums so far are kept in the result, or where that has another element type in scratch; the epilogue is done on a tile when
-its last terms are added. Tiles at the edges have their own, static, size. Every other op of the kernel is done by the
-`loops` strategy.
+its last terms are added. With `k_split` parts of the terms are tasks too, and a second phase adds up their sums
+(`contraction_parts`). Tiles at the edges have their own, static, size. Every other op of the kernel is done by the `loops` strategy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import lcm, prod
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects import vector as upstream_vector
@@ -56,7 +55,8 @@ from stepwell.passes.schedules.contraction_choice import (
     whole_vectors,
 )
 from stepwell.passes.schedules.contraction_lines import term_lines
-from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE, Operand, Packer, Sums
+from stepwell.passes.schedules.contraction_operands import Operand, Packer, Sums
+from stepwell.passes.schedules.contraction_parts import Merger, in_parts, merged_ops, terms_of
 from stepwell.passes.schedules.contraction_word_operands import WordPacker
 from stepwell.passes.schedules.contraction_words import words_of
 from stepwell.passes.schedules.convolution import stages
@@ -77,6 +77,7 @@ from stepwell.passes.schedules.nest import Access, is_contiguous, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine
 from stepwell.passes.schedules.space import tiled_loop
 from stepwell.passes.schedules.staging import Stage, Stager, copied_apart, placeholder
+from stepwell.passes.schedules.tasks import part_of
 
 Body = Callable[[], Sequence[SSAValue]]
 
@@ -141,17 +142,25 @@ class _ContractionPhase:
         self.machine = machine
         self.em: Emitter = builder.em
         self.nest = builder.nest(found.op)
-        self.epilogue = epilogue_of(found)
-        ops: list[Operation] = [found.op, *self.epilogue]
-        # Ops in between (empties, constants) must be known before the tile reads them.
-        self.skipped = [o for o in ops_between(found.op, ops) if not is_scheduled(o) and builder.pass_through(o)]
-        self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
-        self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
-        self.exprs = found.maps[2].results
         self.a, self.b = self.nest.inputs[found.a], self.nest.inputs[found.b]
         self.pack_a = tiling.pack_a or not isinstance(self.a, Access) or not _rows_are_near(found, stage)
         self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
-        self.terms = self._terms()
+        cut = terms_of(found, tiling, self.pack_a or self.pack_b)
+        self.parts, self.terms = cut.parts, cut.run
+        self.epilogue = epilogue_of(found)
+        ops: list[Operation] = [found.op, *self.epilogue]
+        if self.parts.tasks > 1:
+            ops = merged_ops(ops)
+        # Ops in between (empties, constants) must be known before the tile reads them.
+        self.skipped = [o for o in ops_between(found.op, ops) if not is_scheduled(o) and builder.pass_through(o)]
+        self.done = [*ops[1:], *self.skipped]
+        self.exprs, self.init = found.maps[2].results, self.nest.outputs[0].init
+        self.merger: Merger | None = None
+        if self.parts.tasks > 1:
+            self.merger = Merger(builder, self.nest, ops, machine)
+            self.exprs, self.init, self.epilogue, ops = in_parts(self.exprs), None, [], ops[:1]
+        self.epilogue_nests = [builder.nest(op) for op in self.epilogue]
+        self.stored = [(op, r) for op in ops for r in op.results if escapes(r, ops)]
         self.ahead_a = self._fetches_a()
         words = words_of(found, tiling.word)
         packing = (builder, found, tiling, self.terms)
@@ -162,21 +171,6 @@ class _ContractionPhase:
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
         self.starts: dict[int, Index] = {}
         self.extents: dict[int, Index] = {}
-
-    def _terms(self) -> int:
-        """Points of the outermost k dim in one run of `kc` terms: whole steps of the inner loop."""
-        found, tiling = self.found, self.tiling
-        outermost, *others = (found.sizes[d] for d in found.reduced)
-        terms = max(1, tiling.kc // prod(others))
-        if terms >= outermost:
-            return outermost
-        terms = -(-outermost // -(-outermost // terms))
-        if not others:
-            step = tiling.unroll
-            if self.pack_a or self.pack_b:
-                step = lcm(step, ROWS_AT_ONCE, max(2, tiling.word) * self._lanes())
-            terms = -(-terms // step) * step
-        return min(outermost, terms)
 
     def _fetches_a(self) -> bool:
         """Whether the next rows of A are fetched while tiles of the ones before are computed: rows of one long line each."""
@@ -192,22 +186,30 @@ class _ContractionPhase:
         """Emit; returns the ops that are done besides the contraction."""
         builder, em = self.builder, self.em
         em.location = self.found.op.location
-        homes = [builder.destination(op, r) for op, r in self.stored]
+        parts = self.parts.tasks
+        if self.merger is not None:
+            homes = [self.merger.scratch(parts)]
+        else:
+            homes = [builder.destination(op, r) for op, r in self.stored]
         self.sums = self._home_of_sums(homes)
         self.homes = homes if self.sums < len(homes) else [*homes, self._scratch()]
-        grid = choose_grid(self.found, self.tiling, self.machine.tasks, self.machine.grain)
+        grid = choose_grid(self.found, self.tiling, self.machine.tasks, self.machine.grain, parts)
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
             return self._task(grid.cuts, ivs, outs)
 
-        results = builder.phase([n for _, n in grid.cuts] or [1], self.homes, task)
+        counts = [*([parts] if parts > 1 else []), *(n for _, n in grid.cuts)]
+        results = builder.phase(counts or [1], self.homes, task)
+        if self.merger is not None:
+            self.merger.merge(self.parts, results[0])
+            return self.done
         for (_, original), home, result in zip(self.stored, homes, results, strict=False):
             builder.define(original, result, builder.home(home))
-        return [*self.epilogue, *self.skipped]
+        return self.done
 
     def _home_of_sums(self, homes: Sequence[SSAValue]) -> int:
         """Which result holds the sums between runs: the contraction's, another of its type, or (one past all) scratch."""
-        if self.terms >= self.found.sizes[self.found.reduced[0]]:
+        if self.terms >= self.parts.chunk:
             return 0
         suits = [i for i, home in enumerate(homes) if _element(home) == self.found.accumulator]
         own = [i for i in suits if self.stored[i][0] is self.found.op]
@@ -224,11 +226,15 @@ class _ContractionPhase:
         found, em = self.found, self.em
         self.starts = {}
         self.extents = dict(enumerate(found.sizes))
-        for (dim, parts), iv in zip(cuts, task, strict=False):
-            self.starts[dim], self.extents[dim] = self._part(dim, parts, iv)
         offsets: list[Index] = []
         sizes: list[Index] = []
-        for expr in self.exprs:
+        if self.merger is not None:
+            offsets, sizes, task = [task[0]], [1], task[1:]
+            part = part_of(em, self.parts, found.sizes[self.parts.dim], offsets[0])
+            self.starts[part.dim], self.extents[part.dim] = part.start, part.extent
+        for (dim, parts), iv in zip(cuts, task, strict=False):
+            self.starts[dim], self.extents[dim] = self._part(dim, parts, iv)
+        for expr in found.maps[2].results:
             assert isinstance(expr, AffineDimExpr)
             offsets.append(self.starts.get(expr.position, 0))
             sizes.append(self.extents[expr.position])
@@ -308,23 +314,27 @@ class _ContractionPhase:
         self, local: list[Index], columns: tuple[Index, Index, int], outs: Sequence[SSAValue]
     ) -> Sequence[SSAValue]:
         """Runs of terms of the sums; in each, all rows. `columns`: the first, how many, at most how many."""
-        em, size = self.em, self.found.sizes[self.found.reduced[0]]
-        d = AffineExpr.dimension(0)
+        em, size = self.em, self.extents[self.parts.dim]
+        start = self.starts.get(self.parts.dim, 0)
+        less = AffineExpr.dimension(0) - AffineExpr.dimension(1)
         first, count, most = columns
 
         def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            run = Sums(0, self.terms, True, True)
+            run = Sums(start, size, True, True)
             if not isinstance(k, int):
-                left = em.apply(d * -1 + size, [k])
-                extent = self.terms if size % self.terms == 0 else em.minimum(self.terms, left)
+                left = em.apply(less, [size, k])
+                even = isinstance(size, int) and size % self.terms == 0
+                extent = self.terms if even else em.minimum(self.terms, left)
                 is_first = em.add(arith.CmpiOp(k, em.index(0), "eq")).result
                 is_last = em.add(arith.CmpiOp(em.index(left), em.index(self.terms), "sle")).result
-                run = Sums(k, extent, is_first, is_last)
+                run = Sums(self._sum(start, k), extent, is_first, is_last)
             b = self._operand_b(local, first, count, most, run)
             return self._over(
                 self.outer_a, local, args, lambda at, values: self._rows(at, (first, count), b, run, values)
             )
 
+        if self.terms >= self.parts.chunk:
+            return trip(0, outs)
         return em.loop(0, size, self.terms, outs, trip)
 
     def _operand_b(self, local: list[Index], first: Index, columns: Index, most: int, run: Sums) -> Operand:
@@ -450,7 +460,7 @@ class _ContractionPhase:
             return [em.add(add(total, broadcast(em, value, lanes.shape))).results[0]]
 
         def start() -> list[SSAValue]:
-            init = self.nest.outputs[0].init
+            init = self.init
             return [total] if init is None or _is_zero(init) else plus(self._start(place, lanes, outs))
 
         def so_far() -> list[SSAValue]:
@@ -462,12 +472,12 @@ class _ContractionPhase:
 
     def _starts_in_place(self) -> int | None:
         """The result that holds what the sums start from."""
-        init = self.nest.outputs[0].init
+        init = self.init
         homes = [i for i, home in enumerate(self.homes) if isinstance(init, Access) and home is init.value]
         return homes[0] if homes else None
 
     def _start(self, place: _Place, lanes: Lanes, outs: Sequence[SSAValue]) -> SSAValue:
-        init = self.nest.outputs[0].init
+        init = self.init
         if init is None:
             kind = vector_of(self.found.accumulator, lanes.shape)
             return self.em.splat(number(self.found.accumulator, 0), kind)

@@ -66,6 +66,8 @@ class Tiling:
     vector_bytes: int
     word: int = 1
     """Terms of the sums that are taken at once, packed in a word."""
+    k_split: int = 1
+    """Parts of the sums, each a task's, that are added up then."""
     prefetch: int = 0
     """Bytes of a line of a tile, where its results are fetched while its terms are added; 0: they are not."""
 
@@ -81,6 +83,7 @@ class Tiling:
             "kc": self.kc,
             "block": self.block,
             **({"word": self.word} if self.word > 1 else {}),
+            **({"k_split": self.k_split} if self.k_split > 1 else {}),
             **({"prefetch": self.prefetch} if self.prefetch else {}),
         }
 
@@ -211,6 +214,7 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
         else found.depth,
         vector_bytes=chosen.vector_bytes,
         word=word,
+        k_split=min(numbers.get("k_split", 1), found.sizes[found.reduced[0]]),
         prefetch=numbers.get("prefetch", chosen.prefetch),
     )
 
@@ -394,20 +398,32 @@ def units_of(found: Contraction, tiling: Tiling, dim: int) -> int:
     return -(-found.sizes[dim] // unit_of(found, tiling, dim))
 
 
-def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int) -> Grid:
-    """Which dims are cut into how many tasks: what is done soonest, counting what each task packs for itself."""
-    peak = PRODUCTS_PER_LANE * RATES[tiling.word] * tiling.vector_bytes / byte_width(found.accumulator)
-    wanted = min(tasks, int(max(prod(found.sizes) / peak, BYTE * _bytes(found)) / grain))
+def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int, parts: int = 1) -> Grid:
+    """Which dims are cut into how many tasks: what is done soonest, counting what each task packs for itself.
+
+    There are as many tasks for each of the `parts` that the sums are cut into.
+    """
+    wanted = int(min(tasks, max(prod(found.sizes) / _peak(found, tiling), BYTE * _bytes(found)) / grain) / parts)
     if wanted < 2:
         return Grid()
     dims = [*found.outer, *([found.m] if found.m is not None else []), found.n]
-    cores = max(min(2, tasks), tasks // 4)
     best, least = Grid(), float("inf")
     for grid in _grids(found, tiling, dims, wanted):
-        cost = _cost(found, tiling, dict(grid.cuts), peak, cores)
+        cost = time_of(found, tiling, grid, tasks, parts)
         if cost < 0.98 * least:
             best, least = grid, cost
     return best
+
+
+def _peak(found: Contraction, tiling: Tiling) -> float:
+    """Products that a core adds up in a nanosecond, at best."""
+    return PRODUCTS_PER_LANE * RATES[tiling.word] * tiling.vector_bytes / byte_width(found.accumulator)
+
+
+def time_of(found: Contraction, tiling: Tiling, grid: Grid, tasks: int, parts: int) -> float:
+    """Nanoseconds until all tasks of a grid are done, for each of the parts of the sums; at most so many tasks are for all cores."""
+    cuts = {**dict(grid.cuts), **({found.reduced[0]: parts} if parts > 1 else {})}
+    return _cost(found, tiling, cuts, _peak(found, tiling), max(min(2, tasks), tasks // 4))
 
 
 def _bytes(found: Contraction) -> int:
@@ -449,10 +465,14 @@ def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: fl
     if tiling.pack_a:
         passes = -(-points[found.n] // (tiling.block * tiling.nr))
         work += COPY_A / tiling.word * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
-    count = prod(parts.values())
-    rounds = -(-count // cores)
+    return in_rounds(prod(parts.values()), cores) * work
+
+
+def in_rounds(tasks: int, cores: int) -> float:
+    """How many tasks one after the other take as long as all of them do."""
+    rounds = -(-tasks // cores)
     # With one task a core, a core that has something else to do is waited for.
-    return rounds * work * (1.04 if rounds == 1 else 1.0)
+    return rounds * (1.04 if rounds == 1 else 1.0)
 
 
 __all__ = [
@@ -463,6 +483,7 @@ __all__ = [
     "better_by_lines",
     "choose_grid",
     "choose_tiling",
+    "in_rounds",
     "must_pack_a",
     "must_pack_b",
     "row_dim",
@@ -470,6 +491,7 @@ __all__ = [
     "rows_apart",
     "shares_sets",
     "tiling_of",
+    "time_of",
     "turned",
     "unit_of",
     "units_of",

@@ -165,7 +165,10 @@ def term_lines(packer: Packer, access: Access | SSAValue) -> TermLines | None:
     runs = [*([i] for i in range(kept)), list(range(kept, len(access.exprs)))]
     flat = collapse(packer.em, access.value, runs)
     exprs = (*access.exprs[:kept], AffineExpr.dimension(len(found.sizes)))
-    return TermLines(packer, Access(flat, exprs, access.symbols), dims)
+    lines = TermLines(packer, Access(flat, exprs, access.symbols), dims)
+    # Only the last run may end within a step.
+    uneven = not whole and dims[0] == found.reduced[0] and packer.terms % lines.step > 0
+    return None if uneven else lines
 
 
 __all__ = ["TermLines", "line_dims", "term_lines"]

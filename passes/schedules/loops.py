@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from xdsl.dialects import tensor
@@ -308,7 +308,7 @@ def _split_phases(
     machine: Machine,
 ) -> Sequence[SSAValue]:
     """Parts of the reductions, one a task, into launch scratch; then the parts merged, in order, and what comes after."""
-    nest, *others = nests
+    nest = nests[0]
     stored = {t.output.original: t for t in targets}
     # Parts are merged by all results, whichever are stored in the end.
     wanted = [stored.get(o.original, Target(o, o.exprs)) for o in nest.outputs]
@@ -318,13 +318,31 @@ def _split_phases(
         return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
 
     results = builder.phase([split.cut.tasks], scratch, task)
-    merged, merged_targets = merging_nest(nest, split, wanted, results)
+    return merge_phase(builder, nests, split, (stored, wanted), results, homes, replace(machine, tasks=1))
+
+
+def merge_phase(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    split: Split,
+    targets: tuple[Mapping[SSAValue, Target], Sequence[Target]],
+    parts: Sequence[SSAValue],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """The phase that merges, in order, the parts of what the first nest reduces, and does the others on each point of it.
+
+    `targets`: where what is stored goes, in the order of `homes`, and where all results of the first nest would.
+    """
+    nest, *others = nests
+    stored, wanted = targets
+    merged, merged_targets = merging_nest(nest, split, wanted, parts)
     kept_dims = [d for d in nest.dims if not nest.reduction[d]]
     ends = [replace(renumber(n, kept_dims), sizes=merged.sizes, reduction=merged.reduction) for n in others]
     late = {o.original: o for n in ends for o in n.outputs}
     kept = {t.output.original: t for t in merged_targets}
     kept |= {name: replace(stored[name], output=o, exprs=o.exprs) for name, o in late.items() if name in stored}
-    return space_phase(builder, [merged, *ends], [kept[name] for name in stored], homes, replace(machine, tasks=1))
+    return space_phase(builder, [merged, *ends], [kept[name] for name in stored], homes, machine)
 
 
 def escapes(value: SSAValue, ops: Sequence[Operation]) -> bool:

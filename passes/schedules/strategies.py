@@ -31,6 +31,7 @@ from stepwell.passes.schedules.block_rows import BlockRows
 from stepwell.passes.schedules.contraction import schedule_contraction
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import Tiling, better_by_lines, choose_tiling, tiling_of, turned
+from stepwell.passes.schedules.contraction_parts import choose_parts
 from stepwell.passes.schedules.convolution import copied, most_copied
 from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
@@ -107,11 +108,13 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if window is not None:
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
     if forced in ("", "contraction"):
-        tiled = _first_tiling(func, machine, asked=bool(forced))
+        tiled = _first_tiling(func, machine, common["tasks"], asked=bool(forced))
         if not isinstance(tiled, str):
             # Tiles read what hardware foresees: asking for it costs more than it gives.
             common.pop("prefetch", None)
-            return "contraction", {**common, **tiled}, "sum of products in register tiles, epilogue on the tile"
+            parts = tiled.get("k_split", 1)
+            how = "epilogue on the tile" if parts == 1 else f"in {parts} parts that are added up then, with the epilogue"
+            return "contraction", {**common, **tiled}, f"sum of products in register tiles, {how}"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
@@ -144,7 +147,7 @@ def _in_turn(func: kernel.FuncOp, machine: MachineDescription) -> str:
 
 def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape | str, forced: str) -> str:
     """Why a kernel is done by loops: what stands against the strategy asked for, or against those that come before."""
-    tiled = _first_tiling(func, machine)
+    tiled = _first_tiling(func, machine, 1)
     products = f"no register tiles: {tiled}" if isinstance(tiled, str) and tiled else ""
     refusals = {
         "rows": f"the kernel has no rows: {rows}",
@@ -185,7 +188,9 @@ def _choose_for_subgroups(func: kernel.FuncOp, machine: MachineDescription, forc
     return strategy, numbers, f"{reason}{refused}"
 
 
-def _first_tiling(func: kernel.FuncOp, machine: MachineDescription, *, asked: bool = False) -> dict[str, int] | str:
+def _first_tiling(
+    func: kernel.FuncOp, machine: MachineDescription, tasks: int, *, asked: bool = False
+) -> dict[str, int] | str:
     """The tiling of the kernel's first contraction worth tiles, as parameters; or why the first has none, "" without one.
 
     Where tiles were `asked` for, one that other loops do better has them too.
@@ -198,7 +203,10 @@ def _first_tiling(func: kernel.FuncOp, machine: MachineDescription, *, asked: bo
         tiling = choose_tiling(turned(found), machine)
         better = "" if asked or isinstance(tiling, str) else better_by_lines(turned(found), machine)
         if isinstance(tiling, Tiling) and not better:
-            return {**tiling.numbers(), **({"border": most_copied(machine)} if copied(op, machine) is not None else {})}
+            if copied(op, machine) is not None:
+                # Each part of the sums would copy all of the image.
+                return {**tiling.numbers(), "border": most_copied(machine)}
+            return replace(tiling, k_split=choose_parts(turned(found), tiling, machine, tasks)).numbers()
         refused = refused or better or str(tiling)
     return refused
 

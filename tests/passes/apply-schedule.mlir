@@ -134,6 +134,38 @@ kernel.func @runs(%A: tensor<13x128xf32>, %B: tensor<128x32xf32>, %o: tensor<13x
 
 // -----
 
+// Sums in parts (k_split): three tasks leave the sums of 44, 44 and 40 terms in scratch, and a second phase adds them up in their
+// order, to what the sums start from, with the maps of the results.
+// CHECK-LABEL: kernel.func @parts
+// CHECK: %[[SUMS:.*]] = tensor.empty() {scratch = #kernel.scratch<launch>} : tensor<3x5x32xf32>
+// CHECK: scf.forall (%[[PART:.*]]) in (3)
+// CHECK: affine.apply affine_map<(d0) -> ((d0 * 44))> (%[[PART]])
+// CHECK: vector.contract
+// CHECK: tensor.parallel_insert_slice {{.*}}[%[[PART]], 0, 0] [1, 5, 32]
+// CHECK: scf.forall (%{{.*}}) in (1)
+// CHECK: arith.addf
+// CHECK: arith.negf
+// CHECK-NOT: scf.forall (
+kernel.func @parts(%A: tensor<5x128xf32>, %B: tensor<128x32xf32>, %o: tensor<5x32xf32>) -> tensor<5x32xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"contraction", {vector = 64 : i64, mr = 5 : i64, nr = 32 : i64, k_unroll = 4 : i64, kc = 48 : i64, k_split = 3 : i64}>} {
+  %e = tensor.empty() : tensor<5x32xf32>
+  %c = arith.constant 1.5 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<5x32xf32>) -> tensor<5x32xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<5x128xf32>, tensor<128x32xf32>) outs(%f : tensor<5x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<5x32xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%r : tensor<5x32xf32>) outs(%e : tensor<5x32xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %p = arith.negf %a : f32
+    linalg.yield %p : f32
+  } -> tensor<5x32xf32>
+  kernel.return %t : tensor<5x32xf32>
+}
+
+// -----
+
 // Products with one row take as long as reading B, so its bytes say how many tasks are worth it; and lines of B are left long:
 // two tasks, one a core, where eight are allowed.
 // CHECK-LABEL: kernel.func @row

@@ -24,6 +24,7 @@ from stepwell.passes.schedules.contraction_choice import (
     tiling_of,
     units_of,
 )
+from stepwell.passes.schedules.contraction_parts import choose_parts, terms_of
 
 CACHES = ((32, 256), (32, 512), (32, 1024), (48, 1280), (48, 2048), (64, 1024), (128, 12288))
 """Kilobytes of the first and second caches that processors have."""
@@ -249,3 +250,53 @@ def test_lines_of_large_results_are_fetched_where_sums_are_short(products):
         assert isinstance(tiling, Tiling)
         assert bool(tiling.prefetch) == fetched
         assert ("prefetch" in tiling.numbers()) == fetched
+
+
+def parts_of(found: Contraction, cores: int = 2) -> int:
+    """Into how many parts the sums are cut on a machine of so many cores."""
+    machine = MachineDescription(
+        level="avx512", vector_bits=512, cores=cores, l1_bytes=32 << 10, l2_bytes=1 << 20, features=("+fma",)
+    )
+    tiling = choose_tiling(found, machine)
+    assert isinstance(tiling, Tiling)
+    return choose_parts(found, tiling, machine, 4 * cores if cores > 1 else 1)
+
+
+def test_few_results_of_many_terms_are_summed_in_parts_where_there_are_cores_for_them():
+    for layout in range(2):
+        for m, n, k in ((8, 8, 100_000), (16, 32, 65_536), (4, 128, 30_000), (1, 16, 1_000_000)):
+            found, _module = product(m, n, k, layout=layout)
+            assert 2 <= parts_of(found) <= 8, (m, n, k)
+            assert parts_of(found, cores=1) == 1
+            assert parts_of(found, cores=8) <= 32
+
+
+def test_sums_that_are_short_or_have_rows_and_columns_to_share_out_stay_whole():
+    for m, n, k in (
+        (512, 512, 512),
+        (2048, 2048, 2048),
+        (1000, 1000, 1000),
+        (4096, 4096, 64),
+        (16, 16, 64),
+        (1, 64, 8),
+    ):
+        found, _module = product(m, n, k)
+        assert parts_of(found) == 1, (m, n, k)
+
+
+def test_parts_end_where_steps_do_and_hold_all_terms(products):
+    rng = random.Random(11)
+    for found, _ in products:
+        for machine, chosen in [*tilings(found)][::3]:
+            t = tiling_of(found, {"k_split": rng.choice((1, 2, 3, 7, 1 << 20)), "kc": rng.randrange(1, 600)}, machine)
+            assert isinstance(t, Tiling)
+            packs = bool(rng.randrange(2))
+            terms = terms_of(found, t, packs)
+            size = found.sizes[found.reduced[0]]
+            assert (terms.parts.tasks - 1) * terms.parts.chunk < size <= terms.parts.tasks * terms.parts.chunk
+            assert terms.parts.chunk % terms.run == 0
+            assert terms.parts.tasks <= t.k_split
+            if terms.run < size:
+                lanes = machine.vector_bytes // byte_width(found.accumulator)
+                assert terms.run % (2 * lanes if packs else t.unroll) == 0
+            assert chosen.k_split == 1
