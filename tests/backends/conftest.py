@@ -13,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from emulated_device import Device
 
-from stepwell.backends.llvm.nvptx import write_gpu_module
+from stepwell.backends.amdgpu import PROCESSORS as AMD
+from stepwell.backends.amdgpu import amd_target
+from stepwell.backends.llvm import amdgpu, nvptx
 from stepwell.backends.llvm_ir import entry_symbol, write_llvm
 from stepwell.backends.nvptx import gpu_target
 from stepwell.backends.object import compile_llvm
@@ -69,13 +71,19 @@ def device_text(text: str, cpu: str = "sm_90") -> str:
     """The LLVM text of the one device module in a program."""
     program = parse(text)
     (module,) = (op for op in program.body.block.ops if isinstance(op, gpu.ModuleOp))
-    return write_gpu_module(program, module, gpu_target(cpu))
+    if cpu in AMD:
+        return amdgpu.write_gpu_module(program, module, amd_target(cpu))
+    return nvptx.write_gpu_module(program, module, gpu_target(cpu))
 
 
 @pytest.fixture
 def emulated():
     """A device kernel that runs on the CPU."""
-    return lambda text, cpu="sm_90": Device(device_text(text, cpu))
+
+    def device(text: str, cpu: str = "sm_90") -> Device:
+        return Device(device_text(text, cpu), subgroup=amd_target(cpu).subgroup if cpu in AMD else 32)
+
+    return device
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Runs the LLVM text of a device kernel on the CPU: one host thread for each thread of a block, lanes meeting in Python.
 
-The text is what goes to NVPTX but for address spaces and intrinsics: each `llvm.nvvm.*` becomes a call of Python, which does
-what the PTX manual says. So values are checked without a GPU, and so is every emitter above LLVM.
+The text is what goes to NVPTX or AMDGPU but for address spaces and intrinsics: each `llvm.nvvm.*` and `llvm.amdgcn.*` becomes a call
+of Python, which does what the PTX manual, or AMD's of the instruction set, says. So values are checked without a GPU, and so is every emitter above LLVM.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stepwell.backends.object import compile_llvm
 from stepwell.backends.target import host_level, target_for
 from stepwell.runtime.loader import Library
 
-PREFIX = "llvm.nvvm."
+PREFIXES = r"llvm\.(?:nvvm|amdgcn)\."
 PATIENCE = 60.0
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
@@ -79,7 +79,8 @@ class _Meeting:
 class Device:
     """One kernel of an LLVM module, ready to launch."""
 
-    def __init__(self, text: str, kernel: str = "phase0", *, shared_bytes: int = 1 << 16):
+    def __init__(self, text: str, kernel: str = "phase0", *, shared_bytes: int = 1 << 16, subgroup: int = 32):
+        self.subgroup = subgroup
         self.names: list[str] = []
         self.errors: list[BaseException] = []
         self.here = threading.local()
@@ -101,13 +102,14 @@ class Device:
             text,
         )
         text = re.sub(r"internal addrspace\(3\) global (\[.*?\]) poison", r"internal global \1 zeroinitializer", text)
-        text = re.sub(r" addrspace\(\d\)", "", text).replace("ptx_kernel ", "")
+        text = re.sub(r",? addrspace\(\d\)", "", text)
+        text = re.sub(r"(?:ptx|amdgpu)_kernel ", "", text)
         text = _ASSEMBLY.sub(_from_assembly, text)
-        text = re.sub(r"(@llvm\.[\w.]*?[.v\d])p[13](?=[.(\s])", r"\1p0", text)
-        text = re.sub(r"(@llvm\.memcpy\.p0\.)p[13]", r"\1p0", text)
-        declared = re.compile(rf"^declare (.*) @({re.escape(PREFIX)}[\w.]+)\((.*)\)$", re.MULTILINE)
+        text = re.sub(r"(@llvm\.[\w.]*?[.v\d])p[135](?=[.(\s])", r"\1p0", text)
+        text = re.sub(r"(@llvm\.memcpy\.p0\.)p[135]", r"\1p0", text)
+        declared = re.compile(rf"^declare (.*) @({PREFIXES}[\w.]+)\((.*)\)$", re.MULTILINE)
         wrappers = [self._wrapper(*match.groups()) for match in declared.finditer(text)]
-        text = declared.sub("", text).replace(f"@{PREFIX}", "@emulated.")
+        text = re.sub(f"@{PREFIXES}", "@emulated.", declared.sub("", text))
         return text + "\ndeclare void @emulated(i64, ptr, ptr)\n" + "\n".join(wrappers)
 
     def _wrapper(self, result: str, name: str, parameters: str) -> str:
@@ -115,7 +117,7 @@ class Device:
         kinds = re.findall(r"<[^>]*>|[^,\s]+", parameters)
         results = [] if result == "void" else re.findall(r"<[^>]*>|\w+", result.strip("{} "))
         number = len(self.names)
-        self.names.append(name.removeprefix(PREFIX))
+        self.names.append(re.sub(f"^{PREFIXES}", "", name))
         arguments = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
         lines = [f"define internal {result} @emulated.{self.names[-1]}({arguments}) noinline {{"]
         lines += ["  %in = alloca [32 x i64], align 16", "  %out = alloca [32 x i64], align 16"]
@@ -143,12 +145,13 @@ class Device:
         function = ctypes.CFUNCTYPE(None, *signature)(self.address)
         for block in range(blocks):
             whole = _Meeting(threads)
-            groups = [_Meeting(min(32, threads - first)) for first in range(0, threads, 32)]
+            size = self.subgroup
+            groups = [_Meeting(min(size, threads - first)) for first in range(0, threads, size)]
 
             def run(thread: int, block: int = block, whole: _Meeting = whole, groups: list[_Meeting] = groups) -> None:
                 here = self.here
                 here.thread, here.block, here.sizes = thread, block, (threads, blocks)
-                here.whole, here.group, here.lane = whole, groups[thread // 32], thread % 32
+                here.whole, here.group, here.lane = whole, groups[thread // self.subgroup], thread % self.subgroup
                 function(*passed)
 
             workers = [threading.Thread(target=run, args=(t,), daemon=True) for t in range(threads)]
@@ -279,6 +282,62 @@ class Device:
         ctypes.memset(target, 0, size)
         ctypes.memmove(target, source, count)
 
+    # AMD's
+
+    def _take(self, results: int, source: int, value: int) -> None:
+        """Give the value that another lane brought, which has to be there."""
+        _slots(results, 1)[0] = self.here.group.exchange(self.here.lane, value)[source]
+
+    def _workitem(self, _: str, __: int, results: int) -> None:
+        _slots(results, 1)[0] = self.here.thread
+
+    def _workgroup(self, _: str, __: int, results: int) -> None:
+        _slots(results, 1)[0] = self.here.block
+
+    def _count_before(self, name: str, arguments: int, results: int) -> None:
+        """Bits of the mask below the lane's, in one half of a subgroup, and what is added to them."""
+        mask, base = (int(v) for v in _slots(arguments, 2))
+        below = min(max(self.here.lane - (32 if name == "hi" else 0), 0), 32)
+        _slots(results, 1)[0] = base + (mask & (1 << below) - 1).bit_count()
+
+    def _permute(self, _: str, arguments: int, results: int) -> None:
+        address, value = (int(v) for v in _slots(arguments, 2))
+        self._take(results, address // 4 % self.subgroup, value)
+
+    def _swizzle(self, _: str, arguments: int, results: int) -> None:
+        value, control = (int(v) for v in _slots(arguments, 2))
+        assert control < 1 << 15, "bits are kept, set and flipped within 32 lanes"
+        lane = self.here.lane
+        self._take(results, lane & 32 | ((lane & control & 31 | control >> 5 & 31) ^ control >> 10 & 31), value)
+
+    def _move(self, _: str, arguments: int, results: int) -> None:
+        _, value, control, rows, banks, _ = (int(v) for v in _slots(arguments, 6))
+        assert (rows, banks) == (15, 15), "all lanes move"
+        lane = self.here.lane
+        assert control <= 0xFF or 0x160 <= control <= 0x16F, "within four lanes, or an exclusive or within sixteen"
+        quad = lane & ~3 | control >> 2 * (lane & 3) & 3
+        self._take(results, quad if control <= 0xFF else lane ^ control & 15, value)
+
+    def _other_row(self, _: str, arguments: int, results: int) -> None:
+        _, value, low, high = (int(v) for v in _slots(arguments, 4))
+        lane = self.here.lane
+        place = (high << 32 | low) >> 4 * (lane & 15) & 15
+        self._take(results, (lane ^ 16) & ~15 | place, value)
+
+    def _read_lane(self, _: str, arguments: int, results: int) -> None:
+        value, lane = (int(v) for v in _slots(arguments, 2))
+        self._take(results, lane, value)
+
+    def _read_first_lane(self, name: str, arguments: int, results: int) -> None:
+        kind = np.uint64 if name == "i64" else np.uint32
+        value = int(_slots(arguments, 1, kind)[0])
+        _slots(results, 1, kind)[0] = self.here.group.exchange(self.here.lane, value)[0]
+
+    def _ballot(self, name: str, arguments: int, results: int) -> None:
+        assert name == f"i{self.subgroup}"
+        lanes = [v & 1 for v in self.here.group.exchange(self.here.lane, int(_slots(arguments, 1)[0]))]
+        _slots(results, 1, np.uint64)[0] = sum(bit << lane for lane, bit in enumerate(lanes))
+
     def _nothing(self, _: str, __: int, ___: int) -> None:
         pass
 
@@ -295,4 +354,16 @@ class Device:
         "cp.async.commit.group": _nothing,
         "cp.async.wait.group": _nothing,
         "cp.async.": _copy,
+        "workitem.id.x": _workitem,
+        "workgroup.id.x": _workgroup,
+        "s.barrier": _barrier,
+        "wave.barrier": _subgroup_barrier,
+        "mbcnt": _count_before,
+        "ds.bpermute": _permute,
+        "ds.swizzle": _swizzle,
+        "update.dpp.i32": _move,
+        "permlanex16.i32": _other_row,
+        "readlane.i32": _read_lane,
+        "readfirstlane": _read_first_lane,
+        "ballot": _ballot,
     }
