@@ -30,6 +30,8 @@ PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 FEW = 4
 """Rows from which on products take longer than reading B once."""
+FEW_LINES = 7
+"""Rows up to which the lines of a tile are foreseen by hardware wherever they come from."""
 SHORT = 16
 """Terms of sums up to which large results take longer to write than to make."""
 FEW_TERMS = 4
@@ -46,8 +48,12 @@ TASK = 10_000
 """Nanoseconds of products that are worth a task: they say well how long it takes, and a thread that is awake has one in a microsecond."""
 LINE_START = 120
 """Nanoseconds until memory is read at its speed: what each line of a B that is read in place costs besides."""
+WAIT = 0.12
+"""How much longer all tasks take, where each core has one, since a core does something else for a while."""
 COPY_A, COPY_B = 0.4, 0.8
 """Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
+READ_A = 0.1
+"""Nanoseconds that tiles wait, for each element of an A that comes from afar, in every pass over its rows."""
 
 
 @dataclass(frozen=True)
@@ -149,29 +155,56 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     lanes = max(1, machine.vector_bytes // width)
     if found.rows < FEW and word == 1:
         return _few_rows(found, machine, lanes)
-    small = depth * (found.rows + columns) * (width // word) <= machine.l2_bytes
+    small = _stays_near(found, machine, word)
     mr, nr = _register_tile(found, machine, lanes, word, small)
     if found.rows < FEW and not b_is_direct(found):
         nr = lanes  # few lines of B side by side
     width //= word
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
     pack_b = must_pack_b(found) or again >= 4
-    # Rows that lie apart are many lines at once: many tiles read them quicker in a row.
-    crowded = shares_sets(found, mr) or rows_apart(found) is not None
-    pack_a = must_pack_a(found, word) or (columns >= 4 * nr and (crowded or not small) and not _lies_near(found))
+    pack_a = must_pack_a(found, word) or (
+        columns >= 4 * nr and _better_packed(found, mr, small) and not _lies_near(found)
+    )
     kc = _terms(found, machine, (mr, nr), pack_b, width)
     if found.rows < FEW and b_is_direct(found):
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
     block = max(1, machine.l2_bytes * 5 // 8 // max(1, panel_bytes))
     tile = Tiling(mr, nr, _unroll(found, word, mr, nr // lanes), pack_a, pack_b, block, kc, machine.vector_bytes, word)
-    return replace(tile, prefetch=nr * byte_width(found.accumulator)) if _waits_for_results(found, machine) else tile
+    waits = _waits_for_results(found, machine) or _waits_for_rows(found, tile, machine)
+    return replace(tile, prefetch=nr * byte_width(found.accumulator)) if waits else tile
 
 
 def _waits_for_results(found: Contraction, machine: MachineDescription) -> bool:
     """Whether tiles take so little time that they wait for the lines of their results, which come from memory."""
     rows = is_contiguous(found.maps[2].results, found.n) and len(found.reduced) == 1
     return rows and found.depth <= MEDIUM and _leaves_caches(found, machine)
+
+
+def _stays_near(found: Contraction, machine: MachineDescription, word: int) -> bool:
+    """Whether both factors stay in the L2 cache."""
+    width = byte_width(found.accumulator) // word
+    return found.depth * (found.rows + found.sizes[found.n]) * width <= machine.l2_bytes
+
+
+def _waits_for_rows(found: Contraction, tiling: Tiling, machine: MachineDescription) -> bool:
+    """Whether tiles read rows of A where they are, and these come from afar: fetching the next ones early pays."""
+    kind = found.op.inputs[found.a].type
+    if tiling.pack_a or tiling.word > 1 or found.rows < 4 * tiling.mr or not isinstance(kind, TensorType):
+        return False
+    far = prod(kind.get_shape()) * byte_width(kind.element_type) > machine.l2_bytes
+    return far and len(found.reduced) == 1 and is_contiguous(found.maps[0].results, found.reduced[0])
+
+
+def _better_packed(found: Contraction, mr: int, small: bool) -> bool:
+    """Whether many tiles read rows of A quicker from a copy.
+
+    Rows that lie apart are many lines at once, and may share sets of the cache. Few rows whose terms follow each other are streams
+    that hardware foresees, also where A stays in no near cache.
+    """
+    if shares_sets(found, mr) or rows_apart(found) is not None:
+        return True
+    return not small and (mr > FEW_LINES or not is_contiguous(found.maps[0].results, found.reduced[-1]))
 
 
 def better_by_lines(found: Contraction, machine: MachineDescription) -> str:
@@ -410,7 +443,7 @@ def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int, part
     best, least = Grid(), float("inf")
     for grid in _grids(found, tiling, dims, wanted):
         cost = time_of(found, tiling, grid, tasks, parts)
-        if cost < 0.98 * least:
+        if cost < 0.995 * least:
             best, least = grid, cost
     return best
 
@@ -423,7 +456,8 @@ def _peak(found: Contraction, tiling: Tiling) -> float:
 def time_of(found: Contraction, tiling: Tiling, grid: Grid, tasks: int, parts: int) -> float:
     """Nanoseconds until all tasks of a grid are done, for each of the parts of the sums; at most so many tasks are for all cores."""
     cuts = {**dict(grid.cuts), **({found.reduced[0]: parts} if parts > 1 else {})}
-    return _cost(found, tiling, cuts, _peak(found, tiling), max(min(2, tasks), tasks // 4))
+    machine = machine_of(found.op)
+    return _cost(found, tiling, cuts, _peak(found, tiling), machine, min(tasks, max(2, machine.cores)))
 
 
 def _bytes(found: Contraction) -> int:
@@ -447,7 +481,9 @@ def _grids(found: Contraction, tiling: Tiling, dims: Sequence[int], wanted: int)
     return [Grid(cuts) for cuts in sorted(grids, key=lambda cuts: prod(n for _, n in cuts))]
 
 
-def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: float, cores: int) -> float:
+def _cost(
+    found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: float, machine: MachineDescription, cores: int
+) -> float:
     """Nanoseconds until all tasks are done."""
     points = {d: float(s) for d, s in enumerate(found.sizes)}
     for d, n in parts.items():
@@ -462,17 +498,18 @@ def _cost(found: Contraction, tiling: Tiling, parts: Mapping[int, int], peak: fl
         kind = found.op.inputs[found.b].type
         assert isinstance(kind, TensorType)
         work = max(work, BYTE * byte_width(kind.element_type) * lines * points[found.n]) + LINE_START * lines
-    if tiling.pack_a:
-        passes = -(-points[found.n] // (tiling.block * tiling.nr))
-        work += COPY_A / tiling.word * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
+    passes = -(-points[found.n] // (tiling.block * tiling.nr))
+    each = COPY_A / tiling.word if tiling.pack_a else READ_A if _waits_for_rows(found, tiling, machine) else 0.0
+    work += each * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
     return in_rounds(prod(parts.values()), cores) * work
 
 
 def in_rounds(tasks: int, cores: int) -> float:
-    """How many tasks one after the other take as long as all of them do."""
-    rounds = -(-tasks // cores)
-    # With one task a core, a core that has something else to do is waited for.
-    return rounds * (1.04 if rounds == 1 else 1.0)
+    """How many tasks one after the other take as long as all of them do.
+
+    A core that has something else to do is waited for, the longer the longer its last task takes.
+    """
+    return -(-tasks // cores) + WAIT
 
 
 __all__ = [

@@ -79,9 +79,10 @@ def choose_parts(found: Contraction, tiling: Tiling, machine: MachineDescription
         return max(time_of(found, tiling, grid, tasks, parts), _moving(found, tiling, grid, parts, cores))
 
     least = whole = time(1)
+    work = time_of(found, tiling, Grid(), 1, 1)
     best = 1
     for parts in COUNTS:
-        if parts > tasks or parts * TASK > whole * cores or parts > found.sizes[found.reduced[0]]:
+        if parts > tasks or parts * TASK > work or parts > found.sizes[found.reduced[0]]:
             break
         parted = time(parts) + _merging(found, parts, cores)
         if parted < WORTH * whole and parted < 0.98 * least:

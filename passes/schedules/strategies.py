@@ -62,6 +62,9 @@ COPYING = Machine(16)
 AHEAD = 2048
 """Bytes ahead of what is written that its lines are fetched: about as much as memory's latency lets through."""
 
+FINER = 8
+"""Tasks a core of a contraction: products say well how long they take, and a core that does something else is waited for."""
+
 PAGE = 4096
 """Bytes of memory that are translated together, and beyond which hardware foresees nothing: what is read once is fetched so
 far ahead, and a block that is turned reads as much of each row."""
@@ -108,10 +111,12 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if window is not None:
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
     if forced in ("", "contraction"):
-        tiled = _first_tiling(func, machine, common["tasks"], asked=bool(forced))
+        tasks = machine.cores * FINER if machine.cores > 1 else 1
+        tiled = _first_tiling(func, machine, tasks, asked=bool(forced))
         if not isinstance(tiled, str):
-            # Tiles read what hardware foresees: asking for it costs more than it gives.
+            # What most tiles read hardware foresees: asking for it costs more than it gives.
             common.pop("prefetch", None)
+            common["tasks"] = tasks
             parts = tiled.get("k_split", 1)
             how = "epilogue on the tile" if parts == 1 else f"in {parts} parts that are added up then, with the epilogue"
             return "contraction", {**common, **tiled}, f"sum of products in register tiles, {how}"

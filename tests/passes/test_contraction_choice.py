@@ -242,9 +242,14 @@ def test_numbers_of_a_schedule_are_kept_to_what_there_is(products):
             assert tiling_of(found, {}, machine) == chosen
 
 
-def test_lines_of_large_results_are_fetched_where_sums_are_short(products):
+def test_lines_are_fetched_where_large_results_have_short_sums_or_rows_come_from_memory(products):
     machine = MachineDescription(level="avx512", vector_bits=512, cores=2, l1_bytes=32 << 10, l2_bytes=1 << 20)
-    for shape, fetched in (((25088, 256, 64), True), ((25088, 256, 1024), False), ((784, 256, 64), False)):
+    for shape, fetched in (
+        ((25088, 256, 64), True),
+        ((25088, 256, 1024), True),
+        ((240, 16384, 1024), False),
+        ((784, 256, 64), False),
+    ):
         found, _ = product(*shape)
         tiling = choose_tiling(found, machine)
         assert isinstance(tiling, Tiling)
