@@ -1,4 +1,4 @@
-"""`math` as MLIR defines it: upstream's ops plus `math.erfc`, and `math.scaleb` and estimates, which some machines have."""
+"""`math` as MLIR defines it: upstream's ops, functions that CHLO has, and what some machines have (`math.scaleb`, estimates)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,38 @@ class ScaleBOp(math.FloatingPointLikeBinaryMathOperation):
 
 
 @irdl_op_definition
+class ErfInvOp(math.FloatingPointLikeUnaryMathOperation):
+    """The inverse of the error function: infinite at 1 and -1, NaN beyond."""
+
+    name = "math.erf_inv"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+@irdl_op_definition
+class LgammaOp(math.FloatingPointLikeUnaryMathOperation):
+    """`log |gamma(x)|`: infinity at the poles (0, -1, -2, ...) and of both infinities."""
+
+    name = "math.lgamma"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+@irdl_op_definition
+class DigammaOp(math.FloatingPointLikeUnaryMathOperation):
+    """The derivative of `log gamma(x)`: NaN at the poles (0, -1, -2, ...) and of -inf."""
+
+    name = "math.digamma"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+@irdl_op_definition
+class BesselI1eOp(math.FloatingPointLikeUnaryMathOperation):
+    """`exp(-|x|) I1(x)`, the scaled modified Bessel function of order 1."""
+
+    name = "math.bessel_i1e"
+    traits = traits_def(Pure(), SameOperandsAndResultType())
+
+
+@irdl_op_definition
 class RsqrtEstimateOp(math.FloatingPointLikeUnaryMathOperation):
     """`1 / sqrt(a)`, within 2^-14 of itself, denormals included: what a better approximation begins with.
 
@@ -53,5 +85,17 @@ class ReciprocalEstimateOp(math.FloatingPointLikeUnaryMathOperation):
 
 
 Math = Dialect(
-    "math", [*math.Math.operations, ErfcOp, ScaleBOp, RsqrtEstimateOp, ReciprocalEstimateOp], list(math.Math.attributes)
+    "math",
+    [
+        *math.Math.operations,
+        BesselI1eOp,
+        DigammaOp,
+        ErfcOp,
+        ErfInvOp,
+        LgammaOp,
+        ReciprocalEstimateOp,
+        RsqrtEstimateOp,
+        ScaleBOp,
+    ],
+    list(math.Math.attributes),
 )

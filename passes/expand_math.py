@@ -5,9 +5,9 @@ After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on 
 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
 which the targets have; vectors scale by powers of two with `math.scaleb`, and wide ones take roots from `math.rsqrt_estimate` to the
-same bits, where these are one op (`ir/machine.py` knows of the kernel's own machine). Arithmetic of small floats becomes extf, the f32 op, truncf, so every op still rounds to its type. Without FMA
-products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number through its reciprocal, to the
-same bits. ULP bounds: docs/floating-point.md.
+same bits, where these are one op (`ir/machine.py` knows of the kernel's own machine). Arithmetic of small floats becomes extf, the
+f32 op, truncf, so every op still rounds to its type. Without FMA products and sums stay apart. Where wide vectors are slow to divide,
+they are divided by one number through its reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -25,7 +25,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.dialects.arith import RemFOp, with_element_type
-from stepwell.dialects.math import ErfcOp
+from stepwell.dialects.math import BesselI1eOp, DigammaOp, ErfcOp, ErfInvOp, LgammaOp
 from stepwell.ir.dtypes import is_byte_float
 from stepwell.ir.errors import UnsupportedError
 from stepwell.ir.machine import machine_of
@@ -34,7 +34,9 @@ from stepwell.passes.math_expansions import (
     division,
     error_function,
     exponential,
+    gamma,
     hyperbolic,
+    inverse_error_function,
     power,
     roots,
     rounding,
@@ -56,7 +58,11 @@ UNARY: dict[type[Operation], Unary] = {
     math.CosOp: trigonometric.cos,
     math.CoshOp: hyperbolic.cosh,
     math.ErfOp: error_function.erf,
+    BesselI1eOp: gamma.bessel_i1e,
+    DigammaOp: gamma.digamma,
     ErfcOp: error_function.erfc,
+    ErfInvOp: inverse_error_function.erf_inv,
+    LgammaOp: gamma.lgamma,
     math.Exp2Op: exponential.exp2,
     math.ExpM1Op: exponential.expm1,
     math.ExpOp: exponential.exp,

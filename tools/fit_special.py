@@ -1,6 +1,7 @@
-"""Fit the polynomials of `passes/stablehlo_to_linalg/special_coefficients.py` (needs mpmath); `--write` rewrites that file.
+"""Fit the polynomials of `passes/math_expansions/special_coefficients.py` (needs mpmath); `--write` rewrites that file.
 
-As `tools/fit_math.py`, in double precision alone: CHLO's special functions are computed in f64.
+As `tools/fit_math.py`, in double precision alone: CHLO's special functions are computed in f64. What ends in `_32` is for results that are
+rounded to f32.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import mpmath as mp
 from fit_math import F, chebyshev_fit, largest_error
 
-TARGET = Path(__file__).parent.parent / "passes" / "stablehlo_to_linalg" / "special_coefficients.py"
+TARGET = Path(__file__).parent.parent / "passes" / "math_expansions" / "special_coefficients.py"
 
 
 def lgamma_quotient(center: Any) -> F:
@@ -53,6 +54,9 @@ FITS: tuple[tuple[str, F, Any, int], ...] = (
     ("LGAMMA_2_3", lgamma_quotient(mp.mpf(5) / 2), HALF, 17),
     ("DIGAMMA_1_2", digamma_quotient, HALF, 22),
     ("BESSEL_I1E_TAIL", bessel_tail, mp.mpf(1), 24),
+    ("LGAMMA_1_2_32", lgamma_quotient(mp.mpf(3) / 2), HALF, 10),
+    ("LGAMMA_2_3_32", lgamma_quotient(mp.mpf(5) / 2), HALF, 8),
+    ("BESSEL_I1E_TAIL_32", bessel_tail, mp.mpf(1), 8),
 )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from xdsl.ir import Operation
 
 from stepwell.dialects.interp import numerics as num
+from stepwell.dialects.interp import special
 from stepwell.dialects.interp.arith import dtype_of, finish, round_to, unsigned, widened
 from stepwell.ir.interpreter import Interpreter, Rule, Value
 
@@ -232,4 +233,8 @@ RULES: dict[str, Rule] = {
     "math.rsqrt_estimate": _in_double(_estimated(lambda a: 1.0 / np.sqrt(a))),
     "math.reciprocal_estimate": _in_double(_estimated(lambda a: 1.0 / a)),
     "math.erfc": _in_double(_per_element(math.erfc)),
+    "math.erf_inv": _in_double(_per_element(special.erf_inv)),
+    "math.lgamma": _in_double(_per_element(special.lgamma)),
+    "math.digamma": _in_double(_per_element(special.digamma)),
+    "math.bessel_i1e": _in_double(_per_element(special.bessel_i1e)),
 }

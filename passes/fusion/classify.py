@@ -22,6 +22,7 @@ COSTS = {
     "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.divui": 12, "arith.remsi": 12, "arith.remui": 12,
     "math.absf": 1, "math.absi": 1, "math.copysign": 1, "math.fma": 1, "math.floor": 1, "math.ceil": 1,
     "math.roundeven": 1, "math.trunc": 1, "math.sqrt": 8, "math.rsqrt": 10, "math.powf": 36,
+    "math.erf_inv": 40, "math.lgamma": 120, "math.digamma": 120, "math.bessel_i1e": 100,
 }  # fmt: skip
 """Simple ops an op is worth, where it is not one; other ops of `math` and `complex` are worth twelve."""
 

@@ -67,4 +67,18 @@ def divide(e: Emitter, a: SSAValue, b: SSAValue, number: SSAValue) -> SSAValue:
     return branch.results[0]
 
 
-__all__ = ["divide", "scalar_divisor"]
+def quotient(e: Emitter, a: SSAValue, b: SSAValue) -> SSAValue:
+    """`a / b` to a unit of the last place, where |b| and the quotient are far from over- and underflow: for parts of functions.
+
+    Elsewhere, and where b is infinite, it may be NaN.
+    """
+    if not e.has_estimates:
+        return e.div(a, b)
+    y = e.reciprocal_estimate(b)
+    rest = e.fma(e.neg(b), y, e.c(1.0))
+    y = e.fma(y, rest if e.is_f32 else e.fma(rest, rest, rest), y)
+    q = e.mul(a, y)
+    return e.fma(e.fma(e.neg(b), q, a), y, q)
+
+
+__all__ = ["divide", "quotient", "scalar_divisor"]

@@ -78,18 +78,22 @@ def _pow_ends(e: Emitter, magnitude: SSAValue, y: SSAValue, value: SSAValue) -> 
     return e.select(e.cmp("oeq", magnitude, e.c(INF)), at_infinity, value)
 
 
+def log_middle(w: Emitter, x: SSAValue) -> SSAValue:
+    """log(x) in f64 to about 34 bits, for numbers that are no denormals there; some number for what is not positive or finite."""
+    bits = w.isub(w.to_bits(x), w.ci(0x3FE6A09E667F3BCD))
+    octaves = w.sar(bits, w.mantissa)
+    f = w.sub(w.to_float(w.isub(w.to_bits(x), w.shl(octaves, w.mantissa))), w.c(1.0))
+    square = w.mul(f, f)
+    log = w.fma(square, w.fma(f, w.poly(f, k.LOG_MIDDLE), w.c(-0.5)), f)
+    return w.fma(w.int_to_float(octaves), w.c(math.log(2)), log)
+
+
 def _pow_narrow(e: Emitter, x: SSAValue, y: SSAValue) -> SSAValue:
     """f32: exp(y log|x|) in f64, both to about 34 bits; rounding that to f32 is all of the error."""
     magnitude = e.abs(x)
     w, (base, exponent) = _through_f64(e, [magnitude, y])
-    # What is no denormal in f64: 0, infinity and NaN give some number here, which nothing is made of.
-    bits = w.isub(w.to_bits(base), w.ci(0x3FE6A09E667F3BCD))
-    octaves = w.sar(bits, w.mantissa)
-    f = w.sub(w.to_float(w.isub(w.to_bits(base), w.shl(octaves, w.mantissa))), w.c(1.0))
-    square = w.mul(f, f)
-    log = w.fma(square, w.fma(f, w.poly(f, k.LOG_MIDDLE), w.c(-0.5)), f)
-    log = w.fma(w.int_to_float(octaves), w.c(math.log(2)), log)
-    power = w.at_least(w.at_most(w.mul(exponent, log), 200.0), -200.0)
+    # 0, infinity and NaN give some number here, which nothing is made of.
+    power = w.at_least(w.at_most(w.mul(exponent, log_middle(w, base)), 200.0), -200.0)
     magic = w.c(1.5 * 2.0**w.mantissa + w.bias)
     shifted = w.fma(power, w.c(1 / math.log(2)), magic)
     r = w.fma(w.sub(shifted, magic), w.c(-math.log(2)), power)

@@ -124,7 +124,8 @@ def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
     return e.builder.insert(arith.TruncFOp(r, e.type)).results[0], narrow_n
 
 
-def _sine_cosine(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
+def sine_cosine(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """Both, for |r| <= pi / 4."""
     z = e.mul(r, r)
     sine = e.fma(e.mul(r, z), e.poly(z, e.pick(k.SIN_32, k.SIN_64)), r)
     half_z = e.mul(z, e.c(0.5))
@@ -179,7 +180,7 @@ def _sine_at(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
     r, n = _reduce(e, x)
     if quarter_turns:
         n = e.iadd(n, e.ci(quarter_turns))
-    sine, cosine = _sine_cosine(e, r)
+    sine, cosine = sine_cosine(e, r)
     result = e.select(_bit_set(e, n, 1), cosine, sine)
     return e.select(_bit_set(e, n, 2), e.neg(result), result)
 
@@ -213,7 +214,7 @@ def tan(e: Emitter, x: SSAValue) -> SSAValue:
     if e.is_f32 and e.has_fma:
         return _tangent_narrow(e, x)
     r, n = _reduce(e, x)
-    sine, cosine = _sine_cosine(e, r)
+    sine, cosine = sine_cosine(e, r)
     odd = _bit_set(e, n, 1)
     result = e.div(e.select(odd, e.neg(cosine), sine), e.select(odd, sine, cosine))
     return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)

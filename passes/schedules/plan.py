@@ -110,6 +110,7 @@ EXPENSIVE = {
     "math.exp": 12, "math.exp2": 10, "math.expm1": 16, "math.log": 14, "math.log2": 14, "math.log10": 14,
     "math.log1p": 18, "math.tanh": 16, "math.sin": 16, "math.cos": 16, "math.tan": 24, "math.erf": 18,
     "math.erfc": 22, "math.powf": 36, "math.cbrt": 20, "math.atan": 16, "math.atan2": 24, "math.sqrt": 8,
+    "math.erf_inv": 40, "math.lgamma": 120, "math.digamma": 120, "math.bessel_i1e": 100,
     "math.rsqrt": 10, "arith.divf": 6, "arith.remf": 20, "arith.divsi": 12, "arith.remsi": 12,
     "arith.divui": 12, "arith.remui": 12, "tensor.extract": 3, "structured.element": 0,
 }  # fmt: skip
