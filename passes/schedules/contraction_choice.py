@@ -29,7 +29,9 @@ from stepwell.passes.schedules.staging import border_of
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 FEW = 4
-"""Rows from which on products take longer than reading B once."""
+"""Rows from which on products take longer than reading B once, were it near."""
+FEW_FAR = 16
+"""Products of a number of B, or of so many numbers as one of the sums has bytes for, that take no longer where B comes from memory."""
 FEW_LINES = 7
 """Rows up to which the lines of a tile are foreseen by hardware wherever they come from."""
 SHORT = 16
@@ -153,7 +155,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     if found.rows < (FEW if word == 1 else 2) and not b_is_direct(found):
         return "few rows and columns that are not contiguous: dot products"
     lanes = max(1, machine.vector_bytes // width)
-    if found.rows < FEW and word == 1:
+    if reads_once(found, machine):
         return _few_rows(found, machine, lanes)
     small = _stays_near(found, machine, word)
     mr, nr = _register_tile(found, machine, lanes, word, small)
@@ -161,7 +163,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
         nr = lanes  # few lines of B side by side
     width //= word
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
-    pack_b = must_pack_b(found) or again >= 4
+    pack_b = must_pack_b(found) or bool(found.b_casts) or again >= 4
     pack_a = must_pack_a(found, word) or (
         columns >= 4 * nr and _better_packed(found, mr, small) and not _lies_near(found)
     )
@@ -256,15 +258,43 @@ def _whole_words(terms: int, word: int) -> int:
     return -(-terms // word) * word
 
 
+def reads_once(found: Contraction, machine: MachineDescription) -> bool:
+    """Whether so few rows of A share B that reading it is what takes time: all products with a number of it are done at once."""
+    if terms_at_once(found, machine) > 1 or not b_is_direct(found):
+        return False
+    if found.rows < FEW:
+        return True
+    width = _width_of(found, found.b)
+    line = found.sizes[found.n] * width
+    far = found.depth * line > machine.l2_bytes and line >= PAGE // 2 and is_contiguous(found.maps[2].results, found.n)
+    return far and found.rows * byte_width(found.accumulator) <= FEW_FAR * width
+
+
 def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Tiling:
     """B is read once, whole lines of a few of its rows at a time; the result waits in the L1 cache."""
-    columns = found.sizes[found.n]
-    nr = min(2 * lanes, -(-columns // lanes) * lanes)
+    columns, width = found.sizes[found.n], byte_width(found.accumulator)
+    most = _most_rows(machine)
+    mr = -(-found.rows // -(-found.rows // most))
+    # Pieces of lines as long as where numbers need no conversion, if there are registers for the sums.
+    vectors = 2 * max(1, width // _width_of(found, found.b))
+    vectors = vectors if (mr + 1) * vectors < machine.registers else 2
+    nr = min(vectors * lanes, whole_vectors(columns, lanes))
     unroll = min(8, found.sizes[found.reduced[-1]])
     kc = unroll if columns > nr else found.depth
-    width = byte_width(found.accumulator)
     block = max(1, machine.l1_bytes // 2 // (nr * width * found.rows))
-    return Tiling(found.rows, nr, unroll, must_pack_a(found), must_pack_b(found), block, kc, machine.vector_bytes)
+    return Tiling(mr, nr, unroll, must_pack_a(found), must_pack_b(found), block, kc, machine.vector_bytes)
+
+
+def _most_rows(machine: MachineDescription) -> int:
+    """Rows of a tile of two vectors that registers have room for."""
+    return 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4
+
+
+def _width_of(found: Contraction, position: int) -> int:
+    """Bytes of a number of an operand."""
+    kind = found.op.inputs[position].type
+    assert isinstance(kind, TensorType)
+    return byte_width(kind.element_type)
 
 
 def _register_tile(
@@ -276,7 +306,7 @@ def _register_tile(
     what does not stay near; tiles of two read half as much of B, which counts where all else is near.
     """
     columns = found.sizes[found.n]
-    most, per_row = 13 if machine.vector_bytes >= WIDE_BYTES else 6 if machine.vector_bytes > 16 else 4, 2
+    most, per_row = _most_rows(machine), 2
     if machine.vector_bytes == 16 and machine.registers == 32:
         most, per_row = 6, 4
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
@@ -358,7 +388,7 @@ def must_pack_a(found: Contraction, word: int = 1) -> bool:
 
 def must_pack_b(found: Contraction) -> bool:
     """B cannot be read where it is."""
-    return not b_is_direct(found) or bool(found.b_casts)
+    return not b_is_direct(found)
 
 
 def b_is_direct(found: Contraction) -> bool:
@@ -492,12 +522,10 @@ def _cost(
     maps = found.maps
     if tiling.pack_b:
         work += COPY_B / tiling.word * prod(points[d] for d in points if uses_dim(maps[1].results, d))
-    elif found.rows < FEW:
+    elif reads_once(found, machine):
         # Every number of B is used so seldom that reading it is what takes time.
         lines = prod(points[d] for d in points if uses_dim(maps[1].results, d)) / points[found.n]
-        kind = found.op.inputs[found.b].type
-        assert isinstance(kind, TensorType)
-        work = max(work, BYTE * byte_width(kind.element_type) * lines * points[found.n]) + LINE_START * lines
+        work = max(work, BYTE * _width_of(found, found.b) * lines * points[found.n]) + LINE_START * lines
     passes = -(-points[found.n] // (tiling.block * tiling.nr))
     each = COPY_A / tiling.word if tiling.pack_a else READ_A if _waits_for_rows(found, tiling, machine) else 0.0
     work += each * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))

@@ -258,12 +258,16 @@ class Packer:
         """A piece of an operand, converted."""
         em = self.em
         value = read(em, source, Point(list(at), Lanes(dims, shape, mask))) if isinstance(source, Access) else source
+        return broadcast(em, self.converted(value, casts, shape), shape)
+
+    def converted(self, value: SSAValue, casts: Sequence[Operation], shape: tuple[int, ...]) -> SSAValue:
+        """A number, or a piece of an operand, after some casts."""
         for cast in casts:
             kind: Attribute = cast.results[0].type
             result = vector_of(kind, shape) if is_vector(value) else kind
             copy = type(cast).create(operands=[value], result_types=[result], properties=dict(cast.properties))
-            value = em.add(copy).results[0]
-        return broadcast(em, value, shape)
+            value = self.em.add(copy).results[0]
+        return value
 
     # Reading.
 
@@ -281,7 +285,8 @@ class Packer:
     ) -> SSAValue:
         """A row of B."""
         last = len(operand.access.exprs) - 1
-        return self._vector(operand, at, local, (1, width), (None, last), None if operand.packed else mask)
+        value = self._vector(operand, at, local, (1, width), (None, last), None if operand.packed else mask)
+        return value if operand.packed else self.converted(value, self.found.b_casts, (1, width))
 
     def _vector(
         self,

@@ -25,7 +25,16 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.fusion.epilogue import not_of_a_reduction
 from stepwell.passes.schedules.contraction_analysis import Contraction
-from stepwell.passes.schedules.contraction_choice import TASK, Grid, Tiling, choose_grid, in_rounds, time_of, unit_of, units_of
+from stepwell.passes.schedules.contraction_choice import (
+    TASK,
+    Grid,
+    Tiling,
+    choose_grid,
+    in_rounds,
+    time_of,
+    unit_of,
+    units_of,
+)
 from stepwell.passes.schedules.contraction_operands import ROWS_AT_ONCE
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.loops import escapes, forward_within, merge_phase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -113,3 +114,29 @@ def test_whole_numbers_wrap_in_parts_as_in_whole_sums():
     )
     assert "k_split" in exe.ir("scheduled")
     np.testing.assert_array_equal(exe(x, y)[0], x.astype(np.int32) @ y.astype(np.int32))
+
+
+@pytest.mark.parametrize("level", ["avx512", "avx2", "sse4.2"])
+@pytest.mark.parametrize(
+    ("dtype", "rows", "depth", "columns"), [("f32", 13, 301, 1031), ("f32", 5, 67, 4099), ("bf16", 7, 601, 1100)]
+)
+@pytest.mark.every(3)
+def test_a_matrix_from_memory_is_read_once_for_several_rows(level, dtype, rows, depth, columns):
+    rng = np.random.default_rng(rows)
+    kind = {"f32": np.float32, "bf16": ml_dtypes.bfloat16}[dtype]
+    x, y = (rng.standard_normal(shape).astype(kind) for shape in ((rows, depth), (depth, columns)))
+    x[0, 3], y[depth - 1, columns - 1], y[5, 2] = -0.0, np.nan, np.inf
+    types = [f"tensor<{m}x{n}x{dtype}>" for m, n in ((rows, depth), (depth, columns), (rows, columns))]
+    exe = stepwell.compile(
+        f"""func.func @main(%x: {types[0]}, %y: {types[1]}) -> {types[2]} {{
+          %0 = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : ({types[0]}, {types[1]}) -> {types[2]}
+          return %0 : {types[2]}
+        }}""",
+        simd=level,
+    )
+    assert "k_unroll = 8" in exe.ir("scheduled")
+    assert "pack_b = 0" in exe.ir("scheduled")
+    with np.errstate(invalid="ignore"):
+        want = x.astype(np.float64) @ y.astype(np.float64)
+    tolerance = 1e-4 if dtype == "f32" else 1e-2
+    np.testing.assert_allclose(exe(x, y)[0].astype(np.float64), want, rtol=tolerance, atol=20 * tolerance)

@@ -15,12 +15,12 @@ from stepwell.ir.machine import MachineDescription
 from stepwell.ir.parser import parse_module
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import (
-    FEW,
     Tiling,
     choose_grid,
     choose_tiling,
     must_pack_a,
     must_pack_b,
+    reads_once,
     tiling_of,
     units_of,
 )
@@ -163,16 +163,16 @@ def test_tiles_are_no_larger_than_what_there_is_to_do(products):
             assert t.word in (1, 2, 4)
 
 
-def is_few(found: Contraction, t: Tiling) -> bool:
+def is_few(found: Contraction, machine: MachineDescription) -> bool:
     """Whether B is read once, so that its panels need no cache."""
-    return found.rows < FEW and t.word == 1
+    return reads_once(found, machine)
 
 
 def test_the_panels_worked_on_together_stay_in_the_second_cache(products):
     for found, _ in products:
         width = byte_width(found.accumulator)
         for machine, t in tilings(found):
-            if is_few(found, t):
+            if is_few(found, machine):
                 # Here it is the results that are kept, in half of the first cache.
                 assert t.block == 1 or t.block * t.nr * t.mr * width <= machine.l1_bytes // 2
                 continue
@@ -185,7 +185,7 @@ def test_the_rows_that_many_tiles_read_stay_in_the_first_cache(products):
     for found, _ in products:
         width = byte_width(found.accumulator)
         for machine, t in tilings(found):
-            if is_few(found, t):
+            if is_few(found, machine):
                 continue
             rows, columns = t.mr * t.kc * width // t.word, found.sizes[found.n]
             if columns <= 4 * t.nr and found.rows * columns * width > machine.l2_bytes // 2:
@@ -197,9 +197,9 @@ def test_the_rows_that_many_tiles_read_stay_in_the_first_cache(products):
 
 def test_runs_of_terms_are_of_about_equal_length(products):
     for found, _ in products:
-        for _, t in tilings(found):
+        for machine, t in tilings(found):
             runs = -(-found.depth // t.kc)
-            assert is_few(found, t) or t.kc - 4 < -(-found.depth // runs) <= t.kc, (found.sizes, t)
+            assert is_few(found, machine) or t.kc - 4 < -(-found.depth // runs) <= t.kc, (found.sizes, t)
 
 
 def test_what_cannot_be_read_in_place_is_packed(products):
