@@ -80,34 +80,56 @@ def _better_inverse(e: Emitter, x: SSAValue, y: SSAValue) -> tuple[SSAValue, SSA
     return e.fma(e.mul(y, rest), correction, y), rest
 
 
+_GUESSES = {True: 0x54A1F800, False: 0x553EE900}
+"""Less a third of the bits of x (of their upper half in f64), these are those of a number within 4 % of x^(-1/3)."""
+_CUBE_SCALES = {True: (-60.0, 100.0, 24.0), False: (-900.0, 900.0, 100.0)}
+"""Powers of two below and above which numbers are scaled, by the cube of the third, so that what is left of a cube is a normal number."""
+
+
 def cbrt(e: Emitter, x: SSAValue) -> SSAValue:
-    """Cube root: a guess from the exponent, then Halley's iteration in f64."""
-    if e.is_f32:
-        wide = e.wide()
-        root = cbrt(wide, e.builder.insert(arith.ExtFOp(x, wide.type)).result)
-        return e.builder.insert(arith.TruncFOp(root, e.type)).result
+    """Cube root: x r^2 of an inverse root r, which begins as a third of the bits of x and is refined without a division."""
     magnitude = e.abs(x)
-    tiny, huge = e.cmp("olt", magnitude, e.c(2.0**-900)), e.cmp("ogt", magnitude, e.c(2.0**900))
-    factor = e.select(tiny, e.c(2.0**300), e.select(huge, e.c(2.0**-300), e.c(1.0)))
+    low, high, step = _CUBE_SCALES[e.is_f32]
+    tiny, huge = e.cmp("olt", magnitude, e.c(2.0**low)), e.cmp("ogt", magnitude, e.c(2.0**high))
+    factor = e.select(tiny, e.c(8.0**step), e.select(huge, e.c(8.0**-step), e.c(1.0)))
     scaled = e.mul(magnitude, factor)
-    # bits / 3 by a multiplication in floating point: the exponent field fits easily.
-    third = e.builder.insert(
-        arith.FPToSIOp(e.mul(e.int_to_float(e.shr(e.to_bits(scaled), 32)), e.c(1 / 3)), e.int_type)  # pyright: ignore
-    ).results[0]
-    t = e.to_float(e.shl(e.iadd(third, e.ci(715094163)), 32))
-    for _ in range(3):
-        cube = e.mul(e.mul(t, t), t)
-        t = e.mul(t, e.div(e.add(cube, e.add(scaled, scaled)), e.add(e.add(cube, cube), scaled)))
-    # One Newton step on the residual leaves a correctly rounded value but for rare ties.
+    r = _better_inverse_cbrt(e, scaled, _inverse_cbrt_guess(e, scaled))
+    r = _better_inverse_cbrt(e, scaled, r, 2 if e.is_f32 else 3)
+    # One step on what is left of the root leaves a correctly rounded value but for rare ties.
+    inverse_square = e.mul(r, r)
+    t = e.mul(scaled, inverse_square)
     square, square_low = e.two_product(t, t)
     cube, cube_low = e.two_product(square, t)
     residual = e.sub(e.sub(e.sub(scaled, cube), cube_low), e.mul(square_low, t))
-    t = e.add(t, e.div(residual, e.mul(e.c(3.0), square)))
-    t = e.mul(t, e.select(tiny, e.c(2.0**-100), e.select(huge, e.c(2.0**100), e.c(1.0))))
-    result = e.copysign(t, x)
-    regular = e.cmp("olt", e.abs(e.sub(x, x)), e.c(INF))
-    regular = e.builder.insert(arith.AndIOp(regular, e.cmp("one", x, e.c(0.0)))).results[0]
-    return e.select(regular, result, x)
+    t = e.fma(residual, e.mul(inverse_square, e.c(1 / 3)), t)
+    t = e.mul(t, e.select(tiny, e.c(2.0**-step), e.select(huge, e.c(2.0**step), e.c(1.0))))
+    return _with_special_roots(e, x, t)
+
+
+def _inverse_cbrt_guess(e: Emitter, x: SSAValue) -> SSAValue:
+    if e.is_f32:
+        third = e.mul(e.int_to_float(e.to_bits(x)), e.c(1 / 3))
+        bits = e.builder.insert(arith.FPToSIOp(third, e.int_type)).result  # pyright: ignore[reportArgumentType]
+        return e.to_float(e.isub(e.ci(_GUESSES[True]), bits))
+    # The upper half of the bits becomes a float, and a third of it an integer, as the last bits of sums.
+    one = e.ci((e.bias + e.mantissa) << e.mantissa)
+    upper = e.sub(e.to_float(e.or_(e.shr(e.to_bits(x), 32), one)), e.c(2.0**52))
+    third = e.isub(e.to_bits(e.fma(upper, e.c(1 / 3), e.c(2.0**52))), one)
+    return e.to_float(e.shl(e.isub(e.ci(_GUESSES[False]), third), 32))
+
+
+def _better_inverse_cbrt(e: Emitter, x: SSAValue, r: SSAValue, terms: int = 3) -> SSAValue:
+    """R (1 - d)^(-1/3), with d = 1 - x r^3 small, to d^terms."""
+    rest = e.fma(e.neg(e.mul(x, e.mul(r, r))), r, e.c(1.0))
+    series = e.poly(rest, (14 / 81, 2 / 9, 1 / 3)[3 - terms :])
+    return e.fma(e.mul(r, rest), series, r)
+
+
+def _with_special_roots(e: Emitter, x: SSAValue, root: SSAValue) -> SSAValue:
+    """The root with the sign of x; zeros, infinities and NaN are their own."""
+    finite = e.cmp("olt", e.abs(x), e.c(INF))
+    regular = e.builder.insert(arith.AndIOp(finite, e.cmp("one", x, e.c(0.0)))).result
+    return e.select(regular, e.copysign(root, x), x)
 
 
 __all__ = ["cbrt", "refines_root", "rsqrt", "sqrt"]
