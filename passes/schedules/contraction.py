@@ -137,6 +137,7 @@ class _ContractionPhase:
     ):
         self.stager = None if stage is None else Stager(builder, stage, tiling.vector_bytes)
         self.builder = builder
+        found, self.around = found.inside(tiling.kc) if stage is None else (found, ())
         self.found = found
         self.tiling = tiling
         self.machine = machine
@@ -209,7 +210,7 @@ class _ContractionPhase:
 
     def _home_of_sums(self, homes: Sequence[SSAValue]) -> int:
         """Which result holds the sums between runs: the contraction's, another of its type, or (one past all) scratch."""
-        if self.terms >= self.parts.chunk:
+        if self.terms >= self.parts.chunk and not self.around:
             return 0
         suits = [i for i, home in enumerate(homes) if _element(home) == self.found.accumulator]
         own = [i for i in suits if self.stored[i][0] is self.found.op]
@@ -314,20 +315,62 @@ class _ContractionPhase:
         self, local: list[Index], columns: tuple[Index, Index, int], outs: Sequence[SSAValue]
     ) -> Sequence[SSAValue]:
         """Runs of terms of the sums; in each, all rows. `columns`: the first, how many, at most how many."""
+        return self._around(self.around, local, (True, True), columns, outs)
+
+    def _around(
+        self,
+        dims: Sequence[int],
+        local: list[Index],
+        ends: tuple[SSAValue | bool, SSAValue | bool],
+        columns: tuple[Index, Index, int],
+        outs: Sequence[SSAValue],
+    ) -> Sequence[SSAValue]:
+        """Loops over the dims of the sums of which runs do one point; `ends`: whether these are the first, and the last."""
+        if not dims:
+            return self._run(local, ends, columns, outs)
+        dim, *rest = dims
+        last = self.found.sizes[dim] - 1
+
+        def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            at = list(local)
+            at[dim] = k
+            here = self._both(ends[0], self._is(k, 0)), self._both(ends[1], self._is(k, last))
+            return self._around(rest, at, here, columns, args)
+
+        return self.em.loop(0, last + 1, 1, outs, trip)
+
+    def _is(self, k: Index, point: int) -> SSAValue | bool:
+        return k == point if isinstance(k, int) else self.em.add(arith.CmpiOp(k, self.em.index(point), "eq")).result
+
+    def _both(self, x: SSAValue | bool, y: SSAValue | bool) -> SSAValue | bool:
+        if isinstance(x, bool):
+            return y if x else False
+        if isinstance(y, bool):
+            return x if y else False
+        return self.em.add(arith.AndIOp(x, y)).result
+
+    def _run(
+        self,
+        local: list[Index],
+        ends: tuple[SSAValue | bool, SSAValue | bool],
+        columns: tuple[Index, Index, int],
+        outs: Sequence[SSAValue],
+    ) -> Sequence[SSAValue]:
+        """Runs along the outermost of the other dims of the sums."""
         em, size = self.em, self.extents[self.parts.dim]
         start = self.starts.get(self.parts.dim, 0)
         less = AffineExpr.dimension(0) - AffineExpr.dimension(1)
         first, count, most = columns
 
         def trip(k: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            run = Sums(start, size, True, True)
+            run = Sums(start, size, *ends)
             if not isinstance(k, int):
                 left = em.apply(less, [size, k])
                 even = isinstance(size, int) and size % self.terms == 0
                 extent = self.terms if even else em.minimum(self.terms, left)
-                is_first = em.add(arith.CmpiOp(k, em.index(0), "eq")).result
+                is_first = self._both(ends[0], self._is(k, 0))
                 is_last = em.add(arith.CmpiOp(em.index(left), em.index(self.terms), "sle")).result
-                run = Sums(self._sum(start, k), extent, is_first, is_last)
+                run = Sums(self._sum(start, k), extent, is_first, self._both(ends[1], is_last))
             b = self._operand_b(local, first, count, most, run)
             return self._over(
                 self.outer_a, local, args, lambda at, values: self._rows(at, (first, count), b, run, values)

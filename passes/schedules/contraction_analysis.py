@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.dialects import arith
@@ -66,6 +66,13 @@ class Contraction:
     def depth(self) -> int:
         """Terms of each sum."""
         return prod(self.sizes[d] for d in self.reduced)
+
+    def inside(self, terms: int) -> tuple[Contraction, tuple[int, ...]]:
+        """The sums without the dims of which so many terms would not be one point, and these dims: the outermost ones."""
+        count = 0
+        while prod(self.sizes[d] for d in self.reduced[count + 1 :]) > terms:
+            count += 1
+        return replace(self, reduced=self.reduced[count:]), self.reduced[:count]
 
 
 def find_contraction(op: Operation) -> Contraction | str:

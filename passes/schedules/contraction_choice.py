@@ -22,7 +22,7 @@ from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
 from stepwell.passes.schedules.lanes import MOST_APART
-from stepwell.passes.schedules.nest import coefficient, is_contiguous, strides_of, uses_dim
+from stepwell.passes.schedules.nest import coefficient, is_contiguous, linear_form, strides_of, uses_dim
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
 from stepwell.passes.schedules.staging import border_of
 
@@ -201,11 +201,11 @@ def _waits_for_rows(found: Contraction, tiling: Tiling, machine: MachineDescript
 def _better_packed(found: Contraction, mr: int, small: bool) -> bool:
     """Whether many tiles read rows of A quicker from a copy.
 
-    Rows that lie apart are many lines at once, and may share sets of the cache. Few rows whose terms follow each other are streams
-    that hardware foresees, also where A stays in no near cache.
+    Rows may share sets of the cache. Those that lie apart are next to each other where the image is copied into its border. Few rows
+    whose terms follow each other are streams that hardware foresees, also where A stays in no near cache.
     """
     if shares_sets(found, mr) or rows_apart(found) is not None:
-        return True
+        return rows_apart(found) is None
     return not small and (mr > FEW_LINES or not is_contiguous(found.maps[0].results, found.reduced[-1]))
 
 
@@ -312,7 +312,9 @@ def _register_tile(
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
     plain = len(found.reduced) == 1 and not any(_in_window(m.results, found.reduced[0]) for m in found.maps)
     far = plain and word == 1 and not small
-    wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes and (narrow or found.rows <= 7 or far)
+    in_window = word == 1 and _reads_channels(found) and _only_few_rows_fit(found, machine)
+    wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes
+    wide = wide and (narrow or found.rows <= 7 or far or in_window)
     if not is_contiguous(found.maps[2].results, found.n):
         # All terms are done at once: a panel of them is to stay in the L2 cache.
         wide = wide and 4 * machine.vector_bytes * found.depth <= machine.l2_bytes * 5 // 8
@@ -328,6 +330,18 @@ def _register_tile(
     return -(-found.rows // panels), nr
 
 
+def _reads_channels(found: Contraction) -> bool:
+    """Whether A is an image read through a window, with its channels last."""
+    exprs = found.maps[0].results
+    return is_contiguous(exprs, found.reduced[-1]) and any(_in_window(exprs, d) for d in found.reduced)
+
+
+def _only_few_rows_fit(found: Contraction, machine: MachineDescription) -> bool:
+    """Whether all that a tile of six rows reads of A stays in the L1 cache, and not what one of more rows reads."""
+    row = found.depth * byte_width(found.accumulator)
+    return found.rows > FULL and 6 * row <= machine.l1_bytes * 7 // 8 < FULL * row
+
+
 def whole_vectors(columns: int, lanes: int) -> int:
     """At least so many columns: one, two, four... vectors; other numbers of them are no type that code generators know well."""
     return lanes << (-(-columns // lanes) - 1).bit_length()
@@ -340,6 +354,8 @@ def _unroll(found: Contraction, word: int, mr: int, vectors: int) -> int:
         return word
     if word > 1:
         return word * min(2, inner)
+    if mr == FULL and is_contiguous(found.maps[0].results, found.reduced[-1]):
+        return 1  # no register is left for a row of B that is read early
     if mr == FULL or vectors >= 4 or any(_in_window(found.maps[0].results, d) for d in found.reduced):
         # The rows of B of more terms than two, read early, would fill registers.
         return next((u for u in (2, 3) if inner % u == 0), min(2, inner))
@@ -529,6 +545,8 @@ def _cost(
     passes = -(-points[found.n] // (tiling.block * tiling.nr))
     each = COPY_A / tiling.word if tiling.pack_a else READ_A if _waits_for_rows(found, tiling, machine) else 0.0
     work += each * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
+    if border_of(found.op.inputs[found.a]) is not None:
+        work += COPY_A * passes * prod(_reach(e, points) for e in maps[0].results)
     return in_rounds(prod(parts.values()), cores) * work
 
 
@@ -538,6 +556,12 @@ def in_rounds(tasks: int, cores: int) -> float:
     A core that has something else to do is waited for, the longer the longer its last task takes.
     """
     return -(-tasks // cores) + WAIT
+
+
+def _reach(expr: AffineExpr, points: Mapping[int, float]) -> float:
+    """Over how many elements along a dim of a tensor an index moves while some points of the dims are taken."""
+    form = linear_form(expr)
+    return 1 if form is None else 1 + sum(abs(c) * (points[d] - 1) for d, c in form[0].items())
 
 
 __all__ = [

@@ -181,6 +181,41 @@ def test_points_a_stride_apart_are_next_to_each_other_in_copies(layout):
     np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
 
 
+def with_numbers(exe, **numbers):
+    """The program with other numbers in its contraction's schedule."""
+    chosen = re.search(r'#kernel.schedule<"contraction"[^>]*>', exe.ir("scheduled"))
+    assert chosen is not None
+    other = chosen[0]
+    for name, value in numbers.items():
+        other = re.sub(rf", {name} = [0-9]*", f", {name} = {value}", other)
+    assert other != chosen[0]
+    before, after = exe.ir("kernels").split('kernel.kind = "contraction"')
+    return f'{before}schedule = {other}, kernel.kind = "contraction"{after}'
+
+
+RUNS = [
+    # layout, (batch, channels, rows, columns), (features, rows, columns), what else, terms of a run, level
+    ("nhwc", (2, 37, 6, 17), (70, 3, 3), {}, 16, "avx512"),
+    ("nhwc", (1, 37, 6, 17), (35, 3, 2), {"kind": "bf16", "pad": ((1, 1), (0, 1))}, 16, "avx512"),
+    ("nhwc", (1, 37, 7, 18), (70, 3, 3), {"stride": (2, 2)}, 40, "avx2"),
+    ("nhwc", (1, 33, 5, 16), (35, 3, 3), {"kind": "i32"}, 8, "sse4.2"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(RUNS)))
+def test_runs_of_terms_may_be_shorter_than_what_one_tap_has(number):
+    layout, image, weights, rest, terms, level = RUNS[number]
+    text, args = case(layout, image, weights, **rest)
+    exe = stepwell.compile(text, simd=level)
+    runs = stepwell.compile(with_numbers(exe, kc=terms, border=0))
+    # Sums go on from what a run before left.
+    assert "arith.andi" in runs.ir("scheduled")
+    assert f"kc = {terms}" in runs.ir("scheduled")
+    want, got = (np.asarray(e(*args)).astype(np.float64) for e in (exe, runs))
+    tolerance = 2e-2 if rest.get("kind") == "bf16" else 1e-5
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
+
+
 STRIDED = [
     ("nchw", (3, 16, 9, 13), (18, 3, 3), {"stride": (2, 2)}),
     ("nhwc", (4, 9, 5, 14), (20, 3, 3), {"stride": (1, 3), "pad": ((1, 1), (2, 1)), "reverse": ("true", "true")}),

@@ -318,3 +318,42 @@ module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64,
     kernel.return %r : tensor<100x1000xf32>
   }
 }
+
+// -----
+
+// Tiles of six rows of an image read so little that it stays in the first cache; those of fourteen would not. Points two apart
+// lie next to each other where the task that reads them copies the image, and are not packed again.
+// CHECK-LABEL: kernel.func @channels_last
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{{.*}}mr = 6 : i64, nr = 64 : i64, k_unroll = 2 : i64, pack_a = 0 : i64, {{.*}}border = 262144 : i64
+// CHECK-LABEL: kernel.func @more_channels
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{{.*}}mr = 14 : i64, nr = 32 : i64, k_unroll = 1 : i64, pack_a = 0 : i64, {{.*}}border = 262144 : i64
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l1_bytes = 32768 : i64, l2_bytes = 1048576 : i64}} {
+  kernel.func @channels_last(%x: tensor<56x56x128xf32>, %w: tensor<3x3x128x128xf32>, %o: tensor<28x28x128xf32>) -> tensor<28x28x128xf32> attributes {access = ["read", "read", "write"]} {
+    %z = arith.constant 0.0 : f32
+    %e = tensor.empty() : tensor<58x58x128xf32>
+    %b = linalg.fill ins(%z : f32) outs(%e : tensor<58x58x128xf32>) -> tensor<58x58x128xf32>
+    %i = tensor.insert_slice %x into %b[1, 1, 0] [56, 56, 128] [1, 1, 1] : tensor<56x56x128xf32> into tensor<58x58x128xf32>
+    %f = linalg.fill ins(%z : f32) outs(%o : tensor<28x28x128xf32>) -> tensor<28x28x128xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(h, w, f, k, l, c) -> (h * 2 + k, w * 2 + l, c)>, affine_map<(h, w, f, k, l, c) -> (k, l, c, f)>, affine_map<(h, w, f, k, l, c) -> (h, w, f)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins(%i, %w : tensor<58x58x128xf32>, tensor<3x3x128x128xf32>) outs(%f : tensor<28x28x128xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %m = arith.mulf %p, %q : f32
+      %t = arith.addf %s, %m : f32
+      linalg.yield %t : f32
+    } -> tensor<28x28x128xf32>
+    kernel.return %r : tensor<28x28x128xf32>
+  }
+  kernel.func @more_channels(%x: tensor<56x56x200xf32>, %w: tensor<3x3x200x128xf32>, %o: tensor<28x28x128xf32>) -> tensor<28x28x128xf32> attributes {access = ["read", "read", "write"]} {
+    %z = arith.constant 0.0 : f32
+    %e = tensor.empty() : tensor<58x58x200xf32>
+    %b = linalg.fill ins(%z : f32) outs(%e : tensor<58x58x200xf32>) -> tensor<58x58x200xf32>
+    %i = tensor.insert_slice %x into %b[1, 1, 0] [56, 56, 200] [1, 1, 1] : tensor<56x56x200xf32> into tensor<58x58x200xf32>
+    %f = linalg.fill ins(%z : f32) outs(%o : tensor<28x28x128xf32>) -> tensor<28x28x128xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(h, w, f, k, l, c) -> (h * 2 + k, w * 2 + l, c)>, affine_map<(h, w, f, k, l, c) -> (k, l, c, f)>, affine_map<(h, w, f, k, l, c) -> (h, w, f)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins(%i, %w : tensor<58x58x200xf32>, tensor<3x3x200x128xf32>) outs(%f : tensor<28x28x128xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %m = arith.mulf %p, %q : f32
+      %t = arith.addf %s, %m : f32
+      linalg.yield %t : f32
+    } -> tensor<28x28x128xf32>
+    kernel.return %r : tensor<28x28x128xf32>
+  }
+}
