@@ -46,7 +46,7 @@ from stepwell.passes.stablehlo_to_linalg import (
     scans,
     top_k,
 )
-from stepwell.passes.stablehlo_to_linalg.attention import drop, settle_composites
+from stepwell.passes.stablehlo_to_linalg.composites import drop, settle_composites
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
 
 RULES: dict[type[Operation], Rule] = {

@@ -19,13 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, SymbolRefAttr, TensorType
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from stepwell.dialects import stablehlo
 from stepwell.ir.passes import Pass
+from stepwell.passes.attention.decompositions import Decompositions
 from stepwell.passes.attention.matching import DOT, Attention, match_attention
 from stepwell.passes.attention.scores import collect, on_path
 from stepwell.passes.attention.tracing import splat_of
@@ -93,8 +93,7 @@ class _Raiser:
 
     def __init__(self, module: ModuleOp):
         self.module = module
-        self.names = {op.sym_name.data: None for op in module.body.block.ops if isinstance(op, func.FuncOp)}
-        self.made: list[func.FuncOp] = []
+        self.decompositions = Decompositions(module, "attention")
 
     def run(self) -> None:
         dots = [op for op in self.module.walk() if isinstance(op, DOT)]
@@ -104,12 +103,15 @@ class _Raiser:
                 continue
             outline = outline_of(found) if isinstance(found, Attention) else found
             if isinstance(outline, str):
+                # A gradient that was not recognized has its reason already.
+                if REMARKS in dot.attributes:
+                    continue
                 dot.attributes[REMARKS] = ArrayAttr([StringAttr(f"no attention: {outline}")])
             else:
                 self._replace(dot, outline)
 
     def _replace(self, dot: DOT, outline: Outline) -> None:
-        function = self._function(dot, outline)
+        function = self.decompositions.of(outline.ops, outline.operands, [dot.result], dot)
         composite = stablehlo.CompositeOp.create(
             operands=list(outline.operands),
             result_types=[dot.result.type],
@@ -124,37 +126,6 @@ class _Raiser:
         for op in reversed(outline.ops):
             if all(r.first_use is None for r in op.results):
                 Rewriter.erase_op(op)
-
-    def _function(self, dot: DOT, outline: Outline) -> func.FuncOp:
-        """The decomposition; one that is there already where it is the same."""
-        block = Block(arg_types=[v.type for v in outline.operands])
-        values: dict[SSAValue, SSAValue] = dict(zip(outline.operands, block.args, strict=True))
-        for argument, operand in zip(block.args, outline.operands, strict=True):
-            argument.name_hint = operand.name_hint
-            argument.location = dot.location
-        for op in outline.ops:
-            block.add_op(op.clone(values))
-        end = func.ReturnOp(values[dot.result])
-        end.location = dot.location
-        block.add_op(end)
-        for known in self.made:
-            if known.body.block.is_structurally_equivalent(block):
-                return known
-        function = func.FuncOp(
-            self._name(), (list(block.arg_types), [dot.result.type]), Region(block), StringAttr("private")
-        )
-        function.location = dot.location
-        self.module.body.block.add_op(function)
-        self.made.append(function)
-        return function
-
-    def _name(self) -> str:
-        number, name = 0, "attention"
-        while name in self.names:
-            number += 1
-            name = f"attention_{number}"
-        self.names[name] = None
-        return name
 
 
 def _is_static(op: Operation) -> bool:

@@ -45,6 +45,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "profile-launches": ("profile_launches", "ProfileLaunchesPass"),
     "raise-activation": ("raise_activation", "RaiseActivationPass"),
     "raise-attention": ("raise_attention", "RaiseAttentionPass"),
+    "raise-attention-gradient": ("raise_attention_gradient", "RaiseAttentionGradientPass"),
     "raise-convolution": ("raise_convolution", "RaiseConvolutionPass"),
     "raise-norm": ("raise_norm", "RaiseNormPass"),
     "raise-softmax": ("raise_softmax", "RaiseSoftmaxPass"),

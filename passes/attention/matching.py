@@ -89,18 +89,21 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class _Softmax:
+class Softmax:
+    """A softmax along one dim."""
+
     scores: SSAValue
     axis: int
     ops: tuple[Operation, ...]
+    """From the scores to the weights."""
 
 
 def match_attention(last: DOT) -> Attention | str | None:
     """The attention that ends in a product, why it is none although it has a softmax, or None."""
     for side, other in ((0, 1), (1, 0)):
         weights, casts = _through_casts(last.operands[side])
-        softmax = _softmax_of(weights)
-        if isinstance(softmax, _Softmax):
+        softmax = softmax_of(weights)
+        if isinstance(softmax, Softmax):
             return _match(last, (side, other), replace(softmax, ops=(*softmax.ops, *casts)))
         if isinstance(softmax, str):
             return softmax
@@ -139,7 +142,7 @@ def _holds(wide: Attribute, narrow: Attribute) -> bool:
 # The softmax.
 
 
-def _softmax_of(weights: SSAValue) -> _Softmax | str | None:
+def softmax_of(weights: SSAValue) -> Softmax | str | None:
     """`exp(s - max(s)) / sum(exp(s - max(s)))` along one dim."""
     divide = weights.owner
     if isinstance(divide, stablehlo.SelectOp) and isinstance(divide.operands[1].owner, stablehlo.DivideOp):
@@ -163,7 +166,7 @@ def _softmax_of(weights: SSAValue) -> _Softmax | str | None:
     if highest[0] != total[0]:
         return "the softmax sums along another dim than it takes the maximum of"
     ops = (*highest[1], subtract, exponential, *total[1], divide)
-    return _Softmax(scores, total[0], ops)
+    return Softmax(scores, total[0], ops)
 
 
 def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tuple[int, list[Operation]] | None:
@@ -184,7 +187,7 @@ def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tu
     body = list(op.body.block.ops)
     if len(body) != 2 or not isinstance(body[0], combiner) or set(body[0].operands) != set(op.body.block.args):
         return None
-    found = _places_of(op.inputs[0], source)
+    found = places_of(op.inputs[0], source)
     if found is None or (axis := dim_of(found[0][axes[0]])) is None:
         return None
     places, between = found
@@ -195,7 +198,7 @@ def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tu
     return axis, [*between, *_behind(op.init_values[0]), op, *ops]
 
 
-def _places_of(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
+def places_of(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
     """Which dim of `source` each dim of a value with the same elements is, and the ops that make it of `source`, if it is so.
 
     Either may come from the other one, by moves.
@@ -241,32 +244,31 @@ def _behind(constant: SSAValue) -> list[Operation]:
 # The products.
 
 
-def _match(last: DOT, sides: tuple[int, int], softmax: _Softmax) -> Attention | str:
+def _match(last: DOT, sides: tuple[int, int], softmax: Softmax) -> Attention | str:
     scores, axis = softmax.scores, softmax.axis
     shape = shape_of(scores)
     kind = element_of(scores)
     if not isinstance(kind, Float32Type | Float64Type):
         return f"the softmax is computed in {kind}"
-    found = _find_product(scores)
+    found = find_product(scores)
     if isinstance(found, str):
         return found
     product, product_exprs = found
     for dot in (last, product):
-        reason = _rounds_operands(dot)
+        reason = rounds_operands(dot)
         if reason is not None:
             return reason
     values = _values_of(last, sides, axis, shape)
     if isinstance(values, str):
         return values
     value, result, columns = values
-    pair = _factors_of(product, product_exprs, axis, len(shape))
+    pair = factors_of(product, product_exprs, axis, len(shape))
     if isinstance(pair, str):
         return pair
     query, key, own, depth = pair
     if shape[axis] < 2:
         return "there is one key"
-    lines = [d for d in own if shape[d] > 1]
-    query_dim = max(lines, key=lambda d: (shape[d], d)) if lines else len(shape) + 2
+    query_dim = query_dim_of(own, shape)
     for operand in (query, key, value):
         if not isinstance(element_of(operand.value), FLOATS) or not _holds(kind, element_of(operand.value)):
             return f"an operand of {element_of(operand.value)} does not fit into the softmax's {kind}"
@@ -276,7 +278,13 @@ def _match(last: DOT, sides: tuple[int, int], softmax: _Softmax) -> Attention | 
     )
 
 
-def _find_product(scores: SSAValue) -> tuple[DOT, Exprs] | str:
+def query_dim_of(own: Sequence[int], shape: Sequence[int]) -> int:
+    """The longest of the dims that only queries have; one beyond all others where there is none."""
+    lines = [d for d in own if shape[d] > 1]
+    return max(lines, key=lambda d: (shape[d], d)) if lines else len(shape) + 2
+
+
+def find_product(scores: SSAValue) -> tuple[DOT, Exprs] | str:
     """The product with a value for each score, through pointwise ops and moves: the first one on the way."""
     volume = prod(shape_of(scores))
     pending: list[tuple[SSAValue, Exprs]] = [(scores, identity(len(shape_of(scores))))]
@@ -304,7 +312,7 @@ def is_pointwise(op: Operation) -> bool:
     return type(op) in SCALAR_RULES and not op.regions
 
 
-def _rounds_operands(dot: DOT) -> str | None:
+def rounds_operands(dot: DOT) -> str | None:
     """Whether a product's algorithm is another one than to multiply what it is given and sum in f32 or f64."""
     if dot.algorithm is None:
         return None
@@ -346,7 +354,7 @@ def _unit(expr: AffineExpr, extent: int) -> AffineExpr:
     return expr if extent != 1 else ZERO
 
 
-def _factors_of(product: DOT, exprs: Exprs, axis: int, rank: int) -> tuple[Operand, Operand, list[int], int] | str:
+def factors_of(product: DOT, exprs: Exprs, axis: int, rank: int) -> tuple[Operand, Operand, list[int], int] | str:
     """Queries and keys with their places, the dims that only queries have, and the extent of the depth."""
     numbers = product.dot_dimension_numbers.data
     batching = (numbers.lhs_batching_dimensions, numbers.rhs_batching_dimensions)
@@ -384,4 +392,17 @@ def _factors_of(product: DOT, exprs: Exprs, axis: int, rank: int) -> tuple[Opera
     return operands[1 - keys], operands[keys], own, extent
 
 
-__all__ = ["DOT", "Attention", "Operand", "is_pointwise", "match_attention"]
+__all__ = [
+    "DOT",
+    "Attention",
+    "Operand",
+    "Softmax",
+    "factors_of",
+    "find_product",
+    "is_pointwise",
+    "match_attention",
+    "places_of",
+    "query_dim_of",
+    "rounds_operands",
+    "softmax_of",
+]

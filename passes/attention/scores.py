@@ -62,12 +62,14 @@ class ScoreOps:
     leaves: dict[tuple[SSAValue, Exprs], None] = field(default_factory=dict[tuple[SSAValue, Exprs], None])
 
 
-def collect(found: Attention) -> ScoreOps | str:
-    """The ops that make the scores."""
+def collect(found: Attention, slope: tuple[SSAValue, SSAValue] | None = None) -> ScoreOps | str:
+    """The ops that make the scores; of a gradient also those of a slope, from the second value to the first."""
     made = ScoreOps()
+    passed = None if slope is None else slope[1]
     seen: set[tuple[SSAValue, Exprs]] = set()
     # Postorder without recursion: an op is listed when its operands are.
-    pending: list[tuple[SSAValue, Exprs, bool]] = [(found.scores, identity(found.rank), False)]
+    ends = [found.scores] if slope is None else [slope[0], found.scores]
+    pending: list[tuple[SSAValue, Exprs, bool]] = [(v, identity(found.rank), False) for v in ends]
     while pending:
         value, exprs, ready = pending.pop()
         if ready:
@@ -79,6 +81,8 @@ def collect(found: Attention) -> ScoreOps | str:
         seen.add((value, exprs))
         if len(seen) > 2 * MOST_OPS:
             return "its scores take too many ops"
+        if value is passed:
+            continue
         inner = operands_at(found, value, exprs)
         if inner is None:
             made.leaves[value, exprs] = None
@@ -141,6 +145,11 @@ def triangle(found: Attention, value: SSAValue, exprs: Exprs) -> int | None:
 def causal_mask(found: Attention) -> CausalMask | None:
     """The mask that the scores end with."""
     value, exprs = trace(found.scores, identity(found.rank))
+    return mask_of(found, value, exprs)
+
+
+def mask_of(found: Attention, value: SSAValue, exprs: Exprs) -> CausalMask | None:
+    """The mask that a value is a selection by."""
     op = value.owner
     if not isinstance(op, stablehlo.SelectOp):
         return None
@@ -258,6 +267,7 @@ __all__ = [
     "causal_mask",
     "collect",
     "linear",
+    "mask_of",
     "on_path",
     "operands_at",
     "triangle",

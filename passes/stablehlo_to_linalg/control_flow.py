@@ -10,7 +10,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.ir.diagnostics import unsupported
-from stepwell.passes.stablehlo_to_linalg.attention import attention
+from stepwell.passes.stablehlo_to_linalg.composites import convert_composite
 from stepwell.passes.stablehlo_to_linalg.lowering import Lowering, Rule
 from stepwell.passes.stablehlo_to_linalg.trips import TRIPS, trip_count
 
@@ -91,19 +91,10 @@ def call(low: Lowering, op: func.CallOp) -> Sequence[SSAValue]:
     return low.builder.insert(func.CallOp(op.callee, [low.get(o) for o in op.operands], types)).results
 
 
-def composite(low: Lowering, op: stablehlo.CompositeOp) -> Sequence[SSAValue]:
-    """Attention (`settle_composites` left what is claimed); a composite nobody claimed is a call of its decomposition."""
-    function = low.decompositions.get(op.decomposition.string_value())
-    if function is not None:
-        return attention(low, op, function)
-    types = [low.convert_type(r.type, op) for r in op.results]
-    return low.builder.insert(func.CallOp(op.decomposition, [low.get(o) for o in op.operands], types)).results
-
-
 RULES: dict[type[Operation], Rule] = {
     func.CallOp: call,
     stablehlo.CaseOp: case,
-    stablehlo.CompositeOp: composite,
+    stablehlo.CompositeOp: convert_composite,
     stablehlo.IfOp: conditional,
     stablehlo.WhileOp: while_loop,
 }

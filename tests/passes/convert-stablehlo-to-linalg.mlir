@@ -398,3 +398,114 @@ module attributes {stepwell.target = #stepwell.target<{level = "avx2", vector_bi
     return %v, %i : tensor<3xf32>, tensor<3xi32>
   }
 }
+
+// -----
+
+// The gradient of attention, claimed: the mask by numbers is the op's, what else hides keys is in both regions.
+
+// CHECK-LABEL: func.func @gradient_claimed
+// CHECK-SAME: (%[[Q:.*]]: tensor<8x16xf32>, %[[K:.*]]: tensor<12x16xf32>, %[[V:.*]]: tensor<12x16xf32>, %[[G:.*]]: tensor<8x16xf32>, %[[M:.*]]: tensor<12xi1>)
+// CHECK: %[[O:.*]], %{{.*}}, %{{.*}} = structured.attention_gradient ins(%[[Q]], %[[K]], %[[V]], %[[G]], %[[M]] :
+// CHECK-SAME: sizes = array<i64: 8, 12, 16, 16>, causal = 0 : i64, fill = 0xff800000 : f32
+// CHECK-SAME: kernel.remarks = ["recognized as the gradient of attention of 8 queries and 12 keys, causal from 0, 1 masks or biases"]
+// CHECK-NEXT: ^{{.*}}(%[[P:.*]]: f32, %{{.*}}: index, %{{.*}}: index, %[[B:.*]]: i1):
+// CHECK-NEXT: %[[FILL:.*]] = arith.constant 0xff800000 : f32
+// CHECK-NEXT: %[[S:.*]] = arith.select %[[B]], %[[P]], %[[FILL]] : f32
+// CHECK-NEXT: structured.yield %[[S]] : f32
+// CHECK-NEXT: }, {
+// CHECK-NEXT: ^{{.*}}(%[[T:.*]]: f32, %{{.*}}: f32, %{{.*}}: index, %{{.*}}: index, %[[B:.*]]: i1):
+// CHECK-NEXT: %[[NONE:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-NEXT: %[[U:.*]] = arith.select %[[B]], %[[T]], %[[NONE]] : f32
+// CHECK-NEXT: %[[HALF:.*]] = arith.constant 5.000000e-01 : f32
+// CHECK-NEXT: %[[D:.*]] = arith.mulf %[[U]], %[[HALF]] : f32
+// CHECK-NEXT: structured.yield %[[D]] : f32
+// CHECK-NOT: func.func private @gradient
+module attributes {stepwell.target = {arch = "x86_64", level = "avx2", vector_bits = 256 : i64, cores = 2 : i64}} {
+func.func @gradient_claimed(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>, %m: tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
+  %dq, %dk, %dv = stablehlo.composite "stepwell.attention_gradient" %q, %k, %v, %g, %m {decomposition = @gradient} : (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>, tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>)
+  func.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+}
+func.func private @gradient(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>, %m: tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %lows = stablehlo.constant dense<0xff800000> : tensor<8x12xf32>
+  %zeros = stablehlo.constant dense<0.0> : tensor<8x12xf32>
+  %half = stablehlo.constant dense<0.5> : tensor<8x12xf32>
+  %i = stablehlo.iota dim = 0 : tensor<8x12xi32>
+  %j = stablehlo.iota dim = 1 : tensor<8x12xi32>
+  %seen = stablehlo.compare GE, %i, %j, SIGNED : (tensor<8x12xi32>, tensor<8x12xi32>) -> tensor<8x12xi1>
+  %mb = stablehlo.broadcast_in_dim %m, dims = [1] : (tensor<12xi1>) -> tensor<8x12xi1>
+  %both = stablehlo.and %seen, %mb : tensor<8x12xi1>
+  %p = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %s = stablehlo.select %both, %p, %lows : tensor<8x12xi1>, tensor<8x12xf32>
+  %h = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %hh = stablehlo.broadcast_in_dim %h, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %hh : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %du = stablehlo.select %both, %ds, %zeros : tensor<8x12xi1>, tensor<8x12xf32>
+  %dp = stablehlo.multiply %du, %half : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %dp, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %dp, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+}
+}
+
+// -----
+
+// Where lanes move in groups there is no strategy for it: its parts, with what they share made once.
+
+// CHECK-LABEL: func.func @gradient_as_parts
+// CHECK-NOT: structured.attention_gradient
+// CHECK: math.exp
+// CHECK-NOT: math.exp
+// CHECK: kernel.remarks = ["gradient of attention as its parts: lanes that move in groups have no strategy for it"]
+// CHECK: func.return
+module attributes {stepwell.target = {level = "simt", subgroup = 32 : i64, vector_bits = 4096 : i64, cores = 132 : i64}} {
+func.func @gradient_as_parts(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>, %m: tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
+  %dq, %dk, %dv = stablehlo.composite "stepwell.attention_gradient" %q, %k, %v, %g, %m {decomposition = @gradient} : (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>, tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>)
+  func.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+}
+func.func private @gradient(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>, %m: tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %lows = stablehlo.constant dense<0xff800000> : tensor<8x12xf32>
+  %zeros = stablehlo.constant dense<0.0> : tensor<8x12xf32>
+  %half = stablehlo.constant dense<0.5> : tensor<8x12xf32>
+  %i = stablehlo.iota dim = 0 : tensor<8x12xi32>
+  %j = stablehlo.iota dim = 1 : tensor<8x12xi32>
+  %seen = stablehlo.compare GE, %i, %j, SIGNED : (tensor<8x12xi32>, tensor<8x12xi32>) -> tensor<8x12xi1>
+  %mb = stablehlo.broadcast_in_dim %m, dims = [1] : (tensor<12xi1>) -> tensor<8x12xi1>
+  %both = stablehlo.and %seen, %mb : tensor<8x12xi1>
+  %p = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %s = stablehlo.select %both, %p, %lows : tensor<8x12xi1>, tensor<8x12xf32>
+  %h = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %hh = stablehlo.broadcast_in_dim %h, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %hh : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %du = stablehlo.select %both, %ds, %zeros : tensor<8x12xi1>, tensor<8x12xf32>
+  %dp = stablehlo.multiply %du, %half : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %dp, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %dp, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+}
+}

@@ -1,0 +1,232 @@
+"""Programs that differentiate attention: recognized, they give what they give as they are written."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import stepwell
+
+
+@dataclass(frozen=True)
+class Program:
+    """Forward and backward pass as StableHLO: queries `b g h q d`, keys `b g k d`, values `b g k c`."""
+
+    batch: int = 1
+    groups: int = 2
+    shared: int = 1
+    queries: int = 8
+    keys: int = 8
+    depth: int = 8
+    columns: int = 8
+    form: str = "jax"
+    """How the backward pass of the softmax is written: `jax`, `weights` (w * (g - sum(w g))) or `parts` (w g - w sum(w g))."""
+    mask: str = ""
+    """`causal` (-inf), `keys` (a mask given, -inf), `bias` (added) or nothing."""
+    forward: bool = True
+    """Whether the result of attention is a result as well."""
+
+    def text(self) -> str:
+        b, g, h, q, k, d, c = (
+            self.batch,
+            self.groups,
+            self.shared,
+            self.queries,
+            self.keys,
+            self.depth,
+            self.columns,
+        )
+        types = {"q": (b, g, h, q, d), "k": (b, g, k, d), "v": (b, g, k, c), "g": (b, g, h, q, c)}
+        types |= {"keys": {"m": (b, k)}, "bias": {"m": (q, k)}}.get(self.mask, {})
+        s, row = f"{b}x{g}x{h}x{q}x{k}", f"{b}x{g}x{h}x{q}"
+        arguments = ", ".join(f"%{n}: {_type(t, _kind(n, self.mask))}" for n, t in types.items())
+        results = [types["q"], types["k"], types["v"], *([types["g"]] if self.forward else [])]
+        dims = "dims = [0, 1, 2, 3]"
+        lines = [
+            "%zero = stablehlo.constant dense<0.0> : tensor<f32>",
+            "%one = stablehlo.constant dense<1.0> : tensor<f32>",
+            "%low = stablehlo.constant dense<0xff800000> : tensor<f32>",
+            f"%half = stablehlo.constant dense<0.5> : tensor<{s}xf32>",
+            f"%zeros = stablehlo.constant dense<0.0> : tensor<{s}xf32>",
+            f"%lows = stablehlo.constant dense<0xff800000> : tensor<{s}xf32>",
+            f"%p = stablehlo.dot_general %q, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [3] :"
+            f" ({_type(types['q'])}, {_type(types['k'])}) -> tensor<{s}xf32>",
+            f"%ps = stablehlo.multiply %p, %half : tensor<{s}xf32>",
+            *self._masked(s),
+            f"%mx = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [4] :"
+            f" (tensor<{s}xf32>, tensor<f32>) -> tensor<{row}xf32>",
+            f"%mxb = stablehlo.broadcast_in_dim %mx, {dims} : (tensor<{row}xf32>) -> tensor<{s}xf32>",
+            f"%sd = stablehlo.subtract %s, %mxb : tensor<{s}xf32>",
+            f"%e = stablehlo.exponential %sd : tensor<{s}xf32>",
+            f"%z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [4] :"
+            f" (tensor<{s}xf32>, tensor<f32>) -> tensor<{row}xf32>",
+            f"%zb = stablehlo.broadcast_in_dim %z, {dims} : (tensor<{row}xf32>) -> tensor<{s}xf32>",
+            f"%w = stablehlo.divide %e, %zb : tensor<{s}xf32>",
+            f"%o = stablehlo.dot_general %w, %v, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [2] :"
+            f" (tensor<{s}xf32>, {_type(types['v'])}) -> {_type(types['g'])}",
+            f"%dv = stablehlo.dot_general %w, %g, batching_dims = [0, 1] x [0, 1], contracting_dims = [2, 3] x [2, 3] :"
+            f" (tensor<{s}xf32>, {_type(types['g'])}) -> {_type(types['v'])}",
+            f"%dw = stablehlo.dot_general %g, %v, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [3] :"
+            f" ({_type(types['g'])}, {_type(types['v'])}) -> tensor<{s}xf32>",
+            *self._softmax_backward(s, row),
+            *(
+                [f"%du = stablehlo.select %mask, %ds, %zeros : tensor<{s}xi1>, tensor<{s}xf32>"]
+                if self._selects
+                else []
+            ),
+            f"%dp = stablehlo.multiply {'%du' if self._selects else '%ds'}, %half : tensor<{s}xf32>",
+            f"%dq = stablehlo.dot_general %dp, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [2] :"
+            f" (tensor<{s}xf32>, {_type(types['k'])}) -> {_type(types['q'])}",
+            f"%dk = stablehlo.dot_general %dp, %q, batching_dims = [0, 1] x [0, 1], contracting_dims = [2, 3] x [2, 3] :"
+            f" (tensor<{s}xf32>, {_type(types['q'])}) -> {_type(types['k'])}",
+        ]
+        names = ", ".join(["%dq", "%dk", "%dv", *(["%o"] if self.forward else [])])
+        kinds = ", ".join(map(_type, results))
+        body = "\n  ".join([*lines, f"func.return {names} : {kinds}"])
+        return f"func.func @main({arguments}) -> ({kinds}) {{\n  {body}\n}}"
+
+    @property
+    def _selects(self) -> bool:
+        return self.mask in ("causal", "keys")
+
+    def _masked(self, s: str) -> list[str]:
+        q, k = self.queries, self.keys
+        if self.mask == "bias":
+            return [
+                f"%mb = stablehlo.broadcast_in_dim %m, dims = [3, 4] : (tensor<{q}x{k}xf32>) -> tensor<{s}xf32>",
+                f"%s = stablehlo.add %ps, %mb : tensor<{s}xf32>",
+            ]
+        made = {
+            "": [f"%mask = stablehlo.constant dense<true> : tensor<{s}xi1>"],
+            "keys": [
+                f"%mask = stablehlo.broadcast_in_dim %m, dims = [0, 4] :"
+                f" (tensor<{self.batch}x{k}xi1>) -> tensor<{s}xi1>"
+            ],
+            "causal": [
+                f"%i = stablehlo.iota dim = 0 : tensor<{q}x{k}xi32>",
+                f"%j = stablehlo.iota dim = 1 : tensor<{q}x{k}xi32>",
+                f"%ij = stablehlo.compare GE, %i, %j, SIGNED : (tensor<{q}x{k}xi32>, tensor<{q}x{k}xi32>) -> tensor<{q}x{k}xi1>",
+                f"%mask = stablehlo.broadcast_in_dim %ij, dims = [3, 4] : (tensor<{q}x{k}xi1>) -> tensor<{s}xi1>",
+            ],
+        }[self.mask]
+        return [*made, f"%s = stablehlo.select %mask, %ps, %lows : tensor<{s}xi1>, tensor<{s}xf32>"]
+
+    def _softmax_backward(self, s: str, row: str) -> list[str]:
+        dims, whole = "dims = [0, 1, 2, 3]", f"tensor<{s}xf32>"
+
+        def total(name: str, of: str) -> list[str]:
+            return [
+                f"%{name}r = stablehlo.reduce({of} init: %zero) applies stablehlo.add across dimensions = [4] :"
+                f" ({whole}, tensor<f32>) -> tensor<{row}xf32>",
+                f"%{name} = stablehlo.broadcast_in_dim %{name}r, {dims} : (tensor<{row}xf32>) -> {whole}",
+            ]
+
+        if self.form == "jax":
+            return [
+                f"%zz = stablehlo.multiply %z, %z : tensor<{row}xf32>",
+                f"%ones = stablehlo.broadcast_in_dim %one, dims = [] : (tensor<f32>) -> tensor<{row}xf32>",
+                f"%iz = stablehlo.divide %ones, %zz : tensor<{row}xf32>",
+                f"%izb = stablehlo.broadcast_in_dim %iz, {dims} : (tensor<{row}xf32>) -> {whole}",
+                f"%wi = stablehlo.multiply %dw, %izb : {whole}",
+                f"%we = stablehlo.multiply %wi, %e : {whole}",
+                *total("t", "%we"),
+                f"%nt = stablehlo.negate %t : {whole}",
+                f"%dwz = stablehlo.divide %dw, %zb : {whole}",
+                f"%sum = stablehlo.add %dwz, %nt : {whole}",
+                f"%ds = stablehlo.multiply %sum, %e : {whole}",
+            ]
+        passed = [f"%wg = stablehlo.multiply %w, %dw : {whole}", *total("t", "%wg")]
+        if self.form == "weights":
+            return [
+                *passed,
+                f"%dif = stablehlo.subtract %dw, %t : {whole}",
+                f"%ds = stablehlo.multiply %dif, %w : {whole}",
+            ]
+        return [*passed, f"%wt = stablehlo.multiply %t, %w : {whole}", f"%ds = stablehlo.subtract %wg, %wt : {whole}"]
+
+    def inputs(self) -> list[np.ndarray]:
+        rng = np.random.default_rng(0)
+        b, g, h = self.batch, self.groups, self.shared
+        shapes = [
+            (b, g, h, self.queries, self.depth),
+            (b, g, self.keys, self.depth),
+            (b, g, self.keys, self.columns),
+            (b, g, h, self.queries, self.columns),
+        ]
+        made = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+        if self.mask == "keys":
+            made.append(rng.random((b, self.keys)) < 0.6)
+        if self.mask == "bias":
+            made.append(rng.standard_normal((self.queries, self.keys)).astype(np.float32))
+        return made
+
+
+def _kind(name: str, mask: str) -> str:
+    return "i1" if name == "m" and mask == "keys" else "f32"
+
+
+def _type(shape: tuple[int, ...], kind: str = "f32") -> str:
+    return f"tensor<{'x'.join(map(str, shape))}x{kind}>"
+
+
+def check(program: Program, level: str, inputs: list[np.ndarray] | None = None) -> str:
+    """Compare with the interpreter on the program as it is; returns the kernels."""
+    text, given = program.text(), program.inputs() if inputs is None else inputs
+    exe = stepwell.compile(text, simd=level)
+    want = stepwell.compile(text, target="interpreter")(*given)
+    for got, expected in zip(exe(*given), want, strict=True):
+        got, expected = np.asarray(got), np.asarray(expected)
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
+        np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-5 * scale, equal_nan=True)
+    return exe.ir("kernels")
+
+
+# Tiles of SSE: 4 keys by 8 queries.
+GRID = [
+    *itertools.product((5, 7, 8, 9, 17), (4, 5, 8, 13), ("jax", "weights", "parts"), ("", "causal", "keys", "bias")),
+]
+
+
+@pytest.mark.parametrize(("queries", "keys", "form", "mask"), GRID, ids=["-".join(map(str, g)) for g in GRID])
+@pytest.mark.every(97)
+def test_gradients_are_those_of_the_program(queries, keys, form, mask):
+    shared = 1 + (queries + keys) % 2
+    program = Program(2, 1 + keys % 2, shared, queries, keys, 4 + queries % 3, 5, form, mask)
+    kernels = check(program, "sse4.2")
+    assert kernels.count("structured.attention_gradient") == 1
+    assert kernels.count("structured.attention ") == 1
+
+
+def test_rows_that_see_nothing_are_nan():
+    program = Program(2, keys=7, mask="keys", forward=False)
+    inputs = program.inputs()
+    inputs[4][1] = False
+    kernels = check(program, "sse4.2", inputs)
+    assert "structured.attention_gradient" in kernels
+    assert "structured.attention " not in kernels
+
+
+def test_what_is_too_small_for_tiles_is_computed_as_it_is_written():
+    for program in (Program(queries=1, keys=9), Program(keys=3), Program(columns=3)):
+        kernels = check(program, "sse4.2")
+        assert "structured.attention" not in kernels
+        # What the decomposition copied is one again.
+        assert kernels.count("math.exp ") == 1
+        assert kernels.count("kernel.launch") == stepwell_launches(program)
+
+
+def stepwell_launches(program: Program) -> int:
+    """The launches of a program that is not recognized: its slope is something else by a sign."""
+    other = program.text().replace("stablehlo.add %dwz, %nt", "stablehlo.subtract %dwz, %nt")
+    return stepwell.compile(other, simd="sse4.2").ir("kernels").count("kernel.launch")
+
+
+def test_unoptimized_code_gives_the_same():
+    program = Program(1, 1, 2, 9, 10, mask="causal")
+    given = program.inputs()
+    plain = stepwell.compile(program.text(), simd="sse4.2", opt_level=0)(*given)
+    for got, want in zip(stepwell.compile(program.text(), simd="sse4.2")(*given), plain, strict=True):
+        np.testing.assert_allclose(np.asarray(got), np.asarray(want), rtol=2e-5, atol=2e-5)

@@ -1,0 +1,305 @@
+// RUN: stepwell-opt %s --split-input-file --pass-pipeline='builtin.module(raise-attention-gradient,raise-attention)' | filecheck %s
+
+// As JAX writes it, under a causal mask; the constant that is the gradient of a sum is an operand, spread or not.
+
+// CHECK-LABEL: func.func @causal
+// CHECK-SAME: (%[[Q:.*]]: tensor<2x8x16xf32>, %[[K:.*]]: tensor<2x8x16xf32>, %[[V:.*]]: tensor<2x8x24xf32>)
+// CHECK: %[[ONES:.*]] = stablehlo.broadcast_in_dim
+// CHECK: %[[DQ:.*]], %[[DK:.*]], %[[DV:.*]] = stablehlo.composite "stepwell.attention_gradient" %[[Q]], %[[K]], %[[V]], %[[ONES]] {decomposition = @attention_gradient}
+// CHECK-NEXT: func.return %[[DQ]], %[[DK]], %[[DV]]
+// CHECK: func.func private @attention_gradient
+// CHECK: stablehlo.dot_general
+// CHECK: stablehlo.exponential
+// CHECK: stablehlo.select
+func.func @causal(%q: tensor<2x8x16xf32>, %k: tensor<2x8x16xf32>, %v: tensor<2x8x24xf32>) -> (tensor<2x8x16xf32>, tensor<2x8x16xf32>, tensor<2x24x8xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %one = stablehlo.constant dense<1.0> : tensor<f32>
+  %scale = stablehlo.constant dense<0.25> : tensor<2x8x8xf32>
+  %zeros = stablehlo.constant dense<0.0> : tensor<2x8x8xf32>
+  %lows = stablehlo.constant dense<0xff800000> : tensor<2x8x8xf32>
+  %g = stablehlo.broadcast_in_dim %one, dims = [] : (tensor<f32>) -> tensor<2x8x24xf32>
+  %p = stablehlo.dot_general %q, %k, batching_dims = [0] x [0], contracting_dims = [2] x [2] : (tensor<2x8x16xf32>, tensor<2x8x16xf32>) -> tensor<2x8x8xf32>
+  %ps = stablehlo.multiply %p, %scale : tensor<2x8x8xf32>
+  %i = stablehlo.iota dim = 0 : tensor<8x8xi32>
+  %j = stablehlo.iota dim = 1 : tensor<8x8xi32>
+  %c = stablehlo.compare GE, %i, %j, SIGNED : (tensor<8x8xi32>, tensor<8x8xi32>) -> tensor<8x8xi1>
+  %mask = stablehlo.broadcast_in_dim %c, dims = [1, 2] : (tensor<8x8xi1>) -> tensor<2x8x8xi1>
+  %s = stablehlo.select %mask, %ps, %lows : tensor<2x8x8xi1>, tensor<2x8x8xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [2] : (tensor<2x8x8xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x8xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<2x8x8xf32>
+  %e = stablehlo.exponential %d : tensor<2x8x8xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [2] : (tensor<2x8x8xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x8xf32>
+  %w = stablehlo.divide %e, %zz : tensor<2x8x8xf32>
+  %dv = stablehlo.dot_general %g, %w, batching_dims = [0] x [0], contracting_dims = [1] x [1] : (tensor<2x8x24xf32>, tensor<2x8x8xf32>) -> tensor<2x24x8xf32>
+  %dw = stablehlo.dot_general %g, %v, batching_dims = [0] x [0], contracting_dims = [2] x [2] : (tensor<2x8x24xf32>, tensor<2x8x24xf32>) -> tensor<2x8x8xf32>
+  %square = stablehlo.multiply %z, %z : tensor<2x8xf32>
+  %ones = stablehlo.broadcast_in_dim %one, dims = [] : (tensor<f32>) -> tensor<2x8xf32>
+  %inverse = stablehlo.divide %ones, %square : tensor<2x8xf32>
+  %spread = stablehlo.broadcast_in_dim %inverse, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x8xf32>
+  %a = stablehlo.multiply %dw, %spread : tensor<2x8x8xf32>
+  %b = stablehlo.multiply %a, %e : tensor<2x8x8xf32>
+  %t = stablehlo.reduce(%b init: %zero) applies stablehlo.add across dimensions = [2] : (tensor<2x8x8xf32>, tensor<f32>) -> tensor<2x8xf32>
+  %n = stablehlo.negate %t : tensor<2x8xf32>
+  %tt = stablehlo.broadcast_in_dim %n, dims = [0, 1] : (tensor<2x8xf32>) -> tensor<2x8x8xf32>
+  %dz = stablehlo.divide %dw, %zz : tensor<2x8x8xf32>
+  %sum = stablehlo.add %dz, %tt : tensor<2x8x8xf32>
+  %ds = stablehlo.multiply %sum, %e : tensor<2x8x8xf32>
+  %du = stablehlo.select %mask, %ds, %zeros : tensor<2x8x8xi1>, tensor<2x8x8xf32>
+  %dp = stablehlo.multiply %du, %scale : tensor<2x8x8xf32>
+  %dq = stablehlo.dot_general %dp, %k, batching_dims = [0] x [0], contracting_dims = [2] x [1] : (tensor<2x8x8xf32>, tensor<2x8x16xf32>) -> tensor<2x8x16xf32>
+  %dk = stablehlo.dot_general %dp, %q, batching_dims = [0] x [0], contracting_dims = [1] x [1] : (tensor<2x8x8xf32>, tensor<2x8x16xf32>) -> tensor<2x8x16xf32>
+  func.return %dq, %dk, %dv : tensor<2x8x16xf32>, tensor<2x8x16xf32>, tensor<2x24x8xf32>
+}
+
+// -----
+
+// By the weights; the forward pass is attention, since nothing else reads its weights any more.
+
+// CHECK-LABEL: func.func @weights
+// CHECK-SAME: (%[[Q:.*]]: tensor<8x16xf32>, %[[K:.*]]: tensor<12x16xf32>, %[[V:.*]]: tensor<12x16xf32>, %[[G:.*]]: tensor<8x16xf32>)
+// CHECK: %[[O:.*]] = stablehlo.composite "stepwell.attention" %[[Q]], %[[K]], %[[V]] {decomposition = @attention}
+// CHECK: %[[DQ:.*]], %[[DK:.*]], %[[DV:.*]] = stablehlo.composite "stepwell.attention_gradient" %[[Q]], %[[K]], %[[V]], %[[G]]
+// CHECK-NEXT: func.return %[[DQ]], %[[DK]], %[[DV]], %[[O]]
+func.func @weights(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// The row takes nothing back: no gradient of a softmax.
+
+// CHECK-LABEL: func.func @no_row
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: what its keys are multiplied with is not what a softmax passes back to its scores"]}
+func.func @no_row(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// Added instead of subtracted.
+
+// CHECK-LABEL: func.func @other_sign
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: what its keys are multiplied with is not what a softmax passes back to its scores"]}
+func.func @other_sign(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.add %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// Queries have no gradient.
+
+// CHECK-LABEL: func.func @no_queries
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: what its keys are multiplied with is not what a softmax passes back to its scores"]}
+func.func @no_queries(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.add %q, %q : tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// The values' gradient is made of another gradient than what is passed back to the weights.
+
+// CHECK-LABEL: func.func @two_gradients
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: the gradients of values and of weights are made of different gradients"]}
+func.func @two_gradients(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %g2 = stablehlo.negate %g : tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g2, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// Operands narrower than the softmax.
+
+// CHECK-LABEL: func.func @narrow
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: an operand is of bf16, the softmax of f32"]}
+func.func @narrow(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xbf16>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %gw = stablehlo.convert %g : (tensor<8x16xbf16>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %gw, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %gw, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// The sum is along the queries.
+
+// CHECK-LABEL: func.func @along_queries
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: what its keys are multiplied with is not what a softmax passes back to its scores"]}
+func.func @along_queries(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<8x12xf32>, tensor<f32>) -> tensor<12xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [1] : (tensor<12xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
+
+// -----
+
+// A gradient that another operand (here the one of the result, through nothing but a sum) is made of.
+
+// CHECK-LABEL: func.func @read_before
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: one of its results is read before an operand is made"]}
+func.func @read_before(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dv0 = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dv = stablehlo.negate %dv0 : tensor<12x16xf32>
+  %v2 = stablehlo.add %v, %dv : tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v2, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+}
