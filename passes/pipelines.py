@@ -29,7 +29,7 @@ TENSOR = Step(
         ("symbol-dce", "drop what the entry does not reach"),
         ("canonicalize", "fold constants, identities and reshapes while ops are few"),
         ("cse", "JAX repeats constants and broadcasts"),
-        ("raise-attention-gradient", "a gradient makes scores and weights again, and leaves attention without other readers"),
+        ("raise-attention-gradient", "makes scores again, so that attention has no other readers of its weights"),
         ("raise-attention", "what has a strategy of its own is named while it can be seen whole"),
         ("raise-softmax", "so is what people know by name: explanations use it; attention's own is gone by now"),
         ("raise-norm", "layer, RMS and batch norm"),
