@@ -8,6 +8,7 @@ from __future__ import annotations
 from xdsl.ir import SSAValue
 
 from stepwell.passes.math_expansions import coefficients as k
+from stepwell.passes.math_expansions.division import quotient
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.exponential import exp, exp_normal
 
@@ -20,8 +21,8 @@ def _erf_near_zero(e: Emitter, x: SSAValue) -> SSAValue:
 def _tail(e: Emitter, magnitude: SSAValue) -> SSAValue:
     """erfc(x) for x >= 0.4: exp(-x^2) P(t) / (1 + 2x), t = (x - 2) / (x + 2)."""
     x = e.at_most(magnitude, 11.0 if e.is_f32 else 28.0)
-    t = e.div(e.sub(x, e.c(2.0)), e.add(x, e.c(2.0)))
-    scaled = e.div(e.poly(t, e.pick(k.ERFCX_32, k.ERFCX_64)), e.fma(e.c(2.0), x, e.c(1.0)))
+    t = quotient(e, e.sub(x, e.c(2.0)), e.add(x, e.c(2.0)))
+    scaled = quotient(e, e.poly(t, e.pick(k.ERFCX_32, k.ERFCX_64)), e.fma(e.c(2.0), x, e.c(1.0)))
     high, low = e.two_product(x, x)
     gauss = exp(e, e.neg(high))
     # exp(-high - low) = exp(-high) (1 - low); low is below half an ulp of high.

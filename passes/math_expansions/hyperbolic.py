@@ -6,6 +6,7 @@ import math
 
 from xdsl.ir import SSAValue
 
+from stepwell.passes.math_expansions.division import quotient
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.exponential import exp, expm1, expm1_below, log, log1p
 
@@ -13,7 +14,7 @@ from stepwell.passes.math_expansions.exponential import exp, expm1, expm1_below,
 def tanh(e: Emitter, x: SSAValue) -> SSAValue:
     """Tanh x = -t / (t + 2) with t = expm1(-2 |x|)."""
     t = expm1_below(e, e.at_most(e.abs(x), 10.0 if e.is_f32 else 20.0))
-    return e.copysign(e.div(t, e.add(t, e.c(2.0))), x)
+    return e.copysign(quotient(e, t, e.add(t, e.c(2.0))), x)
 
 
 def _half_exp_squared(e: Emitter, magnitude: SSAValue) -> SSAValue:
@@ -26,7 +27,7 @@ def sinh(e: Emitter, x: SSAValue) -> SSAValue:
     """Sinh x = (t + t / (t + 1)) / 2 with t = expm1(|x|)."""
     magnitude = e.abs(x)
     t = expm1(e, e.at_most(magnitude, 88.0 if e.is_f32 else 709.0))
-    small = e.mul(e.c(0.5), e.add(t, e.div(t, e.add(t, e.c(1.0)))))
+    small = e.mul(e.c(0.5), e.add(t, quotient(e, t, e.add(t, e.c(1.0)))))
     large = e.cmp("ogt", magnitude, e.c(20.0))
     return e.copysign(e.select(large, _half_exp_squared(e, magnitude), small), x)
 
@@ -35,7 +36,7 @@ def cosh(e: Emitter, x: SSAValue) -> SSAValue:
     """Cosh x = (e^|x| + e^-|x|) / 2."""
     magnitude = e.abs(x)
     u = exp(e, e.at_most(magnitude, 88.0 if e.is_f32 else 709.0))
-    small = e.add(e.mul(e.c(0.5), u), e.div(e.c(0.5), u))
+    small = e.add(e.mul(e.c(0.5), u), quotient(e, e.c(0.5), u))
     large = e.cmp("ogt", magnitude, e.c(20.0))
     return e.select(large, _half_exp_squared(e, magnitude), small)
 

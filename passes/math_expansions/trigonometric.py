@@ -13,6 +13,7 @@ from xdsl.dialects import arith, scf
 from xdsl.ir import Block, Region, SSAValue
 
 from stepwell.passes.math_expansions import coefficients as k
+from stepwell.passes.math_expansions.division import quotient
 from stepwell.passes.math_expansions.emitter import Emitter
 from stepwell.passes.math_expansions.lanes import any_lane
 
@@ -20,6 +21,10 @@ PI_2 = (1.57079632673412561417, 6.07710050630396597660e-11, 2.022266248795950631
 """pi/2 in three parts, the first two with 33 bits each."""
 
 LARGE = 2.0**20
+
+# A quarter turn in two parts.
+PI_2_HIGH = {True: 1.57079637050628662109375, False: math.pi / 2}
+PI_2_LOW = {True: -4.37113900018624283e-8, False: 6.123233995736766e-17}
 
 PI_2_NARROW = (float.fromhex("0x1.921fb0p+0"), float.fromhex("0x1.5110b4p-22"), float.fromhex("0x1.846988p-48"))
 """pi/2 in three parts of f32, the first with 21 bits: what is left after it is exact."""
@@ -94,12 +99,14 @@ def _payne_hanek(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
 
 
 def _reduce_large(e: Emitter, x: SSAValue, large: SSAValue, r: SSAValue, n: SSAValue) -> tuple[SSAValue, SSAValue]:
-    """Replace (r, n) where `large`, computing Payne and Hanek's way only when some lane is."""
+    """Replace (r, n) where `large`, computing Payne and Hanek's way only when some lane is; NaN where x is no finite number."""
     types = [r.type, n.type]
     branch = scf.IfOp(any_lane(e, large), types, Region(Block()), Region(Block()))
     e.builder.insert(branch)
     inner = e.in_block(branch.true_region.block)
     exact_r, exact_n = _payne_hanek(inner, x)
+    not_finite = inner.cmp("uge", inner.abs(x), inner.c(math.inf))
+    exact_r = inner.select(not_finite, inner.c(math.nan), exact_r)
     inner.builder.insert(scf.YieldOp(inner.select(large, exact_r, r), inner.select(large, exact_n, n)))
     branch.false_region.block.add_op(scf.YieldOp(r, n))
     return branch.results[0], branch.results[1]
@@ -110,14 +117,14 @@ def _reduce(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
     w = e.wide() if e.is_f32 else e
     wide_x = x if not e.is_f32 else e.builder.insert(arith.ExtFOp(x, w.type)).results[0]
     large = w.cmp("uge", w.abs(wide_x), w.c(LARGE))
-    small_x = w.select(large, w.c(0.0), wide_x)
-    n_float, n = w.nearest_int(w.mul(small_x, w.c(2 / math.pi)))
-    r = small_x
+    magic = w.c(1.5 * 2.0**w.mantissa)
+    shifted = w.fma(wide_x, w.c(2 / math.pi), magic)
+    # The magic number's own low bits are 0: those of the sum count quarter turns.
+    n_float, n = w.sub(shifted, magic), w.to_bits(shifted)
+    r = wide_x
     for part in PI_2:
-        r = w.sub(r, w.mul(n_float, w.c(part)))
+        r = w.fma(n_float, w.c(-part), r)
     r, n = _reduce_large(w, wide_x, large, r, n)
-    not_finite = w.cmp("uge", w.abs(wide_x), w.c(math.inf))
-    r = w.select(not_finite, w.c(math.nan), r)
     if not e.is_f32:
         return r, n
     narrow_n = e.builder.insert(arith.TruncIOp(n, e.int_type)).results[0]  # pyright: ignore
@@ -128,6 +135,8 @@ def sine_cosine(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
     """Both, for |r| <= pi / 4."""
     z = e.mul(r, r)
     sine = e.fma(e.mul(r, z), e.poly(z, e.pick(k.SIN_32, k.SIN_64)), r)
+    if e.has_fma:
+        return sine, e.poly(z, (*e.pick(k.COS_32, k.COS_64), -0.5, 1.0))
     half_z = e.mul(z, e.c(0.5))
     top = e.sub(e.c(1.0), half_z)
     lost = e.sub(e.sub(e.c(1.0), top), half_z)
@@ -158,19 +167,12 @@ def _reduce_narrow(e: Emitter, magnitude: SSAValue) -> tuple[SSAValue, SSAValue]
     return branch.results[0], branch.results[1]
 
 
-def _sine_cosine_narrow(e: Emitter, r: SSAValue) -> tuple[SSAValue, SSAValue]:
-    """The same to f32's accuracy, by fused steps."""
-    z = e.mul(r, r)
-    sine = e.fma(e.mul(r, z), e.poly(z, k.SIN_32), r)
-    return sine, e.poly(z, (*k.COS_32, -0.5, 1.0))
-
-
 def _sine_narrow(e: Emitter, x: SSAValue, quarter_turns: int) -> SSAValue:
     """Sine of a f32, or cosine by a quarter turn: that of its magnitude, with a sign."""
     r, n = _reduce_narrow(e, e.abs(x))
     sign = e.ci(1 << 31)
     turns = e.iadd(n, e.ci(quarter_turns)) if quarter_turns else n
-    sine, cosine = _sine_cosine_narrow(e, r)
+    sine, cosine = sine_cosine(e, r)
     result = e.to_bits(e.select(_bit_set(e, turns, 1), cosine, sine))
     result = e.xor(result, e.and_(e.shl(turns, 30), sign))
     return e.to_float(result if quarter_turns else e.xor(result, e.and_(e.to_bits(x), sign)))
@@ -189,8 +191,7 @@ def sin(e: Emitter, x: SSAValue) -> SSAValue:
     """Sine, right for every finite argument, with -0 at -0."""
     if e.is_f32 and e.has_fma:
         return _sine_narrow(e, x, 0)
-    result = _sine_at(e, x, 0)
-    return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
+    return e.select(e.cmp("oeq", x, e.c(0.0)), x, _sine_at(e, x, 0))
 
 
 def cos(e: Emitter, x: SSAValue) -> SSAValue:
@@ -202,9 +203,9 @@ def _tangent_narrow(e: Emitter, x: SSAValue) -> SSAValue:
     """Tangent of a f32: that of its magnitude, with a sign where a quarter turn is odd, and with its own."""
     r, n = _reduce_narrow(e, e.abs(x))
     sign = e.ci(1 << 31)
-    sine, cosine = _sine_cosine_narrow(e, r)
+    sine, cosine = sine_cosine(e, r)
     odd = _bit_set(e, n, 1)
-    result = e.to_bits(e.div(e.select(odd, cosine, sine), e.select(odd, sine, cosine)))
+    result = e.to_bits(quotient(e, e.select(odd, cosine, sine), e.select(odd, sine, cosine)))
     result = e.xor(result, e.and_(e.shl(n, 31), sign))
     return e.to_float(e.xor(result, e.and_(e.to_bits(x), sign)))
 
@@ -216,20 +217,21 @@ def tan(e: Emitter, x: SSAValue) -> SSAValue:
     r, n = _reduce(e, x)
     sine, cosine = sine_cosine(e, r)
     odd = _bit_set(e, n, 1)
-    result = e.div(e.select(odd, e.neg(cosine), sine), e.select(odd, sine, cosine))
-    return e.select(e.cmp("olt", e.abs(x), e.c(1e-8)), x, result)
+    result = quotient(e, e.select(odd, e.neg(cosine), sine), e.select(odd, sine, cosine))
+    return e.select(e.cmp("oeq", x, e.c(0.0)), x, result)
 
 
 def _atan_positive(e: Emitter, t: SSAValue) -> SSAValue:
     """atan(t) for t in [0, 1]: pi/4 + atan((t - 1) / (t + 1)) above tan(pi/8)."""
     upper = e.cmp("ogt", t, e.c(math.sqrt(2) - 1))
-    moved = e.div(e.sub(t, e.c(1.0)), e.add(t, e.c(1.0)))
-    u = e.select(upper, moved, t)
+    moved = quotient(e, e.sub(t, e.c(1.0)), e.add(t, e.c(1.0)))
+    result = _atan_near_zero(e, e.select(upper, moved, t))
+    return e.select(upper, e.add(e.c(PI_2_HIGH[e.is_f32] / 2), e.add(result, e.c(PI_2_LOW[e.is_f32] / 2))), result)
+
+
+def _atan_near_zero(e: Emitter, u: SSAValue) -> SSAValue:
     z = e.mul(u, u)
-    result = e.fma(e.mul(u, z), e.poly(z, e.pick(k.ATAN_32, k.ATAN_64)), u)
-    low = e.c(-2.1855694e-08 if e.is_f32 else 3.061616997868383e-17)
-    high = e.c(math.pi / 4)
-    return e.select(upper, e.add(high, e.add(result, low)), result)
+    return e.fma(e.mul(u, z), e.poly(z, e.pick(k.ATAN_32, k.ATAN_64)), u)
 
 
 def atan2(e: Emitter, y: SSAValue, x: SSAValue) -> SSAValue:
@@ -250,16 +252,17 @@ def atan2(e: Emitter, y: SSAValue, x: SSAValue) -> SSAValue:
 
 
 def atan(e: Emitter, x: SSAValue) -> SSAValue:
-    """Arc tangent in [-pi/2, pi/2]."""
-    magnitude = e.abs(x)
-    steep = e.cmp("ogt", magnitude, e.c(1.0))
-    angle = _atan_positive(e, e.select(steep, e.div(e.c(1.0), magnitude), magnitude))
-    return e.copysign(e.select(steep, e.sub(e.c(math.pi / 2), angle), angle), x)
-
-
-# A quarter turn in two parts.
-PI_2_HIGH = {True: 1.57079637050628662109375, False: math.pi / 2}
-PI_2_LOW = {True: -4.37113900018624283e-8, False: 6.123233995736766e-17}
+    """Arc tangent in [-pi/2, pi/2]: of (x - 1) / (x + 1) above tan(pi/8), of -1 / x above its inverse, by one division."""
+    one, magnitude = e.c(1.0), e.abs(x)
+    upper, steep = e.cmp("ogt", magnitude, e.c(math.sqrt(2) - 1)), e.cmp("ogt", magnitude, e.c(math.sqrt(2) + 1))
+    # From where the angle is a quarter turn, so that what is divided by is a finite number.
+    bounded = e.at_most(magnitude, 2.0**60)
+    above = e.select(steep, e.c(-1.0), e.sub(magnitude, one))
+    below = e.select(steep, bounded, e.add(magnitude, one))
+    angle = _atan_near_zero(e, quotient(e, e.select(upper, above, magnitude), e.select(upper, below, one)))
+    high, low = PI_2_HIGH[e.is_f32], PI_2_LOW[e.is_f32]
+    high, low = (e.select(steep, e.c(part), e.c(part / 2)) for part in (high, low))
+    return e.copysign(e.select(upper, e.add(high, e.add(angle, low)), angle), x)
 
 
 def _asin_parts(e: Emitter, x: SSAValue) -> tuple[SSAValue, SSAValue]:
