@@ -36,7 +36,7 @@ def parsed(text: str = ""):
 
 HINTS = {
     '"loop", {}': "did you mean 'loops'?",
-    '"magic", {}': "there are loops, rows, contraction, window, attention, block-rows, block-transpose, block-contraction",
+    '"magic", {}': "there are loops, rows, contraction, window, attention, attention-gradient, block-rows, block-transpose, block-contraction",
     '"block-rows", {vector = 512 : i64}': "only subgroups of lanes do it: say subgroup = 32 : i64, or use 'loops'",
     '"contraction", {subgroup = 32 : i64}': "use 'block-contraction', or leave 'subgroup' away",
     '"loops", {vektor = 32 : i64}': "did you mean 'vector'?",
@@ -141,6 +141,7 @@ kernel.func @k(%a: tensor<3x3xf32>, %b: tensor<3x3xf32>, %o: tensor<3x3xf32>) ->
         ("contraction", "'contraction' was asked for, but no register tiles: too small for tiles"),
         ("window", "'window' was asked for, but no op of the kernel is a sum of products over a window"),
         ("attention", "'attention' was asked for, but no op of the kernel is an attention"),
+        ("attention-gradient", "but no op of the kernel is the gradient of an attention"),
         ("rows", "'rows' was asked for, but the kernel has no rows: "),
         ("block-rows", "'block-rows' was asked for, but only subgroups of lanes do it"),
     ],
