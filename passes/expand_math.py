@@ -131,6 +131,8 @@ def _computes_on_small_floats(op: Operation) -> bool:
         return False
     if isinstance(op, _KEPT_ON_SMALL_FLOATS):
         return False
+    if isinstance(op, arith.NegfOp | math.AbsFOp) and not is_byte_float(get_element_type_or_self(op.results[0].type)):
+        return False  # of 16 bits, one is the sign
     return any(is_small_float(v.type) for v in (*op.operands, *op.results))
 
 
