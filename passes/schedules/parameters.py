@@ -162,6 +162,15 @@ STRATEGIES: dict[str, Strategy] = {
         Strategy("contraction", "sums of products in register tiles, with the maps of their result",
                  (*_REGISTER_TILES, _BORDER), where="cores"),
         Strategy(
+            "dots",
+            "sums of products along lines of both factors, whose terms are lanes; the rest as `loops`",
+            (
+                Parameter("rows", "lines of A multiplied at once", derived="the machine", least=1, most=64),
+                Parameter("columns", "lines of B read at once", derived="the machine", least=1, most=64),
+            ),
+            where="cores",
+        ),
+        Strategy(
             "window",
             "sums of products over a window whose factors are not shared by rows and columns, such as depthwise convolutions",
             (

@@ -33,6 +33,7 @@ from stepwell.passes.schedules.contraction_analysis import Contraction, find_con
 from stepwell.passes.schedules.contraction_choice import Tiling, better_by_lines, choose_tiling, tiling_of, turned
 from stepwell.passes.schedules.contraction_parts import choose_parts
 from stepwell.passes.schedules.convolution import copied, most_copied
+from stepwell.passes.schedules.dots import DotTile, dot_tile_of, first_dots, schedule_dots
 from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import can_vectorize
@@ -110,6 +111,10 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     window = _first_window(func, machine) if forced in ("", "window") else None
     if window is not None:
         return "window", {**common, **window}, "sums over a window that share its numbers, not their weights"
+    dots = first_dots([*func.body.block.ops], machine) if forced in ("", "dots") else None
+    if dots is not None:
+        common.pop("prefetch", None)
+        return "dots", {**common, **dots}, "sums of products along lines of both factors, which few rows share"
     if forced in ("", "contraction"):
         tasks = machine.cores * FINER if machine.cores > 1 else 1
         tiled = _first_tiling(func, machine, tasks, asked=bool(forced))
@@ -157,6 +162,7 @@ def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape 
     refusals = {
         "rows": f"the kernel has no rows: {rows}",
         "contraction": products or "no op of the kernel is a contraction",
+        "dots": "no op of the kernel is a contraction along lines of both factors, which few rows share",
         "window": "no op of the kernel is a sum of products over a window that has tiles",
         "attention": "no op of the kernel is an attention that has tiles",
         "attention-gradient": "no op of the kernel is the gradient of an attention that has tiles",
@@ -232,6 +238,12 @@ def _tiling_for(numbers: Mapping[str, int], machine: MachineDescription) -> Call
     return lambda found: tiling_of(found, numbers, vectors)
 
 
+def _dots_for(numbers: Mapping[str, int], machine: MachineDescription) -> Callable[[Contraction], DotTile | str]:
+    """The schedule's numbers for dot products."""
+    vectors = replace(machine, vector_bits=numbers["vector"] * 8)
+    return lambda found: dot_tile_of(found, numbers, vectors)
+
+
 def _window_tiles_for(numbers: Mapping[str, int], machine: MachineDescription) -> Callable[[Window], WindowTile | str]:
     """The schedule's numbers for sums over a window."""
     vectors = replace(machine, vector_bits=numbers["vector"] * 8)
@@ -280,6 +292,11 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
         products = [f for f in map(find_contraction, func.body.block.ops) if isinstance(f, Contraction)]
         _check_tiles(func, strategy, "a contraction", [tilings(turned(f)) for f in products])
         schedule_contraction(builder, machine, tilings, numbers["border"])
+    elif strategy == "dots":
+        dots = _dots_for(numbers, description)
+        products = [f for f in map(find_contraction, func.body.block.ops) if isinstance(f, Contraction)]
+        _check_tiles(func, strategy, "a contraction", [dots(f) for f in products])
+        schedule_dots(builder, machine, dots)
     elif strategy == "window":
         tiles = _window_tiles_for(numbers, description)
         windows = [f for f in map(find_window, func.body.block.ops) if isinstance(f, Window)]
@@ -301,7 +318,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     builder.finish()
 
 
-def _check_tiles(func: kernel.FuncOp, strategy: str, kind: str, tiles: Sequence[Tiling | WindowTile | str]) -> None:
+def _check_tiles(func: kernel.FuncOp, strategy: str, kind: str, tiles: Sequence[Tiling | WindowTile | DotTile | str]) -> None:
     """Some op of the kernel is of the strategy's kind, and the schedule has tiles for it: nothing becomes loops in silence."""
     if not tiles:
         raise wrong(func, strategy, f"no op of the kernel is {kind}", "use 'loops'")

@@ -221,3 +221,32 @@ kernel.func @ahead(%x: tensor<1001xf32>, %o: tensor<1001xf32>) -> tensor<1001xf3
   } -> tensor<1001xf32>
   kernel.return %r : tensor<1001xf32>
 }
+
+// -----
+
+// Dot products along lines of both factors: of two rows and of two columns at once, the last terms masked; neighbouring lanes of all
+// four sums are added until each is one, and those of a row written together.
+// CHECK-LABEL: kernel.func @dots
+// CHECK: scf.forall (%{{.*}}) in (1)
+// CHECK: scf.for %[[J:.*]] = %{{.*}} to %{{.*}} step
+// CHECK: scf.for %[[K:.*]] = %{{.*}} iter_args({{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK: vector.transfer_read %A[%{{.*}}, %[[K]]]
+// CHECK: vector.transfer_read %B[%[[J]], %[[K]]]
+// CHECK: scf.yield
+// CHECK: vector.transfer_read %A{{.*}}, %{{.*}}, %{{.*}} {in_bounds = [true]} : tensor<2x10xf32>, vector<4xf32>
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [0, 2, 4, 6]
+// CHECK-NEXT: vector.shuffle %{{.*}}, %{{.*}} [1, 3, 5, 7]
+// CHECK: vector.shuffle %{{.*}}, %{{.*}} [2, 3] : vector<4xf32>, vector<4xf32>
+// CHECK: vector.transfer_write {{.*}} : vector<2xf32>, tensor<2x6xf32>
+kernel.func @dots(%A: tensor<2x10xf32>, %B: tensor<6x10xf32>, %o: tensor<2x6xf32>) -> tensor<2x6xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"dots", {vector = 16 : i64, rows = 2 : i64, columns = 2 : i64}>} {
+  %e = tensor.empty() : tensor<2x6xf32>
+  %c = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<2x6xf32>) -> tensor<2x6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%A, %B : tensor<2x10xf32>, tensor<6x10xf32>) outs(%f : tensor<2x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %d, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<2x6xf32>
+  kernel.return %r : tensor<2x6xf32>
+}

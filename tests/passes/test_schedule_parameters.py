@@ -36,7 +36,7 @@ def parsed(text: str = ""):
 
 HINTS = {
     '"loop", {}': "did you mean 'loops'?",
-    '"magic", {}': "there are loops, rows, contraction, window, attention, attention-gradient, block-rows, block-transpose, block-contraction",
+    '"magic", {}': "there are loops, rows, contraction, dots, window, attention, attention-gradient, block-rows, block-transpose, block-contraction",
     '"block-rows", {vector = 512 : i64}': "only subgroups of lanes do it: say subgroup = 32 : i64, or use 'loops'",
     '"contraction", {subgroup = 32 : i64}': "use 'block-contraction', or leave 'subgroup' away",
     '"loops", {vektor = 32 : i64}': "did you mean 'vector'?",
