@@ -1,9 +1,10 @@
-"""Time attention beside torch's scaled_dot_product_attention: attention.py [--only RE] [--rounds N] [--markdown].
+"""Time attention beside torch's scaled_dot_product_attention: attention.py [--only RE] [--backward] [--rounds N] [--markdown].
 
 Each case is written once in JAX, as its decomposition, and given to Stepwell as StableHLO; torch has its own kernel. Both are
 in one process and take turns, with a pause after each, so that no worker thread spins into the other's turn; a figure is the
 median over the rounds. `ratio` is torch's time over Stepwell's (above 1: Stepwell is faster). Rates count what the
 result needs: half of the products where scores are causal, each operand and the result once. Results are compared first.
+`--backward` takes the cases that are differentiated: the result and what it passes back, of a gradient that is given.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ class Case:
 
     @property
     def bytes(self) -> int:
-        """Of queries, keys, values and the result."""
-        rows = 2 * self.heads * self.queries + 2 * self.groups * self.keys
+        """Of queries, keys, values and the result, and of the gradients of all four."""
+        rows = (2 * self.heads * self.queries + 2 * self.groups * self.keys) * (2 if self.gradient else 1)
         return self.batch * rows * self.depth * {"f32": 4, "f64": 8, "bf16": 2}[self.kind]
 
     def inputs(self) -> list[np.ndarray[Any, Any]]:
-        """Queries, keys and values in f32."""
+        """Queries, keys and values in f32, and the gradient of the result where there is one."""
         rng = np.random.default_rng(0)
-        lines = ((self.heads, self.queries), (self.groups, self.keys), (self.groups, self.keys))
+        lines = [(self.heads, self.queries), (self.groups, self.keys), (self.groups, self.keys)]
+        if self.gradient:
+            lines.append((self.heads, self.queries))
         return [rng.standard_normal((self.batch, *n, self.depth), dtype=np.float32) for n in lines]
 
 
@@ -73,8 +76,15 @@ def cases() -> Iterator[Case]:
     yield Case("decode_1x2048x64", 8, 16, 16, 1, 2048, 64)
     yield Case("decode_1x2048x128_bf16", 1, 32, 8, 1, 2048, 128, "bf16")
     yield Case("decode_1x8192x128_one_head", 1, 1, 1, 1, 8192, 128)
-    yield Case("gradient_256x64_causal", 4, 8, 8, 256, 256, 64, causal=True, gradient=True)
-    yield Case("gradient_512x64", 4, 8, 8, 512, 512, 64, gradient=True)
+    for causal in (False, True):
+        name = "_causal" if causal else ""
+        for batch, heads, n in ((4, 8, 256), (1, 8, 512), (4, 8, 512), (1, 8, 1024), (4, 12, 256), (1, 3, 509)):
+            yield Case(
+                f"gradient_{batch}x{heads}x{n}x64{name}", batch, heads, heads, n, n, 64, causal=causal, gradient=True
+            )
+    yield Case("gradient_1x1x2048x64", 1, 1, 1, 2048, 2048, 64, gradient=True)
+    yield Case("gradient_2x8x512x128_grouped", 2, 8, 2, 512, 512, 128, causal=True, gradient=True)
+    yield Case("gradient_f64_2x8x256x64", 2, 8, 8, 256, 256, 64, "f64", gradient=True)
 
 
 def stepwell_runner(case: Case) -> Callable[[], Any]:
@@ -101,8 +111,9 @@ def stepwell_runner(case: Case) -> Callable[[], Any]:
         o = jnp.einsum(f"{heads}qk,bgkd->{heads}qd", w, v)
         return o.reshape(case.batch, case.heads, case.queries, case.depth)
 
-    def gradients(q: Any, k: Any, v: Any) -> Any:
-        return jax.grad(lambda *a: attention(*a).sum(), (0, 1, 2))(q, k, v)
+    def gradients(q: Any, k: Any, v: Any, g: Any) -> Any:
+        result, backward = jax.vjp(attention, q, k, v)
+        return (result, *backward(g))
 
     args = [np.asarray(jnp.asarray(x, kind)) for x in case.inputs()]
     f = gradients if case.gradient else attention
@@ -126,8 +137,9 @@ def torch_runner(case: Case) -> Callable[[], Any]:
             return (attention(*args),)
 
     def gradients() -> Any:
-        given = [a.detach().requires_grad_() for a in args]
-        return torch.autograd.grad(attention(*given).sum(), given)
+        given = [a.detach().requires_grad_() for a in args[:3]]
+        result = attention(*given)
+        return (result.detach(), *torch.autograd.grad(result, given, args[3]))
 
     return gradients if case.gradient else forward
 
@@ -165,13 +177,14 @@ def main() -> None:
     """Print a line a case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="RE", help="cases whose name matches")
+    parser.add_argument("--backward", action="store_true", help="cases that are differentiated")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--markdown", action="store_true", help="as rows of a table")
     arguments = parser.parse_args()
     between, ends = (" | ", ("| ", " |")) if arguments.markdown else ("  ", ("", ""))
     ratios: list[float] = []
     for case in cases():
-        if not re.search(arguments.only, case.name):
+        if not re.search(arguments.only, case.name) or (arguments.backward and not case.gradient):
             continue
         theirs, ours = measure(case, arguments.rounds)
         ratios.append(theirs / ours)
