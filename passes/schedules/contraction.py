@@ -415,11 +415,11 @@ class _ContractionPhase:
         first, count = columns
         self.tiles = max(1, (count if isinstance(count, int) else found.sizes[found.n]) // tiling.nr)
 
-        def row(i: Index, rows: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+        def row(i: Index, rows: int, args: Sequence[SSAValue], a: Operand | None = None) -> Sequence[SSAValue]:
             at = list(local)
             if found.m is not None:
                 at[found.m] = i
-            a = self._operand_a(at, rows, run)
+            a = a or self._operand_a(at, rows, run)
 
             def column(j: Index, width: int, inner: Sequence[SSAValue]) -> Sequence[SSAValue]:
                 here = list(at)
@@ -431,7 +431,35 @@ class _ContractionPhase:
 
         if found.m is None:
             return row(0, 1, outs)
+        together = self.packer.rows_together(self.a) if self.pack_a and self.stager is None else 0
+        if together:
+            return self._packed_rows(local, together, run, outs, row)
         return tiled_loop(self.em, self.extents[found.m], found.sizes[found.m] % tiling.mr, tiling.mr, outs, row)
+
+    def _packed_rows(
+        self,
+        local: list[Index],
+        together: int,
+        run: Sums,
+        outs: Sequence[SSAValue],
+        row: Callable[..., Sequence[SSAValue]],
+    ) -> Sequence[SSAValue]:
+        """Tiles of rows that are packed `together`."""
+        em, m, mr = self.em, self.found.m, self.tiling.mr
+        assert m is not None
+        assert isinstance(self.a, Access)
+        source, extent, edge = self.a, self.extents[m], self.found.sizes[m] % mr
+
+        def some(start: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            at = list(local)
+            at[m] = start
+            left = em.apply(AffineExpr.dimension(0) - AffineExpr.dimension(1), [extent, start])
+            whole = isinstance(extent, int) and extent % together == 0
+            count = together if whole else em.minimum(together, left)
+            a = self.packer.pack_rows(source, self._absolute(at), (start, count), run)
+            return tiled_loop(em, count, edge, mr, args, lambda i, n, inner: row(self._sum(start, i), n, inner, a))
+
+        return em.loop(0, extent, together, outs, some)
 
     # A tile.
 

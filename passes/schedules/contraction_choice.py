@@ -7,6 +7,7 @@ as many as stay in the L2 cache. An operand is packed, by the task that uses it,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -21,13 +22,15 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
-from stepwell.passes.schedules.lanes import MOST_APART
+from stepwell.passes.schedules.lanes import MOST_APART, is_tile
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, linear_form, strides_of, uses_dim
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
 from stepwell.passes.schedules.staging import border_of
 
 PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
+WAYS = 8
+"""Lines that a set of an L1 cache holds; some are for others."""
 FEW = 4
 """Rows from which on products take longer than reading B once, were it near."""
 FEW_FAR = 16
@@ -52,8 +55,8 @@ LINE_START = 120
 """Nanoseconds until memory is read at its speed: what each line of a B that is read in place costs besides."""
 WAIT = 0.12
 """How much longer all tasks take, where each core has one, since a core does something else for a while."""
-COPY_A, COPY_B = 0.4, 0.8
-"""Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, and of B into the L2 cache."""
+COPY_A, COPY_B, COPY_NEAR = 0.4, 0.8, 0.2
+"""Nanoseconds to pack an element: of A, mostly row by row into the L1 cache, of B into the L2 cache, and of a B that is there already."""
 READ_A = 0.1
 """Nanoseconds that tiles wait, for each element of an A that comes from afar, in every pass over its rows."""
 
@@ -204,8 +207,10 @@ def _better_packed(found: Contraction, mr: int, small: bool) -> bool:
     Rows may share sets of the cache. Those that lie apart are next to each other where the image is copied into its border. Few rows
     whose terms follow each other are streams that hardware foresees, also where A stays in no near cache.
     """
-    if shares_sets(found, mr) or rows_apart(found) is not None:
-        return rows_apart(found) is None
+    if rows_apart(found) is not None:
+        return False
+    if shares_sets(found, mr) or _terms_share_sets(found):
+        return True
     return not small and (mr > FEW_LINES or not is_contiguous(found.maps[0].results, found.reduced[-1]))
 
 
@@ -453,7 +458,18 @@ def shares_sets(found: Contraction, rows: int) -> bool:
     if step < line:
         return False
     sets = [i * step % PAGE // line for i in range(rows)]
-    return max(sets.count(s) for s in sets) > 6
+    return max(sets.count(s) for s in sets) > WAYS - 2
+
+
+def _terms_share_sets(found: Contraction) -> bool:
+    """Whether rows of A lie next to each other, and its terms so far apart that few of their lines stay in the L1 cache."""
+    kind = found.op.inputs[found.a].type
+    assert isinstance(kind, TensorType)
+    step, line = kind.get_shape()[-1] * byte_width(kind.element_type), machine_of(found.op).line_bytes
+    if step < line or found.m is None or not is_tile(found.maps[0].results, (found.reduced[-1], found.m)):
+        return False
+    sets = Counter(i * step % PAGE // line for i in range(found.sizes[found.reduced[-1]]))
+    return max(sets.values()) > WAYS - 2
 
 
 # Tasks.
@@ -482,7 +498,7 @@ def choose_grid(found: Contraction, tiling: Tiling, tasks: int, grain: int, part
 
     There are as many tasks for each of the `parts` that the sums are cut into.
     """
-    wanted = int(min(tasks, max(prod(found.sizes) / _peak(found, tiling), BYTE * _bytes(found)) / grain) / parts)
+    wanted = int(min(tasks, least_time(found, tiling) / grain) / parts)
     if wanted < 2:
         return Grid()
     dims = [*found.outer, *([found.m] if found.m is not None else []), found.n]
@@ -504,6 +520,11 @@ def time_of(found: Contraction, tiling: Tiling, grid: Grid, tasks: int, parts: i
     cuts = {**dict(grid.cuts), **({found.reduced[0]: parts} if parts > 1 else {})}
     machine = machine_of(found.op)
     return _cost(found, tiling, cuts, _peak(found, tiling), machine, min(tasks, max(2, machine.cores)))
+
+
+def least_time(found: Contraction, tiling: Tiling) -> float:
+    """Nanoseconds that one core takes at least: for the products, or to move everything once."""
+    return max(prod(found.sizes) / _peak(found, tiling), BYTE * _bytes(found))
 
 
 def _bytes(found: Contraction) -> int:
@@ -537,7 +558,8 @@ def _cost(
     work = prod(points.values()) / peak
     maps = found.maps
     if tiling.pack_b:
-        work += COPY_B / tiling.word * prod(points[d] for d in points if uses_dim(maps[1].results, d))
+        copy = COPY_NEAR if _stays_near(found, machine, tiling.word) else COPY_B
+        work += copy / tiling.word * prod(points[d] for d in points if uses_dim(maps[1].results, d))
     elif reads_once(found, machine):
         # Every number of B is used so seldom that reading it is what takes time.
         lines = prod(points[d] for d in points if uses_dim(maps[1].results, d)) / points[found.n]
@@ -573,6 +595,7 @@ __all__ = [
     "choose_grid",
     "choose_tiling",
     "in_rounds",
+    "least_time",
     "must_pack_a",
     "must_pack_b",
     "row_dim",

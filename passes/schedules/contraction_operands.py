@@ -24,6 +24,7 @@ from stepwell.passes.schedules.lanes import (
     Lanes,
     Point,
     broadcast,
+    is_tile,
     is_vector,
     read,
     transfer_write,
@@ -33,6 +34,8 @@ from stepwell.passes.schedules.nest import Access, is_contiguous
 from stepwell.passes.schedules.plan import WIDE_BYTES
 from stepwell.passes.schedules.space import tiled_loop
 
+LINES = 4
+"""Cache lines of A that are copied at once, for each term, where its rows lie next to each other."""
 ROWS_AT_ONCE = 4
 """Rows of B copied next to each other: whole lines of a panel, from few pages at a time."""
 
@@ -187,8 +190,7 @@ class Packer:
     def _pack_columns(self, source: Access, index: Sequence[Index], over: tuple[int, int], run: Sums) -> Operand:
         """A as columns of its rows: what lies so stays so."""
         found, (m, rows) = self.found, over
-        kind = _kind_of(source, found.a_casts)
-        line = self.em.line_bytes // byte_width(kind)
+        line = self.em.line_bytes // byte_width(_kind_of(source, found.a_casts))
         inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
         shape = [*inner, -(-self.tiling.mr // line) * line]
         target = self._scratch(source, shape)
@@ -201,6 +203,47 @@ class Packer:
         target = self._over_terms(run, ROWS_AT_ONCE, target, copy)
         exprs = [*(AffineExpr.dimension(d) for d in found.reduced), AffineExpr.constant(0)]
         return Operand(Access(target, tuple(exprs)), packed=True, rows=len(shape) - 1)
+
+    def rows_together(self, source: Access | SSAValue) -> int:
+        """Rows of A that are copied at once, whole tiles of them; 0: those of each tile by itself.
+
+        Where rows lie next to each other a term of them is a piece of a line, and the next term a line of another page: lines
+        are read as a whole, for several tiles.
+        """
+        found, m = self.found, self.found.m
+        if m is None or not isinstance(source, Access) or not is_tile(source.exprs, (found.reduced[-1], m)):
+            return 0
+        lines = LINES * self.em.line_bytes // byte_width(source.element)
+        return max(1, lines // self.tiling.mr) * self.tiling.mr
+
+    def pack_rows(self, source: Access, index: Sequence[Index], rows: tuple[Index, Index], run: Sums) -> Operand:
+        """So many rows from one of the task on, as columns `[tile][k..][row]`; `index` holds the outer dims and the first."""
+        found, m, mr, (start, count) = self.found, self.found.m, self.tiling.mr, rows
+        assert m is not None
+        line = 1 << (mr - 1).bit_length()
+        inner = [self.terms, *(found.sizes[d] for d in found.reduced[1:])]
+        target = self._scratch(source, [self.rows_together(source) // mr, *inner, line])
+
+        def tile(ks: Sequence[Index], steps: int, i: Index, width: int, out: SSAValue) -> SSAValue:
+            at = self.moved(index, ks, run)
+            at[m] = self.sum(index[m], i)
+            shape, mask = (steps, width), None
+            if width < line and self.tiling.vector_bytes >= WIDE_BYTES:
+                shape = (steps, line)
+                mask = self.em.constant_mask([steps, width], shape)
+            value = self.piece(source, found.a_casts, at, (found.reduced[-1], m), shape, mask)
+            return transfer_write(self.em, value, out, [self.em.apply(AffineExpr.dimension(0) // mr, [i]), *ks, 0])
+
+        def copy(ks: Sequence[Index], steps: int, out: SSAValue) -> SSAValue:
+            edge = found.sizes[m] % mr
+            return tiled_loop(self.em, count, edge, mr, [out], lambda i, n, args: [tile(ks, steps, i, n, args[0])])[0]
+
+        target = self._over_terms(run, ROWS_AT_ONCE, target, copy)
+        row, first = AffineExpr.dimension(m), AffineExpr.symbol(0)
+        terms = [AffineExpr.dimension(d) for d in found.reduced]
+        symbols = () if isinstance(start, int) else (start,)
+        exprs = ((row - (start if isinstance(start, int) else first)) // mr, *terms, AffineExpr.constant(0))
+        return Operand(Access(target, exprs, symbols), packed=True, rows=len(inner) + 1)
 
     def prefetch_a(self, source: Access, at: Sequence[Index], tile: Index, tiles: int, terms: int) -> None:
         """Fetch so many terms of rows of the next tiles below: each of these `tiles`, side by side, fetches its share of them."""

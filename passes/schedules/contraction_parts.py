@@ -31,6 +31,7 @@ from stepwell.passes.schedules.contraction_choice import (
     Tiling,
     choose_grid,
     in_rounds,
+    least_time,
     time_of,
     unit_of,
     units_of,
@@ -88,7 +89,7 @@ def choose_parts(found: Contraction, tiling: Tiling, machine: MachineDescription
         return max(time_of(found, tiling, grid, tasks, parts), _moving(found, tiling, grid, parts, cores))
 
     least = whole = time(1)
-    work = time_of(found, tiling, Grid(), 1, 1)
+    work = least_time(found, tiling)
     best = 1
     for parts in COUNTS:
         if parts > tasks or parts * TASK > work or parts > found.sizes[found.reduced[0]]:

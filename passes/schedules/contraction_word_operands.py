@@ -154,6 +154,11 @@ class WordPacker(Packer):
 
     # A.
 
+    def rows_together(self, source: Access | SSAValue) -> int:
+        """Words are made of the terms of one tile's rows at a time."""
+        del source
+        return 0
+
     def pack_a(self, source: Access | SSAValue, index: Sequence[Index], rows: int, run: Sums) -> Operand:
         """The rows of one tile; `index` holds the outer dims and the first row."""
         found, m = self.found, -1 if self.found.m is None else self.found.m

@@ -53,6 +53,29 @@ def test_products_of_any_layout(level, number):
     np.testing.assert_allclose(got, a.astype(np.float64) @ b + c, rtol=1e-4, atol=2e-4)
 
 
+TOGETHER = [(47, 40, 64), (61, 170, 33), (121, 37, 70)]
+"""Rows that are packed together: fewer than go together, one more, two lots and a tile's edge."""
+
+
+@pytest.mark.parametrize(
+    ("level", "kind"), [*((level, "f32") for level in LEVELS), ("avx512", "bf16"), ("avx512", "f64")]
+)
+def test_rows_that_lie_next_to_each_other_are_packed_together(level, kind):
+    """Products `A^T B` with tiles of six and of thirteen rows, cut over tasks in the middle of what is packed together."""
+    rng = np.random.default_rng(3)
+    total = "f64" if kind == "f64" else "f32"
+    bytes_of = {"avx512": 64, "avx2": 32, "sse4.2": 16}[level]
+    for number, (m, k, n) in enumerate(TOGETHER):
+        mr, lanes = (6, 13)[number % 2], bytes_of // (8 if kind == "f64" else 4)
+        numbers = {"vector": bytes_of, "tasks": 4, "grain": 1, "mr": mr, "nr": 2 * lanes, "k_unroll": 2, "kc": 64}
+        schedule = stepwell.schedule("contraction", pack_a=1, pack_b=1, block=2, **numbers)
+        a, b, c = values(rng, (k, m), kind), values(rng, (k, n), kind), values(rng, (n,), total)
+        text = product_program((m, k, n), kind, total, (0, 0))
+        (name,) = [kernel.name for kernel in stepwell.explain(text, simd=level).kernels]
+        (got,) = stepwell.compile(text, simd=level, schedules={name: schedule})(a, b, c)
+        np.testing.assert_allclose(got, a.T.astype(np.float64) @ b.astype(np.float64) + c, rtol=1e-4, atol=2e-4)
+
+
 @pytest.mark.parametrize(("kind", "total"), [("f64", "f64"), ("bf16", "f32"), ("f16", "f32"), ("i8", "i32")])
 def test_element_types_are_converted_while_packed(kind, total):
     rng = np.random.default_rng(7)
