@@ -43,6 +43,7 @@ from stepwell.passes.schedules.block_tiles import refusal, worth
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
 from stepwell.passes.schedules.contraction_choice import choose_tiling
 from stepwell.passes.schedules.convolution import copied
+from stepwell.passes.schedules.interleaving import find_interleaving, maps_after
 from stepwell.passes.schedules.scan_rows import scan_group
 from stepwell.passes.schedules.window import staged
 
@@ -77,6 +78,7 @@ class PlanKernelsPass(Pass):
                 if machine.subgroup == 1:
                     _join_sweeps(groups)
                     _join_scans(groups, machine)
+                    _join_interleaved(groups)
                     _join_borders(groups, machine)
                 _join_scalars(groups)
             number = _annotate(groups, number)
@@ -146,6 +148,29 @@ def _join_inserts(groups: Groups) -> None:
         before = op.dest.owner
         if isinstance(before, tensor.InsertSliceOp) and before in groups.of:
             groups.merge(groups.of[before], groups.of[op])
+
+
+def _join_interleaved(groups: Groups) -> None:
+    """One kernel for parts that are put into each other and the maps of what they make."""
+    places = {op: i for i, op in enumerate(groups.block.ops)}
+    for op in places:
+        found = find_interleaving(op)
+        if found is None or op not in groups.of:
+            continue
+        for other in dict.fromkeys(use.operation for use in found.result.uses):
+            mine, its = groups.of[op], groups.of.get(other)
+            if its is None or mine is its or its.kind not in ("", "map"):
+                continue
+            maps = sorted(its.ops, key=lambda o: places[o])
+            if len(maps_after(found, maps)) < len(maps) or len(mine.ops) + len(maps) > MAX_OPS:
+                continue
+            joined = groups.merge(mine, its)
+            if joined is not None:
+                joined.kind = "single"
+                joined.reason = f"{len(found.parts)} parts put into each other, with maps of that"
+                saved = 2 * bytes_of(found.result)
+                about = f"does {described(other)} where parts are put into each other: {what_it_costs(saved, 0)}"
+                joined.decisions.append(Decision(True, about, saved, 0, place_of(other)))
 
 
 def _join_borders(groups: Groups, machine: MachineDescription) -> None:

@@ -13,7 +13,7 @@ from stepwell.passes.fusion.classify import captures, is_elementwise, is_paralle
 from stepwell.passes.schedules.lanes import can_vectorize
 
 
-def not_an_epilogue(user: linalg.GenericOp, made: linalg.GenericOp, values: dict[SSAValue, None]) -> str | None:
+def not_an_epilogue(user: linalg.GenericOp, made: Operation, values: dict[SSAValue, None]) -> str | None:
     """Why a user of the result of `made`, or of its epilogue so far (`values`), does not belong to the epilogue."""
     if not is_elementwise(user):
         return "a reduction reads the result"

@@ -21,6 +21,7 @@ from stepwell.passes.fusion.epilogue import not_of_a_reduction
 from stepwell.passes.fusion.sweeps import reads_once
 from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.fold import folding
+from stepwell.passes.schedules.interleaving import schedule_interleaving
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.merge import (
     Groups,
@@ -56,7 +57,11 @@ def schedule_loops(builder: KernelBuilder, machine: Machine) -> None:
     def fill(op: Operation) -> None:
         flush(builder, [op], machine)
 
-    schedule_around(builder, machine, lambda op: schedule_scan_groups(builder, machine, op, fill))
+    def whole(op: Operation) -> Sequence[Operation] | None:
+        done = schedule_interleaving(builder, machine, op)
+        return schedule_scan_groups(builder, machine, op, fill) if done is None else done
+
+    schedule_around(builder, machine, whole)
 
 
 def schedule_around(builder: KernelBuilder, machine: Machine, whole: Whole) -> None:

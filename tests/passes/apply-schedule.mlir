@@ -250,3 +250,26 @@ kernel.func @dots(%A: tensor<2x10xf32>, %B: tensor<6x10xf32>, %o: tensor<2x6xf32
   } -> tensor<2x6xf32>
   kernel.return %r : tensor<2x6xf32>
 }
+
+// -----
+
+// Two parts put into each other are shuffled as vectors, and what is made of the result is made there.
+// CHECK-LABEL: kernel.func @interleaved
+// CHECK: scf.forall
+// CHECK: %[[A:.*]] = vector.transfer_read %a[%[[I:.*]], %[[K:.*]]], {{.*}} vector<16xf32>
+// CHECK: %[[B:.*]] = vector.transfer_read %b[%[[I]], %[[K]]], {{.*}} vector<16xf32>
+// CHECK: %[[W:.*]] = vector.shuffle %[[A]], %[[B]] [0, 16, 1, 17,
+// CHECK: %[[Y:.*]] = math.absf %[[W]] : vector<32xf32>
+// CHECK: vector.transfer_write %[[Y]], %{{.*}}[%[[I]], %{{.*}}] {{.*}} : vector<32xf32>, tensor<4x64xf32>
+// CHECK-NOT: scf.forall (
+kernel.func @interleaved(%a: tensor<4x32xf32>, %b: tensor<4x32xf32>, %o: tensor<4x64xf32>) -> tensor<4x64xf32> attributes {access = ["read", "read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64}>} {
+  %e = tensor.empty() : tensor<4x64xf32>
+  %x = tensor.insert_slice %a into %e[0, 0] [4, 32] [1, 2] : tensor<4x32xf32> into tensor<4x64xf32>
+  %y = tensor.insert_slice %b into %x[0, 1] [4, 32] [1, 2] : tensor<4x32xf32> into tensor<4x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<4x64xf32>) outs(%o : tensor<4x64xf32>) {
+  ^bb0(%p: f32, %q: f32):
+    %m = math.absf %p : f32
+    linalg.yield %m : f32
+  } -> tensor<4x64xf32>
+  kernel.return %r : tensor<4x64xf32>
+}
