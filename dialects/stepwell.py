@@ -24,6 +24,8 @@ FP_CONTRACT = "stepwell.fp_contract"
 """Name of the attribute on a module whose products and sums may be one op, rounded once (a unit attribute, or true)."""
 LATENCY_TARGET = "stepwell.latency_target_ns"
 """Name of the attribute on a function whose latency counts: nanoseconds that it should take at most (`critical-path`)."""
+UNCHECKED_INDICES = "stepwell.unchecked_indices"
+"""Name of the unit attribute on a function whose indices are all in range, as who wrote it promises (`critical-path`)."""
 WINOGRAD = "stepwell.winograd"
 """Name of the attribute on a module whose convolutions may be Winograd's, with tiles of up to so many results along each side."""
 

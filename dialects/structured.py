@@ -146,7 +146,8 @@ class ScatterOp(StructuredOp):
     Semantics: for every index vector, in row-major order of the scatter dims of the updates, and every element of its
     window (all distinct elements of the destinations): the start index is read from `indices` (signed), the window
     offset added; when the element is inside the destinations, the region combines the current elements (first
-    arguments) with the update elements (last arguments) and its results are stored. Outside, the update is dropped.
+    arguments) with the update elements (last arguments) and its results are stored. Outside, the update is dropped; with
+    `unchecked`, an index outside is undefined behaviour.
 
     Constraints: as `stablehlo.scatter`; C1: one update tensor per destination, all updates of one shape and all
     destinations of one shape; C2: the region takes the element types twice and yields them; C3: dimension numbers fit
@@ -164,6 +165,7 @@ class ScatterOp(StructuredOp):
     scatter_dims_to_operand_dims = prop_def(DenseArrayBase.constr(i64))
     index_vector_dim = prop_def(IntegerAttr.constr(i64))
     unique_indices = opt_prop_def(UnitAttr)
+    unchecked = opt_prop_def(UnitAttr)
     update_computation = region_def("single_block")
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
@@ -309,7 +311,8 @@ class SelectAndScatterOp(StructuredOp):
 class UpdateSliceOp(StructuredOp):
     """Writes `update` into the destination at a start known at run time.
 
-    Semantics: start i is clamped to [0, destination size i - update size i] (indices are signed).
+    Semantics: start i is clamped to [0, destination size i - update size i] (indices are signed); with `unchecked`, a start outside
+    of that is undefined behaviour.
 
     Constraints:
         C1: update and destination have one element type and rank, and the update fits.
@@ -320,6 +323,7 @@ class UpdateSliceOp(StructuredOp):
     update = operand_def(TensorType | MemRefType)
     indices = var_operand_def(TensorType | MemRefType)
     out = operand_def(TensorType | MemRefType)
+    unchecked = opt_prop_def(UnitAttr)
 
     def __init__(self, update: SSAValue, indices: Sequence[SSAValue], out: SSAValue):
         super().__init__(operands=[update, indices, out], result_types=[results_of([out])])

@@ -12,12 +12,20 @@ The time is estimated from what kernels compute and move (as in `estimate-costs`
 the call from Python: a call takes that long at least. Where it is above the target, a remark says so, with the launches that take
 longest. `verify-critical-path` checks at the last step that nothing allocates or leaves the code.
 
+A function with `stepwell.unchecked_indices` promises that its indices are in range: clamps of what reads are addressed by, and the
+bounds tests of scatters and of slices that are written, go (`unchecked_indices.py`), each with a remark. An index out of range is
+undefined behaviour then, so nothing does that by itself: the attribute is written by hand, by
+`stepwell.compile(..., unchecked_indices=True)`, or by the option `allow-unsafe`, on the entry. What is proven to change nothing is
+taken out of every program before (`canonicalize`).
+
 Functions are marked by hand, by `stepwell.compile(..., latency_target_ns=...)`, or by the option `target-latency-ns`, which marks the
 entry (`stepwell.abi`). A function that is inlined is its caller's: only what is left counts.
 
-Needs: step 3, schedules chosen.  Keeps: kernels that no marked function launches; without a mark everything.
-Fails: InvalidProgramError for a target that is no number of nanoseconds, and for kernels without a schedule or carried out already;
-UnsupportedError on a machine of subgroups, whose launches nobody can estimate so, and for `allow-unsafe`: nothing unsafe is done.
+Needs: step 3, schedules chosen.  Keeps: kernels that no marked function launches; without a mark everything. Checks of kernels that a
+function with checks launches, too.
+Fails: InvalidProgramError for attributes that say something else, and for kernels without a schedule or carried out already;
+UnsupportedError on a machine of subgroups, whose launches nobody can estimate so, and for indices without checks in guarded memory,
+which is there to find those out of range.
 """
 
 from __future__ import annotations
@@ -27,17 +35,19 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp, i64
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp, UnitAttr, i64
 from xdsl.ir import Operation
 
 from stepwell.dialects import kernel
 from stepwell.dialects.scf import ForallOp
-from stepwell.dialects.stepwell import ABI, LATENCY_TARGET
+from stepwell.dialects.stepwell import ABI, LATENCY_TARGET, UNCHECKED_INDICES
 from stepwell.ir.diagnostics import invalid, location_of, remark, unsupported
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.costs.times import CALL_NS, Counted, HostTimes, kernel_ns
+from stepwell.passes.memory_guards import guard_of
 from stepwell.passes.preconditions import needs_tensors
+from stepwell.passes.unchecked_indices import drop_checks, is_unchecked
 
 SHARED_NS = 100_000.0
 """Work of a call from which on threads that sleep are worth waking (docs/parallel-runtime.md)."""
@@ -68,26 +78,26 @@ class CriticalPathPass(Pass):
     target_latency_ns: int = 0
     """Mark the entry with this target first; 0: functions are marked as they are."""
     allow_unsafe: bool = False
-    """Refused: nothing unsafe is done. Clamps of indices, the only checks there are, are what programs mean."""
+    """Mark the entry as one whose indices are all in range: they are not checked."""
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Do it for every marked function of the module."""
         del ctx
         assert isinstance(op, ModuleOp)
-        if self.allow_unsafe:
-            checks = "the only checks in code are clamps of indices, which are part of what a program means"
-            reason = f"'{self.name}' does nothing unsafe: {checks}"
-            raise unsupported(op, reason, "leave out allow-unsafe")
-        if self.target_latency_ns:
+        if self.target_latency_ns or self.allow_unsafe:
             self._mark(op)
         functions = {f.sym_name.data: f for f in op.body.block.ops if isinstance(f, func.FuncOp)}
         marked = [(f, target) for f in functions.values() if (target := latency_target(f)) is not None]
-        if not marked:
+        unchecked = [f for f in functions.values() if is_unchecked(f)]
+        if not marked and not unchecked:
             return
         needs_tensors(op, self.name, "step 3")
         kernels = {f.sym_name.data: f for f in op.body.block.ops if isinstance(f, kernel.FuncOp)}
         machine = machine_of(op)
-        _check(self.name, marked[0][0], list(kernels.values()), machine)
+        _check(self.name, [*[f for f, _ in marked], *unchecked][0], list(kernels.values()), machine)
+        if unchecked:
+            _check_unguarded(unchecked[0])
+            drop_checks(functions, kernels)
         alone = {name: kernel_ns(f, machine, vectors=bool(_number(f, "vector"))) for name, f in kernels.items()}
         times = HostTimes(functions, alone)
         for function, _ in marked:
@@ -97,19 +107,31 @@ class CriticalPathPass(Pass):
             _compare(HostTimes(functions, shared), shared, kernels, function, target)
 
     def _mark(self, module: ModuleOp) -> None:
-        if self.target_latency_ns < 1:
+        if self.target_latency_ns < 0:
             raise invalid(module, f"'{self.name}' was asked for {self.target_latency_ns} nanoseconds")
         entries = [f for f in module.body.block.ops if isinstance(f, func.FuncOp) and ABI in f.attributes]
         if not entries:
             raise invalid(module, f"'{self.name}' has no function to mark", "run prepare-entry first")
         for entry in entries:
-            entry.attributes[LATENCY_TARGET] = IntegerAttr(self.target_latency_ns, i64)
+            if self.target_latency_ns:
+                entry.attributes[LATENCY_TARGET] = IntegerAttr(self.target_latency_ns, i64)
+            if self.allow_unsafe:
+                entry.attributes[UNCHECKED_INDICES] = UnitAttr()
+
+
+def _check_unguarded(function: func.FuncOp) -> None:
+    if guard_of(function) is not None:
+        reason = f"has {UNCHECKED_INDICES}, and its memory is guarded to find accesses out of bounds"
+        raise unsupported(function, reason, "have the indices checked, or leave out the guards")
 
 
 def _check(name: str, function: func.FuncOp, kernels: Sequence[kernel.FuncOp], machine: MachineDescription) -> None:
     """Refuse machines and modules whose times are not known."""
     if machine.subgroup > 1:
-        reason = f"its {LATENCY_TARGET} is for CPUs: nobody can say how long launches on this machine take"
+        asked = next(name for name in (LATENCY_TARGET, UNCHECKED_INDICES) if name in function.attributes)
+        reason = f"its {asked} is for CPUs: nobody can say how long launches on this machine take"
+        if asked == UNCHECKED_INDICES:
+            reason = f"its {asked} is for CPUs"
         raise unsupported(function, reason, "leave it out, or compile for a CPU")
     for found in kernels:
         if found.schedule is None:

@@ -20,7 +20,7 @@ from stepwell.passes.structured_loops.vectors import (
 
 
 def update_slice_loops(op: UpdateSliceOp) -> None:
-    """A copy into a subview at the clamped start."""
+    """A copy into a subview at the start, clamped where it is checked."""
     update, target = memref_shape(op.update), memref_shape(op.out)
     if 0 in update:
         return
@@ -31,7 +31,7 @@ def update_slice_loops(op: UpdateSliceOp) -> None:
             offsets.append(0)
             continue
         start = emit.as_index(emit.load(index, []))
-        offsets.append(emit.minimum(emit.maximum(start, 0), extent - size))
+        offsets.append(start if op.unchecked is not None else emit.minimum(emit.maximum(start, 0), extent - size))
     if all(n == 1 for n in update):
         emit.store(emit.load(op.update, [0] * len(update)), op.out, offsets)
         return
@@ -75,7 +75,7 @@ def scatter_loops(op: ScatterOp) -> None:
         starts = {d: _start(emit, op, dims, where, i) for d, i in dims.started.items()}
         fixed: SSAValue | None = None
         for dim, start in starts.items():
-            if dim not in dims.window:
+            if dim not in dims.window and op.unchecked is None:
                 fixed = emit.both(fixed, emit.compare(start, "ult", dims.operand[dim]))
 
         def windows() -> Values:
@@ -94,7 +94,7 @@ def _lanes(op: ScatterOp, dims: _ScatterDims) -> int:
     """Lanes of vectors along the last dim of the window; 0 where it is not contiguous, or may lie outside in part."""
     last = len(dims.operand) - 1
     along = dims.window.get(last)
-    if along is None or along != len(dims.updates) - 1 or last in dims.started:
+    if along is None or along != len(dims.updates) - 1 or (last in dims.started and op.unchecked is None):
         return 0
     if dims.updates[along] > dims.operand[last]:
         return 0
@@ -171,7 +171,8 @@ def _update(
         if dim in starts:
             index = emit.add(index, starts[dim])
         update_size = dims.updates[dims.window[dim]] if dim in dims.window else 1
-        if dim in dims.window and (dim in starts or update_size > extent):
+        checked = dim in starts and op.unchecked is None
+        if dim in dims.window and (checked or update_size > extent):
             inside = emit.both(inside, emit.compare(index, "ult", extent))
         target.append(index)
 

@@ -140,7 +140,7 @@ def program_key(data: bytes, request: Request, target: Target) -> str | None:
     code = code_digest()
     if code is None:
         return None
-    allowed = (request.fp_contract, request.winograd, request.latency_target_ns)
+    allowed = (request.fp_contract, request.winograd, request.latency_target_ns, request.unchecked_indices)
     decides = (request.entry, request.opt_level, request.donate, request.schedules, *allowed)
     versions = (code, toolchain(), sys.version, np.__version__, ml_dtypes.__version__)
     return _key(["program", FORMAT, repr(decides), repr(target), versions], data)

@@ -110,6 +110,12 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
         help="nanoseconds that a call's code should take at most: no thread is woken for little work, and an estimate above is "
         "said (docs/latency.md)",
     )
+    parser.add_argument(
+        "--unchecked-indices",
+        action="store_true",
+        help="all indices of slices, gathers and scatters are in range, you promise: they are not checked, and one that is not may "
+        "read or write any memory (docs/latency.md)",
+    )
     parser.add_argument("--verify-each", action="store_true", help="run the verifier after every pass")
     parser.add_argument(
         "--validate-each",
@@ -301,6 +307,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
         latency_target_ns=arguments.latency_target,
+        unchecked_indices=arguments.unchecked_indices,
     )
     program = _read_program(arguments.file)
     compiled = compile_request(program, request, lambda signature: check_arguments(inputs, signature.inputs))
@@ -399,6 +406,7 @@ def compile_command(arguments: argparse.Namespace) -> int:
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
         latency_target_ns=arguments.latency_target,
+        unchecked_indices=arguments.unchecked_indices,
         timing=arguments.mlir_timing,
         validate=arguments.validate_each,
     )

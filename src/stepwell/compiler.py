@@ -33,7 +33,7 @@ from stepwell.ir.instrumentation import Instrumentation, VerifyEach, write_repro
 from stepwell.ir.pass_manager import Nested, Pipeline, build_pipeline
 from stepwell.ir.passes import Pass
 from stepwell.kept_texts import Record
-from stepwell.latency import ask_latency
+from stepwell.latency import ask_latency, promise_indices
 from stepwell.native_program import Accept, Compiled, Made, NativeProgram
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.pipelines import Step, steps
@@ -214,6 +214,7 @@ def _built(
     allow_contraction(module, request.fp_contract)
     allow_winograd(module, request.winograd)
     ask_latency(module, entry, request.latency_target_ns)
+    promise_indices(module, entry, request.unchecked_indices)
     if is_dynamic_program(module):
         return _dynamic(module, request, accept)
     if name.kind == CPU:

@@ -18,7 +18,7 @@ from stepwell import cache as caches
 from stepwell.arrays import dtype_of
 from stepwell.ir.errors import CompileError
 from stepwell.kept_texts import KeptTexts, keep_texts
-from stepwell.latency import ask_latency
+from stepwell.latency import ask_latency, promise_indices
 from stepwell.native_program import (
     Accept,
     Compiled,
@@ -61,6 +61,7 @@ def compile(
     fp_contract: bool = False,
     winograd: int = 0,
     latency_target_ns: int | None = None,
+    unchecked_indices: bool = False,
 ) -> Executable:
     """Compile a program for this machine, or for a GPU.
 
@@ -88,6 +89,8 @@ def compile(
             quicker; these round differently, and infinities may become NaN (docs/floating-point.md). 0: none.
         latency_target_ns: a call should take no more than so many nanoseconds in compiled code (on CPUs): no thread is woken for
             little work, what allocates or calls Python is refused, and a remark says where an estimate is above (docs/latency.md).
+        unchecked_indices: you promise that all indices of slices, gathers and scatters are in range: they are not checked (on CPUs),
+            and one that is not may read or write any memory (docs/latency.md).
 
     Returns:
         An `Executable`: call it with arrays, get a tuple of NumPy arrays.
@@ -99,7 +102,7 @@ def compile(
     """
     wanted = seed if validate else None
     options = (entry, target, opt_level, simd, donate, verify_each, step, wanted, cache, schedules, fp_contract)
-    request = checked_request(*options, winograd, latency_target_ns)
+    request = checked_request(*options, winograd, latency_target_ns, unchecked_indices)
     return compile_request(program, request).executable
 
 
@@ -195,6 +198,7 @@ class Place:
         allow_contraction(module, request.fp_contract)
         allow_winograd(module, request.winograd)
         ask_latency(module, request.entry, request.latency_target_ns)
+        promise_indices(module, request.entry, request.unchecked_indices)
         return Texts(module, target=self.target, **options)
 
 

@@ -34,7 +34,7 @@ from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
 from stepwell.ir.printer import print_ir
-from stepwell.latency import ask_latency
+from stepwell.latency import ask_latency, promise_indices
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.placement import leaves_devices, target_for
 from stepwell.program_cache import Program, ProgramCache
@@ -129,6 +129,7 @@ class Lowered:
             allow_contraction(module, self._options["fp_contract"])
             allow_winograd(module, self._options["winograd"])
             ask_latency(module, "main", self._options["latency_target_ns"])
+            promise_indices(module, "main", self._options["unchecked_indices"])
             return print_ir(lower(module, step, target=machine, **options))
 
     def asm(self) -> str:
@@ -203,6 +204,7 @@ class Jitted:
         fp_contract: bool = False,
         winograd: int = 0,
         latency_target_ns: int | None = None,
+        unchecked_indices: bool = False,
     ):
         functools.update_wrapper(self, function)
         self._function = function
@@ -214,7 +216,12 @@ class Jitted:
         self._target = target
         self._opt_level = opt_level
         self._on_disk = on_disk
-        self._allowed = {"fp_contract": fp_contract, "winograd": winograd, "latency_target_ns": latency_target_ns}
+        self._allowed = {
+            "fp_contract": fp_contract,
+            "winograd": winograd,
+            "latency_target_ns": latency_target_ns,
+            "unchecked_indices": unchecked_indices,
+        }
         self._cache = ProgramCache(CACHE_SIZE)
 
     def __repr__(self) -> str:
@@ -372,6 +379,7 @@ def jit(
     fp_contract: bool = False,
     winograd: int = 0,
     latency_target_ns: int | None = None,
+    unchecked_indices: bool = False,
 ) -> Any:
     """Compile a function over arrays when it is called, once per signature.
 
@@ -388,6 +396,7 @@ def jit(
         fp_contract: as of `stepwell.compile`: whether `a * b + c` may be one op that rounds once.
         winograd: as of `stepwell.compile`: which of Winograd's convolutions are allowed.
         latency_target_ns: as of `stepwell.compile`: nanoseconds that a call's code should take at most.
+        unchecked_indices: as of `stepwell.compile`: whether an index that is out of range is undefined behaviour.
 
     Raises:
         TracingError: the function has no such parameter; when called, what cannot be traced, at the user's line.
@@ -402,7 +411,8 @@ def jit(
         donated = Chosen(parameters, donate_argnums, donate_argnames, "donate")
         if static.overlaps(donated):
             raise refuse("an argument cannot be both static and donated", "static values have no buffer")
-        return Jitted(f, static, donated, chosen, opt_level, cache, fp_contract, winograd, latency_target_ns)
+        allowed = (fp_contract, winograd, latency_target_ns, unchecked_indices)
+        return Jitted(f, static, donated, chosen, opt_level, cache, *allowed)
 
     return decorate if function is None else decorate(function)
 

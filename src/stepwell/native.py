@@ -29,7 +29,7 @@ from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.instrumentation import Instrumentation, TimingInstrumentation
 from stepwell.ir.printer import print_ir
 from stepwell.kept_texts import Record
-from stepwell.latency import ask_latency, checked_latency_target
+from stepwell.latency import ask_latency, checked_latency_target, promise_indices
 from stepwell.limits import check_call, check_plan, check_tensors
 from stepwell.native_program import Accept, NativeProgram
 from stepwell.numerics import allow_contraction, allow_winograd
@@ -297,12 +297,13 @@ def emit(
     fp_contract: bool = False,
     winograd: int = 0,
     latency_target_ns: int | None = None,
+    unchecked_indices: bool = False,
 ) -> str | bytes:
     """The program at a step, or as code for its target (see `emit_code`).
 
     `validate` is the seed of a validation (`stepwell.validate`), which on a CPU runs the code too.
     `reproducible` describes a fixed machine of the level instead of this one, so that the text is the same everywhere;
-    `fp_contract`, `winograd` and `latency_target_ns` are those of `stepwell.compile`.
+    `fp_contract`, `winograd`, `latency_target_ns` and `unchecked_indices` are those of `stepwell.compile`.
     """
     asked = None if target is None else parse_target(target)
     timer = TimingInstrumentation() if timing else None
@@ -315,6 +316,7 @@ def emit(
         allow_contraction(module, fp_contract)
         allow_winograd(module, winograd)
         ask_latency(module, entry, checked_latency_target(latency_target_ns))
+        promise_indices(module, entry, unchecked_indices)
         check_code(what, machine)
         step = what if what in STEP_NAMES else "device"
         if STEP_NAMES.index(step) < current_step(module):

@@ -31,6 +31,8 @@ class Request:
     """Results of the largest tiles of Winograd's convolutions that are allowed, along each side."""
     latency_target_ns: int | None = None
     """Nanoseconds that a call's code should take at most."""
+    unchecked_indices: bool = False
+    """Whether indices that are out of range are undefined behaviour."""
 
 
 def checked_request(
@@ -47,6 +49,7 @@ def checked_request(
     fp_contract: Any = False,
     winograd: Any = 0,
     latency_target_ns: Any = None,
+    unchecked_indices: Any = False,
 ) -> Request:
     """The request that options make.
 
@@ -65,8 +68,10 @@ def checked_request(
         raise InvalidProgramError(f"fp_contract is True or False, not {fp_contract!r}")
     if type(winograd) is not int or winograd not in (0, 2, 4):
         raise InvalidProgramError(f"winograd is 2, 4 or, for none, 0, not {winograd!r}")
+    if type(unchecked_indices) is not bool:
+        raise InvalidProgramError(f"unchecked_indices is True or False, not {unchecked_indices!r}")
     checks = (bool(verify_each), step, validate)
-    numbers = (fp_contract, winograd, checked_latency_target(latency_target_ns))
+    numbers = (fp_contract, winograd, checked_latency_target(latency_target_ns), unchecked_indices)
     return Request(entry, asked, opt_level, simd, donated, *checks, bool(cache), obeyed, *numbers)
 
 

@@ -1,10 +1,8 @@
 // RUN: stepwell-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(critical-path)'
-// RUN: not stepwell-opt %s --split-input-file --pass-pipeline='builtin.module(critical-path{allow-unsafe=true})' 2>&1 | filecheck %s
+// RUN: not stepwell-opt %s --split-input-file --pass-pipeline='builtin.module(critical-path{allow-unsafe=true})' 2>&1 | filecheck %s --check-prefix=ENTRY
 // RUN: not stepwell-opt %s --split-input-file --pass-pipeline='builtin.module(critical-path{target-latency-ns=4})' 2>&1 | filecheck %s --check-prefix=ENTRY
 // RUN: not stepwell-opt %s --split-input-file --pass-pipeline='builtin.module(critical-path{target-latency-ns=-4})' 2>&1 | filecheck %s --check-prefix=NEGATIVE
 
-// CHECK: is not supported: 'critical-path' does nothing unsafe
-// CHECK: hint: leave out allow-unsafe
 // ENTRY: 'critical-path' has no function to mark
 // ENTRY: hint: run prepare-entry first
 // NEGATIVE: 'critical-path' was asked for -4 nanoseconds
@@ -19,6 +17,32 @@ func.func @zero() attributes {stepwell.latency_target_ns = 0 : i64} {
 // expected-error @+1 {{has a stepwell.latency_target_ns that is no number of nanoseconds: "fast"}}
 func.func @text() attributes {stepwell.latency_target_ns = "fast"} {
   return
+}
+
+// -----
+
+// expected-error @+1 {{has a stepwell.unchecked_indices that is no unit attribute: false}}
+func.func @false() attributes {stepwell.unchecked_indices = false} {
+  return
+}
+
+// -----
+
+// Guards are there to find what this leaves unchecked.
+module attributes {stepwell.guard = {mode = "end", page = 4096 : i64}} {
+  // expected-error @+1 {{has stepwell.unchecked_indices, and its memory is guarded to find accesses out of bounds}}
+  func.func @guarded() attributes {stepwell.unchecked_indices} {
+    return
+  }
+}
+
+// -----
+
+module attributes {stepwell.target = #stepwell.target<{level = "sm_90", vector_bits = 512 : i64, cores = 4 : i64, subgroup = 32 : i64}>} {
+  // expected-error @+1 {{its stepwell.unchecked_indices is for CPUs}}
+  func.func @promised() attributes {stepwell.unchecked_indices} {
+    return
+  }
 }
 
 // -----

@@ -1,4 +1,10 @@
 // RUN: stepwell-opt %s --pass-pipeline='builtin.module(prepare-entry,critical-path{target-latency-ns=7})' | filecheck %s
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(prepare-entry,critical-path{allow-unsafe=true})' | filecheck %s --check-prefix=UNSAFE
+
+// UNSAFE: func.func public @main
+// UNSAFE-SAME: stepwell.latency_target_ns = 90 : i64, {{.*}}, stepwell.unchecked_indices}
+// UNSAFE: func.func private @other
+// UNSAFE-NOT: unchecked
 
 // The option marks the entry, in place of what it says.
 // CHECK: func.func public @main

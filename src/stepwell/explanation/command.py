@@ -40,6 +40,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
         fp_contract=arguments.fp_contract,
         winograd=arguments.winograd,
         latency_target_ns=arguments.latency_target,
+        unchecked_indices=arguments.unchecked_indices,
     )
     place = place_of(program, request)
     found = None if place is None else kept_explanation(place, form)
@@ -61,6 +62,7 @@ def explain_command(arguments: argparse.Namespace, program: Any) -> str:
                 fp_contract=request.fp_contract,
                 winograd=request.winograd,
                 latency_target_ns=request.latency_target_ns,
+                unchecked_indices=request.unchecked_indices,
             )
     finally:
         for diagnostic in said:

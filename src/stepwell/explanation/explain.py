@@ -31,7 +31,7 @@ from stepwell.ir.diagnostics import Diagnostic, diagnostic_handler, emit
 from stepwell.ir.errors import InvalidProgramError, UnsupportedError
 from stepwell.ir.pass_manager import Nested, build_pipeline
 from stepwell.ir.passes import Pass
-from stepwell.latency import ask_latency, checked_latency_target
+from stepwell.latency import ask_latency, checked_latency_target, promise_indices
 from stepwell.machine_limits import Limits, limits_of
 from stepwell.numerics import allow_contraction, allow_winograd
 from stepwell.passes.choose_schedules import ChooseSchedulesPass
@@ -62,6 +62,7 @@ def explain(
     fp_contract: bool = False,
     winograd: int = 0,
     latency_target_ns: int | None = None,
+    unchecked_indices: bool = False,
 ) -> Explanation:
     """What a program becomes, kernel by kernel, and why.
 
@@ -75,6 +76,7 @@ def explain(
         fp_contract: as for `stepwell.compile`.
         winograd: as for `stepwell.compile`.
         latency_target_ns: as for `stepwell.compile`.
+        unchecked_indices: as for `stepwell.compile`.
 
     Returns:
         The explanation; print it, or ask its kernels.
@@ -92,6 +94,7 @@ def explain(
         allow_contraction(module, fp_contract)
         allow_winograd(module, winograd)
         ask_latency(module, entry, checked_latency_target(latency_target_ns))
+        promise_indices(module, entry, unchecked_indices)
         return explain_module(module, entry, machine, opt_level)
 
 
