@@ -64,8 +64,8 @@ class AttentionGradientOp(StructuredOp):
         C2: query, key, value and gradient are indexed by (batch, query, depth), (batch, key, depth), (batch, key, column) and
             (batch, query, column) dims only, each extra by batch, query and key dims only, and every index is inside of its
             tensor.
-        C3: the destinations' maps are the batch dims, query and depth; then some of the batch dims, key and depth; then the
-            same batch dims, key and column: in this order, and of these extents.
+        C3: the destinations' maps permute the batch dims, query and depth; some of the batch dims, key and depth; and the same
+            batch dims, key and column: with depth or column last, and of these extents.
         C4: the score region takes a product (f32 or f64), two indices (query, key), and an element of each extra; the other
             region takes what is passed back to a score before these: both yield a number of the type of products, by arith
             and math ops alone.
@@ -165,10 +165,15 @@ class AttentionGradientOp(StructuredOp):
         """How many batch dims there are."""
         return len(self.sizes) - INNER
 
+    def places(self, number: int) -> tuple[int, ...]:
+        """The dim that each dim of a destination is."""
+        exprs = self.maps[number - RESULTS].results
+        return tuple(e.position for e in exprs if isinstance(e, AffineDimExpr))
+
     @property
     def own(self) -> tuple[int, ...]:
         """The batch dims that the gradients of keys and values have; they are sums over the others."""
-        return tuple(e.position for e in self.maps[-2].results[:-2] if isinstance(e, AffineDimExpr))
+        return tuple(sorted(d for d in self.places(1) if d < self.batch))
 
     @property
     def score_type(self) -> Attribute:
@@ -192,20 +197,18 @@ class AttentionGradientOp(StructuredOp):
     def _verify_destinations(self) -> None:
         """C3."""
         query, key, depth, column = range(self.batch, self.batch + INNER)
-        places: list[list[int]] = []
-        for value, amap in zip(self.destinations, self.maps[-RESULTS:], strict=True):
-            dims = [e.position for e in amap.results if isinstance(e, AffineDimExpr)]
+        for number, (value, amap) in enumerate(zip(self.destinations, self.maps[-RESULTS:], strict=True)):
+            dims = self.places(number)
             if len(dims) != len(amap.results) or tuple(self.extents[d] for d in dims) != shape_of(value):
                 raise VerifyException(f"{self.name}: C3: map {amap} does not fit the destination {value.type}")
-            places.append(dims)
-        own = places[1][:-2]
-        in_order = own == sorted(set(own)) and all(d < self.batch for d in own)
-        wanted = [[*range(self.batch), query, depth], [*own, key, depth], [*own, key, column]]
-        if not in_order or places != wanted:
-            raise VerifyException(
-                f"{self.name}: C3: destinations must be over (batch, query, depth), (batch, key, depth) and"
-                " (batch, key, column), the last two over the same batch dims"
-            )
+        wanted = [(*range(self.batch), query, depth), (*self.own, key, depth), (*self.own, key, column)]
+        for number, dims in enumerate(wanted):
+            places = self.places(number)
+            if tuple(sorted(places)) != dims or places[-1] != dims[-1]:
+                raise VerifyException(
+                    f"{self.name}: C3: destinations must be over batch, query and depth, over batch, key and depth, and over batch,"
+                    " key and column, the last two over the same batch dims, each with the last one of these last"
+                )
 
     def _verify_regions(self) -> None:
         """C4 to C6."""

@@ -25,6 +25,7 @@ from xdsl.ir import Block, Operation
 from xdsl.rewriter import Rewriter
 
 from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.passes import Pass
 from stepwell.passes.fusion.attention import fold_attention_moves
@@ -84,6 +85,7 @@ def _fold_producers(block: Block, machine: MachineDescription) -> None:
 
 
 _DROPPED = (
+    AttentionGradientOp,
     AttentionOp,
     linalg.GenericOp,
     linalg.FillOp,

@@ -52,8 +52,10 @@ def attention_gradient(interp: Interpreter, op: Operation, args: tuple[Value, ..
             (np.swapaxes(passed, -1, -2) @ q).sum(axis=left_out),
             (np.swapaxes(weights, -1, -2) @ g).sum(axis=left_out),
         )
-    for target, value in zip(targets, made, strict=True):
-        target[...] = value.astype(np.asarray(target).dtype)
+    for number, (target, value) in enumerate(zip(targets, made, strict=True)):
+        places = op.places(number)
+        order = [sorted(places).index(d) for d in places]
+        target[...] = np.transpose(value, order).astype(np.asarray(target).dtype)
     return tuple(targets) if op.results else ()
 
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, ArrayAttr, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from stepwell.dialects.structured_attention import INNER, AttentionOp
+from stepwell.dialects.structured_attention import AttentionOp
+from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
 from stepwell.ir.builder import LocatedBuilder
 from stepwell.ir.structured import indexing_maps, is_identity_map, iterator_kinds
-from stepwell.passes.schedules.attention_choice import obstacle
+from stepwell.passes.schedules.attention_choice import AnyAttention, obstacle
 
 REMARKS = "kernel.remarks"
 ZERO = AffineExpr.constant(0)
@@ -30,18 +31,21 @@ Exprs = tuple[AffineExpr, ...]
 def fold_attention_moves(block: Block) -> None:
     """Fold moves into every attention of a block; what moved stays where something else reads it."""
     for op in list(block.ops):
-        if isinstance(op, AttentionOp):
-            _fold_result(_fold_operands(op))
+        if not isinstance(op, AttentionOp | AttentionGradientOp):
+            continue
+        folded = _fold_operands(op)
+        for number in range(len(folded.res)):
+            folded = _fold_result(folded, number)
 
 
 # Operands.
 
 
-def _fold_operands(op: AttentionOp) -> AttentionOp:
+def _fold_operands(op: AnyAttention) -> AnyAttention:
     """The attention that reads its operands where they come from."""
     operands, maps, sizes = list(op.operands), list(op.maps), op.extents
     moved = 0
-    for number in range(len(operands) - 1):
+    for number in range(len(op.ins)):
         value, exprs = operands[number], maps[number].results
         while (before := _source(value, exprs)) is not None:
             trial_operands, trial_maps = list(operands), list(maps)
@@ -53,17 +57,27 @@ def _fold_operands(op: AttentionOp) -> AttentionOp:
             moved += 1
     if not moved:
         return op
-    return _rebuilt(op, operands, maps, f"{moved} moves of its operands became maps")
+    made = _rebuilt(op, operands, maps, f"{moved} moves of its operands became maps")
+    for old, new in zip(op.res, made.res, strict=True):
+        old.replace_all_uses_with(new)
+    Rewriter.erase_op(op)
+    return made
 
 
-def _refused(op: AttentionOp, operands: Sequence[SSAValue], maps: Sequence[AffineMap]) -> bool:
+def _refused(op: AnyAttention, operands: Sequence[SSAValue], maps: Sequence[AffineMap]) -> bool:
     """Whether an attention of these operands would have no strategy."""
-    trial = AttentionOp(
-        (operands[0], operands[1], operands[2]), operands[3:-1], operands[-1], maps, op.extents, op.score.clone()
-    )
+    trial = _with(op, operands, maps)
     problem = obstacle(trial)
     trial.erase()
     return problem is not None
+
+
+def _with(op: AnyAttention, operands: Sequence[SSAValue], maps: Sequence[AffineMap]) -> AnyAttention:
+    """The same op of other operands."""
+    kinds = [o.type for o in operands[len(op.ins) :]]
+    properties = {**op.properties, "indexing_maps": ArrayAttr([AffineMapAttr(m) for m in maps])}
+    regions = [r.clone() for r in op.regions]
+    return type(op).create(operands=operands, result_types=kinds, properties=properties, regions=regions)
 
 
 def _source(value: SSAValue, exprs: Exprs) -> tuple[SSAValue, Exprs] | None:
@@ -150,38 +164,45 @@ class _Place:
     dims: tuple[int | None, ...]
 
 
-def _fold_result(op: AttentionOp) -> None:
-    """Let the attention write its result as the transposes after it would."""
-    places = [e.position for e in op.maps[-1].results if isinstance(e, AffineDimExpr)]
+def _fold_result(op: AnyAttention, number: int) -> AnyAttention:
+    """Let the attention write a result as the transposes after it would."""
+    at = len(op.ins) + number
+    places = [e.position for e in op.maps[at].results if isinstance(e, AffineDimExpr)]
     alone = [d for d in places if op.extents[d] == 1]
-    column = op.batch + INNER - 1
-    if column in alone:
-        return
-    here = _Place(op.res[0], tuple(None if d in alone else d for d in places))
+    inner = places[-1]
+    if inner in alone:
+        return op
+    here = _Place(op.res[number], tuple(None if d in alone else d for d in places))
     best: _Place | None = None
     while (here := _next(here)) is not None:  # pyright: ignore
         large = [d for d in here.dims if d is not None]
-        if large[-1] == column:
+        if large[-1] == inner:
             best = here
     if best is None:
-        return
+        return op
     large = [d for d in best.dims if d is not None]
     if large == [d for d in places if d not in alone]:
-        return
+        return op
     builder = LocatedBuilder(InsertPoint.before(op), op.location)
-    kind = op.res[0].type
+    kind = op.res[number].type
     assert isinstance(kind, TensorType)
     order = [*alone, *large]
     target = builder.insert(tensor.EmptyOp([], TensorType(kind.element_type, [op.extents[d] for d in order])))
-    maps = [*op.maps[:-1], AffineMap(len(op.sizes), 0, tuple(AffineExpr.dimension(d) for d in order))]
-    made = _rebuilt(op, [*op.operands[:-1], target.tensor], maps, "its result is written as it is read", replace=False)
+    operands, maps = list(op.operands), list(op.maps)
+    operands[at], maps[at] = target.tensor, AffineMap(len(op.sizes), 0, tuple(AffineExpr.dimension(d) for d in order))
+    made = _rebuilt(op, operands, maps, "its result is written as it is read")
     builder.insertion_point = InsertPoint.after(made)
-    value: SSAValue = made.res[0]
+    value: SSAValue = made.res[number]
     if alone:
         value = builder.insert(_without_units(value, len(alone))).results[0]
     if len(large) < len(best.dims):
         value = builder.insert(_expanded(value, best)).results[0]
     best.value.replace_all_uses_with(value)
+    # What moved the result has no readers any more; nor has the old op, when that is gone.
+    for other in range(len(op.res)):
+        if other != number:
+            op.res[other].replace_all_uses_with(made.res[other])
+    return made
 
 
 def _next(here: _Place) -> _Place | None:
@@ -252,31 +273,19 @@ def _expanded(value: SSAValue, place: _Place) -> Operation:
     return tensor.ExpandShapeOp(value, [], _reassociation(groups), shape, place.value.type)  # pyright: ignore
 
 
-def _rebuilt(
-    op: AttentionOp, operands: Sequence[SSAValue], maps: Sequence[AffineMap], note: str, *, replace: bool = True
-) -> AttentionOp:
-    """The attention with other operands; its region moves. Without `replace` the old one stays, without readers later."""
-    mask = None if op.causal is None or op.fill is None else (op.causal.value.data, op.fill)
-    made = AttentionOp(
-        (operands[0], operands[1], operands[2]),
-        operands[3:-1],
-        operands[-1],
-        maps,
-        op.extents,
-        op.score.clone(),
-        mask,
-    )
+def _rebuilt(op: AnyAttention, operands: Sequence[SSAValue], maps: Sequence[AffineMap], note: str) -> AnyAttention:
+    """The attention with other operands, before the old one."""
+    made = _with(op, operands, maps)
     made.attributes.update(op.attributes)
     before = op.attributes.get(REMARKS)
     remarks = list(before.data) if isinstance(before, ArrayAttr) else []
-    made.attributes[REMARKS] = ArrayAttr([*remarks, StringAttr(note)])
+    if StringAttr(note) not in remarks:
+        remarks.append(StringAttr(note))
+    made.attributes[REMARKS] = ArrayAttr(remarks)
     made.location = op.location
     block = op.parent
     assert block is not None
     block.insert_op_before(made, op)
-    if replace:
-        op.res[0].replace_all_uses_with(made.res[0])
-        Rewriter.erase_op(op)
     return made
 
 

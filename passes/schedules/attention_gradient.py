@@ -108,10 +108,11 @@ class AttentionGradientPhase(AttentionScores):
         made = list(builder.phase([*own, self.parts], targets, lambda ivs, outs: self._task(ivs[:-1], ivs[-1], outs)))
         if self.parts > 1:
             partial = made[1:]
+            inner = (self.depth, self.column)
             made[1:] = builder.phase(
                 [*own, 1],
                 homes[1:],
-                lambda ivs, outs: [self._added_up(ivs[:-1], *pair) for pair in zip(partial, outs, strict=True)],
+                lambda ivs, outs: [self._added_up(ivs[:-1], *a) for a in zip(inner, partial, outs, strict=True)],
             )
         for result, value, home in zip(op.res, made, homes, strict=True):
             builder.define(result, value, builder.home(home))
@@ -129,9 +130,9 @@ class AttentionGradientPhase(AttentionScores):
         self.at = [0] * len(self.sizes)
         for dim, iv in zip(op.own, own, strict=True):
             self.at[dim] = iv
-        places: list[Index] = [self.at[d] for d in range(op.batch)]
-        sizes: list[Index] = [1 if d in op.own else self.sizes[d] for d in range(op.batch)]
-        query_slice = ([*places, first, 0], [*sizes, extent, self.sizes[self.depth]])
+        offsets: list[Index] = [first if d == self.query else self.at[d] for d in op.places(0)]
+        sizes: list[Index] = [extent if d == self.query else 1 if d in op.own else self.sizes[d] for d in op.places(0)]
+        query_slice = (offsets, sizes)
         piece = self.builder.slice_of(outs[0], *query_slice)
         if self.tiles.pack:
             self.keys = self._packed(self.keys, self.depth)
@@ -155,45 +156,62 @@ class AttentionGradientPhase(AttentionScores):
         return self.em.loop(0, self.sizes[dims[0]], 1, carried, trip)
 
     def _left(self, out: SSAValue, own: Sequence[Index], part: Index, dim: int, sums: SSAValue) -> Slice:
-        """What a task leaves of the gradients of keys or values."""
+        """What a task leaves of the gradients of keys or values: in their place, or in that of its part."""
+        em = self.em
+
+        def value(r: Index, c: Index, mask: SSAValue | None) -> SSAValue:
+            del mask
+            return transfer_read(em, sums, [r, c], [self.lanes])
+
+        if self.parts == 1:
+            return self._lines_left(out, self.gradient_op.places(1 if dim == self.depth else 2), own, value)
+        lead: list[Index] = [*own, part]
+        offsets: list[Index] = [*lead, 0, 0]
+        sizes: list[Index] = [*([1] * len(lead)), self.sizes[self.key], self.sizes[dim]]
+        piece = self.builder.slice_of(out, offsets, sizes)
+        return self._filled_lines(piece, [0] * len(lead), len(lead), dim, value), offsets, sizes
+
+    def _added_up(self, own: Sequence[Index], dim: int, partial: SSAValue, out: SSAValue) -> Slice:
+        """The sums of what the parts of a batch have left, in their order."""
+        em = self.em
+
+        def value(r: Index, c: Index, mask: SSAValue | None) -> SSAValue:
+            def one(p: Index) -> SSAValue:
+                return transfer_read(em, partial, [*own, p, r, c], [self.lanes], mask)
+
+            return em.loop(1, self.parts, 1, [one(0)], lambda p, acc: [self._sum(acc[0], one(p))])[0]
+
+        return self._lines_left(out, self.gradient_op.places(1 if dim == self.depth else 2), own, value)
+
+    def _lines_left(
+        self, out: SSAValue, places: Sequence[int], own: Sequence[Index], value: Callable[..., SSAValue]
+    ) -> Slice:
+        """The gradients of the keys or values of a batch, wherever their dims are."""
+        batch = dict(zip(self.gradient_op.own, own, strict=True))
+        offsets = [batch.get(d, 0) for d in places]
+        sizes: list[Index] = [1 if d in batch else self.sizes[d] for d in places]
+        piece = self.builder.slice_of(out, offsets, sizes)
+        made = self._filled_lines(piece, [0] * (len(places) - 2), places.index(self.key), places[-1], value)
+        return made, offsets, sizes
+
+    def _filled_lines(
+        self, out: SSAValue, inside: Sequence[Index], at: int, dim: int, value: Callable[..., SSAValue]
+    ) -> SSAValue:
+        """Every line of keys, which is index `at` of the tensor, of `value(key, column, mask)` along a dim."""
         em = self.em
         assert isinstance(out.type, TensorType)
-        kind, between = out.type.element_type, [part] if self.parts > 1 else []
-        offsets: list[Index] = [*own, *between, 0, 0]
-        sizes: list[Index] = [*([1] * (len(offsets) - 2)), self.sizes[self.key], self.sizes[dim]]
-        inside: list[Index] = [0] * (len(offsets) - 2)
+        kind = out.type.element_type
 
         def row(r: Index, args: Values) -> Values:
+            where = [*inside[:at], r, *inside[at:]]
+
             def piece(c: Index, held: Values, mask: SSAValue | None) -> Values:
-                value = narrow(em, transfer_read(em, sums, [r, c], [self.lanes]), kind)
-                return [transfer_write(em, value, held[0], [*inside, r, c], mask)]
+                made = narrow(em, value(r, c, mask), kind)
+                return [transfer_write(em, made, held[0], [*where, c], mask)]
 
             return self._by_lanes(self.sizes[dim], args, piece)
 
-        (made,) = em.loop(0, self.sizes[self.key], 1, [self.builder.slice_of(out, offsets, sizes)], row)
-        return made, offsets, sizes
-
-    def _added_up(self, own: Sequence[Index], partial: SSAValue, out: SSAValue) -> Slice:
-        """The sums of what the parts of a batch have left, in their order."""
-        em = self.em
-        assert isinstance(out.type, TensorType)
-        kind, (keys, columns) = out.type.element_type, out.type.get_shape()[-2:]
-        offsets: list[Index] = [*own, 0, 0]
-        sizes: list[Index] = [*([1] * len(own)), keys, columns]
-        inside: list[Index] = [0] * len(own)
-
-        def row(r: Index, args: Values) -> Values:
-            def piece(c: Index, held: Values, mask: SSAValue | None) -> Values:
-                def one(p: Index) -> SSAValue:
-                    return transfer_read(em, partial, [*own, p, r, c], [self.lanes], mask)
-
-                total = em.loop(1, self.parts, 1, [one(0)], lambda p, acc: [self._sum(acc[0], one(p))])[0]
-                return [transfer_write(em, narrow(em, total, kind), held[0], [*inside, r, c], mask)]
-
-            return self._by_lanes(columns, args, piece)
-
-        (made,) = em.loop(0, keys, 1, [self.builder.slice_of(out, offsets, sizes)], row)
-        return made, offsets, sizes
+        return em.loop(0, self.sizes[self.key], 1, [out], row)[0]
 
     # Which keys have to be looked at.
 
@@ -495,14 +513,15 @@ class AttentionGradientPhase(AttentionScores):
             return transfer_write(em, em.add(vector.TransposeOp(value, [1, 0])).result, held, [r, c])
 
         rows = self._by_tiles(columns, self._scratch([self.tiles.queries, columns]), turned)
-        inside: list[Index] = [0 if d in op.own else self.at[d] for d in range(op.batch)]
+        places = op.places(0)
 
         def row(r: Index, args: Values) -> Values:
             target = em.apply(D0 - D1 + AffineExpr.dimension(2), [r, skipped, local])
+            where = [target if d == self.query else 0 if d in op.own else self.at[d] for d in places[:-1]]
 
             def piece(c: Index, held: Values, mask: SSAValue | None) -> Values:
                 value = narrow(em, transfer_read(em, rows, [r, c], [lanes]), kind)
-                return [transfer_write(em, value, held[0], [*inside, target, c], mask)]
+                return [transfer_write(em, value, held[0], [*where, c], mask)]
 
             return self._by_lanes(self.sizes[self.depth], args, piece)
 

@@ -34,6 +34,7 @@ class Case:
     sizes: tuple[int, int, int, int, int, int]
     kind: str = "f32"
     places: tuple[str, str, str, str] = ("a, b, q, d", "a, k, d", "a, k, c", "a, b, q, c")
+    results: tuple[str, str, str] = ("a, b, q, d", "a, k, d", "a, k, c")
     extras: tuple[tuple[str, str], ...] = ()
     """Place and element type of each extra operand (%e0, ...)."""
     score: str = ""
@@ -52,7 +53,7 @@ class Case:
         return [*((self.shape(p), self.kind) for p in self.places), *((self.shape(p), t) for p, t in self.extras)]
 
     def outs(self) -> list[tuple[int, ...]]:
-        return [self.shape(p) for p in ("a, b, q, d", "a, k, d", "a, k, c")]
+        return [self.shape(p) for p in self.results]
 
     def function(self, head: str) -> str:
         """A `kernel.func` or `func.func` that is the op."""
@@ -60,7 +61,7 @@ class Case:
         outs = [_tensor(shape, self.kind) for shape in self.outs()]
         names = [f"%x{i}" for i in range(len(ins))]
         results = ", ".join(outs)
-        places = [*self.places, *(p for p, _ in self.extras), "a, b, q, d", "a, k, d", "a, k, c"]
+        places = [*self.places, *(p for p, _ in self.extras), *self.results]
         maps = ", ".join(f"affine_map<(a, b, q, k, d, c) -> ({p})>" for p in places)
         mask = "" if self.mask is None else f"causal = {self.mask[0]} : i64, fill = {self.mask[1]} : {self.kind}, "
         extras = "".join(f", %e{i}: {kind}" for i, (_, kind) in enumerate(self.extras))
@@ -207,6 +208,12 @@ def test_layouts(places, pack):
 
 def test_doubles():
     check(Case((2, 1, 5, 11, 3, 3), kind="f64", mask=(2, "-1.0e9")))
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_results_of_any_order(parts):
+    results = ("q, b, a, d", "k, a, d", "k, a, c")
+    check(Case((2, 2, 9, 6, 3, 5), results=results, schedule={"parts": parts}))
 
 
 @pytest.mark.parametrize("parts", [2, 9])

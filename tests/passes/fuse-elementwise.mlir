@@ -365,6 +365,40 @@ func.func @moves_around_attention(%z: tensor<2x8x64xf32>) -> tensor<2x8x32xf32> 
 
 // -----
 
+// So does its gradient: queries, keys and values are slices of one tensor, and gradients are written as they are read.
+
+// CHECK-LABEL: func.func @moves_around_attention_gradient
+// CHECK-SAME: (%[[Z:.*]]: tensor<8x2x48xf32>, %[[G:.*]]: tensor<2x8x16xf32>)
+// CHECK: %[[O:.*]], %{{.*}}, %{{.*}} = structured.attention_gradient ins(%[[Z]], %[[Z]], %[[Z]], %[[G]] : tensor<8x2x48xf32>, tensor<8x2x48xf32>, tensor<8x2x48xf32>, tensor<2x8x16xf32>) outs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<8x2x16xf32>, tensor<2x8x16xf32>, tensor<2x8x16xf32>)
+// CHECK-SAME: indexing_maps = [affine_map<(d0, d1, d2, d3, d4) -> (d1, d0, d3)>, affine_map<(d0, d1, d2, d3, d4) -> (d2, d0, (d3 + 16))>, affine_map<(d0, d1, d2, d3, d4) -> (d2, d0, (d4 + 32))>, affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d4)>, affine_map<(d0, d1, d2, d3, d4) -> (d1, d0, d3)>, affine_map<(d0, d1, d2, d3, d4) -> (d0, d2, d3)>, affine_map<(d0, d1, d2, d3, d4) -> (d0, d2, d4)>]
+// CHECK: func.return %[[O]]
+func.func @moves_around_attention_gradient(%z: tensor<8x2x48xf32>, %g: tensor<2x8x16xf32>) -> (tensor<8x2x16xf32>, tensor<2x8x16xf32>, tensor<2x8x16xf32>) {
+  %qs = tensor.extract_slice %z[0, 0, 0] [8, 2, 16] [1, 1, 1] : tensor<8x2x48xf32> to tensor<8x2x16xf32>
+  %ks = tensor.extract_slice %z[0, 0, 16] [8, 2, 16] [1, 1, 1] : tensor<8x2x48xf32> to tensor<8x2x16xf32>
+  %vs = tensor.extract_slice %z[0, 0, 32] [8, 2, 16] [1, 1, 1] : tensor<8x2x48xf32> to tensor<8x2x16xf32>
+  %e0 = tensor.empty() : tensor<2x8x16xf32>
+  %e1 = tensor.empty() : tensor<2x8x16xf32>
+  %e2 = tensor.empty() : tensor<2x8x16xf32>
+  %dq, %dk, %dv = structured.attention_gradient ins(%qs, %ks, %vs, %g : tensor<8x2x16xf32>, tensor<8x2x16xf32>, tensor<8x2x16xf32>, tensor<2x8x16xf32>)
+    outs(%e0, %e1, %e2 : tensor<2x8x16xf32>, tensor<2x8x16xf32>, tensor<2x8x16xf32>) {sizes = array<i64: 2, 8, 8, 16, 16>,
+    indexing_maps = [affine_map<(b, q, k, d, c) -> (q, b, d)>, affine_map<(b, q, k, d, c) -> (k, b, d)>, affine_map<(b, q, k, d, c) -> (k, b, c)>, affine_map<(b, q, k, d, c) -> (b, q, c)>,
+                     affine_map<(b, q, k, d, c) -> (b, q, d)>, affine_map<(b, q, k, d, c) -> (b, k, d)>, affine_map<(b, q, k, d, c) -> (b, k, c)>]} {
+  ^bb0(%s: f32, %i: index, %j: index):
+    structured.yield %s : f32
+  }, {
+  ^bb0(%t: f32, %s: f32, %i: index, %j: index):
+    structured.yield %t : f32
+  } -> (tensor<2x8x16xf32>, tensor<2x8x16xf32>, tensor<2x8x16xf32>)
+  %e3 = tensor.empty() : tensor<8x2x16xf32>
+  %turned = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1, d0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%dq : tensor<2x8x16xf32>) outs(%e3 : tensor<8x2x16xf32>) {
+  ^bb0(%x: f32, %u: f32):
+    linalg.yield %x : f32
+  } -> tensor<8x2x16xf32>
+  func.return %turned, %dk, %dv : tensor<8x2x16xf32>, tensor<2x8x16xf32>, tensor<2x8x16xf32>
+}
+
+// -----
+
 // The result of one query is written as it is read as well: its dim of one element goes first, and is dropped.
 
 // CHECK-LABEL: func.func @result_of_one_query

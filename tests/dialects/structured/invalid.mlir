@@ -514,7 +514,7 @@ func.func @gradient_destination_shape(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x
 // -----
 
 func.func @gradient_destination_order(%x0: tensor<2x3x8x4xf32>, %x1: tensor<2x9x4xf32>, %x2: tensor<2x9x5xf32>, %x3: tensor<2x3x8x5xf32>, %x4: tensor<2x3x8x4xf32>, %x5: tensor<9x4xf32>, %x6: tensor<2x9x5xf32>) -> (tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>) {
-  // expected-error @+1 {{structured.attention_gradient: C3: destinations must be over (batch, query, depth), (batch, key, depth) and (batch, key, column), the last two over the same batch dims}}
+  // expected-error @+1 {{structured.attention_gradient: C3: destinations must be over batch, query and depth, over batch, key and depth, and over batch, key and column, the last two over the same batch dims, each with the last one of these last}}
   %dq, %dk, %dv = structured.attention_gradient ins(%x0, %x1, %x2, %x3 : tensor<2x3x8x4xf32>, tensor<2x9x4xf32>, tensor<2x9x5xf32>, tensor<2x3x8x5xf32>) outs(%x4, %x5, %x6 : tensor<2x3x8x4xf32>, tensor<9x4xf32>, tensor<2x9x5xf32>) {sizes = array<i64: 2, 3, 8, 9, 4, 5>, indexing_maps = [affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, c)>, affine_map<(a, b, q, k, d, c) -> (a, b, q, d)>, affine_map<(a, b, q, k, d, c) -> (k, d)>, affine_map<(a, b, q, k, d, c) -> (a, k, c)>]} {
   ^bb0(%s: f32, %i: index, %j: index):
     structured.yield %s : f32
