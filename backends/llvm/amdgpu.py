@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerType, ModuleOp, VectorType
+from xdsl.ir import Operation
 
 from stepwell.backends.amdgpu import CODE_OBJECT, AmdTarget
+from stepwell.backends.llvm import arith, math
 from stepwell.backends.llvm.device import DeviceStrategy, Exchange, Register
 from stepwell.backends.llvm.device_module import device_module
+from stepwell.backends.llvm.lane_by_lane import lane_by_lane
 from stepwell.backends.llvm.module import module_text
-from stepwell.backends.llvm.writer import FunctionWriter, Index
+from stepwell.backends.llvm.types import element_type, vector_shape
+from stepwell.backends.llvm.writer import Emitter, FunctionWriter, Index
 from stepwell.dialects import gpu
 from stepwell.dialects.memref import Scope
 
@@ -40,6 +44,7 @@ class AmdgpuStrategy(DeviceStrategy):
     """How the emitters treat an AMD GPU."""
 
     stack_space: int = PRIVATE_SPACE
+    small_vectors: bool = False
     convention: str = "amdgpu_kernel"
     scopes: Mapping[Scope, str] = field(default_factory=lambda: {Scope.BLOCK: "workgroup", Scope.DEVICE: "agent"})
     row_moves: bool = False
@@ -189,6 +194,40 @@ class AmdgpuStrategy(DeviceStrategy):
         return w.call(kind, f"llvm.amdgcn.readfirstlane.{kind}", [(kind, value)])
 
 
+# What LLVM has no working code for
+
+
+def _has_small_integers(op: Operation) -> bool:
+    """Vectors of integers smaller than a byte: LLVM's AMDGPU aborts on most of what is done with them."""
+    kinds = [v.type for v in (*op.operands, *op.results) if isinstance(v.type, VectorType)]
+    elements = [element_type(kind) for kind in kinds if vector_shape(kind)[-1] > 1]
+    return any(isinstance(e, IntegerType) and e.width.data in (2, 4) for e in elements)
+
+
+def _has_one_lane(op: Operation) -> bool:
+    """A copied sign in a vector of one lane: LLVM's AMDGPU aborts on it for `f64`."""
+    type_ = op.results[0].type
+    return isinstance(type_, VectorType) and vector_shape(type_)[-1] == 1
+
+
+_OTHER_FORMS = (
+    "arith.addui_extended",
+    "arith.bitcast",
+    "arith.constant",
+    "arith.mulsi_extended",
+    "arith.mului_extended",
+)
+"""Ops of `arith` that are not done lane by lane: constants, views of bits, and what has no small integers."""
+_EMITTERS: Mapping[str, Emitter] = {
+    **{
+        name: lane_by_lane(emitter, _has_small_integers)
+        for name, emitter in (*arith.EMITTERS.items(), *math.EMITTERS.items())
+        if name not in _OTHER_FORMS
+    },
+    "math.copysign": lane_by_lane(math.EMITTERS["math.copysign"], _has_one_lane),
+}
+
+
 def device_strategy(target: AmdTarget) -> AmdgpuStrategy:
     """How the writer treats a GPU."""
     return AmdgpuStrategy(fma=True, half=True, subgroup=target.subgroup, row_moves=target.row_moves)
@@ -201,6 +240,6 @@ def write_gpu_module(program: ModuleOp, module: gpu.ModuleOp, target: AmdTarget)
         InvalidProgramError: a launch is beyond the machine.
         UnsupportedError: an op or type has no rule, or no form on this processor.
     """
-    context = device_module(program, module, target, device_strategy(target), {})
+    context = device_module(program, module, target, device_strategy(target), _EMITTERS)
     context.flag("amdhsa_code_object_version", CODE_OBJECT)
     return module_text(context)

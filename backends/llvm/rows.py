@@ -31,10 +31,23 @@ def narrowed(w: FunctionWriter, value: str, kind: str, lanes: int = 0) -> str:
 
     What others hand in, as a view of bytes for one, need not hold 0 or 1.
     """
-    memory, register = (f"<{lanes} x i8>", f"<{lanes} x {kind}>") if lanes else ("i8", kind)
     if kind == "i1":
+        memory = f"<{lanes} x i8>" if lanes else "i8"
         return w.emit(f"icmp ne {memory} {value}, {'zeroinitializer' if lanes else 0}")
-    return w.emit(f"trunc {memory} {value} to {register}")
+    return resized(w, "trunc", value, "i8", kind, lanes)
+
+
+def resized(w: FunctionWriter, how: str, value: str, source: str, target: str, lanes: int = 0) -> str:
+    """An integer, or a vector of such, of another size; lane by lane where vectors of small ones do not work."""
+    if not lanes or w.module.strategy.small_vectors or "i1" in (source, target):
+        kinds = (f"<{lanes} x {source}>", f"<{lanes} x {target}>") if lanes else (source, target)
+        return w.emit(f"{how} {kinds[0]} {value} to {kinds[1]}")
+    whole = "poison"
+    for lane in range(lanes):
+        one = w.emit(f"extractelement <{lanes} x {source}> {value}, i64 {lane}")
+        made = w.emit(f"{how} {source} {one} to {target}")
+        whole = w.emit(f"insertelement <{lanes} x {target}> {whole}, {target} {made}, i64 {lane}")
+    return whole
 
 
 def lane_mask(w: FunctionWriter, limit: Index, lanes: int) -> str:
@@ -137,7 +150,7 @@ class RowAccess:
     def _widen(self, value: str) -> str:
         if self.name not in SUB_BYTE:
             return value
-        return self.w.emit(f"zext {self.row} {value} to {self.stored}")
+        return resized(self.w, "zext", value, self.name, self.memory, self.lanes)
 
     def _lane_pointers(self, pointer: str) -> str:
         offsets = [f"i64 {self.stride * i}" if isinstance(self.stride, int) else "" for i in range(self.lanes)]

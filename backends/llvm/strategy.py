@@ -58,6 +58,8 @@ class Strategy:
     """A cache line can be asked for before it is needed."""
     line_bytes: int = 64
     """Bytes that caches and memory exchange at once."""
+    small_vectors: bool = True
+    """LLVM has working code for vectors of integers of 2 and 4 bits."""
     stack_space: int = GENERIC
     """The address space of a function's own memory."""
     attributes: str = ""

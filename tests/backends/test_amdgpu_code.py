@@ -145,6 +145,38 @@ def test_an_abort_of_llvm_is_an_error_and_the_next_module_compiles(gcn_of):
 # Every op
 
 
+def _on_vectors(number: int, case: tuple[str, str, str], lanes: int) -> str:
+    """A kernel of an op on vectors of a thread."""
+    source, result, op = case
+    head, types = op.rsplit(" : ", 1)
+    types = re.sub(r"\b(?:f8\w+|bf16|[fi]\d+)\b", lambda m: f"vector<{lanes}x{m[0]}>", types)
+    pad = "0.0" if "f" in source else "0"
+    memory = f"memref<{64 * lanes}x{source}>, vector<{lanes}x{source}>"
+    return f"""
+  gpu.func @k{number}(%x: memref<{64 * lanes}x{source}>, %o: memref<{64 * lanes}x{result}>) kernel {{
+    %lanes = arith.constant {lanes} : index
+    %pad = arith.constant {pad} : {source}
+    %t = gpu.thread_id x
+    %i = arith.muli %t, %lanes : index
+    %a = vector.transfer_read %x[%i], %pad {{in_bounds = [true]}} : {memory}
+    %b = vector.transfer_read %x[%t], %pad {{in_bounds = [true]}} : {memory}
+    %r = {head} : {types}
+    vector.transfer_write %r, %o[%i] {{in_bounds = [true]}} : vector<{lanes}x{result}>, memref<{64 * lanes}x{result}>
+    gpu.return
+  }}"""
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 3, 8, 16])
+@pytest.mark.every(6)
+def test_every_op_on_vectors_of_types_that_llvm_has_trouble_with(gcn_of, lanes):
+    """It aborts on integers smaller than a byte in vectors, and on the copied sign of one lane of f64."""
+    cases = [c for c in _cases() if "copysign" in c[2] or {"i2", "i4"} & set(c[:2])]
+    kernels = [_on_vectors(i, case, lanes) for i, case in enumerate(cases)]
+    resources = gcn_resources(gcn_of("gpu.module @all {" + "".join(kernels) + "\n}\n"))
+    assert len(resources) == len(cases)
+    assert not [r for r in resources if r.spill_stores]
+
+
 @pytest.mark.parametrize("cpu", PROCESSORS)
 @pytest.mark.every(4)
 def test_every_op_on_every_type_is_instructions_of_its_own(gcn_of, cpu):

@@ -210,6 +210,44 @@ def test_ballots_votes_and_matches(emulated, cpu, lanes, type_):
         assert (flags == flags[:, :1]).all()
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_integers_of_four_bits_and_signs_in_vectors(emulated, count):
+    """What is done lane by lane for LLVM's sake; which lanes are whole in memory is told by a mask."""
+    body = f"""%n = arith.constant {count} : index
+        %pad = arith.constant 0 : i4
+        %zero = arith.constant 0.0 : f64
+        %i = arith.muli %t, %n : index
+        %limit = arith.constant {8 * count - 2} : index
+        %left = arith.subi %limit, %i : index
+        %m = vector.create_mask %left : vector<{count}xi1>
+        %a = vector.transfer_read %x[%i], %pad, %m {{in_bounds = [true]}} : memref<{8 * count}xi4>, vector<{count}xi4>
+        %b = vector.transfer_read %y[%i], %pad {{in_bounds = [true]}} : memref<{8 * count}xi4>, vector<{count}xi4>
+        %d = arith.divsi %a, %b : vector<{count}xi4>
+        %c = arith.cmpi slt, %a, %b : vector<{count}xi4>
+        %s = arith.muli %a, %b : vector<{count}xi4>
+        %r = arith.select %c, %d, %s : vector<{count}xi1>, vector<{count}xi4>
+        vector.transfer_write %r, %o[%i] {{in_bounds = [true]}} : vector<{count}xi4>, memref<{8 * count}xi4>
+        %f = arith.sitofp %a : vector<{count}xi4> to vector<{count}xf64>
+        %g = vector.transfer_read %z[%i], %zero {{in_bounds = [true]}} : memref<{8 * count}xf64>, vector<{count}xf64>
+        %h = math.copysign %f, %g : vector<{count}xf64>
+        vector.transfer_write %h, %p[%i] {{in_bounds = [true]}} : vector<{count}xf64>, memref<{8 * count}xf64>"""
+    size = 8 * count
+    arguments = f"%x: memref<{size}xi4>, %y: memref<{size}xi4>, %z: memref<{size}xf64>, %o: memref<{size}xi4>, %p: memref<{size}xf64>"
+    x, y = (RNG.integers(-8, 8, size).astype(np.int8) for _ in range(2))
+    y[y == 0] = 3
+    y[y == -1] = 2
+    z = RNG.normal(size=size)
+    z[0] = -0.0
+    out, signs = np.zeros(size, np.uint8), np.zeros(size)
+    emulated(kernel(body, 8, arguments), "gfx90a").launch(
+        1, 8, (x & 15).view(np.uint8), (y & 15).view(np.uint8), z, out, signs
+    )
+    seen = np.where(np.arange(size) < size - 2, x, 0).astype(np.int64)
+    wanted = np.where(seen < y, np.trunc(seen / y).astype(np.int64), seen * y)
+    np.testing.assert_array_equal(out, wanted & 15)
+    np.testing.assert_array_equal(signs, np.copysign(seen.astype(np.float64), z))
+
+
 # Memory
 
 
