@@ -1,7 +1,8 @@
-"""Time convolutions beside torch: convolutions.py [--only RE] [--rounds N] [--peers torch,stepwell] [--one-thread].
+"""Time convolutions beside torch: convolutions.py [--suite layers|sweep|all] [--only RE] [--rounds N] [--peers torch,stepwell].
 
 A line a shape, with torch's time over Stepwell's (above 1: Stepwell is faster). `c8` in a name is eight channels, `b` the
-batch, `s` the stride, `g` the groups; NHWC shapes have weights HWIO, and torch the same numbers as channels_last. Results are
+batch, `s` the stride, `g` the groups, `d` the dilation; `layers` are those that networks have, `sweep` others: primes, one image,
+all windows, one and three dims. NHWC shapes have weights HWIO, and torch the same numbers as channels_last. Results are
 compared with torch's. `--one-thread` counts the CPU time of one thread, which other processes disturb less. Programs come
 from Stepwell's cache the second time: run once with `--rounds 0` before measuring. `winograd2` and `winograd4` are peers too:
 Stepwell with that option.
@@ -27,7 +28,7 @@ import peers
 
 @dataclass(frozen=True)
 class Shape:
-    """A 2-D convolution as a network has it."""
+    """A convolution, of the same extents along all of its spatial dims."""
 
     name: str
     batch: int
@@ -41,22 +42,29 @@ class Shape:
     kind: str = "f32"
     gradient: str = ""
     """`lhs` or `rhs`: the gradient with respect to that, given one of the result."""
+    dims: int = 2
+    dilation: int = 1
+
+    @property
+    def reach(self) -> int:
+        """Extent of the window."""
+        return (self.taps - 1) * self.dilation + 1
 
     @property
     def pad(self) -> int:
         """Zeros on every side."""
-        return self.taps // 2
+        return self.reach // 2
 
     @property
     def result(self) -> int:
         """Extent of the result."""
-        return (self.image + 2 * self.pad - self.taps) // self.stride + 1
+        return (self.image + 2 * self.pad - self.reach) // self.stride + 1
 
     @property
     def flops(self) -> int:
         """Of the convolution, and of each gradient."""
-        terms = self.channels // self.groups * self.taps**2
-        return 2 * self.batch * self.features * self.result**2 * terms
+        terms = self.channels // self.groups * self.taps**self.dims
+        return 2 * self.batch * self.features * self.result**self.dims * terms
 
 
 SHAPES = (
@@ -103,6 +111,61 @@ SHAPES = (
 )
 
 
+SWEEP = (
+    Shape("conv3x3_b1_c64_56", 1, 64, 64, 56, 3),
+    Shape("conv3x3_b1_c128_28", 1, 128, 128, 28, 3),
+    Shape("conv3x3_b1_c64_53", 1, 64, 64, 53, 3),
+    Shape("conv3x3_b8_c61to127_29", 8, 61, 127, 29, 3),
+    Shape("conv3x3_b1_c16to32_112", 1, 16, 32, 112, 3),
+    Shape("conv5x5_b1_c32to64_47", 1, 32, 64, 47, 5),
+    Shape("conv7x7_b1_c32_31", 1, 32, 32, 31, 7),
+    Shape("conv1x1_b1_c64to256_56", 1, 64, 256, 56, 1),
+    Shape("conv1x1_b1_c256to64_53", 1, 256, 64, 53, 1),
+    Shape("conv1x1_b1_c2048to512_7", 1, 2048, 512, 7, 1),
+    Shape("conv3x3_s2_b1_c64to128_56", 1, 64, 128, 56, 3, 2),
+    Shape("conv3x3_s2_b8_c32to64_61", 8, 32, 64, 61, 3, 2),
+    Shape("conv3x3_d2_b1_c64_56", 1, 64, 64, 56, 3, dilation=2),
+    Shape("conv3x3_d2_b8_c128_28", 8, 128, 128, 28, 3, dilation=2),
+    Shape("grouped3x3_b1_c128_g4_28", 1, 128, 128, 28, 3, groups=4),
+    Shape("grouped3x3_s2_b8_c256_g32_56", 8, 256, 256, 56, 3, 2, 32),
+    Shape("depthwise5x5_b1_c96_56", 1, 96, 96, 56, 5, groups=96),
+    Shape("depthwise7x7_b8_c96_28", 8, 96, 96, 28, 7, groups=96),
+    Shape("nhwc3x3_b1_c64_56", 1, 64, 64, 56, 3, nhwc=True),
+    Shape("nhwc3x3_b8_c128_28", 8, 128, 128, 28, 3, nhwc=True),
+    Shape("nhwc3x3_b8_c256_14", 8, 256, 256, 14, 3, nhwc=True),
+    Shape("nhwc3x3_b1_c61to127_29", 1, 61, 127, 29, 3, nhwc=True),
+    Shape("nhwc3x3_b1_c512_7", 1, 512, 512, 7, 3, nhwc=True),
+    Shape("nhwc5x5_b1_c32to64_47", 1, 32, 64, 47, 5, nhwc=True),
+    Shape("nhwc7x7_b1_c32_31", 1, 32, 32, 31, 7, nhwc=True),
+    Shape("nhwc1x1_b1_c64to256_56", 1, 64, 256, 56, 1, nhwc=True),
+    Shape("nhwc1x1_b8_c256to64_56", 8, 256, 64, 56, 1, nhwc=True),
+    Shape("nhwc1x1_b8_c1024to256_14", 8, 1024, 256, 14, 1, nhwc=True),
+    Shape("nhwc1x1_s2_b8_c256to512_56", 8, 256, 512, 56, 1, 2, nhwc=True),
+    Shape("nhwc3x3_s2_b8_c256to512_14", 8, 256, 512, 14, 3, 2, nhwc=True),
+    Shape("nhwc3x3_s2_b1_c64to128_56", 1, 64, 128, 56, 3, 2, nhwc=True),
+    Shape("nhwc3x3_d2_b8_c64_56", 8, 64, 64, 56, 3, nhwc=True, dilation=2),
+    Shape("nhwc_grouped3x3_b8_c256_g4_28", 8, 256, 256, 28, 3, groups=4, nhwc=True),
+    Shape("nhwc_grouped3x3_b8_c128_g32_56", 8, 128, 128, 56, 3, groups=32, nhwc=True),
+    Shape("nhwc_depthwise5x5_b1_c96_56", 1, 96, 96, 56, 5, groups=96, nhwc=True),
+    Shape("nhwc_depthwise7x7_b8_c96_28", 8, 96, 96, 28, 7, groups=96, nhwc=True),
+    Shape("bf16_conv1x1_b8_c64to256_56", 8, 64, 256, 56, 1, kind="bf16"),
+    Shape("bf16_nhwc1x1_b8_c256to64_28", 8, 256, 64, 28, 1, nhwc=True, kind="bf16"),
+    Shape("bf16_conv3x3_s2_b1_c64_56", 1, 64, 64, 56, 3, 2, kind="bf16"),
+    Shape("line3_b8_c256_512", 8, 256, 256, 512, 3, dims=1),
+    Shape("line9_b1_c64_4001", 1, 64, 64, 4001, 9, dims=1),
+    Shape("line4_s4_b1_c128_4096", 1, 128, 128, 4096, 4, 4, dims=1),
+    Shape("nwc_line3_b8_c256_512", 8, 256, 256, 512, 3, nhwc=True, dims=1),
+    Shape("space3_b1_c32_28", 1, 32, 32, 28, 3, dims=3),
+    Shape("space3_b2_c64_s2_14", 2, 64, 64, 14, 3, 2, dims=3),
+    Shape("ndhwc_space3_b1_c32_28", 1, 32, 32, 28, 3, nhwc=True, dims=3),
+    Shape("grad_lhs_3x3_b1_c128_28", 1, 128, 128, 28, 3, gradient="lhs"),
+    Shape("grad_rhs_3x3_b1_c128_28", 1, 128, 128, 28, 3, gradient="rhs"),
+    Shape("grad_lhs_5x5_b8_c32_27", 8, 32, 32, 27, 5, gradient="lhs"),
+    Shape("grad_rhs_1x1_b8_c256to64_28", 8, 256, 64, 28, 1, gradient="rhs"),
+)
+SUITES = {"layers": SHAPES, "sweep": SWEEP, "all": (*SHAPES, *SWEEP)}
+
+
 def operands(s: Shape) -> list[np.ndarray[Any, Any]]:
     """The two operands: image and weights, or the one of them and the gradient of the result."""
     rng = np.random.default_rng(7)
@@ -111,26 +174,27 @@ def operands(s: Shape) -> list[np.ndarray[Any, Any]]:
     def numbers(*shape: int, fan: int = 1) -> np.ndarray[Any, Any]:
         return (rng.standard_normal(shape) / math.sqrt(fan)).astype(element)
 
-    image, result = (s.image, s.image, s.channels), (s.result, s.result, s.features)
+    image, result, window = ([n] * s.dims for n in (s.image, s.result, s.taps))
     per_group = s.channels // s.groups
-    fan = per_group * s.taps**2
+    fan = per_group * s.taps**s.dims
     if s.nhwc:
-        return [numbers(s.batch, *image), numbers(s.taps, s.taps, per_group, s.features, fan=fan)]
-    x = numbers(s.batch, s.channels, s.image, s.image)
-    w = numbers(s.features, s.channels // s.groups, s.taps, s.taps, fan=fan)
+        return [numbers(s.batch, *image, s.channels), numbers(*window, per_group, s.features, fan=fan)]
+    x = numbers(s.batch, s.channels, *image)
+    w = numbers(s.features, per_group, *window, fan=fan)
     if not s.gradient:
         return [x, w]
-    y = numbers(s.batch, s.features, *result[:2])
+    y = numbers(s.batch, s.features, *result)
     return [y, w] if s.gradient == "lhs" else [x, y]
 
 
 def program(s: Shape) -> str:
     """The convolution in StableHLO; gradients as JAX writes them."""
-    numbers = "[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]"
-    shape: tuple[int, ...] = (s.batch, s.features, s.result, s.result)
+    space, results = ", ".join(map(str, range(s.dims))), (s.result,) * s.dims
+    numbers = f"[b, f, {space}]x[o, i, {space}]->[b, f, {space}]"
+    shape: tuple[int, ...] = (s.batch, s.features, *results)
     if s.nhwc:
-        numbers, shape = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]", (s.batch, s.result, s.result, s.features)
-    window = f"stride = [{s.stride}, {s.stride}], pad = [[{s.pad}, {s.pad}], [{s.pad}, {s.pad}]]"
+        numbers, shape = f"[b, {space}, f]x[{space}, i, o]->[b, {space}, f]", (s.batch, *results, s.features)
+    window = f"stride = {[s.stride] * s.dims}, pad = {[[s.pad] * 2] * s.dims}, rhs_dilate = {[s.dilation] * s.dims}"
     rest = s.image + 2 * s.pad - s.taps - (s.result - 1) * s.stride
     if s.gradient == "lhs":
         numbers, shape = "[b, f, 0, 1]x[i, o, 0, 1]->[b, f, 0, 1]", (s.batch, s.channels, s.image, s.image)
@@ -160,8 +224,10 @@ def torch_runner(w: peers.Workload) -> Callable[[], Any]:
         return torch.from_numpy(a.astype(np.float32)).to(torch.bfloat16 if s.kind == "bf16" else torch.float32)
 
     a, b = (tensor(x) for x in operands(s))
+    convolve = getattr(torch.nn.functional, f"conv{s.dims}d")
     if s.nhwc:
-        a, b = a.permute(0, 3, 1, 2), b.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        layout = {2: torch.channels_last, 3: torch.channels_last_3d}.get(s.dims, torch.contiguous_format)
+        a, b = a.movedim(-1, 1), b.movedim((-1, -2), (0, 1)).contiguous(memory_format=layout)
     if s.gradient:
         mask = [s.gradient == "lhs", s.gradient == "rhs", False]
         image = torch.empty(s.batch, s.channels, s.image, s.image) if mask[0] else a
@@ -176,8 +242,8 @@ def torch_runner(w: peers.Workload) -> Callable[[], Any]:
 
     def forward() -> Any:
         with torch.no_grad():
-            r = torch.nn.functional.conv2d(a, b, None, s.stride, s.pad, 1, s.groups)
-        return r.permute(0, 2, 3, 1) if s.nhwc else r
+            r = convolve(a, b, None, s.stride, s.pad, s.dilation, s.groups)
+        return r.movedim(1, -1) if s.nhwc else r
 
     return forward
 
@@ -201,6 +267,7 @@ RUNNERS = {
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", choices=SUITES, default="layers")
     parser.add_argument("--only", default="", metavar="RE", help="shapes whose name matches")
     parser.add_argument("--peers", default="torch,stepwell")
     parser.add_argument("--rounds", type=int, default=5)
@@ -209,12 +276,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.worker:
         clock = time.thread_time if os.environ.get("STEPWELL_NUM_THREADS") == "1" else time.perf_counter
-        peers.worker(arguments.worker, RUNNERS, {s.name: {"shape": s} for s in SHAPES}, clock)
+        peers.worker(arguments.worker, RUNNERS, {s.name: {"shape": s} for s in SUITES["all"]}, clock)
         return
     if arguments.one_thread:
         os.environ["STEPWELL_NUM_THREADS"] = "1"
     workers = peers.Peers(arguments.peers.split(","), __file__)
-    for s in SHAPES:
+    for s in SUITES[arguments.suite]:
         if re.search(arguments.only, s.name):
             print(line(workers, s, arguments.rounds), flush=True)
     workers.close()
