@@ -416,3 +416,46 @@ func.func private @test_bit(%set: memref<16xi64>, %bit: i64) -> i1 {
   %is_set = arith.cmpi eq, %one, %c1 : i64
   func.return %is_set : i1
 }
+
+// Moves this thread to another core, if it may run on one.
+func.func private @leave_core(%core: i64) {
+  %allowed = memref.alloca() : memref<16xi64>
+  %others = memref.alloca() : memref<16xi64>
+  %i0 = arith.constant 0 : index
+  %i1 = arith.constant 1 : index
+  %words = arith.constant 16 : index
+  %bits = arith.constant 1024 : i64
+  %bytes = arith.constant 128 : i64
+  %z = arith.constant 0 : i32
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %ones = arith.constant -1 : i64
+  scf.for %word = %i0 to %words step %i1 {
+    memref.store %c0, %allowed[%word] : memref<16xi64>
+  }
+  %status = rt.call_external @sched_getaffinity(%z, %bytes, %allowed) : (i32, i64, memref<16xi64>) -> i32
+  %known = arith.cmpi ult, %core, %bits : i64
+  scf.if %known {
+    scf.for %word = %i0 to %words step %i1 {
+      %set = memref.load %allowed[%word] : memref<16xi64>
+      memref.store %set, %others[%word] : memref<16xi64>
+    }
+    %six = arith.constant 6 : i64
+    %low = arith.constant 63 : i64
+    %word_int = arith.shrui %core, %six : i64
+    %word = arith.index_cast %word_int : i64 to index
+    %within = arith.andi %core, %low : i64
+    %mask = arith.shli %c1, %within : i64
+    %kept = arith.xori %mask, %ones : i64
+    %set = memref.load %others[%word] : memref<16xi64>
+    %rest = arith.andi %set, %kept : i64
+    memref.store %rest, %others[%word] : memref<16xi64>
+    // Refused where no core is left, and then nothing changes.
+    %moved = rt.call_external @sched_setaffinity(%z, %bytes, %others) : (i32, i64, memref<16xi64>) -> i32
+    %went = arith.cmpi eq, %moved, %z : i32
+    scf.if %went {
+      %free = rt.call_external @sched_setaffinity(%z, %bytes, %allowed) : (i32, i64, memref<16xi64>) -> i32
+    }
+  }
+  func.return
+}

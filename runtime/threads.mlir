@@ -10,7 +10,7 @@
 // the child builds its own. 64 words, then the records (runtime/deque.mlir): 64 for callers, then one a worker (that of worker 0
 // is unused).
 //    0 alive: 1 (0 in a forked child), 1 the process if the kernel does not hand out zeros, 2 workers, 3 turns to wait before sleeping
-//    8 workers that sleep and were not woken yet   16 permits: woken, not awake yet   24 caller records in use so far
+//    8 workers that sleep and were not woken yet   16 permits: woken, not awake yet, 17 core of the thread that woke last   24 caller records in use so far
 
 "memref.global"() <{sym_name = "pool", sym_visibility = "private", type = memref<64xi64>, initial_value}> : () -> ()
 
@@ -453,6 +453,10 @@ func.func private @wake_workers(%head: memref<64xi64>, %count: i64) {
   }
   %some = arith.cmpi sgt, %woken, %c0 : i64
   scf.if %some {
+    %core = rt.call_external @sched_getcpu() : () -> i32
+    %core_int = arith.extsi %core : i32 to i64
+    %core_at = arith.constant 17 : index
+    rt.atomic_store monotonic %core_int, %head[%core_at] : memref<64xi64>
     // [N4]
     %before = rt.atomic_rmw add seq_cst %woken, %head[%permits_at] : memref<64xi64>
     %start = rt.memref_to_ptr %head : memref<64xi64> to !rt.ptr
@@ -515,6 +519,21 @@ func.func private @sleep(%record: memref<288xi64>) {
   scf.if %waits {
     func.call @count_sleep(%record) : (memref<288xi64>) -> ()
     func.call @take_permit(%head) : (memref<64xi64>) -> ()
+    func.call @keep_apart(%head) : (memref<64xi64>) -> ()
+  }
+  func.return
+}
+
+// Where other processes keep all cores busy, a thread that is woken starts on the core of who woke it, and would take turns with it
+// for as long as both have work: it moves to another one, and is as free to move as before then.
+func.func private @keep_apart(%head: memref<64xi64>) {
+  %core_at = arith.constant 17 : index
+  %waker = rt.atomic_load monotonic %head[%core_at] : memref<64xi64>
+  %core = rt.call_external @sched_getcpu() : () -> i32
+  %core_int = arith.extsi %core : i32 to i64
+  %together = arith.cmpi eq, %core_int, %waker : i64
+  scf.if %together {
+    func.call @leave_core(%core_int) : (i64) -> ()
   }
   func.return
 }

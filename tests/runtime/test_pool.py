@@ -21,6 +21,7 @@ from stepwell.backends.target import host_target
 from stepwell.dialects.registry import context
 from stepwell.ir.parser import parse_module
 from stepwell.runtime import pool as pool_module
+from stepwell.runtime.loader import Library
 from stepwell.runtime.pool import Pool
 
 BODY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -566,6 +567,63 @@ def test_affinity_binds_each_thread_to_a_core_and_changes_no_result(monkeypatch)
     for worker, place in cores.items():
         if worker:
             assert place == {allowed[worker % len(allowed)]}
+
+
+@pytest.fixture(scope="module")
+def leave_core():
+    """`leave_core` by itself: called on a core, it gives the one that its thread is on then."""
+    wrapped = """
+      func.func @stepwell_leave_core() -> i64 {
+        %before = rt.call_external @sched_getcpu() : () -> i32
+        %core = arith.extsi %before : i32 to i64
+        func.call @leave_core(%core) : (i64) -> ()
+        %after = rt.call_external @sched_getcpu() : () -> i32
+        %same = arith.cmpi eq, %before, %after : i32
+        %stayed = arith.extui %same : i1 to i64
+        func.return %stayed : i64
+      }"""
+    (host,) = write_llvm(parse_module(pool_source() + wrapped, "pool.mlir", context()), host_target())
+    library = Library([compile_llvm(host.text, host_target(), 1)], ("stepwell_leave_core",))
+    return library, ctypes.CFUNCTYPE(ctypes.c_int64)(library.address("stepwell_leave_core"))
+
+
+def test_a_thread_leaves_its_core_and_may_go_where_it_could(leave_core):
+    _, call = leave_core
+    cores = os.sched_getaffinity(0)
+    # A thread that is taken off the core between the two looks may be back on it: not in all of some calls.
+    stayed = [call() for _ in range(5)]
+    assert len(cores) == 1 or not all(stayed)
+    assert os.sched_getaffinity(0) == cores
+
+
+def test_a_thread_with_one_core_stays_on_it(leave_core):
+    _, call = leave_core
+    places = []
+
+    def body():
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        places.append((os.sched_getaffinity(0), call(), os.sched_getaffinity(0)))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    ((before, stayed, after),) = places
+    assert stayed == 1
+    assert before == after
+
+
+def test_woken_threads_keep_their_cores_to_choose_from():
+    woken, places = Pool(pool_object(host_target()), 3), {}
+
+    def body(i, worker):
+        places[worker] = os.sched_getaffinity(threading.get_native_id())
+        time.sleep(0.0005)
+
+    for _ in range(20):
+        spread(woken, body, 8)
+        time.sleep(0.002)
+    assert woken.sleeps() > 0
+    assert all(place == os.sched_getaffinity(0) for place in places.values())
 
 
 def test_a_bad_affinity_is_refused(monkeypatch):
