@@ -210,15 +210,20 @@ def _places() -> list[tuple[str, str]] | None:
 
 
 def _files(place: str) -> Iterator[tuple[str, int, int]]:
-    """(path, size, time of the last change) of each file of code in a folder and those in it."""
+    """(path, size, time of the last change) of each file of code in a folder and those in it or linked from it."""
     with os.scandir(place) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name != "__pycache__":
+            if entry.is_dir():
+                if entry.name != "__pycache__" and not (entry.is_symlink() and _leads_back(entry.path)):
                     yield from _files(entry.path)
             elif entry.name.endswith(_CODE):
                 status = entry.stat()
                 yield entry.path, status.st_size, status.st_mtime_ns
+
+
+def _leads_back(link: str) -> bool:
+    """Whether a link to a folder leads to one that it lies in."""
+    return (os.path.realpath(os.path.dirname(link)) + os.sep).startswith(os.path.realpath(link) + os.sep)
 
 
 __all__ = [

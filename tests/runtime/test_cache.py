@@ -505,6 +505,23 @@ def test_changed_files_change_the_digest_and_young_ones_leave_none(tmp_path, mon
     assert files(1001 * 10**9) is None  # changed when the process had begun
 
 
+def test_linked_folders_are_looked_at_and_those_that_lead_back_are_not(tmp_path, monkeypatch):
+    """A checkout may be used through a tree of links (`tools/link_tree.py`)."""
+    package, room = tmp_path / "package", tmp_path / "room"
+    for folder in (package, room):
+        folder.mkdir()
+        (folder / "a.py").write_text("1")
+        os.utime(folder / "a.py", (1000, 1000))
+    (package / "room").symlink_to(room)
+    (room / "back").symlink_to(tmp_path)
+    (package / "self").symlink_to(package)
+    monkeypatch.setattr(cache, "_places", lambda: [("p", str(package))])
+    first = cache._digest_of_files(2000 * 10**9)
+    assert first is not None
+    os.utime(room / "a.py", (1001, 1001))
+    assert cache._digest_of_files(2000 * 10**9) not in (first, None)
+
+
 def test_code_that_changes_while_it_is_loaded_is_trusted_no_more(monkeypatch):
     found = iter(["one", "one", "two", "one"])
     monkeypatch.setattr(cache, "_digest_of_files", lambda before: next(found))
