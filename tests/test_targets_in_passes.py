@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NAMES = r"gpu|nvgpu|cuda|nvidia|nvptx\w*|ptx|sm_?\d+|avx\w*|sse\d?\w*|x86\w*|amd64|neon|aarch64"
+NAMES = (
+    r"gpu|nvgpu|cuda|nvidia|nvptx\w*|ptx|sm_?\d+|avx\w*|sse\d?\w*|x86\w*|amd64|neon|aarch64|amdgpu|amdgcn|rocm|gfx\d\w*"
+)
 WORD = re.compile(rf"(?<![a-z])(?:{NAMES})(?![a-z])", re.IGNORECASE)
 """A machine's name as a part of an identifier or of a text."""
 
@@ -71,6 +73,7 @@ def test_no_machine_is_named(path: Path):
         "is_sse42 = 1",
         'names = {"arch": "nvptx64"}',
         "sm_90 = 0",
+        'if machine.cpu == "gfx90a": pass',
     ],
 )
 def test_the_check_sees_a_machine(text: str):

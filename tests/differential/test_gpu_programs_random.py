@@ -76,8 +76,8 @@ def assert_no_spills(program: object, target: str, opt_level: int = 2) -> None:
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_a_simulated_gpu_computes_what_the_program_says(seed):
     program = gpu_programs.generate(seed)
-    sm, opt_level = ("sm_80", "sm_90", "sm_75")[seed % 3], 0 if seed % 4 == 0 else 2
-    executable = stepwell.compile(program.text(), target=f"gpu-sim:{sm}", opt_level=opt_level, verify_each=True)
+    gpu, opt_level = ("sm_80", "gfx90a", "sm_90", "gfx90a", "sm_75")[seed % 5], 0 if seed % 4 == 0 else 2
+    executable = stepwell.compile(program.text(), target=f"gpu-sim:{gpu}", opt_level=opt_level, verify_each=True)
     check(program, executable, expected(program))
     if RESOURCES:
         assert_no_spills(program.text(), f"cuda:{('sm_80', 'sm_90', 'sm_100')[seed % 3]}", opt_level)
