@@ -14,7 +14,7 @@ import math
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects import math as upstream
-from xdsl.dialects.builtin import VectorType
+from xdsl.dialects.builtin import VectorType, i1
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.utils.type import get_element_type_or_self
 
@@ -37,15 +37,25 @@ def refines_root(e: Emitter, least_bytes: int) -> bool:
 def sqrt(e: Emitter, x: SSAValue) -> SSAValue:
     """The correctly rounded square root of a vector, by an estimate of its inverse."""
     low, infinite = (e.bias + SMALLEST[e.is_f32]) << e.mantissa, (2 * e.bias + 1) << e.mantissa
-    bits = e.to_bits(x)
-    regular = e.icmp("ult", e.isub(bits, e.ci(low)), e.ci(infinite - low))
-    safe = e.builder.insert(arith.OrIOp(regular, e.icmp("eq", bits, e.ci(0)))).result
-    branch = scf.IfOp(any_lane(e, e.not_(safe)), [x.type], Region(Block()), Region(Block()))
+    special = e.icmp("uge", e.isub(e.to_bits(x), e.ci(low)), e.ci(infinite - low))
+    branch = scf.IfOp(_any_but_zero(e, special, x), [x.type], Region(Block()), Region(Block()))
     e.builder.insert(branch)
     exact = e.in_block(branch.true_region.block)
     exact.builder.insert(scf.YieldOp(exact.builder.insert(upstream.SqrtOp(x)).result))
     quick = e.in_block(branch.false_region.block)
     quick.builder.insert(scf.YieldOp(_refined(quick, x)))
+    return branch.results[0]
+
+
+def _any_but_zero(e: Emitter, special: SSAValue, x: SSAValue) -> SSAValue:
+    """Whether a special lane is none with a zero, which is asked only where there are special ones."""
+    branch = scf.IfOp(any_lane(e, special), [i1], Region(Block()), Region(Block()))
+    e.builder.insert(branch)
+    inner = e.in_block(branch.true_region.block)
+    other = inner.icmp("ne", inner.to_bits(x), inner.ci(0))
+    both = inner.builder.insert(arith.AndIOp(special, other)).result
+    inner.builder.insert(scf.YieldOp(any_lane(inner, both)))
+    branch.false_region.block.add_op(scf.YieldOp(e.constants.get(i1, 0)))
     return branch.results[0]
 
 
