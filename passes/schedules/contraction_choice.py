@@ -31,6 +31,8 @@ PAGE = 4096
 """Bytes after which addresses fall into the same sets of an L1 cache."""
 WAYS = 8
 """Lines that a set of an L1 cache holds; some are for others."""
+PAGES = 64
+"""Pages whose places a core knows at once."""
 FEW = 4
 """Rows from which on products take longer than reading B once, were it near."""
 FEW_FAR = 16
@@ -135,7 +137,22 @@ def _lies_near(found: Contraction) -> bool:
     if found.m is None or not any(_in_window(exprs, d) for d in found.reduced):
         return False
     apart = rows_apart(found)
-    return is_contiguous(exprs, found.m) or (apart is not None and apart[0] == len(exprs) - 1)
+    near = is_contiguous(exprs, found.m) or (apart is not None and apart[0] == len(exprs) - 1)
+    return near and (
+        found.rows <= 4 * FULL or border_of(found.op.inputs[found.a]) is not None or not _on_many_pages(found)
+    )
+
+
+def _on_many_pages(found: Contraction) -> bool:
+    """Whether the terms of a row of A lie on more pages than a core knows the places of at once, and in few sets of its cache."""
+    kind = found.op.inputs[found.a].type
+    assert isinstance(kind, TensorType)
+    strides = [step * byte_width(kind.element_type) for step in strides_of(kind.get_shape())]
+    moves = {
+        d: sum((coefficient(e, d) or 0) * step for e, step in zip(found.maps[0].results, strides, strict=True))
+        for d in found.reduced
+    }
+    return prod(found.sizes[d] for d, move in moves.items() if abs(move) >= PAGE // 2) > PAGES
 
 
 def starts_uniform(found: Contraction) -> bool:

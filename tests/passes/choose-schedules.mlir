@@ -357,3 +357,35 @@ module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64,
     kernel.return %r : tensor<28x28x128xf32>
   }
 }
+
+// -----
+
+// Lines of channels half a page apart, more than a core knows the places of: rows are packed. Fewer are read where they lie.
+// CHECK-LABEL: kernel.func @many_lines
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{{.*}}mr = 13 : i64, {{.*}}pack_a = 1 : i64
+// CHECK-LABEL: kernel.func @few_lines
+// CHECK-SAME: schedule = #kernel.schedule<"contraction", {{{.*}}mr = 13 : i64, {{.*}}pack_a = 0 : i64
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l1_bytes = 32768 : i64, l2_bytes = 1048576 : i64}} {
+  kernel.func @many_lines(%x: tensor<8x256x514xf32>, %w: tensor<256x256x3xf32>, %o: tensor<8x256x512xf32>) -> tensor<8x256x512xf32> attributes {access = ["read", "read", "write"]} {
+    %z = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%z : f32) outs(%o : tensor<8x256x512xf32>) -> tensor<8x256x512xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(b, f, w, c, k) -> (b, c, w + k)>, affine_map<(b, f, w, c, k) -> (f, c, k)>, affine_map<(b, f, w, c, k) -> (b, f, w)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : tensor<8x256x514xf32>, tensor<256x256x3xf32>) outs(%f : tensor<8x256x512xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %m = arith.mulf %p, %q : f32
+      %t = arith.addf %s, %m : f32
+      linalg.yield %t : f32
+    } -> tensor<8x256x512xf32>
+    kernel.return %r : tensor<8x256x512xf32>
+  }
+  kernel.func @few_lines(%x: tensor<8x64x514xf32>, %w: tensor<256x64x3xf32>, %o: tensor<8x256x512xf32>) -> tensor<8x256x512xf32> attributes {access = ["read", "read", "write"]} {
+    %z = arith.constant 0.0 : f32
+    %f = linalg.fill ins(%z : f32) outs(%o : tensor<8x256x512xf32>) -> tensor<8x256x512xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(b, f, w, c, k) -> (b, c, w + k)>, affine_map<(b, f, w, c, k) -> (f, c, k)>, affine_map<(b, f, w, c, k) -> (b, f, w)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : tensor<8x64x514xf32>, tensor<256x64x3xf32>) outs(%f : tensor<8x256x512xf32>) {
+    ^bb0(%p: f32, %q: f32, %s: f32):
+      %m = arith.mulf %p, %q : f32
+      %t = arith.addf %s, %m : f32
+      linalg.yield %t : f32
+    } -> tensor<8x256x512xf32>
+    kernel.return %r : tensor<8x256x512xf32>
+  }
+}
