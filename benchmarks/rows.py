@@ -21,7 +21,8 @@ import peers
 
 MATH = {
     "exp": (0.0, 3.0), "log": (5.0, 1.0), "log1p": (5.0, 1.0), "tanh": (0.0, 2.0), "logistic": (0.0, 2.0),
-    "erf": (0.0, 1.5), "sin": (0.0, 20.0), "cos": (0.0, 20.0), "pow": (3.0, 0.5),
+    "erf": (0.0, 1.5), "sin": (0.0, 20.0), "cos": (0.0, 20.0), "pow": (3.0, 0.5), "sqrt": (5.0, 1.0), "rsqrt": (5.0, 1.0),
+    "tan": (0.0, 20.0), "erfinv": (0.5, 0.1), "lgamma": (8.0, 3.0), "digamma": (8.0, 3.0), "i1e": (0.0, 10.0),
 }  # fmt: skip
 """Functions, with the mean and the deviation of their arguments."""
 
@@ -106,9 +107,13 @@ def functions() -> dict[str, Callable[[], dict[str, Any]]]:
     import torch
 
     own: dict[str, Callable[..., Any]] = {
-        "logistic": jax.nn.sigmoid, "erf": jax.scipy.special.erf, "pow": lambda x: jnp.power(x, 1.7),
+        "logistic": jax.nn.sigmoid, "erf": jax.scipy.special.erf, "pow": lambda x: jnp.power(x, 1.7), "rsqrt": jax.lax.rsqrt,
+        "erfinv": jax.scipy.special.erfinv, "lgamma": jax.scipy.special.gammaln, "digamma": jax.scipy.special.digamma,
+        "i1e": jax.scipy.special.i1e,
     }  # fmt: skip
-    theirs: dict[str, Callable[..., Any]] = {"logistic": torch.sigmoid, "pow": lambda x: torch.pow(x, 1.7)}
+    theirs: dict[str, Callable[..., Any]] = {
+        "logistic": torch.sigmoid, "pow": lambda x: torch.pow(x, 1.7), "i1e": torch.special.i1e,
+    }  # fmt: skip
     found = {}
     for name, (mean, scale) in MATH.items():
         jf, tf = own.get(name) or getattr(jnp, name), theirs.get(name) or getattr(torch, name)
