@@ -418,3 +418,39 @@ def test_lanes_are_scaled_by_powers_of_two_where_there_is_an_instruction(native,
 SCALE = (
     "func.func @f(%a: {kind}, %b: {kind}) -> {kind} {{\n%r = math.scaleb %a, %b : {kind}\nfunc.return %r : {kind}\n}}"
 )
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 16, 21])
+@pytest.mark.parametrize(("name", "dtype"), [("f32", np.float32), ("f64", np.float64)])
+@pytest.mark.every(2)
+def test_estimates_are_near_and_special_where_they_must_be(native, level, lanes, name, dtype):
+    kind, memory = f"vector<{lanes}x{name}>", f"memref<{lanes}x{name}>"
+    text = entry(
+        f"%x: {memory}, %y: {memory}",
+        f"""%a = vector.load %x[%c0] : {memory}, {kind}
+        %r = math.rsqrt_estimate %a : {kind}
+        %s = math.reciprocal_estimate %a : {kind}
+        vector.store %r, %x[%c0] : {memory}, {kind}
+        vector.store %s, %y[%c0] : {memory}, {kind}""",
+    )
+    if level != "avx512":
+        with pytest.raises(UnsupportedError, match=r"estimate' op is not supported: this machine has no instruction"):
+            native(text)
+        return
+    run, info = native(text), np.finfo(dtype)
+    numbers = np.exp2(np.random.default_rng(1).uniform(info.minexp + 2, info.maxexp - 2, lanes)).astype(dtype)
+    root, inverse = numbers.copy(), np.empty_like(numbers)
+    run(root, inverse)
+    wide = numbers.astype(np.longdouble)
+    assert np.abs(root * np.sqrt(wide) - 1).max() <= 2.0**-14
+    assert np.abs(inverse * wide - 1).max() <= 2.0**-14
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, float(info.smallest_subnormal), 4.0]
+    for first in range(0, len(special), lanes):
+        root = np.resize(np.array(special[first:], dtype), lanes)
+        inverse, x = np.empty_like(root), root.astype(np.longdouble)
+        run(root, inverse)
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(root, (1 / np.sqrt(x)).astype(dtype), rtol=2.0**-14)
+            normal = np.abs(x) >= info.tiny
+            np.testing.assert_allclose(inverse[normal], (1 / x[normal]).astype(dtype), rtol=2.0**-14)
+            np.testing.assert_array_equal(inverse[x == 0], (1 / x[x == 0]).astype(dtype))
