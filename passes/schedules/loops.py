@@ -208,7 +208,7 @@ def groups_for(nests: Sequence[Nest], machine: Machine) -> Groups | None:
         return merge_groups(nests, None, reductions=True)
     if any(n.fold is not None for n in nests):
         return merge_groups(nests, None, reductions=True)  # parts are cut off the outermost dim that is reduced
-    return merge_groups(nests, 16 * machine.vector_bytes)
+    return merge_groups(nests, 16 * machine.vector_bytes, reductions=True)
 
 
 def placed_phase(

@@ -10,8 +10,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from xdsl.dialects.builtin import IndexType, IntegerType, i1
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.builtin import AnyFloat, BFloat16Type, Float16Type, IndexType, IntegerType, i1
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, steps_apart
@@ -117,6 +117,10 @@ EXPENSIVE = {
 """Cost of ops beyond one, in simple ops."""
 
 
+ROUNDINGS: dict[type[Attribute], int] = {BFloat16Type: 8, Float16Type: 3}
+"""Simple ops of a core that widen a small float and round one; 16 for any other."""
+MOVES = ("arith.constant", "arith.select")
+"""Ops that compute nothing."""
 FOLDED = 8
 """Vectors that are folded at once, at most."""
 HEAVY_FOLD = 48
@@ -128,6 +132,20 @@ def body_cost(nest: Nest) -> int:
     if nest.body is None:
         return 1
     return sum(EXPENSIVE.get(op.name, 1) for body in nest.bodies for op in body.ops)
+
+
+def _rounded(op: Operation) -> Attribute | None:
+    """The small float that an op computes in f32 and rounds, if it does."""
+    if not op.results or not op.name.startswith(("arith.", "math.")) or op.name in MOVES:
+        return None
+    kind = op.results[0].type
+    return kind if isinstance(kind, AnyFloat) and byte_width(kind) < 4 else None
+
+
+def _simple_ops(nest: Nest) -> int:
+    """Simple ops per point of a core, which rounds small floats by several."""
+    rounded = [_rounded(op) for body in nest.bodies for op in body.ops]
+    return body_cost(nest) + sum(ROUNDINGS.get(type(kind), 16) for kind in rounded if kind is not None)
 
 
 def element_bytes(nests: Sequence[Nest]) -> int:
@@ -291,7 +309,7 @@ def fold_vectors(vectors: int, nests: Sequence[Nest]) -> int:
 
 
 def _scalar_cost(nests: Sequence[Nest]) -> float:
-    return 0.4 * sum((len(n.inputs) + len(n.outputs) + body_cost(n)) / _repeats(n) for n in nests)
+    return 0.4 * sum((len(n.inputs) + len(n.outputs) + _simple_ops(n)) / _repeats(n) for n in nests)
 
 
 def _repeats(nest: Nest) -> int:
@@ -308,7 +326,7 @@ def _vector_cost(nests: Sequence[Nest], dim: int, width: int, register: int) -> 
 
 def _nest_cost(nest: Nest, dim: int, lanes: int) -> float:
     """Of a point of a nest, in simple ops, where so many lanes along a dim are done at once."""
-    total = body_cost(nest) / lanes
+    total = _simple_ops(nest) / lanes
     for position, access in enumerate(nest.inputs):
         if not isinstance(access, Access) or position in nest.forwarded or not uses_dim(access.exprs, dim):
             total += 0.2 / lanes
