@@ -113,7 +113,8 @@ def cbrt(e: Emitter, x: SSAValue) -> SSAValue:
     residual = e.sub(e.sub(e.sub(scaled, cube), cube_low), e.mul(square_low, t))
     t = e.fma(residual, e.mul(inverse_square, e.c(1 / 3)), t)
     t = e.mul(t, e.select(tiny, e.c(2.0**-step), e.select(huge, e.c(2.0**step), e.c(1.0))))
-    return _with_special_roots(e, x, t)
+    # The guess for zero is a number, and zero times it is zero.
+    return e.copysign(e.select(e.cmp("oeq", magnitude, e.c(INF)), magnitude, t), x)
 
 
 def _inverse_cbrt_guess(e: Emitter, x: SSAValue) -> SSAValue:
@@ -133,13 +134,6 @@ def _better_inverse_cbrt(e: Emitter, x: SSAValue, r: SSAValue, terms: int = 3) -
     rest = e.fma(e.neg(e.mul(x, e.mul(r, r))), r, e.c(1.0))
     series = e.poly(rest, (14 / 81, 2 / 9, 1 / 3)[3 - terms :])
     return e.fma(e.mul(r, rest), series, r)
-
-
-def _with_special_roots(e: Emitter, x: SSAValue, root: SSAValue) -> SSAValue:
-    """The root with the sign of x; zeros, infinities and NaN are their own."""
-    finite = e.cmp("olt", e.abs(x), e.c(INF))
-    regular = e.builder.insert(arith.AndIOp(finite, e.cmp("one", x, e.c(0.0)))).result
-    return e.select(regular, e.copysign(root, x), x)
 
 
 __all__ = ["cbrt", "refines_root", "rsqrt", "sqrt"]

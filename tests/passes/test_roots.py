@@ -141,6 +141,7 @@ def test_only_vectors_that_are_slow_to_root_are_refined():
 
 @pytest.mark.parametrize(("name", "dtype"), [("f32", np.float32), ("f64", np.float64)])
 @pytest.mark.parametrize("level", ["avx512", "avx2", "sse4.2"])
+@pytest.mark.every(2)
 def test_native_roots_are_right_with_tails_and_special_lanes(name, dtype, level):
     rng = np.random.default_rng(3)
     info, n = np.finfo(dtype), 1030
