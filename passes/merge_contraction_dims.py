@@ -9,7 +9,8 @@ After:  %0 = tensor.collapse_shape %x [[0], [1], [2, 3]]
 Neighbouring dims that every operand walks as one become one, and dims of extent one are dropped: an image read
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
 it; where one of them reads something in another order, dims stay apart. A result whose last dim is short, though a product has
-a long one, is computed with that last and turned back. Images of short lines get their batch inside (`fusion/batches.py`).
+a long one, is computed with that last and turned back. Images of short lines get their batch inside (`fusion/batches.py`),
+those of few channels a group their points (`fusion/grouped.py`).
 Of an operand of which only every second number, say, is read, these are picked out first.
 
 Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
@@ -47,6 +48,7 @@ from stepwell.passes.fusion.classify import (
     on_static_tensors,
     shape_of,
 )
+from stepwell.passes.fusion.grouped import with_points_inside
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.nest import linear_form
 from stepwell.passes.schedules.staging import Border, border_of
@@ -74,7 +76,8 @@ class MergeContractionDimsPass(Pass):
             for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
                 if inner.parent is block and _is_candidate(inner):
                     _pick_points(inner, places)
-                    inner = _with_long_rows(with_batches_inside(inner, places), places)
+                    inner = with_batches_inside(with_points_inside(inner, places), places)
+                    inner = _with_long_rows(inner, places)
                     _merge(inner, _maps_of_result(inner, places), places)
 
 

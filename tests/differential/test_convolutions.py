@@ -257,6 +257,31 @@ def test_images_of_short_lines_have_their_batch_inside():
     same(text, args, "avx512")
 
 
+GROUPED = [
+    # batch and channels, rows and columns, (features, rows, columns), what else: few channels and features a group
+    ((2, 12, 5, 17), (12, 3, 3), {"groups": 4}, "avx512"),
+    ((1, 15, 6, 31), (10, 3, 2), {"groups": 5, "stride": (2, 2), "pad": ((1, 1), (0, 2))}, "avx512"),
+    ((1, 14, 4, 20), (8, 2, 3), {"groups": 2, "rhs_dilate": (1, 2), "pad": ((0, 0), (0, 0))}, "avx2"),
+    ((2, 8, 3, 16), (16, 3, 3), {"groups": 4, "kind": "bf16"}, "avx512"),
+    ((1, 6, 4, 18), (9, 3, 3), {"groups": 3, "kind": "i32", "reverse": ("true", "false")}, "sse4.2"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GROUPED)))
+def test_few_channels_of_a_group_make_room_for_points(number):
+    image, weights, rest, level = GROUPED[number]
+    text, args = case("nhwc", image, weights, **rest)
+    text = text.replace("'", "")
+    per_group = image[1] // rest["groups"]
+    turned = (
+        f"x{rest['groups']}x{per_group}x{image[2]}x{image[3]}x" if image[0] > 1 else f"<{rest['groups']}x{per_group}x"
+    )
+    assert turned in stepwell.compile(text, simd=level).ir("kernels")
+    if rest.get("kind", "f32") == "f32":
+        args[0].reshape(-1)[7], args[1].reshape(-1)[3] = np.nan, np.inf
+    same(text, args, level, rtol=2e-2 if rest.get("kind") == "bf16" else 2e-5)
+
+
 def gradient_of_weights(stride):
     """As JAX writes it: channels are the batch, the gradient of the result is the window."""
     size, taps = 11, 3

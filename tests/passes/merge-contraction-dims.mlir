@@ -157,3 +157,29 @@ func.func @short_lines(%x: tensor<5x32x4xf32>, %w: tensor<16x32x3xf32>) -> tenso
   } -> tensor<5x16x4xf32>
   return %y : tensor<5x16x4xf32>
 }
+
+// -----
+
+// Few channels a group, last: the image is turned before its border is put around it, and the result turned back.
+// CHECK-LABEL: func.func @groups
+// CHECK:       %[[X:.*]] = linalg.generic {{.*}}(d0, d3, d4, d1, d2){{.*}}ins(%x : tensor<2x5x15x3x4xf32>) outs(%{{.*}} : tensor<2x3x4x5x15xf32>)
+// CHECK:       tensor.insert_slice %[[X]] into %{{.*}}[0, 0, 0, 1, 1] [2, 3, 4, 5, 15] {{.*}} into tensor<2x3x4x7x17xf32>
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d3, d5, (d1 + d6), (d2 + d7))>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d6, d7, d5, d3, d4)>, affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d3, d4, d1, d2)>
+// CHECK:       %[[Y:.*]] = linalg.generic {{.*}}(d0, d3, d4, d1, d2){{.*}}outs(%{{.*}} : tensor<2x5x15x3x4xf32>)
+// CHECK:       func.return %[[Y]]
+func.func @groups(%x: tensor<2x5x15x3x4xf32>, %w: tensor<3x3x4x3x4xf32>) -> tensor<2x5x15x3x4xf32> {
+  %c = arith.constant 0.0 : f32
+  %p = tensor.empty() : tensor<2x7x17x3x4xf32>
+  %q = linalg.fill ins(%c : f32) outs(%p : tensor<2x7x17x3x4xf32>) -> tensor<2x7x17x3x4xf32>
+  %i = tensor.insert_slice %x into %q[0, 1, 1, 0, 0] [2, 5, 15, 3, 4] [1, 1, 1, 1, 1] : tensor<2x5x15x3x4xf32> into tensor<2x7x17x3x4xf32>
+  %e = tensor.empty() : tensor<2x5x15x3x4xf32>
+  %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x5x15x3x4xf32>) -> tensor<2x5x15x3x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(b, h, w, g, f, c, k, l) -> (b, h + k, w + l, g, c)>, affine_map<(b, h, w, g, f, c, k, l) -> (k, l, c, g, f)>, affine_map<(b, h, w, g, f, c, k, l) -> (b, h, w, g, f)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins(%i, %w : tensor<2x7x17x3x4xf32>, tensor<3x3x4x3x4xf32>) outs(%z : tensor<2x5x15x3x4xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %m = arith.mulf %a, %d : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<2x5x15x3x4xf32>
+  return %y : tensor<2x5x15x3x4xf32>
+}
