@@ -166,29 +166,32 @@ def _on_vectors(number: int, case: tuple[str, str, str], lanes: int) -> str:
   }}"""
 
 
+@pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("lanes", [1, 2, 4, 3, 8, 16])
-@pytest.mark.every(6)
-def test_every_op_on_vectors_of_types_that_llvm_has_trouble_with(gcn_of, lanes):
+@pytest.mark.every(9)
+def test_every_op_on_vectors_of_types_that_llvm_has_trouble_with(gcn_of, lanes, part):
     """It aborts on integers smaller than a byte in vectors, and on the copied sign of one lane of f64."""
-    cases = [c for c in _cases() if "copysign" in c[2] or {"i2", "i4"} & set(c[:2])]
+    cases = [c for c in _cases() if "copysign" in c[2] or {"i2", "i4"} & set(c[:2])][part::3]
     kernels = [_on_vectors(i, case, lanes) for i, case in enumerate(cases)]
     resources = gcn_resources(gcn_of("gpu.module @all {" + "".join(kernels) + "\n}\n"))
     assert len(resources) == len(cases)
     assert not [r for r in resources if r.spill_stores]
 
 
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("cpu", PROCESSORS)
-@pytest.mark.every(4)
-def test_every_op_on_every_type_is_instructions_of_its_own(gcn_of, cpu):
+@pytest.mark.every(8)
+def test_every_op_on_every_type_is_instructions_of_its_own(gcn_of, cpu, part):
     """No calls, no memory of a thread: all of it is in registers."""
-    kernels = [_kernel(i, case) for i, case in enumerate(_cases())]
-    widths = [(t, n) for t in ("f32", "f64", "i1", "i8", "i64") for n in (1, 4)] + [("f32", 3), ("i8", 3)]
+    cases = _cases()[part::4]
+    kernels = [_kernel(i, case) for i, case in enumerate(cases)]
+    widths = [*((t, n) for t in ("f32", "f64", "i1", "i8", "i64") for n in (1, 4)), ("f32", 3), ("i8", 3)][part::4]
     kernels += [_vector_kernel(i, t, n) for i, (t, n) in enumerate(widths)]
     assembly = gcn_of("gpu.module @all {" + "".join(kernels) + "\n}\n", cpu)
     assert not re.search(r"^\s*(s_swappc|s_setpc|scratch_|buffer_load|buffer_store)", assembly, re.MULTILINE)
     resources = gcn_resources(assembly)
     assert [r.kernel for r in resources] == [
-        *(f"k{i}" for i in range(len(_cases()))),
+        *(f"k{i}" for i in range(len(cases))),
         *(f"v{i}" for i in range(len(widths))),
     ]
     assert not [r for r in resources if r.stack or r.spill_stores]
