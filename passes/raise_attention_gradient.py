@@ -57,8 +57,9 @@ def outline_of(found: Gradient) -> Outline | str:
     if isinstance(ops, str):
         return ops
     block = found.results[0].product.parent
-    if block is None or any(op.parent is not block for op in ops):
-        return "its parts are in several blocks"
+    # What is made outside of a loop or branch is copied from there.
+    if block is None or any(r.product.parent is not block for r in found.results):
+        return "its gradients are made in several blocks"
     before = _first_reader(block, results, ops)
     if before is None:
         return "its results are not read"

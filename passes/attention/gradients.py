@@ -19,6 +19,7 @@ from stepwell.dialects import stablehlo
 from stepwell.passes.attention.algebra import PASSED, Algebra
 from stepwell.passes.attention.matching import (
     DOT,
+    MOST_OPS,
     Attention,
     Operand,
     Softmax,
@@ -67,9 +68,9 @@ class Gradient:
     """Its scores; `last` is the product that makes the gradient of the values."""
     passed: Operand
     """The gradient of attention's result, over the same space."""
-    core: SSAValue
+    core: Operand
     """What the softmax passes back."""
-    slope: SSAValue
+    slope: Operand
     """What is passed back to the product."""
     mask: CausalMask | None
     """The mask of the scores, where the slope is 0 wherever it hides a key."""
@@ -114,7 +115,8 @@ def match_gradient(weights: stablehlo.DivideOp) -> tuple[DOT, Gradient | str] | 
     if isinstance(found, str):
         return None
     rank = len(shape_of(softmax.scores))
-    products = [p for d in _dots_of(weights.result) if (p := _product(d, weights.result, rank)) is not None]
+    whole = Operand(weights.result, identity(rank))
+    products = [p for d in _dots_of(weights.result) if (p := _product(d, whole, rank)) is not None]
     of_values = [p for p in products if softmax.axis not in p.summed and p.summed]
     if not of_values:
         return None
@@ -139,13 +141,15 @@ def _dots_of(value: SSAValue) -> list[DOT]:
     return list(dots)
 
 
-def _product(dot: DOT, source: SSAValue, rank: int) -> _Product | None:
+def _product(dot: DOT, source: Operand, rank: int) -> _Product | None:
     """A product one of whose operands is `source`, moved; the other one has one large dim of its own."""
-    sides = [places_of(o, source) if prod(shape_of(o)) == prod(shape_of(source)) else None for o in dot.operands]
+    volume = prod(shape_of(source.value))
+    sides = [places_of(o, source.value) if prod(shape_of(o)) == volume else None for o in dot.operands]
     found = next(((i, s[0]) for i, s in enumerate(sides) if s is not None), None)
     if found is None:
         return None
-    side, ours = found
+    side, places_in_source = found
+    ours = tuple(e.replace_dims_and_symbols(list(source.exprs), []) for e in places_in_source)
     numbers = dot.dot_dimension_numbers.data
     batching = (numbers.lhs_batching_dimensions, numbers.rhs_batching_dimensions)
     contracting = (numbers.lhs_contracting_dimensions, numbers.rhs_contracting_dimensions)
@@ -238,37 +242,69 @@ class _Matcher:
         )
         return found
 
-    def _slopes(self, found: Attention) -> list[SSAValue]:
+    def _slopes(self, found: Attention) -> list[Operand]:
         """What keys are multiplied with and has an element a score, behind its moves."""
-        slopes: dict[SSAValue, None] = {}
+        slopes: dict[SSAValue, Operand] = {}
         for dot in _dots_of(found.key.value):
             if dot is self.product:
                 continue
             for operand in dot.operands:
                 value = trace_whole(operand)
-                if shape_of(value) == shape_of(found.scores) and self._core(found, value) is not None:
-                    slopes[value] = None
-        return list(slopes)
+                if value in slopes or prod(shape_of(value)) != prod(shape_of(found.scores)):
+                    continue
+                frame = self._frame(value)
+                slope = None if frame is None else Operand(value, frame)
+                if slope is not None and self._core(found, slope) is not None:
+                    slopes[value] = slope
+        return list(slopes.values())
 
-    def _core(self, found: Attention, slope: SSAValue) -> tuple[SSAValue, Algebra, list[Operation]] | None:
-        """What the softmax passes back, how it was read, and the ops from a slope to it."""
+    def _frame(self, slope: SSAValue) -> Exprs | None:
+        """The dim of the scores that each dim of a slope is: what it is made of element by element has the exponentials."""
         exponentials = self.weights.lhs
-        pending: list[tuple[SSAValue, list[Operation]]] = [(slope, [])]
+        volume, rank = prod(shape_of(slope)), len(shape_of(slope))
+        pending: list[tuple[SSAValue, Exprs]] = [(slope, identity(rank))]
+        seen: set[SSAValue] = set()
+        while pending and len(seen) < MOST_OPS:
+            value, exprs = pending.pop()
+            if value is exponentials:
+                dims = [dim_of(e) for e in exprs]
+                places = [AffineExpr.dimension(dims.index(d)) if d in dims else ZERO for d in range(rank)]
+                large = [d for d, n in enumerate(shape_of(slope)) if n > 1]
+                return tuple(places) if all(d in dims for d in large) else None
+            op = value.owner
+            if value in seen or not isinstance(op, Operation) or prod(shape_of(value)) != volume:
+                continue
+            seen.add(value)
+            before = moved(op, exprs)
+            if before is not None:
+                pending.append((op.operands[0], before))
+            elif is_pointwise(op):
+                pending += [(o, exprs) for o in reversed(op.operands)]
+        return None
+
+    def _core(self, found: Attention, slope: Operand) -> tuple[Operand, Algebra, list[Operand]] | None:
+        """What the softmax passes back, how it was read, and what is on the way from a slope to it."""
+        exponentials = self.weights.lhs
+        pending: list[tuple[Operand, list[Operand]]] = [(slope, [])]
         seen: set[SSAValue] = set()
         while pending and len(seen) < MOST_SLOPE_OPS:
-            value, path = pending.pop()
-            if value in seen or shape_of(value) != shape_of(found.scores):
+            at, path = pending.pop()
+            value, exprs = at.value, at.exprs
+            if value in seen or prod(shape_of(value)) != prod(shape_of(found.scores)):
                 continue
             seen.add(value)
             algebra = Algebra(found, exponentials)
-            if algebra.terms(value, identity(self.rank)) == PASSED:
-                return value, algebra, path
+            if algebra.terms(value, exprs) == PASSED:
+                return at, algebra, path
             op = value.owner
-            if isinstance(op, Operation) and is_pointwise(op):
-                pending += [(o, [*path, op]) for o in reversed(op.operands)]
+            before = moved(op, exprs) if isinstance(op, Operation) else None
+            if isinstance(op, Operation) and before is not None:
+                pending.append((Operand(op.operands[0], before), [*path, at]))
+            elif isinstance(op, Operation) and is_pointwise(op):
+                pending += [(Operand(o, exprs), [*path, at]) for o in reversed(op.operands)]
         return None
 
-    def _with_slope(self, found: Attention, slope: SSAValue) -> Gradient | str:
+    def _with_slope(self, found: Attention, slope: Operand) -> Gradient | str:
         core = self._core(found, slope)
         assert core is not None
         value, algebra, path = core
@@ -285,7 +321,7 @@ class _Matcher:
         reason = self._kinds(found, passed, products)
         if reason is not None:
             return reason
-        parts = collect(found, (slope, value))
+        parts = collect(found, ((slope.value, slope.exprs), (value.value, value.exprs)))
         if isinstance(parts, str):
             return parts
         mask = causal_mask(found)
@@ -317,9 +353,9 @@ class _Matcher:
             return "the gradients of values and of weights are made of different gradients"
         return passed, values
 
-    def _products(self, found: Attention, slope: SSAValue) -> list[Result] | str:
+    def _products(self, found: Attention, slope: Operand) -> list[Result] | str:
         """The products that make the three gradients."""
-        made = [p for d in _dots_of(slope) if (p := _product(d, slope, self.rank)) is not None]
+        made = [p for d in _dots_of(slope.value) if (p := _product(d, slope, self.rank)) is not None]
         sums = [d for d in range(self.rank) if found.sizes[d] > 1 and d in self.of_values.summed]
         of_queries = [p for p in made if p.summed == (found.key_dim,) and self._reads(p, found.key)]
         of_keys = [p for p in made if sorted(p.summed) == sums and self._reads(p, found.query)]
@@ -390,10 +426,11 @@ def _with_values(found: Attention, values: Operand) -> Attention:
     )
 
 
-def _masking(found: Attention, mask: CausalMask, path: Sequence[Operation]) -> tuple[Operation, CausalMask] | None:
+def _masking(found: Attention, mask: CausalMask, path: Sequence[Operand]) -> tuple[Operation, CausalMask] | None:
     """The selection on the way to a slope that makes it 0 wherever the mask hides a key: what follows it keeps zeros."""
-    for op in path:
-        made = mask_of(found, op.results[0], identity(found.rank))
+    for at in path:
+        op, made = at.value.owner, mask_of(found, at.value, at.exprs)
+        assert isinstance(op, Operation)
         if made is not None and made.offset == mask.offset and made.fill.value.data == 0.0:
             return op, made
         if not _keeps_zeros(op):
@@ -403,7 +440,7 @@ def _masking(found: Attention, mask: CausalMask, path: Sequence[Operation]) -> t
 
 def _keeps_zeros(op: Operation) -> bool:
     """Whether what an op makes of 0 is 0."""
-    if isinstance(op, stablehlo.NegateOp):
+    if isinstance(op, (stablehlo.NegateOp, *MOVES)):
         return True
     if not isinstance(op, stablehlo.MultiplyOp | stablehlo.DivideOp):
         return False

@@ -31,6 +31,8 @@ from stepwell.passes.attention.tracing import (
     trace,
 )
 
+Element = tuple[SSAValue, Exprs]
+"""A value and a place in it."""
 Linear = tuple[int, int, int]
 """`a * query + b * key + c`."""
 
@@ -62,14 +64,14 @@ class ScoreOps:
     leaves: dict[tuple[SSAValue, Exprs], None] = field(default_factory=dict[tuple[SSAValue, Exprs], None])
 
 
-def collect(found: Attention, slope: tuple[SSAValue, SSAValue] | None = None) -> ScoreOps | str:
-    """The ops that make the scores; of a gradient also those of a slope, from the second value to the first."""
+def collect(found: Attention, slope: tuple[Element, Element] | None = None) -> ScoreOps | str:
+    """The ops that make the scores; of a gradient also those of a slope, from the second element to the first."""
     made = ScoreOps()
-    passed = None if slope is None else slope[1]
     seen: set[tuple[SSAValue, Exprs]] = set()
     # Postorder without recursion: an op is listed when its operands are.
-    ends = [found.scores] if slope is None else [slope[0], found.scores]
-    pending: list[tuple[SSAValue, Exprs, bool]] = [(v, identity(found.rank), False) for v in ends]
+    pending: list[tuple[SSAValue, Exprs, bool]] = [(found.scores, identity(found.rank), False)]
+    if slope is not None:
+        pending.insert(0, (*slope[0], False))
     while pending:
         value, exprs, ready = pending.pop()
         if ready:
@@ -81,7 +83,9 @@ def collect(found: Attention, slope: tuple[SSAValue, SSAValue] | None = None) ->
         seen.add((value, exprs))
         if len(seen) > 2 * MOST_OPS:
             return "its scores take too many ops"
-        if value is passed:
+        if slope is not None and value is slope[1][0]:
+            if not same_place(exprs, slope[1][1], shape_of(value)):
+                return "what its softmax passes back is read at several places"
             continue
         inner = operands_at(found, value, exprs)
         if inner is None:
@@ -263,6 +267,7 @@ def on_path(inside: Sequence[Operation], product: Operation) -> list[Operation]:
 __all__ = [
     "CausalMask",
     "Condition",
+    "Element",
     "ScoreOps",
     "causal_mask",
     "collect",

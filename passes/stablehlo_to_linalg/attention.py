@@ -13,7 +13,7 @@ from stepwell.dialects import stablehlo
 from stepwell.dialects.structured_attention import AttentionOp
 from stepwell.dialects.structured_base import YieldOp
 from stepwell.ir.machine import MachineDescription
-from stepwell.passes.attention.matching import Attention, match_attention
+from stepwell.passes.attention.matching import Attention, Operand, match_attention
 from stepwell.passes.attention.scores import CausalMask, Condition, causal_mask, collect, operands_at, triangle
 from stepwell.passes.attention.tracing import ZERO, Exprs, dim_of, element_of, identity, splat_of
 from stepwell.passes.schedules.nest import is_contiguous
@@ -201,10 +201,10 @@ class ScoreRegion:
                 value = self._selected(s, mask)
             self.low.builder.insert(YieldOp(value))
 
-    def slope(self, end: SSAValue) -> None:
+    def slope(self, end: Operand) -> None:
         """Make of what is passed back to a score what is passed back to the product."""
         with self.low.inside(self.block):
-            value = self._scalar(Scalars(self.low.builder), end, identity(self.found.rank))
+            value = self._scalar(Scalars(self.low.builder), end.value, end.exprs)
             self.low.builder.insert(YieldOp(value))
 
     def _selected(self, s: Scalars, mask: CausalMask) -> SSAValue:

@@ -64,7 +64,7 @@ def attention_gradient(low: Lowering, op: stablehlo.CompositeOp, function: func.
     def amap(exprs: Sequence[AffineExpr]) -> AffineMap:
         return AffineMap(len(space), 0, tuple(e.replace_dims_and_symbols(place, []) for e in exprs))
 
-    regions = (ScoreRegion(low, found, leaves), ScoreRegion(low, found, leaves, gradient.core, gradient.masking))
+    regions = (ScoreRegion(low, found, leaves), ScoreRegion(low, found, leaves, gradient.core.value, gradient.masking))
     regions[0].score(gradient.mask)
     regions[1].slope(gradient.slope)
     extras = used_leaves(leaves, regions)

@@ -23,7 +23,7 @@ class Program:
     depth: int = 8
     columns: int = 8
     form: str = "jax"
-    """How the backward pass of the softmax is written: `jax`, `weights` (w * (g - sum(w g))) or `parts` (w g - w sum(w g))."""
+    """How the backward pass of the softmax is written: `jax`, `weights` (w * (g - sum(w g))), `parts` (w g - w sum(w g)), `turned`."""
     mask: str = ""
     """`causal` (-inf), `keys` (a mask given, -inf), `bias` (added) or nothing."""
     forward: bool = True
@@ -77,16 +77,34 @@ class Program:
                 if self._selects
                 else []
             ),
-            f"%dp = stablehlo.multiply {'%du' if self._selects else '%ds'}, %half : tensor<{s}xf32>",
-            f"%dq = stablehlo.dot_general %dp, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [2] :"
-            f" (tensor<{s}xf32>, {_type(types['k'])}) -> {_type(types['q'])}",
-            f"%dk = stablehlo.dot_general %dp, %q, batching_dims = [0, 1] x [0, 1], contracting_dims = [2, 3] x [2, 3] :"
-            f" (tensor<{s}xf32>, {_type(types['q'])}) -> {_type(types['k'])}",
+            *self._products(s, "%du" if self._selects else "%ds", types),
         ]
         names = ", ".join(["%dq", "%dk", "%dv", *(["%o"] if self.forward else [])])
         kinds = ", ".join(map(_type, results))
         body = "\n  ".join([*lines, f"func.return {names} : {kinds}"])
         return f"func.func @main({arguments}) -> ({kinds}) {{\n  {body}\n}}"
+
+    def _products(self, s: str, slope: str, types: dict[str, tuple[int, ...]]) -> list[str]:
+        """What is passed back, scaled, times keys and times queries; `turned` has the keys before the queries."""
+        keys, queries = "[4] x [2]", "[2, 3] x [2, 3]"
+        lines: list[str] = []
+        if self.form == "turned":
+            turned = f"{self.batch}x{self.groups}x{self.keys}x{self.shared}x{self.queries}"
+            lines = [
+                f"%turned = stablehlo.transpose {slope}, dims = [0, 1, 4, 2, 3] : (tensor<{s}xf32>) -> tensor<{turned}xf32>",
+                f"%halves = stablehlo.constant dense<0.5> : tensor<{turned}xf32>",
+                f"%dp = stablehlo.multiply %turned, %halves : tensor<{turned}xf32>",
+            ]
+            s, keys, queries = turned, "[2] x [2]", "[3, 4] x [2, 3]"
+        else:
+            lines = [f"%dp = stablehlo.multiply {slope}, %half : tensor<{s}xf32>"]
+        return [
+            *lines,
+            f"%dq = stablehlo.dot_general %dp, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = {keys} :"
+            f" (tensor<{s}xf32>, {_type(types['k'])}) -> {_type(types['q'])}",
+            f"%dk = stablehlo.dot_general %dp, %q, batching_dims = [0, 1] x [0, 1], contracting_dims = {queries} :"
+            f" (tensor<{s}xf32>, {_type(types['q'])}) -> {_type(types['k'])}",
+        ]
 
     @property
     def _selects(self) -> bool:
@@ -186,12 +204,14 @@ def check(program: Program, level: str, inputs: list[np.ndarray] | None = None) 
 
 # Tiles of SSE: 4 keys by 8 queries.
 GRID = [
-    *itertools.product((5, 7, 8, 9, 17), (4, 5, 8, 13), ("jax", "weights", "parts"), ("", "causal", "keys", "bias")),
+    *itertools.product(
+        (5, 7, 8, 9, 17), (4, 5, 8, 13), ("jax", "weights", "parts", "turned"), ("", "causal", "keys", "bias")
+    ),
 ]
 
 
 @pytest.mark.parametrize(("queries", "keys", "form", "mask"), GRID, ids=["-".join(map(str, g)) for g in GRID])
-@pytest.mark.every(97)
+@pytest.mark.every(111)
 def test_gradients_are_those_of_the_program(queries, keys, form, mask):
     shared = 1 + (queries + keys) % 2
     program = Program(2, 1 + keys % 2, shared, queries, keys, 4 + queries % 3, 5, form, mask)

@@ -303,3 +303,46 @@ func.func @read_before(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<1
   %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
   func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
 }
+
+// -----
+
+// As jax.nn.dot_product_attention is: what is passed back to the scores is turned before it is scaled. Constants are from outside
+// of the branch.
+
+// CHECK-LABEL: func.func @turned
+// CHECK: "stablehlo.if"
+// CHECK: %[[DQ:.*]], %[[DK:.*]], %[[DV:.*]] = stablehlo.composite "stepwell.attention_gradient" %q, %k, %v, %g {decomposition = @attention_gradient}
+// CHECK-NEXT: stablehlo.return %[[DQ]], %[[DK]], %[[DV]]
+func.func @turned(%c: tensor<i1>, %q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %half = stablehlo.constant dense<0.5> : tensor<8x12xf32>
+  %turned = stablehlo.constant dense<0.5> : tensor<12x8xf32>
+  %r:3 = "stablehlo.if"(%c) ({
+    %p = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+    %s = stablehlo.multiply %p, %half : tensor<8x12xf32>
+    %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+    %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+    %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+    %e = stablehlo.exponential %d : tensor<8x12xf32>
+    %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+    %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+    %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+    %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+    %dwt = stablehlo.dot_general %v, %g, contracting_dims = [1] x [1] : (tensor<12x16xf32>, tensor<8x16xf32>) -> tensor<12x8xf32>
+    %dw = stablehlo.transpose %dwt, dims = [1, 0] : (tensor<12x8xf32>) -> tensor<8x12xf32>
+    %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+    %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+    %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+    %wt = stablehlo.multiply %w, %tt : tensor<8x12xf32>
+    %ds = stablehlo.subtract %wg, %wt : tensor<8x12xf32>
+    %dst = stablehlo.transpose %ds, dims = [1, 0] : (tensor<8x12xf32>) -> tensor<12x8xf32>
+    %dp = stablehlo.multiply %dst, %turned : tensor<12x8xf32>
+    %dq = stablehlo.dot_general %dp, %k, contracting_dims = [0] x [0] : (tensor<12x8xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+    %dk = stablehlo.dot_general %dp, %q, contracting_dims = [1] x [0] : (tensor<12x8xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+    stablehlo.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+  }, {
+    stablehlo.return %q, %k, %v : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+  }) : (tensor<i1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>)
+  func.return %r#0, %r#1, %r#2 : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
+}
