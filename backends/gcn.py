@@ -24,28 +24,34 @@ def compile_gcn(text: str, target: AmdTarget, opt_level: int = 2) -> str:
 _KERNEL = re.compile(r"^  - ", re.MULTILINE)
 _NUMBER = re.compile(r"^    \.(\w+): +(\d+)$", re.MULTILINE)
 _NAME = re.compile(r"^    \.name: +'?([^'\n]+)'?$", re.MULTILINE)
+_FUNCTION = re.compile(r"^(\S+):\n((?:(?!\.Lfunc_end).*\n)*)\.Lfunc_end", re.MULTILINE)
 _WORD = 4
 
 
 def gcn_resources(assembly: str) -> tuple[KernelResources, ...]:
-    """What each kernel takes, in the order of the assembly; vector registers, and spills of both kinds of registers, are per lane."""
+    """What each kernel takes, in the order of the assembly; vector registers, and spills of both kinds of registers, are per lane.
+
+    A workgroup has one barrier: 1 for a kernel that waits at it.
+    """
+    code = {found.group(1): found.group(2) for found in _FUNCTION.finditer(assembly)}
     start = assembly.find("amdhsa.kernels:")
     end = assembly.find("\namdhsa.target:", start)
     kernels: list[KernelResources] = []
     for part in _KERNEL.split(assembly[start:end])[1:] if start >= 0 else []:
         text = f"    {part}"
         numbers = {name: int(value) for name, value in _NUMBER.findall(text)}
-        name = _NAME.search(text)
+        found = _NAME.search(text)
+        name = found.group(1) if found else ""
         spilled = _WORD * (numbers["vgpr_spill_count"] + numbers["sgpr_spill_count"])
         kernels.append(
             KernelResources(
-                kernel=name.group(1) if name else "",
+                kernel=name,
                 registers=numbers["vgpr_count"],
                 shared=numbers["group_segment_fixed_size"],
                 stack=numbers["private_segment_fixed_size"],
                 spill_stores=spilled,
                 spill_loads=spilled,
-                barriers=0,
+                barriers=int("\ts_barrier" in code.get(name, "")),
             )
         )
     return tuple(kernels)

@@ -211,6 +211,7 @@ def test_a_kernel_is_all_in_registers_and_the_same_each_time(gcn_of, name, cpu):
     assembly = gcn_of(source(name), cpu)
     (resources,) = gcn_resources(assembly)
     assert (resources.kernel, resources.stack, resources.spill_stores) == ("phase0", 0, 0)
+    assert resources.barriers == (name != "saxpy")
     assert 8 <= resources.registers <= 128
     assert assembly == gcn_of(source(name), cpu)
 
