@@ -68,7 +68,11 @@ class Algebra:
 
     def _product(self, op: DOT, exprs: Exprs) -> Terms | None:
         shape = shape_of(op.result)
-        if op is self.found.product or prod(shape) != self.volume:
+        if (
+            op is self.found.product
+            or prod(shape) != self.volume
+            or any(n < 0 for v in op.operands for n in shape_of(v))
+        ):
             return None
         if self.passed is None:
             self.passed = (op, exprs)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
 
-from xdsl.dialects.builtin import FloatAttr
+from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
@@ -112,7 +112,7 @@ def match_gradient(weights: stablehlo.DivideOp) -> tuple[DOT, Gradient | str] | 
     if not isinstance(softmax, Softmax):
         return None
     found = find_product(softmax.scores)
-    if isinstance(found, str):
+    if isinstance(found, str) or not _is_static(found[0]):
         return None
     rank = len(shape_of(softmax.scores))
     whole = Operand(weights.result, identity(rank))
@@ -133,12 +133,16 @@ def _dots_of(value: SSAValue) -> list[DOT]:
     while pending and len(seen) <= MOST_USES:
         for use in list(pending.pop().uses)[:MOST_USES]:
             op = use.operation
-            if isinstance(op, DOT):
+            if isinstance(op, DOT) and _is_static(op):
                 dots[op] = None
             elif isinstance(op, MOVES) and op.results[0] not in seen:
                 seen.add(op.results[0])
                 pending.append(op.results[0])
     return list(dots)
+
+
+def _is_static(dot: DOT) -> bool:
+    return all(n >= 0 for value in (*dot.operands, dot.result) for n in shape_of(value))
 
 
 def _product(dot: DOT, source: Operand, rank: int) -> _Product | None:
@@ -218,6 +222,9 @@ class _Matcher:
     def _attention(self) -> Attention | str:
         """The scores; the values are not known yet."""
         softmax, shape = self.softmax, shape_of(self.softmax.scores)
+        kind = element_of(softmax.scores)
+        if not isinstance(kind, Float32Type | Float64Type):
+            return f"the softmax is computed in {kind}"
         pair = factors_of(self.product, self.product_exprs, softmax.axis, self.rank)
         if isinstance(pair, str):
             return pair

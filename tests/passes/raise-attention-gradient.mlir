@@ -89,6 +89,37 @@ func.func @weights(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16
 
 // -----
 
+// A softmax of narrow floats rounds what the tiles would not.
+
+// CHECK-LABEL: func.func @in_bf16
+// CHECK-NOT: stepwell.attention
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: the softmax is computed in bf16"]}
+func.func @in_bf16(%q: tensor<8x16xbf16>, %k: tensor<12x16xbf16>, %v: tensor<12x16xbf16>, %g: tensor<8x16xbf16>) -> (tensor<8x16xbf16>, tensor<12x16xbf16>, tensor<12x16xbf16>, tensor<8x16xbf16>) {
+  %low = stablehlo.constant dense<0xff80> : tensor<bf16>
+  %zero = stablehlo.constant dense<0.0> : tensor<bf16>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xbf16>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xbf16>, tensor<bf16>) -> tensor<8xbf16>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xbf16>) -> tensor<8x12xbf16>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xbf16>
+  %e = stablehlo.exponential %d : tensor<8x12xbf16>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xbf16>, tensor<bf16>) -> tensor<8xbf16>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xbf16>) -> tensor<8x12xbf16>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xbf16>
+  %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xbf16>, tensor<12x16xbf16>) -> tensor<8x16xbf16>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xbf16>, tensor<8x16xbf16>) -> tensor<12x16xbf16>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xbf16>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xbf16>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xbf16>, tensor<bf16>) -> tensor<8xbf16>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xbf16>) -> tensor<8x12xbf16>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xbf16>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xbf16>
+  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xbf16>, tensor<12x16xbf16>) -> tensor<8x16xbf16>
+  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xbf16>, tensor<8x16xbf16>) -> tensor<12x16xbf16>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xbf16>, tensor<12x16xbf16>, tensor<12x16xbf16>, tensor<8x16xbf16>
+}
+
+// -----
+
 // The row takes nothing back: no gradient of a softmax.
 
 // CHECK-LABEL: func.func @no_row
