@@ -288,8 +288,11 @@ def reads_once(found: Contraction, machine: MachineDescription) -> bool:
         return True
     width = _width_of(found, found.b)
     line = found.sizes[found.n] * width
-    far = found.depth * line > machine.l2_bytes and line >= PAGE // 2 and is_contiguous(found.maps[2].results, found.n)
-    return far and found.rows * byte_width(found.accumulator) <= FEW_FAR * width
+    if line < PAGE // 2 or not is_contiguous(found.maps[2].results, found.n):
+        return False
+    # What is a few times as large as the second cache is in the third one, mostly, and half as long in coming.
+    most = FEW_FAR if found.depth * line > 8 * machine.l2_bytes else FEW_FAR // 2
+    return found.depth * line > machine.l2_bytes and found.rows * byte_width(found.accumulator) <= most * width
 
 
 def _few_rows(found: Contraction, machine: MachineDescription, lanes: int) -> Tiling:
