@@ -46,6 +46,8 @@ def answer(request: dict[str, Any]) -> dict[str, str]:
 
 def serve() -> None:
     """Answer requests until standard input ends."""
+    # How much of a block's memory a kernel takes is the schedule's to decide; a thread's own is not put there.
+    llvm.set_option("", "--disable-promote-alloca-to-lds")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     for line in iter(sys.stdin.readline, ""):

@@ -310,6 +310,23 @@ def test_memory_whose_size_the_launch_says_takes_none_of_the_static_one(gcn_of):
     assert gcn_resources(assembly)[0].shared == 0
 
 
+def test_memory_of_a_thread_is_not_put_into_that_of_its_block(gcn_of):
+    """How much of that there is for how many blocks is what schedules count on."""
+    private, row = "#gpu.address_space<private>", "memref<8xf32, strided<[1], offset: ?>>"
+    body = f"""%t = gpu.thread_id x
+    %c0 = arith.constant 0 : index
+    %r = memref.subview %x[%t, 0] [1, 8] [1, 1] : memref<64x8xf32> to {row}
+    %p = memref.alloca() : memref<8xf32, {private}>
+    "memref.copy"(%r, %p) : ({row}, memref<8xf32, {private}>) -> ()
+    %a = memref.load %p[%c0] : memref<8xf32, {private}>
+    %b = arith.addf %a, %a : f32
+    memref.store %b, %p[%c0] : memref<8xf32, {private}>
+    %q = memref.subview %o[%t, 0] [1, 8] [1, 1] : memref<64x8xf32> to {row}
+    "memref.copy"(%p, %q) : (memref<8xf32, {private}>, {row}) -> ()"""
+    (resources,) = gcn_resources(gcn_of(kernel(body, "%x: memref<64x8xf32>, %o: memref<64x8xf32>")))
+    assert (resources.shared, resources.stack) == (0, 32)
+
+
 # Memory that threads share
 
 
