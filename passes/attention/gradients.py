@@ -402,6 +402,13 @@ class _Matcher:
         return None
 
 
+def trace_root(value: SSAValue) -> SSAValue:
+    """The value behind moves."""
+    while isinstance(value.owner, MOVES):
+        value = value.owner.operands[0]
+    return value
+
+
 def trace_whole(value: SSAValue) -> SSAValue:
     """The value behind moves that repeat and drop nothing."""
     while isinstance(value.owner, MOVES):
@@ -458,4 +465,4 @@ def _keeps_zeros(op: Operation) -> bool:
     return len(known) == 1 and isfinite(known[0])
 
 
-__all__ = ["Gradient", "Result", "match_gradient", "trace_whole"]
+__all__ = ["Gradient", "Result", "match_gradient", "trace_root", "trace_whole"]

@@ -11,11 +11,16 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 
 from stepwell.dialects import stablehlo
 from stepwell.dialects.structured_attention_gradient import AttentionGradientOp
+from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription
 from stepwell.passes.attention.gradients import Gradient, match_gradient
 from stepwell.passes.attention.tracing import ZERO, element_of
 from stepwell.passes.stablehlo_to_linalg.attention import ScoreRegion, laid_out, refusal, used_leaves
 from stepwell.passes.stablehlo_to_linalg.lowering import REMARKS, Lowering
+
+STORED = 8
+"""Matrices of scores that a core's second cache has room for where one more product takes longer than storing weights; a causal
+mask hides half of them from the product."""
 
 
 def decomposed(function: func.FuncOp) -> Gradient | str:
@@ -44,8 +49,12 @@ def refused(function: func.FuncOp, machine: MachineDescription) -> str | None:
     if reason is not None:
         return reason
     lanes = machine.vector_bytes // (8 if isinstance(element_of(found.scores), Float64Type) else 4)
-    queries = found.sizes[found.query_dim]
-    return f"{queries} queries do not fill the lanes of a vector" if queries * 2 < lanes else None
+    queries, keys = found.sizes[found.query_dim], found.sizes[found.key_dim]
+    if queries * 2 < lanes:
+        return f"{queries} queries do not fill the lanes of a vector"
+    if gradient.mask is None and STORED * queries * keys * byte_width(element_of(found.scores)) < machine.l2_bytes:
+        return f"weights of {queries} queries and {keys} keys stay in a cache, and take less time to read than to make again"
+    return None
 
 
 def attention_gradient(low: Lowering, op: stablehlo.CompositeOp, function: func.FuncOp) -> Sequence[SSAValue]:

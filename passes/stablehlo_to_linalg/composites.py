@@ -17,6 +17,7 @@ from xdsl.rewriter import Rewriter
 from stepwell.dialects import stablehlo
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.passes import raise_attention, raise_attention_gradient
+from stepwell.passes.attention.gradients import trace_root
 from stepwell.passes.cse import eliminate_common_subexpressions
 from stepwell.passes.inline import inline_composite
 from stepwell.passes.stablehlo_to_linalg import attention, attention_gradient
@@ -51,19 +52,20 @@ def settle_composites(module: ModuleOp) -> tuple[dict[str, func.FuncOp], list[fu
     machine = machine_of(module)
     needed = _needed_otherwise(ops, functions)
     decided: dict[str, str | None] = {}
-    copied = False
-    for op in ops:
-        claim = CLAIMS.get(op.composite_name.data) if isinstance(op, stablehlo.CompositeOp) else None
-        if claim is None or not isinstance(op, stablehlo.CompositeOp):
-            continue
-        name = op.decomposition.string_value()
-        function = functions[name]
-        if function.is_declaration or function.body.block.next_block is not None:
-            continue
+    composites = [c for op in ops if (c := _claimable(op, functions)) is not None]
+    for _, claim, function in composites:
+        name = function.sym_name.data
         if name not in decided:
             called = "its decomposition is called as well" if name in needed else None
             decided[name] = called or claim.refused(function, machine)
-        reason = decided[name]
+    stored = {
+        _scores_of(op): None for op, claim, f in composites if claim.copies and decided[f.sym_name.data] is not None
+    }
+    copied = False
+    for op, claim, function in composites:
+        reason = decided[function.sym_name.data]
+        if reason is None and _scores_of(op) in stored:
+            reason = "its gradient reads its weights"
         if reason is not None:
             copied = copied or claim.copies
             last = inline_composite(op, function)
@@ -76,6 +78,24 @@ def settle_composites(module: ModuleOp) -> tuple[dict[str, func.FuncOp], list[fu
     left = {op.decomposition.string_value(): None for op in module.walk() if isinstance(op, stablehlo.CompositeOp)}
     gone = [functions[name] for name in decided if name not in needed and (name in claimed or name not in left)]
     return claimed, gone
+
+
+def _claimable(
+    op: Operation, functions: Mapping[str, func.FuncOp]
+) -> tuple[stablehlo.CompositeOp, Claim, func.FuncOp] | None:
+    """A composite of a kind that may be claimed, with that and its decomposition."""
+    claim = CLAIMS.get(op.composite_name.data) if isinstance(op, stablehlo.CompositeOp) else None
+    if claim is None or not isinstance(op, stablehlo.CompositeOp):
+        return None
+    function = functions[op.decomposition.string_value()]
+    if function.is_declaration or function.body.block.next_block is not None:
+        return None
+    return op, claim, function
+
+
+def _scores_of(op: stablehlo.CompositeOp) -> tuple[SSAValue, ...]:
+    """What the scores of a composite are made of, behind moves: its queries and its keys."""
+    return tuple(trace_root(o) for o in op.operands[:2])
 
 
 def _needed_otherwise(ops: Sequence[Operation], functions: Mapping[str, func.FuncOp]) -> dict[str, None]:

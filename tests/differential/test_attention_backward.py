@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 
 import stepwell
+from stepwell.passes.stablehlo_to_linalg import attention_gradient
+
+
+@pytest.fixture(autouse=True)
+def small_ones_too(monkeypatch):
+    """Sizes that would stay in a cache are taken whole all the same: they are what tests can afford."""
+    monkeypatch.setattr(attention_gradient, "STORED", 1 << 40)
 
 
 @dataclass(frozen=True)
@@ -193,7 +200,7 @@ def _type(shape: tuple[int, ...], kind: str = "f32") -> str:
 def check(program: Program, level: str, inputs: list[np.ndarray] | None = None) -> str:
     """Compare with the interpreter on the program as it is; returns the kernels."""
     text, given = program.text(), program.inputs() if inputs is None else inputs
-    exe = stepwell.compile(text, simd=level)
+    exe = stepwell.compile(text, simd=level, cache=False)
     want = stepwell.compile(text, target="interpreter")(*given)
     for got, expected in zip(exe(*given), want, strict=True):
         got, expected = np.asarray(got), np.asarray(expected)
@@ -248,5 +255,15 @@ def test_unoptimized_code_gives_the_same():
     program = Program(1, 1, 2, 9, 10, mask="causal")
     given = program.inputs()
     plain = stepwell.compile(program.text(), simd="sse4.2", opt_level=0)(*given)
-    for got, want in zip(stepwell.compile(program.text(), simd="sse4.2")(*given), plain, strict=True):
+    for got, want in zip(stepwell.compile(program.text(), simd="sse4.2", cache=False)(*given), plain, strict=True):
         np.testing.assert_allclose(np.asarray(got), np.asarray(want), rtol=2e-5, atol=2e-5)
+
+
+def test_weights_that_stay_in_a_cache_are_stored_unless_a_mask_hides_half_of_them(monkeypatch):
+    monkeypatch.setattr(attention_gradient, "STORED", 8)
+    for mask, queries, count in (("", 9, 0), ("causal", 9, 1), ("", 512, 1)):
+        program = Program(queries=queries, keys=queries, mask=mask)
+        kernels = stepwell.explain(program.text(), simd="sse4.2").kernels
+        assert sum("attention-gradient" in k.schedule for k in kernels) == count
+        # The forward pass shares weights that are stored.
+        assert sum('"attention"' in k.schedule for k in kernels) == count

@@ -420,7 +420,7 @@ module attributes {stepwell.target = #stepwell.target<{level = "avx2", vector_bi
 // CHECK-NEXT: %[[D:.*]] = arith.mulf %[[U]], %[[HALF]] : f32
 // CHECK-NEXT: structured.yield %[[D]] : f32
 // CHECK-NOT: func.func private @gradient
-module attributes {stepwell.target = {arch = "x86_64", level = "avx2", vector_bits = 256 : i64, cores = 2 : i64}} {
+module attributes {stepwell.target = {arch = "x86_64", level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 1024 : i64}} {
 func.func @gradient_claimed(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>, %m: tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>) {
   %dq, %dk, %dv = stablehlo.composite "stepwell.attention_gradient" %q, %k, %v, %g, %m {decomposition = @gradient} : (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>, tensor<12xi1>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>)
   func.return %dq, %dk, %dv : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>
