@@ -123,7 +123,9 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             common.pop("prefetch", None)
             common["tasks"] = tasks
             parts = tiled.get("k_split", 1)
-            how = "epilogue on the tile" if parts == 1 else f"in {parts} parts that are added up then, with the epilogue"
+            how = (
+                "epilogue on the tile" if parts == 1 else f"in {parts} parts that are added up then, with the epilogue"
+            )
             return "contraction", {**common, **tiled}, f"sum of products in register tiles, {how}"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
@@ -318,7 +320,9 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     builder.finish()
 
 
-def _check_tiles(func: kernel.FuncOp, strategy: str, kind: str, tiles: Sequence[Tiling | WindowTile | DotTile | str]) -> None:
+def _check_tiles(
+    func: kernel.FuncOp, strategy: str, kind: str, tiles: Sequence[Tiling | WindowTile | DotTile | str]
+) -> None:
     """Some op of the kernel is of the strategy's kind, and the schedule has tiles for it: nothing becomes loops in silence."""
     if not tiles:
         raise wrong(func, strategy, f"no op of the kernel is {kind}", "use 'loops'")
