@@ -32,6 +32,7 @@ GRIDS: dict[str, tuple[int, ...]] = {
     "grain": (10_000, 30_000, 100_000),
     "queries": (16, 32, 64),
     "keys": (4, 8, 12),
+    "rows": (1, 2, 3, 4, 6, 8, 12),
     "columns": (4, 8, 12),
     "key_block": BLOCKS,
     "bm": (32, 64, 128),
