@@ -335,8 +335,7 @@ def _register_tile(
     if machine.vector_bytes == 16 and machine.registers == 32:
         most, per_row = 6, 4
     narrow = 2 * lanes < columns <= 4 * lanes and shares_sets(found, most)
-    plain = len(found.reduced) == 1 and not any(_in_window(m.results, found.reduced[0]) for m in found.maps)
-    far = plain and word == 1 and not small
+    far = _is_plain(found) and word == 1 and not small
     in_window = word == 1 and _reads_channels(found) and _only_few_rows_fit(found, machine)
     wide = machine.vector_bytes >= WIDE_BYTES and columns > 2 * lanes
     wide = wide and (narrow or found.rows <= 7 or far or in_window)
@@ -394,6 +393,11 @@ def _moves_far(found: Contraction) -> bool:
     return all(move is None or abs(move) >= FEW for move in moves)
 
 
+def _is_plain(found: Contraction) -> bool:
+    """Whether it is a product of matrices: one dim of sums, and no window."""
+    return len(found.reduced) == 1 and not any(_in_window(m.results, found.reduced[0]) for m in found.maps)
+
+
 def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:
     """Terms of one pass: blocks of equal length, as long as the rows of A that many tiles read stay in the L1 cache.
 
@@ -405,7 +409,9 @@ def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int
         return depth  # results are turned: they are not read again
     most = max(16, machine.l1_bytes * 13 // 32 // (tile[0] * width))
     if pack_b:
-        most = min(most, max(16, 2 * machine.l1_bytes // (tile[1] * width)))
+        # Results that are read and written seldom are worth longer panels than half stay in the L1 cache.
+        longest = (4 if _is_plain(found) and columns > 4 * tile[1] else 2) * machine.l1_bytes
+        most = min(most, max(16, longest // (tile[1] * width)))
     results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
     far = results > machine.l2_bytes // 2 or any(_in_window(found.maps[0].results, d) for d in found.reduced)
     if columns <= 4 * tile[1] and far:
