@@ -166,6 +166,37 @@ def _tolerance(text: str) -> float:
 _tolerance.__name__ = "tolerance (a finite number, 0 or more)"
 
 
+def _add_reduce(commands: Any) -> None:
+    reduce = commands.add_parser(
+        "reduce", help="make a program smaller while a test command goes on succeeding", description=REDUCE
+    )
+    reduce.add_argument("file", metavar="FILE.mlir", help="the program, at any step; '-' reads standard input")
+    reduce.add_argument(
+        "--test",
+        required=True,
+        metavar="COMMAND",
+        help="called with the path of a candidate after its own words; exit code 0 means the candidate is interesting",
+    )
+    reduce.add_argument("--shell", action="store_true", help="run COMMAND by the shell, the path in place of its $1")
+    reduce.add_argument("--timeout", type=_seconds, default=60.0, help="seconds a test may take (default: 60)")
+    reduce.add_argument("--max-tests", type=int, metavar="N", help="end after N tests (default: when nothing helps)")
+    reduce.add_argument("-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)")
+    reduce.add_argument("--quiet", action="store_true", help="do not show progress on standard error")
+    reduce.set_defaults(handler=reduce_command)
+
+
+def _add_targets(commands: Any) -> None:
+    targets = commands.add_parser("targets", help="list the targets, one a line, and what this machine is and can do")
+    targets.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure peak and bandwidth of this machine (seconds, better while it is idle) and keep them for explain and profiles",
+    )
+    targets.add_argument("--simd", choices=SIMD, help="the instruction set to measure instead of the host's widest")
+    targets.add_argument("--json", action="store_true", help="as JSON")
+    targets.set_defaults(handler=targets_command)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `stepwell`."""
     from stepwell import __version__
@@ -217,32 +248,8 @@ def build_parser() -> argparse.ArgumentParser:
     tuning.add_parser(commands, SIMD)
     commands.choices["tune"].set_defaults(handler=tune_command)
 
-    reduce = commands.add_parser(
-        "reduce", help="make a program smaller while a test command goes on succeeding", description=REDUCE
-    )
-    reduce.add_argument("file", metavar="FILE.mlir", help="the program, at any step; '-' reads standard input")
-    reduce.add_argument(
-        "--test",
-        required=True,
-        metavar="COMMAND",
-        help="called with the path of a candidate after its own words; exit code 0 means the candidate is interesting",
-    )
-    reduce.add_argument("--shell", action="store_true", help="run COMMAND by the shell, the path in place of its $1")
-    reduce.add_argument("--timeout", type=_seconds, default=60.0, help="seconds a test may take (default: 60)")
-    reduce.add_argument("--max-tests", type=int, metavar="N", help="end after N tests (default: when nothing helps)")
-    reduce.add_argument("-o", dest="output", metavar="FILE", default="-", help="where to write ('-': standard output)")
-    reduce.add_argument("--quiet", action="store_true", help="do not show progress on standard error")
-    reduce.set_defaults(handler=reduce_command)
-
-    targets = commands.add_parser("targets", help="list the targets, one a line, and what this machine is and can do")
-    targets.add_argument(
-        "--measure",
-        action="store_true",
-        help="measure peak and bandwidth of this machine (seconds, better while it is idle) and keep them for explain and profiles",
-    )
-    targets.add_argument("--simd", choices=SIMD, help="the instruction set to measure instead of the host's widest")
-    targets.add_argument("--json", action="store_true", help="as JSON")
-    targets.set_defaults(handler=targets_command)
+    _add_reduce(commands)
+    _add_targets(commands)
 
     fuzz.add_parser(commands)
 
