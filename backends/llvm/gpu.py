@@ -210,8 +210,11 @@ def _lane_by_lane(w: FunctionWriter, element: Attribute, lanes: int, row: str, a
 def _shuffle(w: FunctionWriter, op: Operation) -> None:
     mode = attribute(op, "mode")
     assert isinstance(mode, gpu.ShuffleModeAttr)
-    source = operand(op, 0)
-    exchange = device_of(w).shuffle(w, mode.data, w.index(operand(op, 1)), w.index(operand(op, 2)))
+    source, offset, width = operand(op, 0), w.index(operand(op, 1)), w.index(operand(op, 2))
+    lanes = device_of(w).subgroup
+    if isinstance(width, int) and width > lanes:
+        raise unsupported(op, f"segments of {width} lanes; a subgroup has {lanes}")
+    exchange = device_of(w).shuffle(w, mode.data, offset, width)
     value = w.values[source]
     rows = value if isinstance(value, list) else [str(value)]
     w.bind(op.results[0], [by_words(w, source.type, row, exchange.read) for row in rows])

@@ -39,6 +39,7 @@ _MODES = {
     gpu.ShuffleMode.DOWN: "down",
     gpu.ShuffleMode.IDX: "idx",
 }
+_OPPOSITE = {gpu.ShuffleMode.UP: gpu.ShuffleMode.DOWN, gpu.ShuffleMode.DOWN: gpu.ShuffleMode.UP}
 _REDUX = {
     "add": "add",
     "and": "and",
@@ -107,10 +108,18 @@ class NvptxStrategy(DeviceStrategy):
         w.call("void", "llvm.nvvm.bar.warp.sync", [_ALL_LANES])
 
     def shuffle(self, w: FunctionWriter, mode: gpu.ShuffleMode, offset: Index, width: Index) -> Exchange:
-        """`shfl.sync`; an offset of a segment or more reads nothing, where PTX would wrap around."""
+        """`shfl.sync`; an offset of a segment or more reads nothing, where PTX would wrap around.
+
+        PTX takes five bits of an offset, without a sign: one that may go the other way names the lane by its number.
+        """
+        known = isinstance(offset, int) and isinstance(width, int) and abs(offset) < width
+        if known and int(offset) < 0 and mode in _OPPOSITE:
+            return self.shuffle(w, _OPPOSITE[mode], -int(offset), width)
+        known = known and int(offset) >= 0
+        if not known and mode in _OPPOSITE:
+            return self._shuffle_by_number(w, mode, offset, width)
         limits = self._segment(w, width, 0 if mode is gpu.ShuffleMode.UP else SUBGROUP - 1)
         full = f"llvm.nvvm.shfl.sync.{_MODES[mode]}.i32p"
-        known = isinstance(offset, int) and isinstance(width, int) and 0 <= offset < width
         inside = "" if known else w.emit(f"icmp ult i32 {offset}, {width}")
         valid = "true"
 
@@ -122,6 +131,20 @@ class NvptxStrategy(DeviceStrategy):
             return w.emit(f"select i1 {inside}, i32 {moved}, i32 {word}") if inside else moved
 
         return Exchange(read, lambda: w.emit(f"and i1 {inside}, {valid}") if inside else valid)
+
+    @staticmethod
+    def _shuffle_by_number(w: FunctionWriter, mode: gpu.ShuffleMode, offset: Index, width: Index) -> Exchange:
+        """Up or down, by the number of the lane to read: in the segment if it differs in bits below the width only."""
+        lane = w.call("i32", "llvm.nvvm.read.ptx.sreg.laneid", [])
+        source = w.emit(f"{'sub' if mode is gpu.ShuffleMode.UP else 'add'} i32 {lane}, {offset}")
+        valid = w.emit(f"icmp ult i32 {w.emit(f'xor i32 {source}, {lane}')}, {width}")
+        number = w.emit(f"select i1 {valid}, i32 {source}, i32 {lane}")
+
+        def read(word: str) -> str:
+            arguments = [_ALL_LANES, ("i32", word), ("i32", number), ("i32", str(SUBGROUP - 1))]
+            return w.call("i32", "llvm.nvvm.shfl.sync.idx.i32", arguments)
+
+        return Exchange(read, lambda: valid)
 
     @staticmethod
     def _segment(w: FunctionWriter, width: Index, last: int) -> Index:

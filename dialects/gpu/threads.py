@@ -330,7 +330,8 @@ class ShuffleOp(IRDLOperation):
 
     Semantics: lanes are taken in segments of `width`. The lane read is this one's number XOR `offset`, minus it (`up`),
     plus it (`down`), or `offset` (`idx`) within the segment. Out of the segment the result is the lane's own value and
-    `valid` is false.
+    `valid` is false. `offset` has a sign: up by a negative one is down, and negative ones of the other modes leave the segment.
+    Offsets and widths may differ from lane to lane. A width that is no power of two, or more than a subgroup, has no meaning.
 
     Constraints:
         C1: the value is an integer or float of 1 to 64 bits, or a 1-D vector of them.

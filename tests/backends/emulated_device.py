@@ -182,6 +182,7 @@ class Device:
             "ctaid.x": here.block,
             "ntid.x": here.sizes[0],
             "nctaid.x": here.sizes[1],
+            "laneid": here.lane,
         }[name]
 
     def _barrier(self, _: str, __: int, ___: int) -> None:

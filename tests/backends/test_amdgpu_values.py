@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shuffle_programs import MODES, check_shuffles, shuffle_kernel, shuffled
 
 from stepwell.backends.amdgpu import amd_target
 from stepwell.dialects.gpu import FuncOp
@@ -55,15 +56,6 @@ def lanes_kernel(type_: str, body: str, threads: int) -> str:
     return kernel(body, threads, f"%x: memref<{threads}x{type_}>, %o: memref<{threads}x{type_}>")
 
 
-def shuffled(x: np.ndarray, lanes: int, mode: str, offset: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the dialect says: within segments of `width`, else the lane's own value."""
-    thread = np.arange(len(x))
-    inside = thread % lanes % width
-    source = {"xor": inside ^ offset, "up": inside - offset, "down": inside + offset, "idx": 0 * inside + offset}[mode]
-    valid = (source >= 0) & (source < width)
-    return np.where(valid, x[np.where(valid, thread - inside + source, thread)], x), valid
-
-
 # Whole kernels
 
 
@@ -83,55 +75,15 @@ def test_a_masked_tail_and_wide_rows(emulated, cpu):
 # Lanes
 
 
-def shuffles(mode: str, cases: list[tuple[int, int]], lanes: int, *, known: bool) -> str:
-    """A kernel of several shuffles, whose offsets and widths are constants or read from memory."""
-    rows = len(cases)
-    parts = [f"%a = memref.load %x[%t] : memref<{lanes}xi32>"]
-    for i, (offset, width) in enumerate(cases):
-        given = [f"arith.constant {n} : i32" for n in (offset, width)]
-        loaded = [f"memref.load %{name}[%c{i}] : memref<{rows}xi32>" for name in ("offsets", "widths")]
-        first, second = given if known else loaded
-        parts += [
-            f"%c{i} = arith.constant {i} : index",
-            f"%offset{i} = {first}",
-            f"%width{i} = {second}",
-            f"%r{i}, %v{i} = gpu.shuffle {mode} %a, %offset{i}, %width{i} : i32",
-            f"memref.store %r{i}, %o[%c{i}, %t] : memref<{rows}x{lanes}xi32>",
-            f"memref.store %v{i}, %valid[%c{i}, %t] : memref<{rows}x{lanes}xi1>",
-        ]
-    numbers = ", ".join(f"%{name}: memref<{rows}xi32>" for name in ("offsets", "widths"))
-    results = f"%o: memref<{rows}x{lanes}xi32>, %valid: memref<{rows}x{lanes}xi1>"
-    return kernel("\n        ".join(parts), lanes, f"%x: memref<{lanes}xi32>, {numbers}, {results}")
-
-
-def check_shuffles(device: object, mode: str, cases: list[tuple[int, int]], lanes: int) -> None:
-    x = RNG.integers(1, 1000, lanes).astype(np.int32)
-    out, flags = np.zeros((len(cases), lanes), np.int32), np.zeros((len(cases), lanes), np.bool_)
-    offsets, widths = (np.array(column, np.int32) for column in zip(*cases, strict=True))
-    device.launch(1, lanes, x, offsets, widths, out, flags)
-    for row, (offset, width) in enumerate(cases):
-        expected, valid = shuffled(x, lanes, mode, offset, width)
-        np.testing.assert_array_equal(out[row], expected)
-        np.testing.assert_array_equal(flags[row], valid)
-
-
 def test_every_exchange_by_an_exclusive_or(emulated, cpu, lanes):
     """By moves within four, within sixteen, between rows, by swizzles and by addresses."""
     cases = [(step, lanes) for step in (0, 1, 2, 3, 4, 7, 8, 12, 15, 16, 17, 31, 32, 33, 48, 63)]
-    check_shuffles(emulated(shuffles("xor", cases, lanes, known=True), cpu), "xor", cases, lanes)
-
-
-@pytest.mark.parametrize("mode", ["xor", "up", "down", "idx"])
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.every(2)
-def test_a_shuffle_stays_in_its_segment(emulated, cpu, lanes, mode, known):
-    """Known or not while compiling, an offset out of the segment gives a lane's own value and says so."""
-    cases = [(1, 8), (5, 8), (9, 8), (16, 16), (40, 32), (lanes - 1, lanes), (0, 4), (-1, 8), (3, 1)]
-    check_shuffles(emulated(shuffles(mode, cases, lanes, known=known), cpu), mode, cases, lanes)
+    device = emulated(shuffle_kernel("xor", cases, lanes, known=True), cpu)
+    check_shuffles(lambda arguments: device.launch(1, lanes, *arguments), "xor", cases, lanes)
 
 
 @pytest.mark.parametrize("type_", DTYPES)
-@pytest.mark.parametrize("mode", ["xor", "up", "down", "idx"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.every(6)
 def test_a_shuffle_moves_values_of_every_type(emulated, cpu, lanes, mode, type_):
     body = (

@@ -9,6 +9,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from shuffle_programs import MODES, shuffled
 
 DATA = Path(__file__).parent / "data"
 RNG = np.random.default_rng(7)
@@ -132,17 +133,8 @@ def elements(type_: str, count: int = 32) -> np.ndarray:
     return normal(count, dtype=DTYPES[type_])
 
 
-def shuffled(x: np.ndarray, mode: str, offset: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the dialect says: within segments of `width`, else the lane's own value."""
-    lane = np.arange(32)
-    inside = lane % width
-    source = {"xor": inside ^ offset, "up": inside - offset, "down": inside + offset, "idx": 0 * inside + offset}[mode]
-    valid = (source >= 0) & (source < width) & (offset < width)
-    return np.where(valid, x[np.where(valid, lane - inside + source, lane)], x), valid
-
-
 @pytest.mark.parametrize("type_", DTYPES)
-@pytest.mark.parametrize("mode", ["xor", "up", "down", "idx"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.every(2)
 def test_a_shuffle_moves_values_of_every_type(emulated, mode, type_):
     text = lanes_kernel(
@@ -153,43 +145,7 @@ def test_a_shuffle_moves_values_of_every_type(emulated, mode, type_):
     x = elements(type_)
     out = np.zeros_like(x)
     emulated(text).launch(1, 32, x, out)
-    np.testing.assert_array_equal(out, shuffled(x, mode, 3, 32)[0])
-
-
-SEGMENTS = """
-gpu.module @m {{
-  gpu.func @phase0(%x: memref<32xi32>, %offsets: memref<1xi32>, %widths: memref<1xi32>, %o: memref<32xi32>,
-                   %valid: memref<32xi1>) kernel attributes {{known_block_size = array<i32: 32, 1, 1>}} {{
-    %c0 = arith.constant 0 : index
-    %t = gpu.thread_id x
-    %a = memref.load %x[%t] : memref<32xi32>
-    %offset = {offset} : {type}
-    %width = {width} : {type}
-    %r, %v = gpu.shuffle {mode} %a, %offset, %width : i32
-    memref.store %r, %o[%t] : memref<32xi32>
-    memref.store %v, %valid[%t] : memref<32xi1>
-    gpu.return
-  }}
-}}
-"""
-
-
-@pytest.mark.parametrize("mode", ["xor", "up", "down", "idx"])
-@pytest.mark.parametrize("known", [True, False])
-def test_a_shuffle_stays_in_its_segment(emulated, mode, known):
-    """Known or not while compiling, an offset out of the segment gives a lane's own value and says so."""
-    x = RNG.integers(1, 1000, 32).astype(np.int32)
-    loaded = {"offset": "memref.load %offsets[%c0]", "width": "memref.load %widths[%c0]", "type": "memref<1xi32>"}
-    device = None if known else emulated(SEGMENTS.format(mode=mode, **loaded))
-    for offset, width in [(1, 8), (5, 8), (9, 8), (16, 16), (40, 32), (33, 8), (0, 4)]:
-        if known:
-            constants = {"offset": f"arith.constant {offset}", "width": f"arith.constant {width}", "type": "i32"}
-            device = emulated(SEGMENTS.format(mode=mode, **constants))
-        out, flags = np.zeros_like(x), np.zeros(32, np.bool_)
-        device.launch(1, 32, x, np.array([offset], np.int32), np.array([width], np.int32), out, flags)
-        expected, valid = shuffled(x, mode, offset, width)
-        np.testing.assert_array_equal(out, expected)
-        np.testing.assert_array_equal(flags, valid)
+    np.testing.assert_array_equal(out, shuffled(x, 32, mode, 3, 32)[0])
 
 
 @pytest.mark.parametrize("type_", ["vector<4xf32>", "vector<2xf16>", "vector<3xi8>", "vector<2xi64>", "vector<4xi1>"])
