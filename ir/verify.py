@@ -1,4 +1,4 @@
-"""Verification: every op's own verifier, the structure of blocks, and SSA dominance; linear in ops.
+"""Verification: every op's own verifier, the structure of blocks, symbols, and SSA dominance; linear in ops.
 
 xDSL checks no dominance and is quadratic in the blocks of a region. Here one walk visits each op once. In a region of one
 block a value dominates what follows it; in a control-flow region the walk follows the dominator tree, so that a value is
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from xdsl.ir.core import ErasedSSAValue
-from xdsl.traits import IsolatedFromAbove, IsTerminator, NoTerminator
+from xdsl.traits import IsolatedFromAbove, IsTerminator, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from stepwell.ir.diagnostics import (
     Diagnostic,
     InvalidProgramDiagnosticError,
+    location_of,
     op_diagnostic,
     value_location,
 )
@@ -82,6 +84,8 @@ class _Verifier:
     # Structure
 
     def _check_own(self, op: Operation) -> None:
+        if op.has_trait(SymbolTable, value_if_unregistered=False):
+            _check_symbols(op)
         try:
             op.verify_()
         except VerifyException as error:
@@ -184,6 +188,23 @@ class _Verifier:
                     _fail_empty(block)
                 self._forget(self._verify_block(block, graph=False, needs_terminator=True))
         self._check_order = outer
+
+
+def _check_symbols(table: Operation) -> None:
+    """A symbol table names nothing twice; tables inside it have names of their own, which may be the same."""
+    known: dict[str, Operation] = {}
+    for region in table.regions:
+        for block in region.blocks:
+            for op in block.ops:
+                name = op.get_attr_or_prop("sym_name")
+                if not isinstance(name, StringAttr):
+                    continue
+                first = known.setdefault(name.data, op)
+                if first is not op:
+                    diagnostic = op_diagnostic(op, f"is a redefinition of symbol named '{name.data}'")
+                    raise VerifyDiagnosticError(
+                        diagnostic.with_note("see existing symbol definition here", location_of(first)), op
+                    )
 
 
 def _check_successors(op: Operation, block: Block) -> None:

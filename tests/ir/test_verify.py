@@ -139,3 +139,35 @@ def test_a_verifier_that_runs_out_of_memory_says_where(monkeypatch: pytest.Monke
     monkeypatch.setattr(ConstantOp, "verify_", exhausted)
     error = failure("func.func @f() {\n %0 = arith.constant 1 : i32\n return }")
     assert str(error).startswith("t.mlir:2:7: error: 'arith.constant' op needs more memory")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("func.func private @f()", "func.func private @f() -> f32"),
+        ("func.func private @f()", "builtin.module @f {\n }"),
+        ('sdy.mesh @f = <["a"=2]>', "gpu.module @f {\n }"),
+        (
+            'kernel.func @f(%0: memref<4xf32>) attributes {access = ["read"]} {\n kernel.return }',
+            "func.func private @f()",
+        ),
+    ],
+)
+@pytest.mark.parametrize("table", ["module {{\n {}\n {}\n}}", "gpu.module @f {{\n {}\n {}\n}}"])
+def test_a_symbol_table_names_nothing_twice(table: str, first: str, second: str):
+    text = table.format(first, second)
+    error = failure(text)
+    line = text[: text.index(second, text.index(first) + len(first))].count("\n") + 1
+    assert str(error).startswith(
+        f"t.mlir:{line}:2: error: '{second.split()[0]}' op @f is a redefinition of symbol named 'f'"
+    )
+    assert "t.mlir:2:2: note: see existing symbol definition here" in str(error)
+
+
+def test_tables_inside_a_table_have_names_of_their_own():
+    verify_module(
+        parse(
+            "func.func private @f()\n module @m {\n func.func private @f()\n func.func private @m() }\n"
+            "gpu.module @g {\n func.func private @f()\n func.func private @g() }"
+        )
+    )
