@@ -85,6 +85,9 @@ def cases() -> Iterator[Case]:
     yield Case("gradient_1x1x2048x64", 1, 1, 1, 2048, 2048, 64, gradient=True)
     yield Case("gradient_2x8x512x128_grouped", 2, 8, 2, 512, 512, 128, causal=True, gradient=True)
     yield Case("gradient_f64_2x8x256x64", 2, 8, 8, 256, 256, 64, "f64", gradient=True)
+    for batch, heads, n, causal in ((4, 8, 256, False), (4, 8, 512, False), (4, 12, 256, True), (1, 8, 1024, True)):
+        name = f"gradient_bf16_{batch}x{heads}x{n}x64{'_causal' if causal else ''}"
+        yield Case(name, batch, heads, heads, n, n, 64, "bf16", causal, gradient=True)
 
 
 def stepwell_runner(case: Case) -> Callable[[], Any]:

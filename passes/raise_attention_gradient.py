@@ -9,8 +9,8 @@ Before: %w = softmax of %s, the scores of %q and %k     After: %dq, %dk, %dv = s
 The decomposition makes scores and weights anew, of the operands alone: the forward pass has no reason to keep them then, and
 is recognized as attention after this. What is recognized: any layout and order of the products, grouped queries, what the
 softmax passes back in whatever way it is written (JAX's, torch's, anybody's), pointwise ops between the scores' product and
-the softmax and their slopes (scales, masks, caps). What looks like it and is not has a remark on the product that sums its
-weights over the queries.
+the softmax and their slopes (scales, masks, caps), operands narrower than the softmax with the converts around it. What looks
+like it and is not has a remark on the product that sums its weights over the queries.
 
 Needs: step 1, canonicalized.  Keeps: the ops, as the decomposition; on a road that has no strategy for it they are put back
 by `convert-stablehlo-to-linalg`, and what was copied is one again.

@@ -14,14 +14,27 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from stepwell.dialects import stablehlo
-from stepwell.passes.attention.matching import DOT, MOST_OPS, Attention
-from stepwell.passes.attention.tracing import ZERO, Exprs, dim_of, identity, moved, same_place, shape_of, splat_of
+from stepwell.passes.attention.matching import DOT, MOST_OPS, Attention, is_float_cast, is_lossless
+from stepwell.passes.attention.tracing import (
+    ZERO,
+    Exprs,
+    dim_of,
+    element_of,
+    identity,
+    moved,
+    same_place,
+    shape_of,
+    splat_of,
+)
 
 Powers = tuple[int, int, int, int]
 """Of e, g, Z and D."""
 Terms = dict[Powers, float]
 """A sum of products of powers, by their factors."""
 MOST_TERMS = 4
+WEIGHTS: Terms = {(1, 0, -1, 0): 1.0}
+GIVEN: Terms = {(0, 1, 0, 0): 1.0}
+"""What is passed back to the weights. Neither is rounded to what it is multiplied with or made of."""
 PASSED: Terms = {(1, 1, -1, 0): 1.0, (1, 0, -2, 1): -1.0}
 """What a softmax passes back to its scores."""
 
@@ -62,6 +75,12 @@ class Algebra:
         before = moved(op, exprs)
         if before is not None:
             return self.terms(op.operands[0], before)
+        if is_float_cast(op):
+            made = self.terms(op.operands[0], exprs)
+            return made if is_lossless(op) or made in (WEIGHTS, GIVEN) else None
+        # Only numbers of the softmax's type: others round after every op.
+        if element_of(value) != element_of(self.exponentials):
+            return None
         if isinstance(op, stablehlo.ReduceOp):
             return self._sum(op, exprs)
         return self._pointwise(op, exprs)

@@ -7,7 +7,7 @@ two with one slope for each score, which is what the softmax passes back (`algeb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
 
@@ -19,12 +19,16 @@ from stepwell.dialects import stablehlo
 from stepwell.passes.attention.algebra import PASSED, Algebra
 from stepwell.passes.attention.matching import (
     DOT,
+    FLOATS,
     MOST_OPS,
     Attention,
     Operand,
     Softmax,
     factors_of,
     find_product,
+    holds,
+    is_float_cast,
+    is_lossless,
     is_pointwise,
     places_of,
     query_dim_of,
@@ -116,7 +120,9 @@ def match_gradient(weights: stablehlo.DivideOp) -> tuple[DOT, Gradient | str] | 
         return None
     rank = len(shape_of(softmax.scores))
     whole = Operand(weights.result, identity(rank))
-    products = [p for d in _dots_of(weights.result) if (p := _product(d, whole, rank)) is not None]
+    # Weights are not rounded to what they are multiplied with, as in attention.
+    dots = _dots_of(weights.result, is_float_cast)
+    products = [p for d in dots if (p := _product(d, whole, rank, is_float_cast)) is not None]
     of_values = [p for p in products if softmax.axis not in p.summed and p.summed]
     if not of_values:
         return None
@@ -126,8 +132,8 @@ def match_gradient(weights: stablehlo.DivideOp) -> tuple[DOT, Gradient | str] | 
     return last.dot, _Matcher(weights, softmax, found, last).run()
 
 
-def _dots_of(value: SSAValue) -> list[DOT]:
-    """The products that read a value, as it is or moved."""
+def _dots_of(value: SSAValue, casts: Callable[[Operation], bool] = is_lossless) -> list[DOT]:
+    """The products that read a value, as it is, moved, or through converts that `casts` says are looked through."""
     dots: dict[DOT, None] = {}
     pending, seen = [value], {value}
     while pending and len(seen) <= MOST_USES:
@@ -135,7 +141,7 @@ def _dots_of(value: SSAValue) -> list[DOT]:
             op = use.operation
             if isinstance(op, DOT) and _is_static(op):
                 dots[op] = None
-            elif isinstance(op, MOVES) and op.results[0] not in seen:
+            elif (isinstance(op, MOVES) or casts(op)) and op.results[0] not in seen:
                 seen.add(op.results[0])
                 pending.append(op.results[0])
     return list(dots)
@@ -145,10 +151,10 @@ def _is_static(dot: DOT) -> bool:
     return all(n >= 0 for value in (*dot.operands, dot.result) for n in shape_of(value))
 
 
-def _product(dot: DOT, source: Operand, rank: int) -> _Product | None:
+def _product(dot: DOT, source: Operand, rank: int, casts: Callable[[Operation], bool] = is_lossless) -> _Product | None:
     """A product one of whose operands is `source`, moved; the other one has one large dim of its own."""
     volume = prod(shape_of(source.value))
-    sides = [places_of(o, source.value) if prod(shape_of(o)) == volume else None for o in dot.operands]
+    sides = [places_of(o, source.value, casts) if prod(shape_of(o)) == volume else None for o in dot.operands]
     found = next(((i, s[0]) for i, s in enumerate(sides) if s is not None), None)
     if found is None:
         return None
@@ -190,8 +196,10 @@ def _at(operand: Operand, rank: int, dim: int) -> Operand:
 
 
 def _traced(operand: Operand) -> Operand:
-    """An operand behind its moves; what is spread of a constant stays, since anything else may be made of that."""
+    """An operand behind its moves and what widens it; what is spread of a constant stays, since anything else may be made of that."""
     value, exprs = trace(operand.value, operand.exprs)
+    while isinstance(value.owner, Operation) and is_lossless(value.owner):
+        value, exprs = trace(value.owner.operands[0], exprs)
     return operand if isinstance(value.owner, stablehlo.ConstantOp) else Operand(value, exprs)
 
 
@@ -353,8 +361,6 @@ class _Matcher:
         passed, values, _, columns = pair
         if columns != self.of_values.extent:
             return "what is passed back to its weights is no product of values and a gradient"
-        if (reason := self._narrow(found, (passed, values))) is not None:
-            return reason
         passed, values = (_at(o, self.rank, found.column_dim) for o in (passed, values))
         if not _same(passed, _at(self.of_values.other, self.rank, found.column_dim)):
             return "the gradients of values and of weights are made of different gradients"
@@ -383,19 +389,14 @@ class _Matcher:
         large = [d for d in found.batch_dims if found.sizes[d] > 1]
         return tuple(d for d in large if d not in self.of_values.summed)
 
-    @staticmethod
-    def _narrow(found: Attention, operands: Sequence[Operand]) -> str | None:
-        kind = element_of(found.scores)
-        other = next((element_of(o.value) for o in operands if element_of(o.value) != kind), None)
-        return None if other is None else f"an operand is of {other}, the softmax of {kind}"
-
     def _kinds(self, found: Attention, passed: Operand, products: Sequence[Result]) -> str | None:
-        """Everything has the type of the scores, and sums are plain."""
+        """Nothing is wider than the scores, and sums are plain."""
         kind = element_of(found.scores)
-        if (reason := self._narrow(found, (found.query, found.key, found.value, passed))) is not None:
-            return reason
+        for operand in (found.query, found.key, found.value, passed):
+            if not isinstance(element_of(operand.value), FLOATS) or not holds(kind, element_of(operand.value)):
+                return f"an operand of {element_of(operand.value)} does not fit into the softmax's {kind}"
         for dot in (found.product, *(r.product for r in products)):
-            if element_of(dot.result) != kind:
+            if not isinstance(element_of(dot.result), FLOATS) or not holds(kind, element_of(dot.result)):
                 return f"a product is of {element_of(dot.result)}, the softmax of {kind}"
             if (reason := rounds_operands(dot)) is not None:
                 return reason
@@ -454,7 +455,7 @@ def _masking(found: Attention, mask: CausalMask, path: Sequence[Operand]) -> tup
 
 def _keeps_zeros(op: Operation) -> bool:
     """Whether what an op makes of 0 is 0."""
-    if isinstance(op, (stablehlo.NegateOp, *MOVES)):
+    if isinstance(op, (stablehlo.NegateOp, *MOVES)) or is_float_cast(op):
         return True
     if not isinstance(op, stablehlo.MultiplyOp | stablehlo.DivideOp):
         return False

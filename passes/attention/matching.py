@@ -6,7 +6,7 @@ values have a `column`. Matching starts at the last product and goes up; what is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -113,7 +113,7 @@ def match_attention(last: DOT) -> Attention | str | None:
 def _through_casts(value: SSAValue) -> tuple[SSAValue, list[Operation]]:
     """The value before converts between floats, and these."""
     casts: list[Operation] = []
-    while (op := _float_cast(value)) is not None:
+    while (op := float_cast(value)) is not None:
         casts.insert(0, op)
         value = op.operands[0]
     return value, casts
@@ -121,20 +121,30 @@ def _through_casts(value: SSAValue) -> tuple[SSAValue, list[Operation]]:
 
 def _widened(value: SSAValue) -> SSAValue:
     """The value before converts that lose nothing."""
-    while (op := _float_cast(value)) is not None and _holds(element_of(value), element_of(op.operands[0])):
+    while (op := float_cast(value)) is not None and is_lossless(op):
         value = op.operands[0]
     return value
 
 
-def _float_cast(value: SSAValue) -> stablehlo.ConvertOp | None:
+def float_cast(value: SSAValue) -> stablehlo.ConvertOp | None:
+    """The convert between floats that makes a value."""
     op = value.owner
-    if not isinstance(op, stablehlo.ConvertOp):
-        return None
-    kinds = (element_of(value), element_of(op.operands[0]))
-    return op if all(isinstance(k, FLOATS) for k in kinds) else None
+    return op if isinstance(op, stablehlo.ConvertOp) and is_float_cast(op) else None
 
 
-def _holds(wide: Attribute, narrow: Attribute) -> bool:
+def is_float_cast(op: Operation) -> bool:
+    """Whether an op converts between floats."""
+    return isinstance(op, stablehlo.ConvertOp) and all(
+        isinstance(element_of(v), FLOATS) for v in (op.operands[0], op.results[0])
+    )
+
+
+def is_lossless(op: Operation) -> bool:
+    """Whether an op converts floats to a type that has all of their numbers."""
+    return is_float_cast(op) and holds(element_of(op.results[0]), element_of(op.operands[0]))
+
+
+def holds(wide: Attribute, narrow: Attribute) -> bool:
     """Whether every number of a float type is one of another."""
     return wide == narrow or byte_width(wide) > byte_width(narrow)
 
@@ -198,16 +208,18 @@ def _reduced(value: SSAValue, source: SSAValue, combiner: type[Operation]) -> tu
     return axis, [*between, *_behind(op.init_values[0]), op, *ops]
 
 
-def places_of(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
+def places_of(
+    value: SSAValue, source: SSAValue, casts: Callable[[Operation], bool] | None = None
+) -> tuple[Exprs, list[Operation]] | None:
     """Which dim of `source` each dim of a value with the same elements is, and the ops that make it of `source`, if it is so.
 
-    Either may come from the other one, by moves.
+    Either may come from the other one, by moves; the value also by what `casts` says are converts to look through.
     """
     shape = shape_of(value)
     upwards = _up_to(source, value)
     if upwards is not None:
         return upwards[0], []
-    downwards = _up_to(value, source)
+    downwards = _up_to(value, source, casts)
     if downwards is None:
         return None
     dims = [dim_of(e) for e in downwards[0]]
@@ -215,15 +227,19 @@ def places_of(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]
     return tuple(places), downwards[1]
 
 
-def _up_to(value: SSAValue, source: SSAValue) -> tuple[Exprs, list[Operation]] | None:
+def _up_to(
+    value: SSAValue, source: SSAValue, casts: Callable[[Operation], bool] | None = None
+) -> tuple[Exprs, list[Operation]] | None:
     """Where each element of a value is in `source`, through moves that repeat and drop nothing, and these."""
     exprs = identity(len(shape_of(value)))
     ops: list[Operation] = []
     volume = prod(shape_of(value))
     while value is not source:
         op = value.owner
-        before = moved(op, exprs) if isinstance(op, Operation) else None
-        if before is None or not isinstance(op, Operation) or prod(shape_of(op.operands[0])) != volume:
+        if not isinstance(op, Operation):
+            return None
+        before = exprs if casts is not None and casts(op) else moved(op, exprs)
+        if before is None or prod(shape_of(op.operands[0])) != volume:
             return None
         ops.insert(0, op)
         value, exprs = op.operands[0], before
@@ -270,7 +286,7 @@ def _match(last: DOT, sides: tuple[int, int], softmax: Softmax) -> Attention | s
         return "there is one key"
     query_dim = query_dim_of(own, shape)
     for operand in (query, key, value):
-        if not isinstance(element_of(operand.value), FLOATS) or not _holds(kind, element_of(operand.value)):
+        if not isinstance(element_of(operand.value), FLOATS) or not holds(kind, element_of(operand.value)):
             return f"an operand of {element_of(operand.value)} does not fit into the softmax's {kind}"
     sizes = (*shape, depth, columns, 1)
     return Attention(
@@ -394,11 +410,16 @@ def factors_of(product: DOT, exprs: Exprs, axis: int, rank: int) -> tuple[Operan
 
 __all__ = [
     "DOT",
+    "FLOATS",
     "Attention",
     "Operand",
     "Softmax",
     "factors_of",
     "find_product",
+    "float_cast",
+    "holds",
+    "is_float_cast",
+    "is_lossless",
     "is_pointwise",
     "match_attention",
     "places_of",

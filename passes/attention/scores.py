@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, IntegerType, Signedness
+from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, IntegerType, Signedness
 from xdsl.ir import Operation, SSAValue
 
 from stepwell.dialects import stablehlo
 from stepwell.dialects.stablehlo import ComparisonDirection
 from stepwell.ir.dense import dense_to_array
-from stepwell.passes.attention.matching import MOST_OPS, Attention, Operand, is_pointwise
+from stepwell.passes.attention.matching import MOST_OPS, Attention, Operand, is_lossless, is_pointwise
 from stepwell.passes.attention.tracing import (
     Exprs,
     dim_of,
@@ -147,13 +147,15 @@ def triangle(found: Attention, value: SSAValue, exprs: Exprs) -> int | None:
 
 
 def causal_mask(found: Attention) -> CausalMask | None:
-    """The mask that the scores end with."""
+    """The mask that the scores end with, be it before they are widened."""
     value, exprs = trace(found.scores, identity(found.rank))
+    while isinstance(value.owner, Operation) and is_lossless(value.owner):
+        value, exprs = trace(value.owner.operands[0], exprs)
     return mask_of(found, value, exprs)
 
 
 def mask_of(found: Attention, value: SSAValue, exprs: Exprs) -> CausalMask | None:
-    """The mask that a value is a selection by."""
+    """The mask that a value is a selection by; its fill is a score."""
     op = value.owner
     if not isinstance(op, stablehlo.SelectOp):
         return None
@@ -167,7 +169,10 @@ def mask_of(found: Attention, value: SSAValue, exprs: Exprs) -> CausalMask | Non
     _conjuncts(found, Condition(op.operands[0], exprs, side == 0), conditions, offsets)
     if not offsets:
         return None
-    return CausalMask(min(offsets), fill, tuple(conditions), Operand(op.operands[2 - side], exprs))
+    kind = element_of(found.scores)
+    assert isinstance(kind, AnyFloat)
+    score = FloatAttr(fill.value.data, kind)
+    return CausalMask(min(offsets), score, tuple(conditions), Operand(op.operands[2 - side], exprs))
 
 
 def _conjuncts(found: Attention, given: Condition, others: list[Condition], offsets: list[int]) -> None:

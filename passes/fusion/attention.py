@@ -1,7 +1,7 @@
 """Attention reads and writes through maps: what only moves data before or after it disappears into them.
 
 An operand may come from a transpose, a broadcast, a slice or a reshape that splits dims; the result may go through transposes
-and dims of one element. What is left of the result's reshapes is free.
+and dims of one element, and be rounded to a narrower type. What is left of the result's reshapes is free.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects import tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, AffineMapAttr, ArrayAttr, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -96,14 +96,17 @@ def _source(value: SSAValue, exprs: Exprs) -> tuple[SSAValue, Exprs] | None:
     return None
 
 
-def _is_move(op: linalg.GenericOp) -> bool:
-    """One input, taken as it is to every point of the result."""
+def _is_move(op: linalg.GenericOp, rounds: bool = False) -> bool:
+    """One input, taken to every point of the result: as it is, or only rounded."""
     maps = indexing_maps(op)
     if len(op.inputs) != 1 or len(op.results) != 1 or any(k != "parallel" for k in iterator_kinds(op)):
         return False
     last = op.body.block.last_op
     assert isinstance(last, linalg.YieldOp)
-    return is_identity_map(maps[1]) and last.operands[0] is op.body.block.args[0]
+    value: SSAValue | None = last.operands[0]
+    if rounds:
+        value = value.owner.operands[0] if isinstance(value.owner, arith.TruncFOp) else None
+    return is_identity_map(maps[1]) and value is op.body.block.args[0]
 
 
 def _groups(op: tensor.ExpandShapeOp | tensor.CollapseShapeOp) -> list[list[int]]:
@@ -165,7 +168,7 @@ class _Place:
 
 
 def _fold_result(op: AnyAttention, number: int) -> AnyAttention:
-    """Let the attention write a result as the transposes after it would."""
+    """Let the attention write a result as the transposes after it would, and round it."""
     at = len(op.ins) + number
     places = [e.position for e in op.maps[at].results if isinstance(e, AffineDimExpr)]
     alone = [d for d in places if op.extents[d] == 1]
@@ -174,18 +177,18 @@ def _fold_result(op: AnyAttention, number: int) -> AnyAttention:
         return op
     here = _Place(op.res[number], tuple(None if d in alone else d for d in places))
     best: _Place | None = None
-    while (here := _next(here)) is not None:  # pyright: ignore
+    while (here := _next(here, op.score_type)) is not None:  # pyright: ignore
         large = [d for d in here.dims if d is not None]
         if large[-1] == inner:
             best = here
     if best is None:
         return op
     large = [d for d in best.dims if d is not None]
-    if large == [d for d in places if d not in alone]:
+    kind = best.value.type
+    assert isinstance(kind, TensorType)
+    if large == [d for d in places if d not in alone] and kind.element_type == _element(op.res[number]):
         return op
     builder = LocatedBuilder(InsertPoint.before(op), op.location)
-    kind = op.res[number].type
-    assert isinstance(kind, TensorType)
     order = [*alone, *large]
     target = builder.insert(tensor.EmptyOp([], TensorType(kind.element_type, [op.extents[d] for d in order])))
     operands, maps = list(op.operands), list(op.maps)
@@ -205,15 +208,22 @@ def _fold_result(op: AnyAttention, number: int) -> AnyAttention:
     return made
 
 
-def _next(here: _Place) -> _Place | None:
-    """The only reader of a value when it only moves it."""
+def _element(value: SSAValue) -> Attribute:
+    assert isinstance(value.type, TensorType)
+    return value.type.element_type
+
+
+def _next(here: _Place, exact: Attribute) -> _Place | None:
+    """The only reader of a value when it only moves it, or rounds what is not rounded yet: of the type `exact`."""
     uses = list(here.value.uses)
     if len(uses) != 1:
         return None
     op = uses[0].operation
     if isinstance(op, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
         return _reshaped(op, here)
-    if not isinstance(op, linalg.GenericOp) or not _is_move(op) or op.inputs[0] is not here.value:
+    if not isinstance(op, linalg.GenericOp) or not op.inputs or op.inputs[0] is not here.value:
+        return None
+    if not _is_move(op) and not (_element(here.value) == exact and _is_move(op, rounds=True)):
         return None
     exprs = indexing_maps(op)[0].results
     dims: list[int | None] = [None] * len(_shape(op.results[0]))

@@ -198,21 +198,26 @@ class ScoreRegion:
             if mask is None:
                 value = self._scalar(s, self.found.scores, identity(self.found.rank))
             else:
-                value = self._selected(s, mask)
+                value = self._widened(s, self._selected(s, mask))
             self.low.builder.insert(YieldOp(value))
 
     def slope(self, end: Operand) -> None:
         """Make of what is passed back to a score what is passed back to the product."""
         with self.low.inside(self.block):
-            value = self._scalar(Scalars(self.low.builder), end.value, end.exprs)
-            self.low.builder.insert(YieldOp(value))
+            s = Scalars(self.low.builder)
+            value = self._scalar(s, end.value, end.exprs)
+            self.low.builder.insert(YieldOp(self._widened(s, value)))
 
     def _selected(self, s: Scalars, mask: CausalMask) -> SSAValue:
         """What a mask leaves, but for where it hides keys by their number."""
         value = self._scalar(s, mask.inner.value, mask.inner.exprs)
         for condition in [self._condition(s, c) for c in mask.others]:
-            value = s.select(condition, value, s.constant(mask.fill, self.kind))
+            value = s.select(condition, value, s.constant(mask.fill, value.type))
         return value
+
+    def _widened(self, s: Scalars, value: SSAValue) -> SSAValue:
+        """A number as a score."""
+        return value if value.type == self.kind else s(arith.ExtFOp, value, self.kind)
 
     def _condition(self, s: Scalars, condition: Condition) -> SSAValue:
         value = self._scalar(s, condition.value, condition.exprs)

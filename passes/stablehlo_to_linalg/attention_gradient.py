@@ -82,7 +82,8 @@ def attention_gradient(low: Lowering, op: stablehlo.CompositeOp, function: func.
         [*gradient.own, found.key_dim, found.depth_dim],
         [*gradient.own, found.key_dim, found.column_dim],
     ]
-    targets = [low.empty([found.sizes[d] for d in dims], element_of(found.scores)) for dims in lines]
+    kinds = [element_of(r.product.result) for r in gradient.results]
+    targets = [low.empty([found.sizes[d] for d in dims], k) for dims, k in zip(lines, kinds, strict=True)]
     query, key, value, passed = (given[o.value] for o in gradient.operands)
     mask = None if gradient.mask is None else (gradient.mask.offset, gradient.mask.fill)
     made = AttentionGradientOp(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 import stepwell
+from stepwell.backends.target import host_target
 from stepwell.passes.stablehlo_to_linalg import attention_gradient
 
 
@@ -16,6 +18,12 @@ from stepwell.passes.stablehlo_to_linalg import attention_gradient
 def small_ones_too(monkeypatch):
     """Sizes that would stay in a cache are taken whole all the same: they are what tests can afford."""
     monkeypatch.setattr(attention_gradient, "STORED", 1 << 40)
+
+
+DTYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
+LEVELS = ("sse4.2", "avx2", "avx512")
+LOWEST = {"f32": "0xff800000", "bf16": "0xff80", "f16": "0xfc00"}
+TOLERANCES = {"f32": 2e-5, "f16": 5e-3, "bf16": 2e-2}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Program:
     """`causal` (-inf), `keys` (a mask given, -inf), `bias` (added) or nothing."""
     forward: bool = True
     """Whether the result of attention is a result as well."""
+    kind: str = "f32"
+    """The type of the operands and the results; the softmax is computed in f32."""
+    rounded: bool = False
+    """Whether scores and what is passed back to them are rounded to that type before and after the softmax."""
 
     def text(self) -> str:
         b, g, h, q, k, d, c = (
@@ -49,20 +61,24 @@ class Program:
         types = {"q": (b, g, h, q, d), "k": (b, g, k, d), "v": (b, g, k, c), "g": (b, g, h, q, c)}
         types |= {"keys": {"m": (b, k)}, "bias": {"m": (q, k)}}.get(self.mask, {})
         s, row = f"{b}x{g}x{h}x{q}x{k}", f"{b}x{g}x{h}x{q}"
-        arguments = ", ".join(f"%{n}: {_type(t, _kind(n, self.mask))}" for n, t in types.items())
+        kind = self.kind
+        arguments = ", ".join(f"%{n}: {_type(t, self._kind(n))}" for n, t in types.items())
         results = [types["q"], types["k"], types["v"], *([types["g"]] if self.forward else [])]
         dims = "dims = [0, 1, 2, 3]"
+        scores = f"{s}x{self._scores}"
+        batches = "batching_dims = [0, 1] x [0, 1], contracting_dims ="
         lines = [
             "%zero = stablehlo.constant dense<0.0> : tensor<f32>",
             "%one = stablehlo.constant dense<1.0> : tensor<f32>",
             "%low = stablehlo.constant dense<0xff800000> : tensor<f32>",
-            f"%half = stablehlo.constant dense<0.5> : tensor<{s}xf32>",
-            f"%zeros = stablehlo.constant dense<0.0> : tensor<{s}xf32>",
-            f"%lows = stablehlo.constant dense<0xff800000> : tensor<{s}xf32>",
-            f"%p = stablehlo.dot_general %q, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [3] :"
-            f" ({_type(types['q'])}, {_type(types['k'])}) -> tensor<{s}xf32>",
-            f"%ps = stablehlo.multiply %p, %half : tensor<{s}xf32>",
+            f"%half = stablehlo.constant dense<0.5> : tensor<{scores}>",
+            f"%zeros = stablehlo.constant dense<0.0> : tensor<{scores}>",
+            f"%lows = stablehlo.constant dense<{LOWEST[self._scores]}> : tensor<{scores}>",
+            f"%p = stablehlo.dot_general %q, %k, {batches} [4] x [3] :"
+            f" ({_type(types['q'], kind)}, {_type(types['k'], kind)}) -> tensor<{scores}>",
+            f"%ps = stablehlo.multiply %p, %half : tensor<{scores}>",
             *self._masked(s),
+            f"%s = stablehlo.convert %sn : (tensor<{scores}>) -> tensor<{s}xf32>",
             f"%mx = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [4] :"
             f" (tensor<{s}xf32>, tensor<f32>) -> tensor<{row}xf32>",
             f"%mxb = stablehlo.broadcast_in_dim %mx, {dims} : (tensor<{row}xf32>) -> tensor<{s}xf32>",
@@ -71,58 +87,76 @@ class Program:
             f"%z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [4] :"
             f" (tensor<{s}xf32>, tensor<f32>) -> tensor<{row}xf32>",
             f"%zb = stablehlo.broadcast_in_dim %z, {dims} : (tensor<{row}xf32>) -> tensor<{s}xf32>",
-            f"%w = stablehlo.divide %e, %zb : tensor<{s}xf32>",
-            f"%o = stablehlo.dot_general %w, %v, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [2] :"
-            f" (tensor<{s}xf32>, {_type(types['v'])}) -> {_type(types['g'])}",
-            f"%dv = stablehlo.dot_general %w, %g, batching_dims = [0, 1] x [0, 1], contracting_dims = [2, 3] x [2, 3] :"
-            f" (tensor<{s}xf32>, {_type(types['g'])}) -> {_type(types['v'])}",
-            f"%dw = stablehlo.dot_general %g, %v, batching_dims = [0, 1] x [0, 1], contracting_dims = [4] x [3] :"
-            f" ({_type(types['g'])}, {_type(types['v'])}) -> tensor<{s}xf32>",
+            f"%wide = stablehlo.divide %e, %zb : tensor<{s}xf32>",
+            f"%wn = stablehlo.convert %wide : (tensor<{s}xf32>) -> tensor<{s}x{kind}>",
+            # As torch has it, what is passed back is made of the weights that were rounded.
+            f"%w = stablehlo.convert %wn : (tensor<{s}x{kind}>) -> tensor<{s}xf32>",
+            f"%o = stablehlo.dot_general %wn, %v, {batches} [4] x [2] :"
+            f" (tensor<{s}x{kind}>, {_type(types['v'], kind)}) -> {_type(types['g'], kind)}",
+            f"%dv = stablehlo.dot_general %wn, %g, {batches} [2, 3] x [2, 3] :"
+            f" (tensor<{s}x{kind}>, {_type(types['g'], kind)}) -> {_type(types['v'], kind)}",
+            f"%dwn = stablehlo.dot_general %g, %v, {batches} [4] x [3] :"
+            f" ({_type(types['g'], kind)}, {_type(types['v'], kind)}) -> tensor<{s}x{kind}>",
+            f"%dw = stablehlo.convert %dwn : (tensor<{s}x{kind}>) -> tensor<{s}xf32>",
             *self._softmax_backward(s, row),
+            f"%dsn = stablehlo.convert %ds : (tensor<{s}xf32>) -> tensor<{scores}>",
             *(
-                [f"%du = stablehlo.select %mask, %ds, %zeros : tensor<{s}xi1>, tensor<{s}xf32>"]
+                [f"%du = stablehlo.select %mask, %dsn, %zeros : tensor<{s}xi1>, tensor<{scores}>"]
                 if self._selects
                 else []
             ),
-            *self._products(s, "%du" if self._selects else "%ds", types),
+            *self._products(s, "%du" if self._selects else "%dsn", types),
         ]
         names = ", ".join(["%dq", "%dk", "%dv", *(["%o"] if self.forward else [])])
-        kinds = ", ".join(map(_type, results))
+        kinds = ", ".join(_type(t, kind) for t in results)
         body = "\n  ".join([*lines, f"func.return {names} : {kinds}"])
         return f"func.func @main({arguments}) -> ({kinds}) {{\n  {body}\n}}"
+
+    @property
+    def _scores(self) -> str:
+        """The type of what is around the softmax."""
+        return self.kind if self.rounded else "f32"
+
+    def _kind(self, name: str) -> str:
+        return {"keys": "i1", "bias": self._scores}[self.mask] if name == "m" else self.kind
 
     def _products(self, s: str, slope: str, types: dict[str, tuple[int, ...]]) -> list[str]:
         """What is passed back, scaled, times keys and times queries; `turned` has the keys before the queries."""
         keys, queries = "[4] x [2]", "[2, 3] x [2, 3]"
-        lines: list[str] = []
+        scores = self._scores
         if self.form == "turned":
             turned = f"{self.batch}x{self.groups}x{self.keys}x{self.shared}x{self.queries}"
             lines = [
-                f"%turned = stablehlo.transpose {slope}, dims = [0, 1, 4, 2, 3] : (tensor<{s}xf32>) -> tensor<{turned}xf32>",
-                f"%halves = stablehlo.constant dense<0.5> : tensor<{turned}xf32>",
-                f"%dp = stablehlo.multiply %turned, %halves : tensor<{turned}xf32>",
+                f"%turned = stablehlo.transpose {slope}, dims = [0, 1, 4, 2, 3] : (tensor<{s}x{scores}>)"
+                f" -> tensor<{turned}x{scores}>",
+                f"%halves = stablehlo.constant dense<0.5> : tensor<{turned}x{scores}>",
+                f"%dp = stablehlo.multiply %turned, %halves : tensor<{turned}x{scores}>",
             ]
             s, keys, queries = turned, "[2] x [2]", "[3, 4] x [2, 3]"
         else:
-            lines = [f"%dp = stablehlo.multiply {slope}, %half : tensor<{s}xf32>"]
-        return [
-            *lines,
-            f"%dq = stablehlo.dot_general %dp, %k, batching_dims = [0, 1] x [0, 1], contracting_dims = {keys} :"
-            f" (tensor<{s}xf32>, {_type(types['k'])}) -> {_type(types['q'])}",
-            f"%dk = stablehlo.dot_general %dp, %q, batching_dims = [0, 1] x [0, 1], contracting_dims = {queries} :"
-            f" (tensor<{s}xf32>, {_type(types['q'])}) -> {_type(types['k'])}",
-        ]
+            lines = [f"%dp = stablehlo.multiply {slope}, %half : tensor<{s}x{scores}>"]
+        for result, operand, dims in (("q", "k", keys), ("k", "q", queries)):
+            lines += [
+                f"%{operand}w = stablehlo.convert %{operand} : ({_type(types[operand], self.kind)})"
+                f" -> {_type(types[operand], scores)}",
+                f"%d{result}w = stablehlo.dot_general %dp, %{operand}w, batching_dims = [0, 1] x [0, 1],"
+                f" contracting_dims = {dims} : (tensor<{s}x{scores}>, {_type(types[operand], scores)})"
+                f" -> {_type(types[result], scores)}",
+                f"%d{result} = stablehlo.convert %d{result}w : ({_type(types[result], scores)})"
+                f" -> {_type(types[result], self.kind)}",
+            ]
+        return lines
 
     @property
     def _selects(self) -> bool:
         return self.mask in ("causal", "keys")
 
     def _masked(self, s: str) -> list[str]:
-        q, k = self.queries, self.keys
+        q, k, scores = self.queries, self.keys, self._scores
         if self.mask == "bias":
             return [
-                f"%mb = stablehlo.broadcast_in_dim %m, dims = [3, 4] : (tensor<{q}x{k}xf32>) -> tensor<{s}xf32>",
-                f"%s = stablehlo.add %ps, %mb : tensor<{s}xf32>",
+                f"%mb = stablehlo.broadcast_in_dim %m, dims = [3, 4] : (tensor<{q}x{k}x{scores}>) -> tensor<{s}x{scores}>",
+                f"%sn = stablehlo.add %ps, %mb : tensor<{s}x{scores}>",
             ]
         made = {
             "": [f"%mask = stablehlo.constant dense<true> : tensor<{s}xi1>"],
@@ -137,7 +171,7 @@ class Program:
                 f"%mask = stablehlo.broadcast_in_dim %ij, dims = [3, 4] : (tensor<{q}x{k}xi1>) -> tensor<{s}xi1>",
             ],
         }[self.mask]
-        return [*made, f"%s = stablehlo.select %mask, %ps, %lows : tensor<{s}xi1>, tensor<{s}xf32>"]
+        return [*made, f"%sn = stablehlo.select %mask, %ps, %lows : tensor<{s}xi1>, tensor<{s}x{scores}>"]
 
     def _softmax_backward(self, s: str, row: str) -> list[str]:
         dims, whole = "dims = [0, 1, 2, 3]", f"tensor<{s}xf32>"
@@ -186,14 +220,13 @@ class Program:
             made.append(rng.random((b, self.keys)) < 0.6)
         if self.mask == "bias":
             made.append(rng.standard_normal((self.queries, self.keys)).astype(np.float32))
-        return made
+        return [
+            m if m.dtype == np.bool_ else m.astype(DTYPES[self._scores if i == 4 else self.kind])
+            for i, m in enumerate(made)
+        ]
 
 
-def _kind(name: str, mask: str) -> str:
-    return "i1" if name == "m" and mask == "keys" else "f32"
-
-
-def _type(shape: tuple[int, ...], kind: str = "f32") -> str:
+def _type(shape: tuple[int, ...], kind: str) -> str:
     return f"tensor<{'x'.join(map(str, shape))}x{kind}>"
 
 
@@ -204,8 +237,10 @@ def check(program: Program, level: str, inputs: list[np.ndarray] | None = None) 
     want = stepwell.compile(text, target="interpreter")(*given)
     for got, expected in zip(exe(*given), want, strict=True):
         got, expected = np.asarray(got), np.asarray(expected)
-        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
-        np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-5 * scale, equal_nan=True)
+        assert got.dtype == expected.dtype
+        got, expected = got.astype(np.float32), expected.astype(np.float32)
+        scale, tolerance = np.abs(expected[np.isfinite(expected)]).max(initial=1.0), TOLERANCES[program.kind]
+        np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
     return exe.ir("kernels")
 
 
@@ -225,6 +260,29 @@ def test_gradients_are_those_of_the_program(queries, keys, form, mask):
     kernels = check(program, "sse4.2")
     assert kernels.count("structured.attention_gradient") == 1
     assert kernels.count("structured.attention ") == 1
+
+
+NARROW = [
+    ("sse4.2", Program(2, 1, 2, 9, 13, 8, 5, "jax", "causal", kind="bf16")),
+    ("sse4.2", Program(1, 2, 1, 7, 8, 5, 8, "weights", "keys", kind="f16", rounded=True)),
+    ("avx2", Program(1, 2, 1, 17, 19, 8, 6, "parts", "bias", kind="bf16", rounded=True)),
+    ("avx2", Program(2, 1, 1, 16, 16, 7, 8, "jax", "", kind="f16")),
+    ("avx512", Program(1, 1, 2, 33, 37, 16, 8, "turned", "causal", kind="bf16", rounded=True)),
+    ("avx512", Program(1, 2, 1, 32, 24, 8, 16, "weights", "causal", kind="f16")),
+]
+
+
+@pytest.mark.every(2)
+@pytest.mark.parametrize(("level", "program"), NARROW, ids=[f"{p.kind}-{p.form}-{level}" for level, p in NARROW])
+def test_operands_narrower_than_the_softmax(level, program):
+    """Scores and sums are f32, and each result is rounded once."""
+    if list(LEVELS).index(level) > list(LEVELS).index(host_target().level):
+        pytest.skip(f"this machine has no {level}")
+    kernels = check(program, level)
+    assert kernels.count("structured.attention_gradient") == kernels.count("structured.attention ") == 1
+    assert kernels.count("causal = 0 : i64") == 2 * (program.mask == "causal")
+    # Roundings of what the products are written as are part of them.
+    assert kernels.count("kernel.launch") == 2
 
 
 def test_rows_that_see_nothing_are_nan():

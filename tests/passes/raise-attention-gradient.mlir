@@ -241,15 +241,88 @@ func.func @two_gradients(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor
 
 // -----
 
-// Operands narrower than the softmax.
+// Operands narrower than the softmax, and weights that are rounded before they are multiplied.
 
 // CHECK-LABEL: func.func @narrow
-// CHECK-NOT: stepwell.attention_gradient
-// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: an operand is of bf16, the softmax of f32"]}
-func.func @narrow(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %g: tensor<8x16xbf16>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>) {
+// CHECK: %[[O:.*]] = stablehlo.composite "stepwell.attention" %q, %k, %v {decomposition = @attention}
+// CHECK: %[[DQ:.*]], %[[DK:.*]], %[[DV:.*]] = stablehlo.composite "stepwell.attention_gradient" %q, %k, %v, %g {decomposition = @attention_gradient}
+// CHECK-SAME: (tensor<8x16xbf16>, tensor<12x16xbf16>, tensor<12x16xbf16>, tensor<8x16xbf16>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xbf16>)
+func.func @narrow(%q: tensor<8x16xbf16>, %k: tensor<12x16xbf16>, %v: tensor<12x16xbf16>, %g: tensor<8x16xbf16>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xbf16>, tensor<8x16xbf16>) {
   %low = stablehlo.constant dense<0xff800000> : tensor<f32>
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
-  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %wn = stablehlo.convert %w : (tensor<8x12xf32>) -> tensor<8x12xbf16>
+  %o = stablehlo.dot_general %wn, %v, contracting_dims = [1] x [0] : (tensor<8x12xbf16>, tensor<12x16xbf16>) -> tensor<8x16xbf16>
+  %dv = stablehlo.dot_general %wn, %g, contracting_dims = [0] x [0] : (tensor<8x12xbf16>, tensor<8x16xbf16>) -> tensor<12x16xbf16>
+  %dwn = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xbf16>
+  %dw = stablehlo.convert %dwn : (tensor<8x12xbf16>) -> tensor<8x12xf32>
+  %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
+  %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %kw = stablehlo.convert %k : (tensor<12x16xbf16>) -> tensor<12x16xf32>
+  %qw = stablehlo.convert %q : (tensor<8x16xbf16>) -> tensor<8x16xf32>
+  %dq = stablehlo.dot_general %ds, %kw, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %qw, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xbf16>, tensor<8x16xbf16>
+}
+
+// -----
+
+// What the softmax passes back is made of numbers that are rounded after an op.
+
+// CHECK-LABEL: func.func @rounded
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: what its keys are multiplied with is not what a softmax passes back to its scores"]}
+func.func @rounded(%q: tensor<8x16xbf16>, %k: tensor<12x16xbf16>, %v: tensor<12x16xbf16>, %g: tensor<8x16xbf16>) -> (tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xbf16>, tensor<8x16xbf16>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %wn = stablehlo.convert %w : (tensor<8x12xf32>) -> tensor<8x12xbf16>
+  %o = stablehlo.dot_general %wn, %v, contracting_dims = [1] x [0] : (tensor<8x12xbf16>, tensor<12x16xbf16>) -> tensor<8x16xbf16>
+  %dv = stablehlo.dot_general %wn, %g, contracting_dims = [0] x [0] : (tensor<8x12xbf16>, tensor<8x16xbf16>) -> tensor<12x16xbf16>
+  %dwn = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xbf16>, tensor<12x16xbf16>) -> tensor<8x12xbf16>
+  %wg = stablehlo.multiply %wn, %dwn : tensor<8x12xbf16>
+  %wgw = stablehlo.convert %wg : (tensor<8x12xbf16>) -> tensor<8x12xf32>
+  %t = stablehlo.reduce(%wgw init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %dw = stablehlo.convert %dwn : (tensor<8x12xbf16>) -> tensor<8x12xf32>
+  %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
+  %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
+  %kw = stablehlo.convert %k : (tensor<12x16xbf16>) -> tensor<12x16xf32>
+  %qw = stablehlo.convert %q : (tensor<8x16xbf16>) -> tensor<8x16xf32>
+  %dq = stablehlo.dot_general %ds, %kw, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  %dk = stablehlo.dot_general %ds, %qw, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xbf16>, tensor<8x16xbf16>
+}
+
+// -----
+
+// Products wider than the softmax.
+
+// CHECK-LABEL: func.func @wide
+// CHECK-NOT: stepwell.attention_gradient
+// CHECK: stablehlo.dot_general {{.*}} {kernel.remarks = ["no gradient of attention: an operand of f64 does not fit into the softmax's f32"]}
+func.func @wide(%q: tensor<8x16xf64>, %k: tensor<12x16xf64>, %v: tensor<12x16xf32>, %g: tensor<8x16xf32>) -> (tensor<8x16xf64>, tensor<12x16xf64>, tensor<12x16xf32>, tensor<8x16xf32>) {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %sw = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf64>, tensor<12x16xf64>) -> tensor<8x12xf64>
+  %s = stablehlo.convert %sw : (tensor<8x12xf64>) -> tensor<8x12xf32>
   %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
   %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
   %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
@@ -258,17 +331,17 @@ func.func @narrow(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16x
   %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
   %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
   %o = stablehlo.dot_general %w, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
-  %gw = stablehlo.convert %g : (tensor<8x16xbf16>) -> tensor<8x16xf32>
-  %dv = stablehlo.dot_general %w, %gw, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
-  %dw = stablehlo.dot_general %gw, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %dv = stablehlo.dot_general %w, %g, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
+  %dw = stablehlo.dot_general %g, %v, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
   %wg = stablehlo.multiply %w, %dw : tensor<8x12xf32>
   %t = stablehlo.reduce(%wg init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
   %tt = stablehlo.broadcast_in_dim %t, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
   %df = stablehlo.subtract %dw, %tt : tensor<8x12xf32>
   %ds = stablehlo.multiply %w, %df : tensor<8x12xf32>
-  %dq = stablehlo.dot_general %ds, %k, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
-  %dk = stablehlo.dot_general %ds, %q, contracting_dims = [0] x [0] : (tensor<8x12xf32>, tensor<8x16xf32>) -> tensor<12x16xf32>
-  func.return %dq, %dk, %dv, %o : tensor<8x16xf32>, tensor<12x16xf32>, tensor<12x16xf32>, tensor<8x16xf32>
+  %dsw = stablehlo.convert %ds : (tensor<8x12xf32>) -> tensor<8x12xf64>
+  %dq = stablehlo.dot_general %dsw, %k, contracting_dims = [1] x [0] : (tensor<8x12xf64>, tensor<12x16xf64>) -> tensor<8x16xf64>
+  %dk = stablehlo.dot_general %dsw, %q, contracting_dims = [0] x [0] : (tensor<8x12xf64>, tensor<8x16xf64>) -> tensor<12x16xf64>
+  func.return %dq, %dk, %dv, %o : tensor<8x16xf64>, tensor<12x16xf64>, tensor<12x16xf32>, tensor<8x16xf32>
 }
 
 // -----
