@@ -48,6 +48,7 @@ from stepwell.passes.schedules.contraction_analysis import (
 from stepwell.passes.schedules.contraction_choice import (
     Tiling,
     a_is_direct,
+    b_is_direct,
     choose_grid,
     turned,
     unit_of,
@@ -136,6 +137,7 @@ class _ContractionPhase:
         self, builder: KernelBuilder, found: Contraction, tiling: Tiling, machine: Machine, stage: Stage | None
     ):
         self.stager = None if stage is None else Stager(builder, stage, tiling.vector_bytes)
+        self.stages_b = stage is not None and stage.border.insert.result is found.op.inputs[found.b]
         self.builder = builder
         found, self.around = found.inside(tiling.kc) if stage is None else (found, ())
         self.found = found
@@ -144,8 +146,11 @@ class _ContractionPhase:
         self.em: Emitter = builder.em
         self.nest = builder.nest(found.op)
         self.a, self.b = self.nest.inputs[found.a], self.nest.inputs[found.b]
-        self.pack_a = tiling.pack_a or not isinstance(self.a, Access) or not _rows_are_near(found, stage)
-        self.pack_b = tiling.pack_b or not isinstance(self.b, Access)
+        apart = stage is not None and stage.apart is not None
+        rows_are_near = a_is_direct(found) or (apart and not self.stages_b)
+        lines_are_near = b_is_direct(found) or (apart and self.stages_b)
+        self.pack_a = tiling.pack_a or not isinstance(self.a, Access) or not rows_are_near
+        self.pack_b = tiling.pack_b or not isinstance(self.b, Access) or not lines_are_near
         cut = terms_of(found, tiling, self.pack_a or self.pack_b)
         self.parts, self.terms = cut.parts, cut.run
         self.epilogue = epilogue_of(found)
@@ -166,7 +171,8 @@ class _ContractionPhase:
         words = words_of(found, tiling.word)
         packing = (builder, found, tiling, self.terms)
         self.packer = Packer(*packing) if words is None else WordPacker(*packing, words)
-        self.b_lines = term_lines(self.packer, self.b) if self.pack_b and words is None else None
+        lines = self.pack_b and words is None and not self.stages_b
+        self.b_lines = term_lines(self.packer, self.b) if lines else None
         on_b = found.maps[1].results
         self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
@@ -283,9 +289,10 @@ class _ContractionPhase:
             )
 
         def part(first: Index, count: Index, image: Access, values: Sequence[SSAValue]) -> Sequence[SSAValue]:
-            saved, self.a = self.a, image
+            saved = self.a, self.b
+            self.a, self.b = (self.a, image) if self.stages_b else (image, self.b)
             made = points(first, count, values)
-            self.a = saved
+            self.a, self.b = saved
             return made
 
         if self.stager is None or dim != self.stager.stage.block:
@@ -431,7 +438,7 @@ class _ContractionPhase:
 
         if found.m is None:
             return row(0, 1, outs)
-        together = self.packer.rows_together(self.a) if self.pack_a and self.stager is None else 0
+        together = self.packer.rows_together(self.a) if self.pack_a and (self.stager is None or self.stages_b) else 0
         if together:
             return self._packed_rows(local, together, run, outs, row)
         return tiled_loop(self.em, self.extents[found.m], found.sizes[found.m] % tiling.mr, tiling.mr, outs, row)
@@ -713,11 +720,6 @@ class _ContractionPhase:
         result = self.em.add(op).result
         assert result is not None
         return result
-
-
-def _rows_are_near(found: Contraction, stage: Stage | None) -> bool:
-    """Whether rows of A are read one after the other where they lie, or where they are copied to."""
-    return a_is_direct(found) or (stage is not None and stage.apart is not None)
 
 
 def _is_zero(value: SSAValue | Access) -> bool:

@@ -434,8 +434,8 @@ def must_pack_a(found: Contraction, word: int = 1) -> bool:
 
 
 def must_pack_b(found: Contraction) -> bool:
-    """B cannot be read where it is."""
-    return not b_is_direct(found)
+    """B cannot be read where it is, or is copied to."""
+    return not b_is_direct(found) and columns_apart(found) is None
 
 
 def b_is_direct(found: Contraction) -> bool:
@@ -470,6 +470,15 @@ def rows_apart(found: Contraction) -> tuple[int, int] | None:
     if place is None or not 2 <= place[1] <= MOST_APART or border_of(found.op.inputs[found.a]) is None:
         return None
     return place
+
+
+def columns_apart(found: Contraction) -> tuple[int, int] | None:
+    """The same of columns: along the last dim of B."""
+    exprs = found.maps[1].results
+    place = row_step(exprs, found.n)
+    if place is None or not 2 <= place[1] <= MOST_APART or border_of(found.op.inputs[found.b]) is None:
+        return None
+    return place if place[0] == len(exprs) - 1 else None
 
 
 def shares_sets(found: Contraction, rows: int) -> bool:
@@ -593,8 +602,9 @@ def _cost(
     passes = -(-points[found.n] // (tiling.block * tiling.nr))
     each = COPY_A / tiling.word if tiling.pack_a else READ_A if _waits_for_rows(found, tiling, machine) else 0.0
     work += each * passes * prod(points[d] for d in points if uses_dim(maps[0].results, d))
-    if border_of(found.op.inputs[found.a]) is not None:
-        work += COPY_A * passes * prod(_reach(e, points) for e in maps[0].results)
+    for image, times in zip(maps[:2], (passes, 1.0), strict=True):
+        if border_of(found.op.inputs[found.a if image is maps[0] else found.b]) is not None:
+            work += COPY_A * times * prod(_reach(e, points) for e in image.results)
     return in_rounds(prod(parts.values()), cores) * work
 
 
@@ -620,6 +630,7 @@ __all__ = [
     "better_by_lines",
     "choose_grid",
     "choose_tiling",
+    "columns_apart",
     "in_rounds",
     "least_time",
     "must_pack_a",

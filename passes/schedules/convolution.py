@@ -1,7 +1,8 @@
 """Convolutions as contractions: which images a task copies into their border, in parts, while it does its rows.
 
-A contraction that reads A through a window reads each number of it many times; where A is an image in a border, the lines that
-some rows of the result need are copied to scratch with the border around them, and no padded image is stored.
+A contraction that reads an operand through a window reads each number of it many times; where that is an image in a border, the
+lines that some rows of the result need are copied to scratch with the border around them, and no padded image is stored. The
+image is A, whose rows are then points, or B, where groups have too few features to fill vectors.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from xdsl.ir import Operation
 
 from stepwell.dialects import kernel
 from stepwell.ir.machine import MachineDescription
+from stepwell.ir.structured import indexing_maps
 from stepwell.passes.schedules.contraction_analysis import Contraction, find_contraction
-from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, rows_apart, turned
+from stepwell.passes.schedules.contraction_choice import Tiling, choose_tiling, columns_apart, rows_apart, turned
 from stepwell.passes.schedules.nest import uses_dim
 from stepwell.passes.schedules.staging import Apart, Stage, border_of, plan_stage
 
@@ -29,24 +31,36 @@ def most_copied(machine: MachineDescription) -> int:
 
 
 def stage_of(found: Contraction, most: int) -> Stage | None:
-    """What of A is copied with its border at once, in at most so many bytes: some points of a dim that moves in the window."""
-    border = border_of(found.op.inputs[found.a])
+    """What of an image is copied with its border at once, in at most so many bytes: some points of a dim that moves in the window."""
+    around = [d for d in found.outer if uses_dim(found.maps[1].results, d)]
+    if border_of(found.op.inputs[found.a]) is not None:
+        rows = [d for d in found.outer if d not in around]
+        return _planned(found, (found.a, found.m), (around, rows), most, rows_apart(found))
+    return _planned(found, (found.b, found.n), ([], around), most, columns_apart(found))
+
+
+def _planned(
+    found: Contraction,
+    line: tuple[int, int | None],
+    loops: tuple[list[int], list[int]],
+    most: int,
+    place: tuple[int, int] | None,
+) -> Stage | None:
+    """The same of one operand, and the dim of its lines; `loops`: around all of its dims, and those to choose from, in their order."""
+    (position, along), (around, dims) = line, loops
+    border, exprs = border_of(found.op.inputs[position]), indexing_maps(found.op)[position].results
     if border is None or not most:
         return None
-    exprs, others = found.maps[0].results, found.maps[1].results
-    around = [d for d in found.outer if uses_dim(others, d)]
-    rows = [d for d in found.outer if d not in around]
-    in_window = [d for d in rows if any(d in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)]
-    block = next(iter(in_window), rows[-1] if rows else None)
+    in_window = [d for d in dims if any(d in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)]
+    block = next(iter(in_window), dims[-1] if dims else None)
     if block is None:
         return None
-    # Rows of A that lie along another dim than the last are read one step apart along that.
-    by_line = found.m is not None and not uses_dim(exprs[:-1], found.m)
-    stage = plan_stage(border, exprs, found.sizes, [*around, *rows[: rows.index(block)]], (block, 1), most, by_line)
-    place = rows_apart(found)
-    if stage is None or place is None or found.m is None:
+    # Points of a line that lie along another dim than the last are read one step apart along that.
+    by_line = along is not None and not uses_dim(exprs[:-1], along)
+    stage = plan_stage(border, exprs, found.sizes, [*around, *dims[: dims.index(block)]], (block, 1), most, by_line)
+    if stage is None or place is None or along is None:
         return stage
-    return replace(stage, apart=Apart(found.m, *place))
+    return replace(stage, apart=Apart(along, *place))
 
 
 def stages(func: kernel.FuncOp, most: int) -> dict[Operation, Stage]:
@@ -70,7 +84,9 @@ def copied(op: Operation, machine: MachineDescription) -> Stage | None:
 
 
 def _times_copied(found: Contraction, tiling: Tiling, machine: MachineDescription) -> int:
-    """How often a task copies the same part: for each run of terms, and each block of its columns."""
+    """How often a task copies the same part: of A for each run of terms, and each block of its columns."""
+    if border_of(found.op.inputs[found.a]) is None:
+        return 1
     outermost, *others = (found.sizes[d] for d in found.reduced)
     runs = -(-outermost // max(1, tiling.kc // prod(others)))
     return runs * -(-found.sizes[found.n] // (tiling.block * tiling.nr * machine.cores))

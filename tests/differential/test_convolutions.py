@@ -282,6 +282,30 @@ def test_few_channels_of_a_group_make_room_for_points(number):
     same(text, args, level, rtol=2e-2 if rest.get("kind") == "bf16" else 2e-5)
 
 
+LINES_OF_GROUPS = [
+    # batch and channels, rows and columns, (features, rows, columns), what else: points of a line are the vectors
+    ((2, 12, 9, 33), (12, 3, 3), {"groups": 2, "stride": (2, 2)}, "avx512"),
+    ((1, 15, 7, 31), (20, 3, 4), {"groups": 5, "stride": (1, 3), "pad": ((1, 1), (3, 0))}, "avx2"),
+    ((1, 10, 6, 16), (14, 2, 3), {"groups": 2, "rhs_dilate": (2, 1), "pad": ((2, 0), (1, 1))}, "sse4.2"),
+    ((1, 8, 5, 40), (16, 3, 3), {"groups": 2, "stride": (2, 2), "kind": "bf16"}, "avx512"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(LINES_OF_GROUPS)))
+def test_images_of_groups_with_few_features_are_copied_into_their_border_in_parts(number):
+    image, weights, rest, level = LINES_OF_GROUPS[number]
+    text, args = case("nchw", image, weights, **rest)
+    exe = stepwell.compile(text, simd=level)
+    assert exe.ir("kernels").count("kernel.launch") == 1
+    assert "border = " in exe.ir("scheduled")
+    args[0][0, 1, 2, 5], args[1][1, 0, 0, 0] = np.inf, np.nan
+    same(text, args, level, rtol=2e-2 if rest.get("kind") == "bf16" else 2e-5)
+    if number < 2:
+        # Without copies, points a stride apart are packed.
+        packed = stepwell.compile(with_numbers(exe, border=0))
+        np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
+
+
 def gradient_of_weights(stride):
     """As JAX writes it: channels are the batch, the gradient of the result is the window."""
     size, taps = 11, 3
