@@ -100,8 +100,8 @@ def _print_precision(printer: Printer, config: ArrayAttr[Any] | None) -> None:
 class DotGeneralOp(StableHLOOp):
     """Sums of products over the contracting dims, for each index of the batching dims.
 
-    C1 to C12: dimensions and shape. C13: element types (of 8-bit floats the two may differ). C14 to C20: quantized operands.
-    C21 to C24: the algorithm.
+    C1 to C12: dimensions and shape. C13: element types (of 8-bit floats the two may differ, and where an algorithm says what they
+    become, of floats no wider than it sums in). C14 to C20: quantized operands. C21 to C24: the algorithm.
 
     Example: `%r = stablehlo.dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1],
     precision = [DEFAULT, DEFAULT] : (tensor<4x2x3xf32>, tensor<4x3x5xf32>) -> tensor<4x2x5xf32>`.
@@ -157,8 +157,15 @@ class DotGeneralOp(StableHLOOp):
             verify_dot(self, self.numbers.rhs_contracting_dimensions)
             return
         left, right = (cast(AnyTensor, v.type).element_type for v in self._operands)
-        same = left == right or (_is_float8(left) and _is_float8(right))
+        same = left == right or (_is_float8(left) and _is_float8(right)) or self._brings_to_one_type(left, right)
         self.require("C13", same, lambda: f"operands have element types {left} and {right}")
+
+    def _brings_to_one_type(self, left: Attribute, right: Attribute) -> bool:
+        """Whether an algorithm says what becomes of floats of two types, both no wider than it sums in."""
+        if self.algorithm is None:
+            return False
+        kinds = (left, right, self.algorithm.accumulation_type)
+        return all(element_kind(k) == FLOAT for k in kinds) and max(map(bit_width, kinds)) == bit_width(kinds[-1])
 
     def _verify_algorithm(self, algorithm: DotAlgorithmAttr) -> None:
         """C21 to C24."""

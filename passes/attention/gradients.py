@@ -32,8 +32,8 @@ from stepwell.passes.attention.matching import (
     is_pointwise,
     places_of,
     query_dim_of,
-    rounds_operands,
     softmax_of,
+    sums_in_another_type,
 )
 from stepwell.passes.attention.scores import CausalMask, ScoreOps, causal_mask, collect, mask_of
 from stepwell.passes.attention.tracing import (
@@ -398,7 +398,7 @@ class _Matcher:
         for dot in (found.product, *(r.product for r in products)):
             if not isinstance(element_of(dot.result), FLOATS) or not holds(kind, element_of(dot.result)):
                 return f"a product is of {element_of(dot.result)}, the softmax of {kind}"
-            if (reason := rounds_operands(dot)) is not None:
+            if (reason := sums_in_another_type(dot)) is not None:
                 return reason
         return None
 

@@ -271,7 +271,7 @@ def _match(last: DOT, sides: tuple[int, int], softmax: Softmax) -> Attention | s
         return found
     product, product_exprs = found
     for dot in (last, product):
-        reason = rounds_operands(dot)
+        reason = sums_in_another_type(dot)
         if reason is not None:
             return reason
     values = _values_of(last, sides, axis, shape)
@@ -328,14 +328,9 @@ def is_pointwise(op: Operation) -> bool:
     return type(op) in SCALAR_RULES and not op.regions
 
 
-def rounds_operands(dot: DOT) -> str | None:
-    """Whether a product's algorithm is another one than to multiply what it is given and sum in f32 or f64."""
-    if dot.algorithm is None:
-        return None
-    algorithm = dot.algorithm
-    given = [element_of(o) for o in dot.operands]
-    asked = [algorithm.lhs_precision_type, algorithm.rhs_precision_type]
-    plain = asked == given and isinstance(algorithm.accumulation_type, Float32Type | Float64Type)
+def sums_in_another_type(dot: DOT) -> str | None:
+    """Whether a product's algorithm sums in something else than f32 or f64; no road rounds operands to the types it names."""
+    plain = dot.algorithm is None or isinstance(dot.algorithm.accumulation_type, Float32Type | Float64Type)
     return None if plain else "a product asks for an algorithm of its own"
 
 
@@ -424,6 +419,6 @@ __all__ = [
     "match_attention",
     "places_of",
     "query_dim_of",
-    "rounds_operands",
     "softmax_of",
+    "sums_in_another_type",
 ]

@@ -169,11 +169,13 @@ func.func @movement(%x: tensor<4x9xf32>, %s: tensor<f32>, %i: tensor<i32>) {
 }
 
 // CHECK-LABEL: func.func @contraction(
-func.func @contraction(%a: tensor<4x2x3xf32>, %b: tensor<4x3x5xf32>, %v: tensor<3xf32>, %x: tensor<2x2x9xf32>, %w: tensor<4x2x3xf32>) {
+func.func @contraction(%a: tensor<4x2x3xf32>, %b: tensor<4x3x5xf32>, %v: tensor<3xf32>, %x: tensor<2x2x9xf32>, %w: tensor<4x2x3xf32>, %n: tensor<3xbf16>) {
   // CHECK: %c = stablehlo.dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1], precision = [DEFAULT, HIGHEST] : (tensor<4x2x3xf32>, tensor<4x3x5xf32>) -> tensor<4x2x5xf32>
   %c = stablehlo.dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1], precision = [DEFAULT, HIGHEST] : (tensor<4x2x3xf32>, tensor<4x3x5xf32>) -> tensor<4x2x5xf32>
   // CHECK: %d = stablehlo.dot_general %a, %v, contracting_dims = [2] x [0], algorithm = <lhs_precision_type = tf32, rhs_precision_type = tf32, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 3, allow_imprecise_accumulation = false> : (tensor<4x2x3xf32>, tensor<3xf32>) -> tensor<4x2xf32>
   %d = stablehlo.dot_general %a, %v, contracting_dims = [2] x [0], algorithm = <lhs_precision_type = tf32, rhs_precision_type = tf32, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 3, allow_imprecise_accumulation = false> : (tensor<4x2x3xf32>, tensor<3xf32>) -> tensor<4x2xf32>
+  // CHECK: %g = stablehlo.dot_general %v, %n, contracting_dims = [0] x [0], algorithm = <lhs_precision_type = bf16, rhs_precision_type = bf16, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 1, allow_imprecise_accumulation = false> : (tensor<3xf32>, tensor<3xbf16>) -> tensor<f32>
+  %g = stablehlo.dot_general %v, %n, contracting_dims = [0] x [0], algorithm = <lhs_precision_type = bf16, rhs_precision_type = bf16, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 1, allow_imprecise_accumulation = false> : (tensor<3xf32>, tensor<3xbf16>) -> tensor<f32>
   // CHECK: %e = stablehlo.dot %v, %v, precision = [HIGH, HIGH] : (tensor<3xf32>, tensor<3xf32>) -> tensor<f32>
   %e = stablehlo.dot %v, %v, precision = [HIGH, HIGH] : (tensor<3xf32>, tensor<3xf32>) -> tensor<f32>
   // CHECK: %f = stablehlo.convolution(%x, %w) dim_numbers = [b, f, 0]x[o, i, 0]->[b, 0, f], window = {stride = [2], pad = {{\[\[}}1, 0]], lhs_dilate = [1], rhs_dilate = [1], reverse = [true]} {feature_group_count = 1 : i64, batch_group_count = 1 : i64} : (tensor<2x2x9xf32>, tensor<4x2x3xf32>) -> tensor<2x4x4xf32>
