@@ -19,6 +19,7 @@ from dataclasses import asdict
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.object_worker import read_piece, write_piece
 from stepwell.backends.target import Target
+from stepwell.ir.cores import usable_cores
 
 _WORKER = "stepwell.backends.object_worker"
 _SECONDS = 2e-6, 5e-3
@@ -165,8 +166,7 @@ class Team:
 
     def _ready(self, most: int) -> list[Child]:
         """The children to ask, started as far as they are missing: one a core but for this process's."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        wanted = min(cores - 1, most, _MOST_CHILDREN)
+        wanted = min(usable_cores() - 1, most, _MOST_CHILDREN)
         if not self._ends_at_exit:
             atexit.register(self.end)
             self._ends_at_exit = True

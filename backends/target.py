@@ -18,6 +18,7 @@ from stepwell.backends import arm_cpus
 from stepwell.backends.arm_cpus import ARM_CPUS
 from stepwell.backends.caches import read_caches
 from stepwell.backends.x86_cpus import CPUS
+from stepwell.ir.cores import usable_cores
 from stepwell.ir.errors import InvalidProgramError
 
 if TYPE_CHECKING:
@@ -83,10 +84,6 @@ class Target:
             ("cores", str(self.cores)),
             ("caches", f"{sizes}; lines of {self.line_bytes} bytes"),
         ]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache
@@ -220,7 +217,7 @@ def target_for(level: str, *, generic: bool = False) -> Target:
         cpu=cpu,
         features=features,
         vector_bits=_VECTOR_BITS[level],
-        cores=_cores(),
+        cores=usable_cores(),
         l1_bytes=caches.l1_bytes,
         l2_bytes=caches.l2_bytes,
         l3_bytes=caches.l3_bytes,

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from stepwell.ir.cores import usable_cores
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -39,8 +41,9 @@ def submit(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Fu
 def _executor() -> ThreadPoolExecutor:
     with _lock:
         if not _executors:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            _executors.append(ThreadPoolExecutor(min(max(cores, 2), _MOST), thread_name_prefix="stepwell-calls"))
+            _executors.append(
+                ThreadPoolExecutor(min(max(usable_cores(), 2), _MOST), thread_name_prefix="stepwell-calls")
+            )
         return _executors[0]
 
 

@@ -11,6 +11,7 @@ import os
 import threading
 from typing import Any
 
+from stepwell.ir.cores import allowed_cores, usable_cores
 from stepwell.ir.errors import InvalidProgramError
 from stepwell.runtime.loader import PARALLEL_FOR, Library
 
@@ -37,24 +38,21 @@ _loaded: list[Library] = []
 """Never unloaded: threads run their code."""
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _asked_for() -> int:
     asked = os.environ.get(THREADS)
     if asked:
         if not (asked.isascii() and asked.isdigit()) or int(asked) > _MOST:
             raise InvalidProgramError(f"{THREADS} must be 1 to {_MOST}, or 0 for all cores, not '{asked}'")
-        return int(asked) or _cores()
+        return int(asked) or usable_cores()
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(int(first), _MOST) if first.isdigit() and int(first) > 0 else _cores()
+    return min(int(first), _MOST) if first.isdigit() and int(first) > 0 else usable_cores()
 
 
 def worker_count() -> int:
     """Threads that may ever work on a loop, the caller included, from the first time on that somebody asks.
 
-    It is what `STEPWELL_NUM_THREADS` says, else `OMP_NUM_THREADS`, else the cores; what `set_num_threads` said before if that is more.
+    It is what `STEPWELL_NUM_THREADS` says, else `OMP_NUM_THREADS`, else the cores that may be kept busy (of the affinity mask, as
+    many as CPU quotas pay for); what `set_num_threads` said before if that is more.
 
     Raises:
         InvalidProgramError: `STEPWELL_NUM_THREADS` is not a number of threads.
@@ -139,7 +137,8 @@ class Pool:
         self.limit = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(_LIMIT))
         """Says how many threads may work on a loop from now on."""
         configure = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(self.library.address(_CONFIGURE))
-        configure(workers, _cores(), int(pin))
+        # Who asks for more threads than a quota pays for gets them: they may well run at once.
+        configure(workers, allowed_cores(), int(pin))
         self.record_loops = ctypes.CFUNCTYPE(None, ctypes.c_int64)(self.library.address(RECORD))
         """Says where loops of programs linked to `recorded_symbols` write what was done when and by whom: an address, or 0."""
         self._counter = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self.library.address(_COUNTER))

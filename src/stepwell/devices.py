@@ -30,7 +30,7 @@ class CpuProperties:
         level: the widest instruction-set level that it runs: "scalar", "sse4.2", "avx2" or "avx512".
         vector_bits: bits of its vectors at that level.
         features: LLVM's names of what it has, sorted: "avx2", "fma", "avx512vnni", ...
-        cores: those that this process may run on.
+        cores: those that this process may keep busy: of its affinity mask, as many as its CPU quota pays for.
         l1_bytes, l2_bytes, l3_bytes: of its data caches; 0 where there is none.
         line_bytes: what caches and memory exchange at once.
     """

@@ -27,7 +27,7 @@ def expected():
 
 @pytest.fixture
 def two_cores(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(object_pool, "usable_cores", lambda: 2)
 
 
 def test_a_child_makes_the_same_objects_and_says_nothing_of_errors(expected):

@@ -17,8 +17,9 @@ import pytest
 from stepwell.backends.llvm_ir import write_llvm
 from stepwell.backends.object import compile_llvm
 from stepwell.backends.pool import pool_object, pool_source
-from stepwell.backends.target import host_target
+from stepwell.backends.target import host_target, target_for
 from stepwell.dialects.registry import context
+from stepwell.ir import cores
 from stepwell.ir.parser import parse_module
 from stepwell.runtime import pool as pool_module
 from stepwell.runtime.loader import Library
@@ -268,7 +269,7 @@ def test_no_more_workers_are_woken_than_there_are_cores():
 def eight_cores():
     """A pool of eight threads that thinks that there are cores for all of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool_module, "_cores", lambda: WORKERS)
+        patch.setattr(pool_module, "allowed_cores", lambda: WORKERS)
         return Pool(pool_object(host_target()), WORKERS)
 
 
@@ -538,7 +539,22 @@ def test_the_environment_sets_the_worker_count(monkeypatch, environment, count):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(pool_module, "_state", {})
     got = pool_module.worker_count()
-    assert got == (count if count is not None else len(os.sched_getaffinity(0)))
+    assert got == (count if count is not None else min(len(os.sched_getaffinity(0)), cores.cpu_quota() or 4096))
+
+
+@pytest.mark.parametrize(("asked", "count"), [(None, 2), ("0", 2), ("5", 5)])
+def test_a_quota_bounds_the_threads_that_nobody_asked_for(monkeypatch, asked, count):
+    """In a container with the time of two cores on a machine of 64."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("STEPWELL_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("STEPWELL_NUM_THREADS", asked)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(cores, "cpu_quota", lambda: 2)
+    monkeypatch.setattr(pool_module, "_state", {})
+    assert pool_module.num_threads() == count
+    assert pool_module.worker_count() == count
+    assert target_for("sse4.2").cores == 2
 
 
 def test_a_bad_thread_count_is_refused(monkeypatch):
