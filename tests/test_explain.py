@@ -137,6 +137,16 @@ def test_what_the_text_and_the_json_say_is_the_same_every_time():
     assert max(len(line) for line in first.text.splitlines()) <= 140
 
 
+def test_a_reduction_that_names_its_op_is_shown_where_it_stands():
+    sum_of_rows = """func.func @main(%x: tensor<30x40xf32>) -> tensor<30xf32> {
+      %z = stablehlo.constant dense<0.0> : tensor<f32>
+      %s = stablehlo.reduce(%x init: %z) applies stablehlo.add across dimensions = [1]
+        : (tensor<30x40xf32>, tensor<f32>) -> tensor<30xf32>
+      return %s : tensor<30xf32>
+    }"""
+    assert "k_single_0: single, launched once, from <string>:3\n" in stepwell.explain(sum_of_rows, simd="avx2").text
+
+
 def test_a_loop_is_shown_with_what_it_repeats():
     found = stepwell.explain(TWICE, simd="avx2")
     assert "loop until its condition fails" in found.text
@@ -264,6 +274,13 @@ def test_a_schedule_for_no_kernel_is_a_warning(schedules, tmp_path, capsys):
     assert "did you mean 'k_contraction_0'" in err
 
 
+def test_two_schedules_for_one_kernel_are_refused():
+    kernel = explained().kernels[0]
+    twice = {kernel.name: stepwell.schedule("loops"), kernel.hash: stepwell.schedule("loops", vector=32)}
+    with pytest.raises(stepwell.InvalidProgramError, match=r"error: .*@k_contraction_0 is given two schedules"):
+        stepwell.compile(LAYER, simd="avx2", schedules=twice)
+
+
 def test_a_schedule_that_a_kernel_cannot_have_is_a_located_error(schedules):
     edit(schedules, '#kernel.schedule<"rows", {vector = 32 : i64, mr = 3 : i64}>')
     with pytest.raises(stepwell.InvalidProgramError, match=r"<string>:\d+:\d+: error: .* it has no parameter 'mr'"):
@@ -273,6 +290,17 @@ def test_a_schedule_that_a_kernel_cannot_have_is_a_located_error(schedules):
         stepwell.InvalidProgramError, match=r"<string>:3:\d+: error: .*no op of the kernel is a contraction"
     ):
         stepwell.compile(ADD, simd="avx2", schedules=wanted)
+
+
+def test_a_tile_that_would_be_endless_code_is_refused():
+    wanted = {"k_contraction_0": stepwell.schedule("contraction", vector=16, mr=64, nr=4096)}
+    with pytest.raises(
+        stepwell.InvalidProgramError, match="a tile of 64 x 4096 is 65536 vectors, and 1024 are the most"
+    ):
+        stepwell.compile(LAYER, schedules=wanted)
+    wanted = {"k_contraction_0": stepwell.schedule("contraction", vector=16, mr=16, nr=64, k_unroll=48)}
+    with pytest.raises(stepwell.InvalidProgramError, match="256 vectors 48 times over, and 4096 products are the most"):
+        stepwell.compile(LAYER, schedules=wanted)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +332,9 @@ def test_a_wrong_file_says_where(schedules, content, message):
     [
         (lambda: stepwell.schedule("loop"), "there is no strategy 'loop'\nhint: did you mean 'loops'"),
         (lambda: stepwell.schedule("loops", mr=3), "has no parameter 'mr'"),
-        (lambda: stepwell.schedule("loops", vector=3), "must be a power of two"),
+        (lambda: stepwell.schedule("loops", vector=48), "must be a power of two"),
+        (lambda: stepwell.schedule("loops", vector=8), "vector = 8 must be 0 or at least 16"),
+        (lambda: stepwell.schedule("loops", vector=512), "must be at most 256"),
         (lambda: stepwell.schedule("loops", vector=1.5), "neither a number nor a text"),
         (lambda: stepwell.compile(LAYER, schedules={"k": 3}), "no schedule: make one with stepwell.schedule"),
         (lambda: stepwell.compile(LAYER, schedules={3: "x"}), "by hash or name, not for 3"),

@@ -24,6 +24,7 @@ from stepwell.passes.schedules.contraction_analysis import Contraction
 from stepwell.passes.schedules.contraction_words import RATES, terms_at_once, words_of
 from stepwell.passes.schedules.lanes import MOST_APART, is_tile
 from stepwell.passes.schedules.nest import coefficient, is_contiguous, linear_form, strides_of, uses_dim
+from stepwell.passes.schedules.parameters import too_many_sums
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES
 from stepwell.passes.schedules.staging import border_of
 
@@ -259,7 +260,7 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
         return chosen
     word = numbers.get("word", chosen.word)
     word = word if words_of(found, word) is not None else 1
-    return Tiling(
+    tile = Tiling(
         mr=min(numbers.get("mr", chosen.mr), found.rows),
         nr=numbers.get("nr", chosen.nr),
         unroll=_whole_words(min(numbers.get("k_unroll", chosen.unroll), found.sizes[found.reduced[-1]]), word),
@@ -274,6 +275,8 @@ def tiling_of(found: Contraction, numbers: Mapping[str, int], machine: MachineDe
         k_split=min(numbers.get("k_split", 1), found.sizes[found.reduced[0]]),
         prefetch=numbers.get("prefetch", chosen.prefetch),
     )
+    lanes = machine.vector_bytes // byte_width(found.accumulator)
+    return too_many_sums(tile.mr, tile.nr, lanes, tile.unroll // word) or tile
 
 
 def _whole_words(terms: int, word: int) -> int:

@@ -45,6 +45,7 @@ from stepwell.passes.schedules.lanes import (
 )
 from stepwell.passes.schedules.loops import schedule_around
 from stepwell.passes.schedules.nest import Access, is_contiguous, uses_dim
+from stepwell.passes.schedules.parameters import too_many_sums
 from stepwell.passes.schedules.plan import BYTE, WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
@@ -112,7 +113,8 @@ def dot_tile_of(found: Contraction, numbers: Mapping[str, int], machine: Machine
     chosen = _tile(found, machine)
     # The lanes of no more lines than a vector has are added up together.
     columns = min(numbers.get("columns", chosen.columns), found.sizes[found.n], _lanes_of(found, machine))
-    return DotTile(min(numbers.get("rows", chosen.rows), found.rows), columns)
+    rows = min(numbers.get("rows", chosen.rows), found.rows)
+    return too_many_sums(rows, columns, 1) or DotTile(rows, columns)
 
 
 def _lanes_of(found: Contraction, machine: MachineDescription) -> int:

@@ -22,6 +22,9 @@ Where = Literal["", "cores", "subgroups"]
 
 GRAIN = 30_000
 """Nanoseconds of estimated work worth a task."""
+MOST_SUMS, MOST_STEPS = 1024, 4096
+"""Vectors of a register tile, and products of one step of the loop around it, at most: far more than there are registers for, and
+as many as compile in seconds."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class Parameter:
     least: int = 0
     most: int = 1 << 40
     power_of_two: bool = False
-    """Zero, where `least` allows it, aside."""
+    """Zero, where it may be that, aside."""
+    zero: bool = False
+    """Whether it may be 0 though `least` is more: there is none of it."""
     words: tuple[str, ...] = ()
     """The words there are; none: any."""
     where: Where = ""
@@ -50,7 +55,7 @@ class Parameter:
             return "0 or 1"
         if self.kind == "word":
             return ", ".join(f"`{w}`" for w in self.words) or "text"
-        powers = "powers of two, " if self.power_of_two else ""
+        powers = ("0 or " if self.zero else "") + ("powers of two, " if self.power_of_two else "")
         return f"{powers}{self.least} to {self.most}" if self.most < 1 << 40 else f"{powers}{self.least} or more"
 
 
@@ -72,8 +77,10 @@ class Strategy:
 
 
 COMMON = (
-    Parameter("vector", "bytes of a vector: of a core's register, or of all lanes of a subgroup; 0: scalar code", 0,
-              most=1 << 16, power_of_two=True),
+    Parameter("vector", "bytes of a vector: of a core's register, or of a few; 0: scalar code", 0, least=16, most=256,
+              power_of_two=True, zero=True, where="cores"),
+    Parameter("vector", "bytes of a vector: of all lanes of a subgroup; 0: scalar code", 0, most=1 << 16, power_of_two=True,
+              where="subgroups"),
     Parameter("unroll", "vectors at once", 1, least=1, most=256),
     Parameter("tasks", "tasks of a phase: at most so many, or as many as fill the machine", 1, least=1),
     Parameter("grain", "nanoseconds of estimated work that a task has at least", GRAIN, least=1, where="cores"),
@@ -101,6 +108,8 @@ _STREAMS = (
               "are written along; 0: none", 0, most=1 << 16, where="cores"),
     Parameter("run", "bytes of a result's row that are written at once out of such copies", 128, least=1, most=1 << 12,
               where="cores"),
+    Parameter("bypass", "whether whole cache lines of results go past the caches, where nobody is to read them soon", 0,
+              kind="flag", where="cores"),
 )  # fmt: skip
 
 _SHARED = Parameter("shared", "bytes of scratch that a block has for rows; what does not fit goes to memory", 0,
@@ -244,7 +253,8 @@ class WrongScheduleError(Exception):
 
 def wrong(func: kernel.FuncOp, strategy: str, problem: str, hint: str | None = None) -> InvalidProgramDiagnosticError:
     """The error to raise for a kernel whose schedule cannot be carried out as written."""
-    return invalid(func, f"has a {strategy} schedule that is wrong: {problem}", hint)
+    article = "an" if strategy.startswith("a") else "a"
+    return invalid(func, f"has {article} {strategy} schedule that is wrong: {problem}", hint)
 
 
 def is_for_subgroups(schedule: kernel.ScheduleAttr) -> bool:
@@ -357,13 +367,32 @@ def _value(parameter: Parameter, attribute: Attribute) -> int | str:
 
 
 def _out_of_range(parameter: Parameter, value: int) -> str | None:
+    if value == 0 and parameter.zero:
+        return None
     if value < parameter.least:
-        return f"at least {parameter.least}"
+        return f"{'0 or ' if parameter.zero else ''}at least {parameter.least}"
     if value > parameter.most:
         return f"at most {parameter.most}"
     if parameter.power_of_two and value & (value - 1):
         return "a power of two"
     return None
+
+
+def too_many_sums(rows: int, columns: int, lanes: int, times: int = 1) -> str | None:
+    """Why a register tile cannot be so large, if it cannot: it is written out, so that its code grows with it.
+
+    Args:
+        rows: rows of the tile.
+        columns: columns of it, which are lanes of vectors.
+        lanes: lanes of a vector.
+        times: how often a step of the loop around it does all of it.
+    """
+    vectors = rows * -(-columns // max(1, lanes))
+    if vectors <= MOST_SUMS and vectors * times <= MOST_STEPS:
+        return None
+    what = f"{vectors} vectors" if vectors > MOST_SUMS else f"{vectors} vectors {times} times over"
+    most = f"{MOST_SUMS} are the most" if vectors > MOST_SUMS else f"{MOST_STEPS} products are the most"
+    return f"a tile of {rows} x {columns} is {what}, and {most} that are written out"
 
 
 def numbers_of(values: Mapping[str, int | str]) -> dict[str, int]:
@@ -384,6 +413,8 @@ def schedule(strategy: str, parameters: Mapping[str, int | str], reason: str) ->
 __all__ = [
     "COMMON",
     "GRAIN",
+    "MOST_STEPS",
+    "MOST_SUMS",
     "STRATEGIES",
     "Parameter",
     "Strategy",
@@ -393,5 +424,6 @@ __all__ = [
     "numbers_of",
     "problem_of",
     "schedule",
+    "too_many_sums",
     "wrong",
 ]

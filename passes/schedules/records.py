@@ -73,11 +73,14 @@ class Records:
         if not self.asked and not self.tuned:
             return None
         digest = kernel_hash(function)
-        for key in (digest, function.sym_name.data):
-            entry = self.asked.get(key)
-            if entry is not None:
-                self._used[key] = None
-                return _asked(function, key, entry)
+        keys = [key for key in (digest, function.sym_name.data) if key in self.asked]
+        if len(keys) == 2 and self.asked[keys[0]] != self.asked[keys[1]]:
+            raise invalid(
+                function, f"is given two schedules, by its hash '{digest[:16]}' and by its name", "leave one out"
+            )
+        self._used.update(dict.fromkeys(keys))
+        if keys:
+            return _asked(function, keys[0], self.asked[keys[0]])
         entry = self.tuned.get(digest)
         return entry if isinstance(entry, kernel.ScheduleAttr) and _holds(function, entry) else None
 

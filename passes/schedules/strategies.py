@@ -17,6 +17,8 @@ from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.fusion.classify import is_parallel
 from stepwell.passes.schedules.attention import schedule_attention
 from stepwell.passes.schedules.attention_choice import (
+    AnyAttention,
+    AttentionTiles,
     choose_attention,
     few_obstacle,
     find_attention,
@@ -39,7 +41,7 @@ from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import can_vectorize
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
-from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, wrong
+from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, too_many_sums, wrong
 from stepwell.passes.schedules.plan import Machine, plan_space
 from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
 from stepwell.passes.schedules.selection import selecting
@@ -284,7 +286,8 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     """
     values = checked(func, schedule)
     strategy, numbers = schedule.strategy.data, numbers_of(values)
-    machine, description = _machine(numbers), machine_of(func)
+    description = machine_of(func)
+    machine = replace(_machine(numbers), line_bytes=description.line_bytes)
     _check_subgroup(func, strategy, machine, description)
     builder = KernelBuilder(func, _copied_by(machine if machine.subgroup > 1 else COPYING))
     if strategy in ("rows", "block-rows"):
@@ -308,7 +311,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
         _check_attention(func, strategy, numbers)
         schedule_attention(builder, machine, lambda op: tiles_of(op, numbers, machine.vector_bytes))
     elif strategy == "attention-gradient":
-        _check_gradient(func, strategy)
+        _check_gradient(func, strategy, numbers)
         schedule_attention_gradient(builder, machine, lambda op: gradient_tiles_of(op, numbers, machine.vector_bytes))
     elif strategy == "block-contraction":
         schedule_block_contraction(builder, machine, tiles_for(func, values, description))
@@ -342,9 +345,10 @@ def _check_attention(func: kernel.FuncOp, strategy: str, numbers: Mapping[str, i
         problem = few_obstacle(attention, max(1, (numbers["vector"] or 16) // byte_width(attention.score_type)))
         if problem is not None:
             raise wrong(func, strategy, f"queries cannot be rows: {problem}", "leave out 'few'")
+    _check_sums(func, strategy, tiles_of(attention, numbers, numbers["vector"]), attention, numbers)
 
 
-def _check_gradient(func: kernel.FuncOp, strategy: str) -> None:
+def _check_gradient(func: kernel.FuncOp, strategy: str, numbers: Mapping[str, int]) -> None:
     """The kernel has the gradient of an attention, in a form that the strategy takes."""
     gradient = find_gradient(func)
     if gradient is None:
@@ -352,6 +356,21 @@ def _check_gradient(func: kernel.FuncOp, strategy: str) -> None:
     problem = obstacle(gradient)
     if problem is not None:
         raise wrong(func, strategy, problem, "materialize its operands row by row")
+    _check_sums(func, strategy, gradient_tiles_of(gradient, numbers, numbers["vector"]).tiles, gradient, numbers)
+
+
+def _check_sums(
+    func: kernel.FuncOp, strategy: str, tiles: AttentionTiles, op: AnyAttention, numbers: Mapping[str, int]
+) -> None:
+    """The register tiles of an attention, of scores and of results, are no longer than code should be."""
+    lanes = max(1, (numbers["vector"] or 16) // byte_width(op.score_type))
+    if tiles.few:
+        shapes = ((tiles.queries, tiles.keys * lanes), (tiles.queries, tiles.columns))
+    else:
+        shapes = ((tiles.keys, tiles.queries), (tiles.columns, tiles.queries))
+    problem = next(filter(None, (too_many_sums(rows, columns, lanes) for rows, columns in shapes)), None)
+    if problem is not None:
+        raise wrong(func, strategy, problem, "say less 'queries', 'keys' or 'columns'")
 
 
 def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, description: MachineDescription) -> None:
@@ -400,6 +419,7 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
         fetch=numbers.get("fetch", 0),
         stage=numbers.get("stage", 0),
         run=numbers.get("run", 128),
+        bypass=bool(numbers.get("bypass", 0)),
     )
 
 

@@ -47,6 +47,7 @@ from stepwell.passes.schedules.lanes import (
 )
 from stepwell.passes.schedules.loops import escapes, schedule_around
 from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
+from stepwell.passes.schedules.parameters import too_many_sums
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
 from stepwell.passes.schedules.staging import Stage, Stager, border_of, copied_apart, placeholder, plan_stage
@@ -184,7 +185,8 @@ def window_tile_of(found: Window, numbers: Mapping[str, int], machine: MachineDe
     if isinstance(chosen, str):
         return chosen
     extent = 1 if found.line is None else found.sizes[found.line]
-    return WindowTile(min(numbers.get("points", chosen.points), extent), numbers.get("columns", chosen.columns))
+    tile = WindowTile(min(numbers.get("points", chosen.points), extent), numbers.get("columns", chosen.columns))
+    return too_many_sums(tile.points, tile.columns, machine.vector_bytes // byte_width(found.accumulator)) or tile
 
 
 def stage_of(found: Window, tile: WindowTile, most: int) -> Stage | None:

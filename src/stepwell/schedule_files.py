@@ -66,7 +66,7 @@ def schedule(strategy: str, **parameters: int | str) -> ScheduleAttr:
     made = ScheduleAttr(strategy, entries)
     problem = problem_of(made)
     if problem is not None:
-        raise InvalidProgramError(f"a {strategy} schedule that is wrong: {problem}")
+        raise InvalidProgramError(f"a schedule '{strategy}' that is wrong: {problem}")
     return made
 
 

@@ -264,7 +264,7 @@ kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attribu
 // -----
 
 // Values out of range.
-// expected-error@below {{vector = -16 must be at least 0}}
+// expected-error@below {{vector = -16 must be 0 or at least 16}}
 kernel.func @k(%x: tensor<64xf32>, %o: tensor<64xf32>) -> tensor<64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = -16 : i64}>} {
   %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%o : tensor<64xf32>) {
   ^bb0(%a: f32, %b: f32):
