@@ -195,10 +195,12 @@ class Lowering:
         """A `linalg.generic` on operands with their index expressions; `loops` has "p" or "r" per loop dim."""
         operands = [*inputs, *outputs]
         block = Block(arg_types=[element_of(v) for v, _ in operands])
+        location = self.builder.location
         for arg in block.args:
-            arg.location = self.builder.location
+            arg.location = location
         with self.inside(block):
             results = body(Scalars(self.builder), list(block.args))
+            self.builder.location = location  # a region's ops bring their own
             self.builder.insert(linalg.YieldOp(*results))
         maps = [AffineMapAttr(AffineMap(len(loops), 0, tuple(exprs))) for _, exprs in operands]
         kinds = [IteratorTypeAttr(IteratorType.PARALLEL if k == "p" else IteratorType.REDUCTION) for k in loops]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType, UnknownLoc
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from stepwell.dialects import stablehlo, structured
@@ -47,7 +47,8 @@ def inline_region(s: Scalars, region: Region, args: Sequence[SSAValue]) -> list[
 
 
 def _inline_op(s: Scalars, op: Operation, values: dict[SSAValue, SSAValue]) -> list[SSAValue]:
-    s.builder.location = op.location
+    if not isinstance(op.location, UnknownLoc):  # as a region is whose op is only named
+        s.builder.location = op.location
     for operand in op.operands:
         if operand not in values and isinstance(operand.owner, stablehlo.ConstantOp):
             values[operand] = _inline_op(s, operand.owner, values)[0]  # cse let the region use an equal one outside
