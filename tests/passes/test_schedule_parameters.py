@@ -94,7 +94,8 @@ def test_every_parameter_can_be_left_out_or_must_be_said():
                 assert parameter.meaning
                 assert parameter.default is None or not parameter.derived
                 if isinstance(parameter.default, int):
-                    assert parameter.least <= parameter.default <= parameter.most
+                    none = parameter.zero and parameter.default == 0
+                    assert none or parameter.least <= parameter.default <= parameter.most
 
 
 def test_tiles_of_blocks_have_the_defaults_of_the_table():
