@@ -116,6 +116,44 @@ def test_a_call_that_waits_its_turn_may_be_cancelled_and_one_that_runs_may_not(a
     assert np.array_equal(kept.result(WAIT)[0], 2 * X)
 
 
+def test_calls_may_submit_calls_and_wait_for_them_however_many_and_however_deep():
+    def tree(depth):
+        if depth == 0:
+            return 1
+        return sum(future.result() for future in [stepwell.submit(tree, depth - 1) for _ in range(3)])
+
+    assert [future.result(WAIT) for future in [stepwell.submit(tree, 4) for _ in range(8)]] == [81] * 8
+
+
+def test_what_a_call_waits_for_may_raise_or_be_cancelled(busy):
+    go, _ = busy
+    seen = []
+
+    def outer():
+        failing, dropped = stepwell.submit(lambda: 1 // 0), stepwell.submit(seen.append, "dropped")
+        assert dropped.cancel()
+        assert isinstance(failing.exception(), ZeroDivisionError)
+        with pytest.raises(concurrent.futures.CancelledError):
+            dropped.result()
+        return "done"
+
+    waiting = stepwell.submit(outer)
+    go.set()
+    assert waiting.result(WAIT) == "done"
+    assert not seen
+
+
+def test_who_waits_for_some_time_only_is_not_kept_by_the_work(busy, monkeypatch):
+    monkeypatch.setattr(futures._here, "is_executor", True, raising=False)
+    done_by = []
+    queued = stepwell.submit(lambda: done_by.append(threading.current_thread()))
+    with pytest.raises(concurrent.futures.TimeoutError):
+        queued.result(0.01)
+    assert not done_by
+    assert queued.result() is None
+    assert done_by == [threading.current_thread()]
+
+
 @pytest.mark.parametrize("how", ["interpreter", "dynamic"])
 def test_other_kinds_of_executables_have_futures_too(how):
     if how == "interpreter":
