@@ -49,6 +49,7 @@ class GpuOutlineKernelsPass(Pass):
     """Kernels of the device as `gpu.module`s, the host as launches and copies."""
 
     name = "gpu-outline-kernels"
+    numerics = "rounding"
 
     def apply(self, ctx: Context, op: Operation) -> None:
         """Map every kernel that is placed on the device, then rewrite the host."""

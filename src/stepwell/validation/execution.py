@@ -19,6 +19,7 @@ from stepwell.dialects.interp.entry import call_in_memory
 from stepwell.dialects.registry import interpreter_rules
 from stepwell.dialects.stepwell import ABI, AbiAttr
 from stepwell.generated_inputs import Array, NoInputError, array_form
+from stepwell.ir.errors import SimulationError
 from stepwell.ir.interpreter import Interpreter, InterpreterError, Rule, Value
 from stepwell.ir.recursion import deep_recursion
 
@@ -116,6 +117,8 @@ def call(
         if "no interpreter rule" in str(error):
             return Outcome(unknown=f"the interpreter has no rule for {error.op.name}")
         return Outcome(fault=f"the interpreter stops: {error}")
+    except SimulationError as error:  # a race, an access out of bounds: what no GPU allows
+        return Outcome(fault=f"the simulator stops: {str(error).splitlines()[0]}")
     except NoInputError as error:
         return Outcome(unknown=str(error))
     except MemoryError:
