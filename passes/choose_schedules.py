@@ -6,7 +6,7 @@ After:  kernel.func @k(...) attributes {access = ["read", "write"],
                                                 reason = "..."}>}
 The module may bring schedules along (`stepwell.schedules`, from a kernel's hash or name to its schedule, asked for by the user;
 `stepwell.tuned`, by the tuner): they come first, and the tables are gone afterwards.
-Needs: `stepwell.target` on the module (else the narrowest machine).  Keeps: schedules already there.
+Needs: `stepwell.target` on the module (else the narrowest machine).  Keeps: schedules already there, but for those asked for.
 Fails: InvalidProgramError for a `strategy` that does not exist, and for a schedule asked for that no kernel can have; a warning
 for one that is asked for a kernel that does not exist.
 """
@@ -50,8 +50,8 @@ class ChooseSchedulesPass(Pass):
             raise invalid(op, f"'{self.name}' was asked for a strategy that does not exist: '{self.strategy}'", hint)
         records = Records.of(op)
         for inner in op.body.block.ops:
-            if isinstance(inner, kernel.FuncOp) and inner.schedule is None:
-                found = records.find(inner)
+            if isinstance(inner, kernel.FuncOp):
+                found = records.find(inner) or inner.schedule
                 inner.properties["schedule"] = found or self._schedule(inner, machine_of(inner))
         records.warn_unused(op)
         for table in (SCHEDULES, TUNED):

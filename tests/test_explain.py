@@ -281,6 +281,22 @@ def test_two_schedules_for_one_kernel_are_refused():
         stepwell.compile(LAYER, simd="avx2", schedules=twice)
 
 
+def test_a_schedule_asked_for_comes_before_one_that_the_program_brings():
+    own = 'schedule = #kernel.schedule<"loops", {}>, access ='
+    brought = stepwell.compile(LAYER, simd="avx2").ir("kernels").replace("access =", own)
+    assert "mr = " not in stepwell.compile(brought, simd="avx2").ir("scheduled")
+    wanted = {"k_contraction_0": stepwell.schedule("contraction", vector=32, mr=3)}
+    assert "mr = 3" in stepwell.compile(brought, simd="avx2", schedules=wanted).ir("scheduled")
+
+
+def test_schedules_for_a_program_whose_schedules_are_carried_out_are_refused(schedules):
+    program = stepwell.compile(LAYER, simd="avx2").ir("scheduled")
+    with pytest.raises(
+        stepwell.InvalidProgramError, match="comes in on step 'scheduled', where its schedules are carried out"
+    ):
+        stepwell.compile(program, simd="avx2", schedules=schedules)
+
+
 def test_a_schedule_that_a_kernel_cannot_have_is_a_located_error(schedules):
     edit(schedules, '#kernel.schedule<"rows", {vector = 32 : i64, mr = 3 : i64}>')
     with pytest.raises(stepwell.InvalidProgramError, match=r"<string>:\d+:\d+: error: .* it has no parameter 'mr'"):

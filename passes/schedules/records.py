@@ -81,7 +81,7 @@ class Records:
         self._used.update(dict.fromkeys(keys))
         if keys:
             return _asked(function, keys[0], self.asked[keys[0]])
-        entry = self.tuned.get(digest)
+        entry = self.tuned.get(digest) if function.schedule is None else None
         return entry if isinstance(entry, kernel.ScheduleAttr) and _holds(function, entry) else None
 
     def warn_unused(self, module: ModuleOp) -> None:

@@ -176,7 +176,7 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
     """Write schedules on a module, for `choose-schedules` to take.
 
     Raises:
-        InvalidProgramError: an entry is no schedule; says where.
+        InvalidProgramError: an entry is no schedule, which says where; or the module's schedules are carried out already.
     """
     if schedules is None:
         return
@@ -186,6 +186,7 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
 
     asked = {key: _attribute(key, text, schedules) for key, text in schedules.asked}
     if asked:
+        _check_step(module)
         module.attributes[SCHEDULES] = DictionaryAttr(asked)
     tuned: dict[str, ScheduleAttr] = {}
     for key, text in schedules.tuned:
@@ -196,6 +197,18 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
                 raise
     if tuned:
         module.attributes[TUNED] = DictionaryAttr(tuned)
+
+
+def _check_step(module: ModuleOp) -> None:
+    from stepwell.ir.diagnostics import invalid
+    from stepwell.steps import STEP_NAMES, current_step
+
+    step = current_step(module)
+    if step > STEP_NAMES.index("kernels"):
+        hint = "give the program of an earlier step, or leave schedules out"
+        raise invalid(
+            module, f"comes in on step '{STEP_NAMES[step]}', where its schedules are carried out already", hint
+        )
 
 
 def _attribute(key: str, text: str, schedules: Schedules) -> ScheduleAttr:

@@ -221,7 +221,13 @@ class Validation(Instrumentation):
         most_tests: int = REDUCTION_TESTS,
         folder: str | Path | None = None,
     ):
-        """Inputs are made from `seed`; a wrong function is reduced, if at all, by so many tests; files go to `folder`."""
+        """Inputs are made from `seed`; a wrong function is reduced, if at all, by so many tests; files go to `folder`.
+
+        Raises:
+            InvalidProgramError: the seed is no whole number from 0 on.
+        """
+        if type(seed) is not int or seed < 0:
+            raise InvalidProgramError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed = seed
         self.comparison: Comparison | None = None
         self._reduce = reduce

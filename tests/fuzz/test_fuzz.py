@@ -100,6 +100,13 @@ def test_the_command_says_how_many_passed_and_ends_with_1_when_one_did_not(tmp_p
     assert (tmp_path / "out" / "program-0.mlir").exists()
 
 
+def test_a_seed_below_0_is_a_wrong_command_line(capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["fuzz", "--seed=-1", "--count=1"])
+    assert error.value.code == 2
+    assert "a seed is a whole number from 0 on, not '-1'" in capsys.readouterr().err
+
+
 def test_mutants_depend_on_the_seed_only():
     files = [Path(name) for name in LIT]
     assert [mutant(seed, files) for seed in range(20)] == [mutant(seed, files) for seed in range(20)]

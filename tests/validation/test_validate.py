@@ -217,6 +217,13 @@ def test_the_error_is_an_internal_one_with_everything_in_it(tmp_path):
     assert f"stepwell-opt --run-reproducer {error.files[0]}" in text
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True])
+def test_a_seed_is_a_whole_number(seed):
+    program = "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> { return %x : tensor<2xf32> }"
+    with pytest.raises(stepwell.InvalidProgramError, match="a seed is a whole number from 0 on, not"):
+        stepwell.compile(program, validate=True, seed=seed)
+
+
 def test_the_same_seed_gives_the_same_report(tmp_path):
     texts = [str(run(PIPELINES["tensor"], wrong.drop_clamp, folder=tmp_path, seed=3)) for _ in range(2)]
     first, second = (text.split("note: inputs and results are in")[0] for text in texts)

@@ -19,7 +19,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="with --mutants: files, or folders of .mlir files, to mutate, too"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="the first seed (default: 0)")
     parser.add_argument("--count", type=int, default=100, metavar="N", help="how many seeds (default: 100)")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="worker processes (default: 1)")
     parser.add_argument(
@@ -39,6 +39,13 @@ def add_parser(commands: Any) -> None:
         "--out", type=Path, default=Path("fuzz-failures"), metavar="DIR", help="where failures are written"
     )
     parser.set_defaults(handler=fuzz_command)
+
+
+def _seed(text: str) -> int:
+    """A seed on the command line."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 on, not '{text}'")
+    return int(text)
 
 
 def fuzz_command(arguments: argparse.Namespace) -> int:
