@@ -12,6 +12,8 @@ from typing import Any
 
 from llvmlite import binding as llvm
 
+from stepwell.backends.optimizer import optimize
+
 
 def make_assembly(text: str, triple: str, cpu: str, features: str, opt: int) -> str:
     """The assembly of an LLVM module.
@@ -30,8 +32,7 @@ def make_assembly(text: str, triple: str, cpu: str, features: str, opt: int) -> 
     options = llvm.create_pipeline_tuning_options(speed_level=min(opt, 2))
     options.loop_vectorization = False
     options.slp_vectorization = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    optimize(module, machine, options)
     return machine.emit_assembly(module)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from llvmlite import binding as llvm
 
 from stepwell.backends.marks import WHOLE_PROGRAM
+from stepwell.backends.optimizer import optimize
 from stepwell.backends.target import ARM, Target
 from stepwell.backends.versions import toolchain
 from stepwell.ir.errors import UnsupportedError
@@ -90,8 +91,7 @@ def _optimized(text: str, target: Target, opt_level: int) -> tuple[llvm.ModuleRe
     options.loop_vectorization = opt_level >= 2 and _VECTOR.search(text) is None
     options.slp_vectorization = opt_level >= 2 and WHOLE_PROGRAM in text
     options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    optimize(module, machine, options)
     return module, machine
 
 
