@@ -223,7 +223,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TRACE.json",
         help="run a build that measures its kernels, print the times and write a trace for Chrome or Perfetto",
     )
-    run.add_argument("--repeat", type=int, default=10, metavar="N", help="calls that --profile measures (default: 10)")
+    run.add_argument("--repeat", type=int, metavar="N", help="calls that --profile measures (default: 10)")
     run.add_argument(
         "--rtol", type=_tolerance, help="relative tolerance instead of the table's (docs/floating-point.md)"
     )
@@ -297,6 +297,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from stepwell.request import checked_request
     from stepwell.runtime.arguments import check_arguments
 
+    _check_belongs(arguments, "profile", ("repeat",))
+    _check_belongs(arguments, "expect", ("rtol", "atol"))
     inputs = load_arrays(arguments.inputs) if arguments.inputs is not None else []
     expected = load_arrays(arguments.expect) if arguments.expect is not None else None
     for written in (arguments.outputs, arguments.profile):
@@ -322,7 +324,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     if arguments.profile is None:
         made = executable(*inputs)
     else:
-        profile = executable.profile(*inputs, repeat=arguments.repeat)
+        profile = executable.profile(*inputs, repeat=10 if arguments.repeat is None else arguments.repeat)
         _write(arguments.profile, profile.trace())
         print(profile.text)
         made = profile.results
@@ -333,6 +335,13 @@ def run_command(arguments: argparse.Namespace) -> int:
     if arguments.outputs is not None:
         save_arrays(arguments.outputs, results)
     return 0 if expected is None else _compare(arguments, results, expected, compiled.element_dtypes)
+
+
+def _check_belongs(arguments: argparse.Namespace, option: str, others: Sequence[str]) -> None:
+    """Refuse options that would do nothing without another one."""
+    for name in others:
+        if getattr(arguments, name) is not None and getattr(arguments, option) is None:
+            raise InvalidProgramError(f"--{name} does nothing without --{option}")
 
 
 def _compare(

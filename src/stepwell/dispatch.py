@@ -33,6 +33,7 @@ from stepwell.frontends.numpy_api import methods
 from stepwell.frontends.pytree import TreeDef, flatten, walk
 from stepwell.frontends.tracer import Trace, Tracer, is_array, is_scalar, is_tracing, tracing
 from stepwell.ir.diagnostics import Diagnostic, SourceLocation, emit
+from stepwell.ir.errors import InvalidProgramError
 from stepwell.ir.printer import print_ir
 from stepwell.latency import ask_latency, promise_indices
 from stepwell.numerics import allow_contraction, allow_winograd
@@ -293,7 +294,7 @@ class Jitted:
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: TargetName | None) -> Program:
         """The program of a call, whose static arguments are marked."""
         signature = signature_of((args, kwargs))
-        if os.environ.get("STEPWELL_LOG") == "trace":
+        if _log_is_asked():
             emit(Diagnostic("remark", caller_source(), self._why(signature)))
         donated = self._donated.array_leaves(args, kwargs)
         return compiled(self._trace(signature), signature, self._options(target), donated)
@@ -449,6 +450,18 @@ def eager(
         lasting = not any(isinstance(leaf, Static) and _closes_over(leaf.value) for leaf in leaves)
         program = _EAGER_PROGRAMS.make(key, make) if lasting else make()
     return run(program, arrays)
+
+
+def _log_is_asked() -> bool:
+    """Whether `STEPWELL_LOG` asks for the reasons of traces.
+
+    Raises:
+        InvalidProgramError: it asks for something else.
+    """
+    asked = os.environ.get("STEPWELL_LOG", "")
+    if asked not in ("", "trace"):
+        raise InvalidProgramError(f"STEPWELL_LOG is 'trace' or, for nothing, not set, not '{asked}'")
+    return bool(asked)
 
 
 def _closes_over(value: Any) -> bool:

@@ -289,6 +289,13 @@ def test_a_wrong_command_line_exits_2():
         assert stop.value.code == 2
 
 
+@pytest.mark.parametrize("option", ["--repeat=3", "--rtol=0.1", "--atol=0"])
+def test_an_option_that_would_do_nothing_is_refused(capsys, option):
+    assert main(["run", "x.mlir", option]) == 1
+    needed = "--profile" if "repeat" in option else "--expect"
+    assert f"{option.split('=')[0]} does nothing without {needed}" in capsys.readouterr().err
+
+
 def test_help_has_examples(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])

@@ -86,6 +86,14 @@ def remarks(call: Any) -> list[str]:
     return found
 
 
+def test_a_log_of_something_else_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STEPWELL_LOG", "all")
+    with pytest.raises(
+        stepwell.InvalidProgramError, match="STEPWELL_LOG is 'trace' or, for nothing, not set, not 'all'"
+    ):
+        stepwell.jit(lambda x: x + 1)(X)
+
+
 def test_programs_are_cached_and_a_retrace_says_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STEPWELL_LOG", "trace")
     traced: list[int] = []
