@@ -10,7 +10,7 @@ Neighbouring dims that every operand walks as one become one, and dims of extent
 point by point is one long row, a batch of heads one batch. Maps of the result that belong in its epilogue are rewritten with
 it; where one of them reads something in another order, dims stay apart. A result whose last dim is short, though a product has
 a long one, is computed with that last and turned back. Images of short lines get their batch inside (`fusion/batches.py`),
-those of few channels a group their points (`fusion/grouped.py`).
+those of few channels a group their points, or several groups are one vector (`fusion/grouped.py`).
 Of an operand of which only every second number, say, is read, these are picked out first.
 
 Needs: step 2 after fusion.  Keeps: other ops, the order of sums, and everything on a machine of subgroups, whose strategies
@@ -48,7 +48,7 @@ from stepwell.passes.fusion.classify import (
     on_static_tensors,
     shape_of,
 )
-from stepwell.passes.fusion.grouped import with_points_inside
+from stepwell.passes.fusion.grouped import GroupLanes, group_lanes, with_features_last, with_points_inside
 from stepwell.passes.preconditions import needs_tensors
 from stepwell.passes.schedules.nest import linear_form
 from stepwell.passes.schedules.staging import Border, border_of
@@ -76,6 +76,8 @@ class MergeContractionDimsPass(Pass):
             for inner in [o for o in ops if isinstance(o, linalg.GenericOp)]:
                 if inner.parent is block and _is_candidate(inner):
                     _pick_points(inner, places)
+                    if _with_groups_as_lanes(inner, places):
+                        continue
                     inner = with_batches_inside(with_points_inside(inner, places), places)
                     inner = _with_long_rows(inner, places)
                     _merge(inner, _maps_of_result(inner, places), places)
@@ -270,7 +272,25 @@ def _is_ready(
 # Which dims become one.
 
 
-def _merge(op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], places: dict[Operation, int]) -> None:
+def _with_groups_as_lanes(op: linalg.GenericOp, places: dict[Operation, int]) -> bool:
+    """Make groups and their features one dim, where whole groups fill vectors and maps of the result allow it; whether that was done."""
+    lanes, maps = group_lanes(op), _maps_of_result(op, places)
+    loops = len(shape_of(op.results[0])) - 2, len(shape_of(op.results[0])) - 1
+    if lanes is None or set(loops) & {p for m in maps for p in _indexed(m)}:
+        return False
+    if not all(_all_inputs(m, loops) for m in maps):
+        return False
+    with_features_last(op, lanes, places)
+    _merge(op, maps, places, lanes)
+    return True
+
+
+def _merge(
+    op: linalg.GenericOp,
+    maps: dict[linalg.GenericOp, None],
+    places: dict[Operation, int],
+    lanes: GroupLanes | None = None,
+) -> None:
     exprs, bounds = indexing_maps(op)[-1].results, loop_bounds(op)
     order = _dims(exprs)
     indexed = {p for m in maps for p in _indexed(m)}
@@ -280,7 +300,8 @@ def _merge(op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], places: dic
         return
     positions: Groups = [[kept[0]]]
     for p, q in pairwise(kept):
-        if not {p, q} & indexed and _walk_as_one(op, maps, (order[p], order[q]), (p, q)):
+        whole = lanes is not None and (order[p], order[q]) == (lanes.group, lanes.feature)
+        if whole or (not {p, q} & indexed and _walk_as_one(op, maps, (order[p], order[q]), (p, q))):
             positions[-1].append(q)
         else:
             positions.append([q])
@@ -289,7 +310,7 @@ def _merge(op: linalg.GenericOp, maps: dict[linalg.GenericOp, None], places: dic
     whole = len(parallel) == len(order) and all(len(g) == 1 for g in reduced)
     if whole and not any(_flat(v, m.results, bounds) for v, m in zip(op.inputs, indexing_maps(op), strict=False)):
         return
-    _rewrite(op, maps, (sorted([*parallel, *reduced]), positions), _spans(positions, len(order)), places)
+    _rewrite(op, maps, (sorted([*parallel, *reduced]), positions), _spans(positions, len(order)), places, lanes)
 
 
 def _indexed(op: linalg.GenericOp) -> list[int]:
@@ -348,10 +369,11 @@ def _rewrite(
     groups: tuple[Groups, Groups],
     spans: Groups,
     places: dict[Operation, int],
+    lanes: GroupLanes | None = None,
 ) -> None:
     """The sums and their maps over groups: of loop dims in the sums, of dims of the result in the maps."""
     merged: dict[SSAValue, SSAValue] = {}
-    _rebuild(op, groups[0], spans, merged)
+    _rebuild(op, groups[0], spans, merged, lanes)
     for inner in maps:
         _rebuild(inner, groups[1], spans, merged)
     for inner in (op, *maps):
@@ -390,7 +412,13 @@ def _expand(
         use.operation.operands[use.index] = new
 
 
-def _rebuild(op: linalg.GenericOp, groups: Groups, spans: Groups, merged: dict[SSAValue, SSAValue]) -> None:
+def _rebuild(
+    op: linalg.GenericOp,
+    groups: Groups,
+    spans: Groups,
+    merged: dict[SSAValue, SSAValue],
+    lanes: GroupLanes | None = None,
+) -> None:
     """One generic over groups of its loop dims, before the old one; `merged` knows and learns results over groups."""
     builder = LocatedBuilder(InsertPoint.before(op), op.location)
     bounds, maps = loop_bounds(op), indexing_maps(op)
@@ -398,14 +426,19 @@ def _rebuild(op: linalg.GenericOp, groups: Groups, spans: Groups, merged: dict[S
     count = len(op.inputs)
     operands: list[SSAValue] = []
     accesses: list[Exprs] = []
-    for value, amap in zip(op.inputs, maps, strict=False):
+    for number, (value, amap) in enumerate(zip(op.inputs, maps, strict=False)):
         if value in merged:
             operands.append(merged[value])
             accesses.append(identity)
             continue
-        runs = _runs(value, amap.results, groups, bounds)
+        exprs = amap.results
+        if lanes is not None and number == lanes.side:
+            # Groups and channels are one dim of the image, as groups and features are one of the rest.
+            exprs, last = (*exprs[: len(exprs) - lanes.inner], lanes.expr), len(exprs) - lanes.inner
+            value = _collapsed(builder, value, [*([i] for i in range(last)), list(range(last, len(amap.results)))])
+        runs = _runs(value, exprs, groups, bounds)
         operands.append(_collapsed(builder, value, runs))
-        accesses.append([_moved(_said(amap.results, run, bounds, value), groups, bounds) for run in runs])
+        accesses.append([_moved(_said(exprs, run, bounds, value), groups, bounds) for run in runs])
     members = {d for g in groups for d in g}
     for value, amap in zip(op.outputs, maps[count:], strict=True):
         operands.append(_destination(builder, value, spans))

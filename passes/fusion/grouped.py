@@ -1,10 +1,14 @@
-"""Convolutions of few channels a group with these last: groups and channels are moved before the points, so that lines are long.
+"""Convolutions of few channels a group with these last: a vector is filled by several groups, or by points of a line.
 
 Before: y[b, i, j, g, f] += x[b, i + k, j + l, g, c] * w[k, l, c, g, f]
-After:  z[b, g, f, i, j] += x'[b, g, c, i + k, j + l] * w[k, l, c, g, f]   and a map makes y of z
 
-A group of four features fills a quarter of a vector, and what is copied of its image are four numbers at each point. Turning the
-image and the result moves each number twice, which is little beside that; points of a line fill vectors.
+As lanes:        y[b, i, j, n] += x[b, i + k, j + l, n floordiv F * C + c] * w[k, l, c, n]     where n = g * F + f
+Points inside:   z[b, g, f, i, j] += x'[b, g, c, i + k, j + l] * w[k, l, c, g, f]              and a map makes y of z
+
+A group of four features fills a quarter of a vector. Where powers of two make whole vectors of groups, these stay where they are:
+a vector of the image has the channels of as many groups as one of the result, and what its lanes are multiplied with is shuffled
+out of it (the `window` strategy). Else the image and the result are turned, which moves each number twice, so that points of a line
+fill vectors.
 """
 
 from __future__ import annotations
@@ -17,10 +21,12 @@ from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from stepwell.ir.builder import LocatedBuilder
+from stepwell.ir.dtypes import byte_width
+from stepwell.ir.machine import machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 from stepwell.passes.fusion.classify import filled_with, shape_of
 from stepwell.passes.schedules.staging import border_of
@@ -29,6 +35,83 @@ FEW = 8
 """Channels and features of a group below which vectors are better filled by points."""
 LINE = 14
 """Points of a line that fill them."""
+MOST_CHANNELS = 8
+"""Channels of a group that are picked out of vectors: code for each is written one after the other."""
+
+
+@dataclass(frozen=True)
+class GroupLanes:
+    """Sums of products whose result has groups and their features last, as the image has groups and their channels."""
+
+    side: int
+    """Position of the image."""
+    group: int
+    feature: int
+    channel: int | None
+    """Its dims; groups of one channel have none for it."""
+    features: int
+    channels: int
+    """Of a group."""
+    inner: int
+    """How many dims of the image groups and channels are."""
+
+    @property
+    def expr(self) -> AffineExpr:
+        """Where a lane, a feature of a group, finds a channel in the image, once each of the two pairs of dims is one."""
+        group = AffineDimExpr(self.group) // self.features
+        return group if self.channel is None else group * self.channels + AffineDimExpr(self.channel)
+
+
+def group_lanes(op: linalg.GenericOp) -> GroupLanes | None:
+    """How whole groups fill vectors of the result, where they do and are few features each."""
+    machine = machine_of(op)
+    found = next((lanes for side in (0, 1) if (lanes := _lanes(op, side)) is not None), None)
+    if found is None or filled_with(op.outputs[0]) is None or found.channels > MOST_CHANNELS:
+        return None
+    lanes = machine.vector_bytes // byte_width(op.outputs[0].type.get_element_type())  # pyright: ignore[reportAttributeAccessIssue]
+    powers = all(n & (n - 1) == 0 for n in (found.features, found.channels))
+    return found if powers and 2 <= found.features <= lanes // 2 else None
+
+
+def _lanes(op: linalg.GenericOp, side: int) -> GroupLanes | None:
+    maps, bounds, kinds, shape = indexing_maps(op), loop_bounds(op), iterator_kinds(op), shape_of(op.inputs[side])
+    exprs, weights = maps[side].results, maps[1 - side].used_dims()
+    order = [e.position for e in maps[-1].results if isinstance(e, AffineDimExpr)]
+    if len(exprs) < 2 or len(order) < 3 or any(len(e.used_dims()) > 1 for e in maps[1 - side].results):
+        return None
+    group, feature = order[-2:]
+    count = 1 if exprs[-1] == AffineDimExpr(group) else 2
+    channel = exprs[-1] if count == 2 else AffineConstantExpr(0)
+    inner = [group, *(e.position for e in (channel,) if isinstance(e, AffineDimExpr))]
+    extents = (bounds[group], bounds[inner[1]] if len(inner) == 2 else 1)
+    if exprs[-count] != AffineDimExpr(group) or shape[-count:] != extents[:count]:
+        return None
+    if (len(inner) == 1 and channel != AffineConstantExpr(0)) or any(kinds[d] == "parallel" for d in inner[1:]):
+        return None
+    used = [d for e in exprs[:-count] for d in e.used_dims()]
+    if not {*inner, feature} <= weights or any(d in used for d in (*inner, feature)):
+        return None
+    lines = [d for d in order[:-2] if any(d in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)]
+    if not lines or any(d in weights for d in lines):
+        return None
+    return GroupLanes(side, group, feature, inner[1] if len(inner) == 2 else None, bounds[feature], extents[1], count)
+
+
+def with_features_last(op: linalg.GenericOp, found: GroupLanes, places: dict[Operation, int]) -> None:
+    """Give the weights their groups and features last, if they are elsewhere: they are few."""
+    number = 1 - found.side
+    maps = list(indexing_maps(op))
+    exprs = maps[number].results
+    last = [exprs.index(AffineDimExpr(d)) for d in (found.group, found.feature)]
+    order = [*(p for p in range(len(exprs)) if p not in last), *last]
+    if order == list(range(len(exprs))):
+        return
+    moved = _moved(LocatedBuilder(InsertPoint.before(op), op.location), op.inputs[number], order)
+    assert isinstance(moved.owner, Operation)
+    places[moved.owner] = places[op]
+    op.operands[number] = moved
+    maps[number] = AffineMap(maps[number].num_dims, 0, tuple(exprs[p] for p in order))
+    op.properties["indexing_maps"] = ArrayAttr([AffineMapAttr(m) for m in maps])
 
 
 @dataclass(frozen=True)
@@ -140,4 +223,4 @@ def _moved(builder: LocatedBuilder, value: SSAValue, order: Sequence[int]) -> SS
     return builder.insert(linalg.GenericOp([value], [empty], Region(body), maps, kinds, [kind])).results[0]
 
 
-__all__ = ["with_points_inside"]
+__all__ = ["GroupLanes", "group_lanes", "with_features_last", "with_points_inside"]

@@ -99,8 +99,7 @@ class Stage:
     def steps(self, position: int) -> dict[int, int]:
         """By how much fixed dims move the copy along a dim of the tensor."""
         form = linear_form(self.exprs[position])
-        assert form is not None
-        return {d: c for d, c in form[0].items() if d in (*self.fixed, self.block)}
+        return {} if form is None else {d: c for d, c in form[0].items() if d in (*self.fixed, self.block)}
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -166,7 +165,9 @@ def plan_stage(
     """
     dim, unit = block
     forms = [linear_form(e) for e in exprs]
-    if not all(forms) or any(d in e.used_dims() for d in (*fixed, dim) for e in exprs[-1:]):
+    if any(d in e.used_dims() for d in (*fixed, dim) for e in exprs[-1:]):
+        return None
+    if any(form is None and set(e.used_dims()) & {*fixed, dim} for form, e in zip(forms, exprs, strict=True)):
         return None
     if any(form is not None and form[0].get(dim, 0) < 0 for form in forms):
         return None
@@ -176,8 +177,11 @@ def plan_stage(
     def reach(rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         first: list[int] = []
         extents: list[int] = []
-        for form in forms:
-            assert form is not None
+        for position, form in enumerate(forms):
+            if form is None:  # groups and their channels: all of them
+                first.append(0)
+                extents.append(kind.get_shape()[position])
+                continue
             free = [c * ((rows if d == dim else sizes[d]) - 1) for d, c in form[0].items() if d not in fixed]
             first.append(form[1] + sum(c for c in free if c < 0))
             extents.append(1 + sum(abs(c) for c in free))

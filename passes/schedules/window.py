@@ -14,7 +14,7 @@ for other dims                    tasks are runs of one of these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -52,6 +52,7 @@ from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
 from stepwell.passes.schedules.staging import Stage, Stager, border_of, copied_apart, placeholder, plan_stage
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
+from stepwell.passes.schedules.window_groups import WindowGroups, pick_channel, read_groups, window_groups
 
 UNROLLED = 32
 """Taps written one after the other, at most; outer ones are loops."""
@@ -77,7 +78,9 @@ class Window:
     """The dim whose neighbours are done together."""
     outer: tuple[int, ...]
     reduced: tuple[int, ...]
-    """Outermost first: what only adds up, then what moves in the window."""
+    """Outermost first: what only adds up, then what moves in the window, then the channels of a group."""
+    groups: WindowGroups | None = None
+    """Set where lanes are features of groups, which read the channels of theirs."""
 
     @property
     def accumulator(self) -> Attribute:
@@ -139,13 +142,15 @@ def find_window(op: Operation) -> Window | str:
     lines = [d for d in order[:-1] if _moves(exprs, d, reduced) and not uses_dim(weights, d)]
     if not lines and not _moves(exprs, n, reduced):
         return "nothing is read through a window"
-    problem = _no_vectors(op, image, n, sizes[n])
+    groups = window_groups(exprs[-1], n, sizes) if lines else None
+    problem = _no_vectors(op, image, n, sizes[n]) if groups is None else None
     if problem is not None:
         return problem
     line = lines[-1] if lines else None
-    reduced.sort(key=lambda d: any(_moves(exprs, p, [d]) for p in order))
+    channel = None if groups is None else groups.channel
+    reduced.sort(key=lambda d: (d == channel, any(_moves(exprs, p, [d]) for p in order)))
     outer = tuple(d for d in order if d not in (line, n))
-    return Window(op, sizes, image, chains, n, line, outer, tuple(reduced))
+    return Window(op, sizes, image, chains, n, line, outer, tuple(reduced), groups)
 
 
 def _moves(exprs: Sequence[AffineExpr], dim: int, reduced: Sequence[int]) -> bool:
@@ -174,6 +179,12 @@ def choose_window(found: Window, machine: MachineDescription) -> WindowTile | st
     lanes = max(1, machine.vector_bytes // byte_width(found.accumulator))
     most = 8 if machine.vector_bytes >= WIDE_BYTES else 4
     extent = 1 if found.line is None else found.sizes[found.line]
+    if found.groups is not None:
+        if max(lanes, found.groups.features) % found.groups.features:
+            return "groups do not fill vectors"
+        # One vector of each point, of more points: what is shuffled out of the image is used for several of them.
+        most = machine.registers * 3 // 8
+        return WindowTile(-(-extent // -(-extent // most)), max(lanes, found.groups.features))
     points = -(-extent // -(-extent // most))
     vectors = min(max(1, most // 2 // points), -(-found.sizes[found.lanes] // lanes))
     return WindowTile(points, vectors * lanes)
@@ -472,12 +483,31 @@ class _WindowPhase:
             return self.em.loop(0, found.sizes[dim], 1, sums, trip)
         known: tuple[dict[tuple[Index, ...], SSAValue], dict[tuple[Index, ...], SSAValue]] = ({}, dict(ready))
         values = list(sums)
-        for taps in product(*(range(found.sizes[d]) for d in found.reduced[level:])):
-            at = self._with_taps(index, level, taps)
-            for point, before in enumerate(values):
-                weight = self._factor(1, at, point, lanes, known[1])
-                values[point] = self._add(before, self._factor(0, at, point, lanes, known[0]), weight, lanes.width)
+        for at, point in self._terms(level, index, len(values)):
+            weight = self._factor(1, at, point, lanes, known[1])
+            image = self._factor(0, at, point, lanes, known[0])
+            values[point] = self._add(values[point], image, weight, lanes.width)
         return values
+
+    def _terms(self, level: int, index: list[Index], points: int) -> Iterator[tuple[list[Index], int]]:
+        """Where the inner taps and the points of a tile are, in the order in which they are multiplied.
+
+        Where lanes are groups, what is shuffled out of the image is used for all points that read it before the next is.
+        """
+        found = self.found
+        all_taps = product(*(range(found.sizes[d]) for d in found.reduced[level:]))
+        places = [(self._with_taps(index, level, taps), point) for taps in all_taps for point in range(points)]
+        if found.groups is None:
+            yield from places
+            return
+        by_place: dict[tuple[Index, ...], list[tuple[list[Index], int]]] = {}
+        channel = found.groups.channel
+        places.sort(key=lambda term: 0 if channel is None else _number(term[0][channel]))
+        for at, point in places:
+            exprs = [_shifted(e, found.line, point) for e in self.image.exprs]
+            by_place.setdefault(tuple(self.em.apply(e, at, self.image.symbols) for e in exprs), []).append((at, point))
+        for terms in by_place.values():
+            yield from terms
 
     def _factor(
         self,
@@ -492,15 +522,41 @@ class _WindowPhase:
         source = (self.image, self.weights)[which]
         exprs = tuple(_shifted(e, found.line, point) for e in source.exprs)
         place = tuple(em.apply(e, at, source.symbols) for e in exprs)
-        if place not in known:
-            value = read(em, Access(source.value, exprs, source.symbols), Point(list(at), lanes))
-            for cast in found.casts[found.image if which == 0 else 1 - found.image]:
-                kind: Attribute = cast.results[0].type
-                result = vector_of(kind, value.type.get_shape()) if is_vector(value) else kind  # pyright: ignore[reportAttributeAccessIssue]
-                copy = type(cast).create(operands=[value], result_types=[result], properties=dict(cast.properties))
-                value = em.add(copy).results[0]
-            known[place] = value
+        if place in known:
+            return known[place]
+        access = Access(source.value, exprs, source.symbols)
+        if which == 0 and found.groups is not None:
+            assert lanes is not None
+            known[place] = self._channel(access, found.groups, at, lanes, known)
+        else:
+            known[place] = self._converted(which, read(em, access, Point(list(at), lanes)))
         return known[place]
+
+    def _channel(
+        self,
+        access: Access,
+        groups: WindowGroups,
+        at: Sequence[Index],
+        lanes: Lanes,
+        known: dict[tuple[Index, ...], SSAValue],
+    ) -> SSAValue:
+        """What lanes that are features of groups read of one channel of these; all channels are read at once."""
+        number = 0 if groups.channel is None else _number(at[groups.channel])
+        first = list(at) if groups.channel is None else _with(at, groups.channel, 0)
+        place = (*(self.em.apply(e, first, access.symbols) for e in access.exprs), -1)
+        if place not in known:
+            known[place] = self._converted(0, read_groups(self.em, access, groups, first, lanes))
+        return pick_channel(self.em, known[place], groups, number, lanes)
+
+    def _converted(self, which: int, value: SSAValue) -> SSAValue:
+        """A number of the image (0) or the weights (1), or some, after its casts."""
+        found = self.found
+        for cast in found.casts[found.image if which == 0 else 1 - found.image]:
+            kind: Attribute = cast.results[0].type
+            result = vector_of(kind, value.type.get_shape()) if is_vector(value) else kind  # pyright: ignore[reportAttributeAccessIssue]
+            copy = type(cast).create(operands=[value], result_types=[result], properties=dict(cast.properties))
+            value = self.em.add(copy).results[0]
+        return value
 
     def _add(self, total: SSAValue, x: SSAValue, w: SSAValue, width: int) -> SSAValue:
         em = self.em
@@ -510,6 +566,11 @@ class _WindowPhase:
         if isinstance(self.found.accumulator, IntegerType):
             return em.add(arith.AddiOp(total, em.add(arith.MuliOp(x, w)).result)).result
         return em.add(arith.AddfOp(total, em.add(arith.MulfOp(x, w)).result)).result
+
+
+def _number(index: Index) -> int:
+    assert isinstance(index, int)
+    return index
 
 
 def _with(index: Sequence[Index], dim: int, value: Index) -> list[Index]:

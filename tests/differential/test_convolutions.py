@@ -262,7 +262,7 @@ GROUPED = [
     ((2, 12, 5, 17), (12, 3, 3), {"groups": 4}, "avx512"),
     ((1, 15, 6, 31), (10, 3, 2), {"groups": 5, "stride": (2, 2), "pad": ((1, 1), (0, 2))}, "avx512"),
     ((1, 14, 4, 20), (8, 2, 3), {"groups": 2, "rhs_dilate": (1, 2), "pad": ((0, 0), (0, 0))}, "avx2"),
-    ((2, 8, 3, 16), (16, 3, 3), {"groups": 4, "kind": "bf16"}, "avx512"),
+    ((2, 8, 3, 16), (12, 3, 3), {"groups": 4, "kind": "bf16"}, "avx512"),
     ((1, 6, 4, 18), (9, 3, 3), {"groups": 3, "kind": "i32", "reverse": ("true", "false")}, "sse4.2"),
 ]
 
@@ -280,6 +280,57 @@ def test_few_channels_of_a_group_make_room_for_points(number):
     if rest.get("kind", "f32") == "f32":
         args[0].reshape(-1)[7], args[1].reshape(-1)[3] = np.nan, np.inf
     same(text, args, level, rtol=2e-2 if rest.get("kind") == "bf16" else 2e-5)
+
+
+GROUP_LANES = [
+    # batch and channels, rows and columns, (features, rows, columns), what else, level: groups of a power of two last
+    ((2, 40, 5, 17), (40, 3, 3), {"groups": 10}, "avx512"),
+    ((1, 16, 6, 13), (8, 3, 2), {"groups": 4, "stride": (2, 3), "pad": ((1, 1), (0, 2))}, "avx512"),
+    ((1, 12, 4, 29), (24, 2, 3), {"groups": 12, "rhs_dilate": (1, 2), "pad": ((0, 0), (0, 0))}, "avx512"),
+    ((1, 24, 3, 9), (24, 3, 5), {"groups": 3, "pad": ((4, 0), (2, 7)), "reverse": ("true", "true")}, "avx512"),
+    ((3, 12, 7, 3), (12, 3, 3), {"groups": 3, "lhs_dilate": (1, 2)}, "avx2"),
+    ((1, 6, 4, 18), (12, 3, 3), {"groups": 6, "kind": "i32"}, "avx2"),
+    ((1, 6, 9, 6), (6, 3, 3), {"groups": 3, "stride": (2, 1)}, "sse4.2"),
+    ((2, 8, 3, 16), (16, 3, 3), {"groups": 4, "kind": "bf16"}, "avx512"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GROUP_LANES)))
+def test_groups_of_few_features_are_lanes(number):
+    image, weights, rest, level = GROUP_LANES[number]
+    text, args = case("nhwc", image, weights, **rest)
+    text = text.replace("'", "")
+    exe = stepwell.compile(text, simd=level)
+    assert '"window"' in exe.ir("scheduled")
+    assert "vector.gather" not in exe.ir("scheduled")
+    if rest.get("kind", "f32") == "f32":
+        args[0].reshape(-1)[7], args[1].reshape(-1)[3] = np.nan, np.inf
+    same(text, args, level, rtol=2e-2 if rest.get("kind") == "bf16" else 2e-5)
+
+
+def test_groups_as_lanes_with_weights_in_another_order_and_maps_of_the_result():
+    """Features before channels, as torch has them; a bias for each, and a maximum."""
+    x, w, b, y = (f"tensor<{s}xf32>" for s in ("2x6x11x24", "16x3x3x6", "16", "2x6x11x16"))
+    text = f"""func.func @main(%x: {x}, %w: {w}, %b: {b}) -> {y} {{
+      %z = stablehlo.constant dense<0.5> : {y}
+      %0 = stablehlo.convolution(%x, %w) dim_numbers = [b, 0, 1, f]x[o, 0, 1, i]->[b, 0, 1, f],
+        window = {{pad = [[1, 1], [1, 1]]}} {{batch_group_count = 1 : i64, feature_group_count = 4 : i64}} : ({x}, {w}) -> {y}
+      %1 = stablehlo.broadcast_in_dim %b, dims = [3] : ({b}) -> {y}
+      %2 = stablehlo.add %0, %1 : {y}
+      %3 = stablehlo.maximum %2, %z : {y}
+      func.return %3 : {y}
+    }}"""
+    # Six channels of a group are no power of two; eight are.
+    for channels in (6, 8):
+        program = text.replace("2x6x11x24", f"2x6x11x{4 * channels}").replace("16x3x3x6", f"16x3x3x{channels}")
+        rng = np.random.default_rng(channels)
+        shapes = (2, 6, 11, 4 * channels), (16, 3, 3, channels), (16,)
+        args = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+        scheduled = stepwell.compile(program, simd="avx512").ir("scheduled")
+        assert ('"window"' in scheduled) == (channels == 8)
+        same(program, args, "avx512")
+    # Weights are turned by themselves; the rest is one kernel.
+    assert scheduled.count("kernel.launch") == 2
 
 
 LINES_OF_GROUPS = [
