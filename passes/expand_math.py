@@ -6,8 +6,9 @@ After:  `%n = arith.addf ...`, `math.fma`, ... about fifteen ops of `arith`, on 
 Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi, floor, ceil, roundeven, copysign, ctpop, ctlz, cttz}`,
 which the targets have; vectors scale by powers of two with `math.scaleb`, and wide ones take roots from `math.rsqrt_estimate` to the
 same bits, where these are one op (`ir/machine.py` knows of the kernel's own machine). Arithmetic of small floats becomes extf, the
-f32 op, truncf, so every op still rounds to its type. Without FMA products and sums stay apart. Where wide vectors are slow to divide,
-they are divided by one number through its reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
+f32 op, truncf, so every op still rounds to its type; `truncf {exact}` rounds nothing: extending it again is its operand.
+Without FMA products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number through its
+reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects import arith, math, vector
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, f32
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, UnitAttr, f32
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.utils.type import get_element_type_or_self
@@ -43,6 +44,7 @@ from stepwell.passes.math_expansions import (
     trigonometric,
 )
 from stepwell.passes.math_expansions.emitter import Constants, Emitter, at
+from stepwell.passes.schedules.small_floats import EXACT
 
 Unary = Callable[[Emitter, SSAValue], SSAValue]
 Binary = Callable[[Emitter, SSAValue, SSAValue], SSAValue]
@@ -88,6 +90,10 @@ BINARY: dict[type[Operation], Binary] = {
 WIDE_BYTES = 64
 """Vectors of so many bytes take twice as long to divide as half of them, which other arithmetic does not."""
 
+_CHOOSING = (arith.MaximumfOp, arith.MinimumfOp, arith.MaxnumfOp, arith.MinnumfOp)
+_CHOOSING_KINDS = ("maximumf", "minimumf", "maxnumf", "minnumf")
+"""Ops, and kinds of reductions, whose result is one of their operands."""
+
 _KEPT_ON_SMALL_FLOATS = (
     arith.ConstantOp,
     arith.ExtFOp,
@@ -109,8 +115,9 @@ def _widen_small_float(op: Operation) -> list[Operation]:
     operands: list[SSAValue] = []
     for operand in op.operands:
         if is_small_float(operand.type):
-            extended = builder.insert(arith.ExtFOp(operand, with_element_type(operand.type, f32)))
-            operand = extended.result
+            operand = (
+                _kept(operand) or builder.insert(arith.ExtFOp(operand, with_element_type(operand.type, f32))).result
+            )
         operands.append(operand)
     types = [with_element_type(r.type, f32) if is_small_float(r.type) else r.type for r in op.results]
     wide = type(op).create(
@@ -120,10 +127,21 @@ def _widen_small_float(op: Operation) -> list[Operation]:
     results: list[SSAValue] = []
     for old, new in zip(op.results, wide.results, strict=True):
         if new.type != old.type:
-            new = builder.insert(arith.TruncFOp(new, old.type)).result
+            narrow = builder.insert(arith.TruncFOp(new, old.type))
+            if isinstance(op, _CHOOSING) or (isinstance(op, vector.ReductionOp) and op.kind.data in _CHOOSING_KINDS):
+                narrow.attributes[EXACT] = UnitAttr()
+            new = narrow.result
         results.append(new)
     Rewriter.replace_op(op, [], results)
     return [wide]
+
+
+def _kept(value: SSAValue) -> SSAValue | None:
+    """The f32 that a small float was before it was narrowed, where that changed nothing."""
+    op = value.owner
+    if not isinstance(op, arith.TruncFOp) or EXACT not in op.attributes:
+        return None
+    return op.input if isinstance(get_element_type_or_self(op.input.type), Float32Type) else None
 
 
 def _computes_on_small_floats(op: Operation) -> bool:
@@ -164,7 +182,11 @@ class _Expansion:
                 self.expand(wide)
             return
         if isinstance(op, arith.ExtFOp):
-            _split_extension(op)
+            kept = _kept(op.input)
+            if kept is not None and kept.type == op.result.type:
+                Rewriter.replace_op(op, [], [kept])
+            else:
+                _split_extension(op)
             return
         result = self._expanded(op)
         if result is not None:

@@ -224,6 +224,9 @@ def _truncf(w: FunctionWriter, op: Operation) -> None:
     if isinstance(mode, IntegerAttr) and mode.value.data != 0:
         raise unsupported(op, "only rounding to nearest even is supported")
     source, target = operand(op, 0), op.results[0].type
+    if "exact" in op.attributes and soft_float.halves(w, source.type, target):
+        per_row(w, op, lambda a: soft_float.upper_half(w, a, lanes_of(target)))
+        return
     per_row(w, op, lambda a: convert_float(w, a, source.type, target))
 
 

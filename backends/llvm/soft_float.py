@@ -7,8 +7,9 @@ one (Boldo and Melquiond, "When double rounding is odd").
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import BFloat16Type
+from xdsl.dialects.builtin import BFloat16Type, Float32Type
 from xdsl.ir import Attribute
+from xdsl.utils.type import get_element_type_or_self
 
 from stepwell.backends.llvm.byte_floats import extend_byte_float, truncate_byte_float
 from stepwell.backends.llvm.straight_line import Rows, typed
@@ -49,6 +50,19 @@ def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None)
     if w.module.strategy.half:
         return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "half"), "half", "i16")
     return _truncate_f16(rows, value)
+
+
+def halves(w: FunctionWriter, source: Attribute, target: Attribute) -> bool:
+    """Whether narrowing a number that is one of the target already takes no rounding: bf16 is the upper half of f32."""
+    kinds = get_element_type_or_self(source), get_element_type_or_self(target)
+    return isinstance(kinds[0], Float32Type) and isinstance(kinds[1], BFloat16Type) and not w.module.strategy.bfloat
+
+
+def upper_half(w: FunctionWriter, value: str, lanes: int | None) -> str:
+    """An f32 that is a bf16 already as one (as an integer)."""
+    rows = Rows(w, lanes)
+    bits = rows.cast("bitcast", value, "float", "i32")
+    return rows.cast("trunc", rows.i("lshr", bits, 16), "i32", "i16")
 
 
 def _truncate_bf16(rows: Rows, value: str) -> str:

@@ -41,6 +41,7 @@ from stepwell.dialects import structured, vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 from stepwell.passes.schedules.gathered_rows import RowLoops, fetch_next_row
+from stepwell.passes.schedules.small_floats import narrow
 from stepwell.passes.schedules.nest import (
     Access,
     Nest,
@@ -61,6 +62,8 @@ class Lanes:
     mask: SSAValue | None = None
     ahead: int = 0
     """Of two vector dims: tiles further along the inner one whose lines are fetched with what is read across."""
+    fetch: int = 0
+    """Of two vector dims: bytes further on, along each line that is read across, that are fetched with it."""
     picks: bool = False
     """Elements a few apart are picked out of the vectors they lie in, rather than gathered."""
 
@@ -163,7 +166,12 @@ def prefetching(op: Operation, ahead: int) -> None:
 
 
 def read(em: Emitter, access: Access, point: Point) -> SSAValue:
-    """Read an access: scalar, contiguous vector, or gathered."""
+    """Read an access: scalar, contiguous vector, or gathered; as the small float it is where that is kept wider."""
+    value = _read(em, access, point)
+    return value if access.small is None else narrow(em, value, access.small)
+
+
+def _read(em: Emitter, access: Access, point: Point) -> SSAValue:
     lanes = point.lanes
     if lanes is not None and len(lanes.dims) == 2:
         return _read_tile(em, access, point, lanes)

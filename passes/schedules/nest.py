@@ -46,6 +46,8 @@ class Access:
     symbols: tuple[SSAValue, ...] = ()
     ahead: int = 0
     """Bytes further on that are fetched with it, for a later read."""
+    small: Attribute | None = None
+    """The small float that its numbers are, where they are kept in a wider one."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -165,6 +165,8 @@ STRATEGIES: dict[str, Strategy] = {
             "ops that share leading dims run row by row; a subgroup does a row, or a thread one of a few points",
             (
                 Parameter("kept", "registers of a lane for a row that passes hand on", 0, most=256, where="subgroups"),
+                Parameter("across", "whether lanes are rows, for short ones next to each other, turned in registers", 0,
+                          kind="flag", where="cores"),
                 _SHARED,
             ),
         ),

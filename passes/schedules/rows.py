@@ -227,7 +227,7 @@ class RowsPhase:
         """The forall, and what its results are called from now on."""
         builder = self.builder
         homes = self.destinations()
-        dim, chunk, tasks = self._cut()
+        dim, chunk, tasks = self.cut()
 
         def task(ivs: Sequence[Index], outs: Sequence[SSAValue]) -> Sequence[Slice]:
             return self._task(dim, chunk, tasks, ivs[0], outs)
@@ -242,7 +242,7 @@ class RowsPhase:
         self._updated = [o.original for (_, o), home in zip(self.returned, homes, strict=True) if o.updates(home)]
         return homes
 
-    def _cut(self) -> tuple[int, int, int]:
+    def cut(self) -> tuple[int, int, int]:
         """The row dim cut over tasks, rows of it per task, how many tasks."""
         work = sum(n.points * p.cost for q, p in zip(self.passes, self.plans, strict=True) for n in q.nests)
         returned = [o.original for _, o in self.returned]
@@ -267,31 +267,29 @@ class RowsPhase:
             offsets[dim], sizes[dim] = start, extent
             places.append((offsets, sizes))
             slices.append(self.builder.slice_of(out, offsets, sizes))
-        last = self._rows(0, dim, start, extent, [], [], slices)
+        last = self.loops(0, (dim, start, extent), [], [], slices)
         em.location = self.rows.ops[0].location
         return [(v, o, s) for v, (o, s) in zip(last, places, strict=True)]
 
-    def _rows(
+    def loops(
         self,
         level: int,
-        cut: int,
-        start: Index,
-        extent: Index,
+        cut: tuple[int, Index, Index],
         index: list[Index],
         local: list[Index],
         outs: Sequence[SSAValue],
     ) -> Sequence[SSAValue]:
-        """Loops over the row dims, the cut one over its chunk."""
-        em = self.builder.em
+        """Loops over the row dims from `level` on, the one that is cut (dim, start, extent) over its chunk."""
+        em, (dim, start, extent) = self.builder.em, cut
         if level == self.count:
             return self.row(index, local, outs)
-        bound: Index = extent if level == cut else self.rows.sizes[level]
+        bound: Index = extent if level == dim else self.rows.sizes[level]
 
         def trip(iv: Index, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             absolute = iv
-            if level == cut and not (isinstance(start, int) and start == 0):
+            if level == dim and not (isinstance(start, int) and start == 0):
                 absolute = em.apply(AffineExpr.dimension(0) + AffineExpr.dimension(1), [start, iv])
-            return self._rows(level + 1, cut, start, extent, [*index, absolute], [*local, iv], args)
+            return self.loops(level + 1, cut, [*index, absolute], [*local, iv], args)
 
         return em.loop(0, bound, 1, outs, trip)
 

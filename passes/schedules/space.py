@@ -48,6 +48,7 @@ from stepwell.passes.schedules.nest import (
 )
 from stepwell.passes.schedules.plan import Plan, keeps_vectors
 from stepwell.passes.schedules.selection import combine_selection
+from stepwell.passes.schedules.small_floats import widen
 
 
 def tiled_loop(
@@ -125,6 +126,8 @@ def combine_lanes(em: Emitter, output: Output, value: SSAValue) -> SSAValue:
     )
     return em.add(op).results[0]
 
+    wide: bool = False
+    """Small floats are kept as the wider one that they are computed in."""
 
 def combine(em: Emitter, output: Output, init: SSAValue, value: SSAValue) -> SSAValue:
     """A reduced number with what its reduction starts from."""
@@ -230,7 +233,7 @@ class SpaceEmitter:
 
             return self._whole_and_edge(vector_dim, width, outer, along)
 
-        last = self._whole_and_edge(crossed, self.plan.block, [self._tensors[s] for s in self._stored], across)
+        last = self._whole_and_edge(crossed, (self.plan.block,), [self._tensors[s] for s in self._stored], across)
         self._tensors.update(zip(self._stored, last, strict=True))
 
     def _whole_and_edge(
@@ -583,5 +586,6 @@ class SpaceEmitter:
         """Bytes from a tile's lines to those of a later tile."""
         return lanes.ahead * lanes.width * byte_width(output.element)
 
+        value = widen(self.em, value) if target.wide else value
 
 __all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "tiled_loop"]

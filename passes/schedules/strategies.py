@@ -44,6 +44,7 @@ from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generi
 from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, too_many_sums, wrong
 from stepwell.passes.schedules.plan import Machine, plan_space
 from stepwell.passes.schedules.rows import EmitsRows, RowShape, find_rows, row_nests, rows_cost, schedule_rows
+from stepwell.passes.schedules.rows_across import AcrossRows, across_obstacle, pays_across
 from stepwell.passes.schedules.selection import selecting
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
@@ -132,8 +133,11 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
-        if forced or costs[0] <= 1.25 * costs[1]:
-            return "rows", common, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{_in_turn(func, machine)}"
+        across = pays_across(rows, _row_nests(rows), Machine(machine.vector_bytes))
+        if forced or across or costs[0] <= 1.25 * costs[1]:
+            how = ", short: lanes are rows" if across else _in_turn(func, machine)
+            numbers = {**common, "across": 1} if across else common
+            return "rows", numbers, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{how}"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = _why_loops(func, machine, rows, forced)
     if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
@@ -255,6 +259,11 @@ def _window_tiles_for(numbers: Mapping[str, int], machine: MachineDescription) -
 
 
 def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
+def _row_nests(rows: RowShape) -> list[Nest]:
+    """The ops of rows as nests over the kernel's own values."""
+    return row_nests(rows, _dry_nest)
+
+
     """Estimated work by rows, and op by op."""
     nests: dict[Operation, Nest] = {op: _dry_nest(op) for op in rows.ops}
     by_rows = rows_cost(rows, row_nests(rows, lambda op: nests[op]), machine)
@@ -291,7 +300,11 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     _check_subgroup(func, strategy, machine, description)
     builder = KernelBuilder(func, _copied_by(machine if machine.subgroup > 1 else COPYING))
     if strategy in ("rows", "block-rows"):
-        schedule_rows(builder, _rows_for(func, strategy, machine), machine, _row_form(strategy, machine))
+        rows = _rows_for(func, strategy, machine)
+        across = bool(numbers.get("across", 0)) and 0 not in rows.sizes
+        if across:
+            _check_across(func, rows, machine)
+        schedule_rows(builder, rows, machine, AcrossRows if across else _row_form(strategy, machine))
     elif strategy == "contraction":
         tilings = _tiling_for(numbers, description)
         products = [f for f in map(find_contraction, func.body.block.ops) if isinstance(f, Contraction)]
@@ -394,6 +407,13 @@ def _rows_for(func: kernel.FuncOp, strategy: str, machine: Machine) -> RowShape:
 
 
 def _row_form(strategy: str, machine: Machine) -> Callable[[KernelBuilder, RowShape, Machine], EmitsRows] | None:
+def _check_across(func: kernel.FuncOp, rows: RowShape, machine: Machine) -> None:
+    """Lanes may be rows, where that is asked for."""
+    problem = across_obstacle(rows, _row_nests(rows), machine)
+    if problem is not None:
+        raise wrong(func, "rows", f"its rows cannot be lanes: {problem}", "leave out 'across'")
+
+
     """What makes the phase."""
     if strategy == "block-rows":
         return BlockRows

@@ -30,3 +30,28 @@ kernel.func @byte(%x: tensor<f8E4M3FNUZ>, %y: tensor<f8E4M3FNUZ>) -> tensor<f8E4
   %r = tensor.insert %a into %y[] : tensor<f8E4M3FNUZ>
   kernel.return %r : tensor<f8E4M3FNUZ>
 }
+
+// -----
+
+// What was kept in f32 is taken as it is; the larger of two numbers is one of them, and needs no rounding.
+// CHECK-LABEL: kernel.func @kept
+// CHECK: %[[X:.*]] = tensor.extract %x
+// CHECK-NEXT: %[[N:.*]] = arith.truncf %[[X]] {exact} : f32 to bf16
+// CHECK-NEXT: %[[M:.*]] = arith.maximumf %[[X]], %[[X]] : f32
+// CHECK-NEXT: %[[K:.*]] = arith.truncf %[[M]] {exact} : f32 to bf16
+// CHECK-NEXT: %[[P:.*]] = arith.mulf %[[M]], %[[X]] : f32
+// CHECK-NEXT: %[[R:.*]] = arith.truncf %[[P]] : f32 to bf16
+// CHECK-NEXT: %[[W:.*]] = arith.extf %[[R]] : bf16 to f32
+// CHECK-NEXT: tensor.insert %[[W]] into %y
+// CHECK-NEXT: tensor.insert %[[M]] into
+kernel.func @kept(%x: tensor<f32>, %y: tensor<f32>, %z: tensor<f32>) -> (tensor<f32>, tensor<f32>) attributes {access = ["read", "write", "write"]} {
+  %v = tensor.extract %x[] : tensor<f32>
+  %n = arith.truncf %v {exact} : f32 to bf16
+  %m = arith.maximumf %n, %n : bf16
+  %p = arith.mulf %m, %n : bf16
+  %w = arith.extf %p : bf16 to f32
+  %r = tensor.insert %w into %y[] : tensor<f32>
+  %e = arith.extf %m : bf16 to f32
+  %s = tensor.insert %e into %z[] : tensor<f32>
+  kernel.return %r, %s : tensor<f32>, tensor<f32>
+}
