@@ -233,7 +233,7 @@ class SpaceEmitter:
 
             return self._whole_and_edge(vector_dim, width, outer, along)
 
-        last = self._whole_and_edge(crossed, (self.plan.block,), [self._tensors[s] for s in self._stored], across)
+        last = self._whole_and_edge(crossed, self.plan.block, [self._tensors[s] for s in self._stored], across)
         self._tensors.update(zip(self._stored, last, strict=True))
 
     def _whole_and_edge(
