@@ -56,11 +56,12 @@ def alignment(op: Operation, buffer: Buffer) -> int:
     return max(width, given.value.data) if isinstance(given, IntegerAttr) else width
 
 
-def nontemporal(w: FunctionWriter, op: Operation) -> str:
+def nontemporal(w: FunctionWriter, op: Operation, *, writes: bool = False) -> str:
     """`, !nontemporal !0` where the op asks for it."""
     flag = attribute(op, "nontemporal")
     if isinstance(flag, IntegerAttr) and flag.value.data:
         w.module.nontemporal = True
+        w.bypasses = w.bypasses or writes
         return ", !nontemporal !0"
     return ""
 
@@ -72,7 +73,9 @@ def _load(w: FunctionWriter, op: Operation) -> None:
 
 def _store(w: FunctionWriter, op: Operation) -> None:
     value, memref, *indices = op.operands
-    store_scalar(w, op, w.scalar(value), w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op))
+    store_scalar(
+        w, op, w.scalar(value), w.buffer(memref), [w.index(i) for i in indices], nontemporal(w, op, writes=True)
+    )
 
 
 def _result_type(op: Operation) -> MemRefType[Attribute]:

@@ -245,7 +245,7 @@ def _write_kernel_body(w: FunctionWriter, op: Operation, kinds: Sequence[str]) -
         w.values[argument] = static_buffer(pointer, argument.type)
         parameters.append(f"ptr {attributes} {pointer}")
     w.write_block(block)
-    w.line("ret void")
+    w.leave("ret void")
     return parameters
 
 
@@ -321,14 +321,14 @@ def _write_return(w: FunctionWriter, terminator: Operation, op: func.FuncOp) -> 
     kind = result_type(op)
     values = [(scalar_type(v.type), w.scalar(v)) for v in terminator.operands]
     if not values:
-        w.line("ret void")
+        w.leave("ret void")
     elif len(values) == 1:
-        w.line(f"ret {kind} {values[0][1]}")
+        w.leave(f"ret {kind} {values[0][1]}")
     else:
         struct = "poison"
         for i, (type_, value) in enumerate(values):
             struct = w.emit(f"insertvalue {kind} {struct}, {type_} {value}, {i}")
-        w.line(f"ret {kind} {struct}")
+        w.leave(f"ret {kind} {struct}")
 
 
 def _entry_wrapper(op: func.FuncOp, name: str, symbol: str) -> str:

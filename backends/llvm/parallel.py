@@ -192,7 +192,7 @@ def _write_loop(w: FunctionWriter, op: Operation, symbol: str, free: list[SSAVal
     parameters += ["i64 %begin", "i64 %end", "i64 %worker"]
     status = _write_indices(inner, op)
     kind = "i32" if has_status(op) else "void"
-    inner.line(f"ret {kind} {status}".rstrip())
+    inner.leave(f"ret {kind} {status}".rstrip())
     head = f"define internal {kind} @{quoted(f'{symbol}.loop')}({', '.join(parameters)}) #1 {{"
     w.module.functions.append(inner.text(head))
 
@@ -212,7 +212,7 @@ def _write_indices(inner: FunctionWriter, op: Operation) -> str:
             failed, going = inner.fresh_labels("failed", "going")
             inner.line(f"br i1 {inner.emit(f'icmp ne i32 {status}, 0')}, label %{failed}, label %{going}")
             inner.start_block(failed)
-            inner.line(f"ret i32 {status}")
+            inner.leave(f"ret i32 {status}")
             inner.start_block(going)
         return []
 

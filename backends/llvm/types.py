@@ -73,7 +73,11 @@ def memory_type(element: Attribute) -> str:
 
 def element_bytes(element: Attribute) -> int:
     """Bytes one element takes in memory."""
-    name = memory_type(element)
+    return lane_bytes(memory_type(element))
+
+
+def lane_bytes(name: str) -> int:
+    """Bytes of a lane of LLVM's type `name`; 0 of one smaller than a byte."""
     return {"float": 4, "double": 8, "ptr": 8}.get(name) or int(name[1:]) // 8
 
 

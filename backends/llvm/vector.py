@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Operation
 
 from stepwell.backends.llvm.arith import register_type
 from stepwell.backends.llvm.rows import splat
-from stepwell.backends.llvm.types import row_count, row_type, scalar_type, vector_shape
+from stepwell.backends.llvm.types import lane_bytes, row_count, row_type, scalar_type, vector_shape
 from stepwell.backends.llvm.writer import (
     DYNAMIC,
     Emitter,
@@ -292,6 +292,8 @@ def _transposed_block(
 def transpose_block(w: FunctionWriter, block: Sequence[str], name: str, lanes: int) -> list[str]:
     """Transpose `len(block)` rows of `lanes`: log2 stages of two-row shuffles on a power-of-two square."""
     count = len(block)
+    if _is_tall(count, lanes, name):
+        return _turn_segments(w, block, name, lanes)
     size = 1 << (max(count, lanes) - 1).bit_length()
     if count == 1:
         return [shuffle(w, block[0], "poison", name, lanes, [i]) for i in range(lanes)]
@@ -312,6 +314,41 @@ def transpose_block(w: FunctionWriter, block: Sequence[str], name: str, lanes: i
         square = nexts
         step //= 2
     return [shuffle(w, row, "poison", name, size, list(range(count))) for row in square[:lanes]]
+
+
+SEGMENT = 16
+"""Bytes of a register that are shuffled among themselves by the quickest instructions."""
+
+
+def _is_tall(count: int, lanes: int, name: str) -> bool:
+    """Whether a block is so high that its columns are registers, of segments that hold one of its rows each."""
+    size = lane_bytes(name)
+    if not size or lanes * size > SEGMENT:
+        return False
+    width, rest = divmod(count, SEGMENT // size)
+    return not rest and width > 1 and width & (width - 1) == 0
+
+
+def _turn_segments(w: FunctionWriter, block: Sequence[str], name: str, lanes: int) -> list[str]:
+    """Squares of `lanes` next to each other, each turned in a segment of its own, all by the same shuffles.
+
+    Lanes of two rows half a square apart are put one after the other, again and again.
+    """
+    count, wanted, lanes = len(block), lanes, SEGMENT // lane_bytes(name)
+    filled = [widen_row(w, row, name, wanted, lanes) for row in block]
+    rows = [concatenate(w, filled[i::lanes], name, lanes) for i in range(lanes)]
+    half = lanes // 2
+    step = half
+    while step:
+        turned: list[str] = []
+        for a, b in zip(rows[:half], rows[half:], strict=True):
+            for first in (0, half):
+                picks = [
+                    s + first + i // 2 + (count if i % 2 else 0) for s in range(0, count, lanes) for i in range(lanes)
+                ]
+                turned.append(shuffle(w, a, b, name, count, picks))
+        rows, step = turned, step // 2
+    return rows[:wanted]
 
 
 def _shape_cast(w: FunctionWriter, op: Operation) -> None:

@@ -2,7 +2,8 @@
 
 An n-D vector moves row by row (`rows.RowAccess`). No lane outside the mask or outside the buffer is touched. An `alignment`
 on the op, in bytes, is of the first element; the other rows have what their distance leaves of it. A transfer with `prefetch`
-also asks for the cache lines so many bytes further on, for writing where it writes: a hint, which may point anywhere.
+also asks for the cache lines so many bytes further on, for writing where it writes: a hint, which may point anywhere. One that
+is `nontemporal` writes whole cache lines past the caches, where its rows are such; what a function wrote so is seen when it returns.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def store_rows(
     """All rows of an unmasked vector store over the buffer's last dims."""
     shape = vector_shape(type_)
     stride: Index = buffer.strides[-1] if buffer.strides else 1
-    access = RowAccess(w, buffer, shape[-1], stride, nontemporal(w, op))
+    access = RowAccess(w, buffer, shape[-1], stride, nontemporal(w, op, writes=True))
     places = _row_places(w, op, buffer, indices, shape, len(type_.get_shape()))
     for row, at in zip(rows, places, strict=True):
         access.write(row, at)
@@ -216,6 +217,17 @@ class _Transfer:
             total = self.w.emit(f"and i1 {total}, {condition}")
         return total
 
+    def whole_lines(self) -> bool:
+        """Whether rows are cache lines from end to end if the first one is."""
+        line, width = self.w.module.strategy.line_bytes, element_bytes(self.buffer.element)
+        distances = [self.buffer.strides[d] for d in self.dims[:-1] if d is not None]
+        return (
+            self.buffer.space == GENERIC
+            and self.minor_stride == 1
+            and self.lanes * width % line == 0
+            and all(isinstance(d, int) and d * width % line == 0 for d in distances)
+        )
+
     @property
     def minor_stride(self) -> Index | None:
         """Distance between lanes, None when the minor dim is a broadcast."""
@@ -354,11 +366,38 @@ def _transfer_write(w: FunctionWriter, op: Operation) -> None:
     stride = transfer.minor_stride
     if stride is None or None in transfer.dims:
         raise unsupported(op, "a broadcast dim in a write")
-    access = RowAccess(w, transfer.buffer, transfer.lanes, stride, nontemporal(w, op))
+    access = RowAccess(w, transfer.buffer, transfer.lanes, stride)
+    rows: list[tuple[str, Place, str | None]] = []
     for row, (at, mask, outside) in zip(w.rows(vector), transfer.rows(indices, masks), strict=True):
         if not outside:
             _prefetch(transfer, at, writes=True)
-            access.write(row, at, mask)
+            rows.append((row, at, mask))
+    if transfer.whole_lines() and all(mask is None for _, _, mask in rows) and nontemporal(w, op):
+        _past_caches(w, op, access, rows)
+        return
+    for row, at, mask in rows:
+        access.write(row, at, mask)
+
+
+def _past_caches(
+    w: FunctionWriter, op: Operation, access: RowAccess, rows: Sequence[tuple[str, Place, str | None]]
+) -> None:
+    """Rows of whole cache lines go to memory without being read first, where they lie on lines: whoever calls knows that only."""
+    line = w.module.strategy.line_bytes
+    address = w.emit(f"ptrtoint {access.buffer.pointer} {rows[0][1].pointer} to i64")
+    begun = w.emit(f"icmp eq i64 {w.emit(f'and i64 {address}, {line - 1}')}, 0")
+    past, through, end = w.fresh_labels("past.caches", "through.caches", "stored")
+    w.line(f"br i1 {begun}, label %{past}, label %{through}")
+    w.start_block(past)
+    around = RowAccess(w, access.buffer, access.lanes, 1, nontemporal(w, op, writes=True))
+    for row, at, _ in rows:
+        around.write(row, Place(at.pointer, line))
+    w.branch(end)
+    w.start_block(through)
+    for row, at, _ in rows:
+        access.write(row, at)
+    w.branch(end)
+    w.start_block(end)
 
 
 def _indexed(w: FunctionWriter, op: Operation, act: Callable[[RowAccess, int, str, str], None]) -> None:

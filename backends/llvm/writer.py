@@ -174,6 +174,8 @@ class FunctionWriter:
         self.block = "entry"
         self.worker: str = "0"
         self.prefixes: dict[str, Index] = {}
+        self.bypasses = False
+        """Whether a store of this function goes past the caches, and so past the order of other stores."""
         self._names = 0
 
     # Text
@@ -206,6 +208,12 @@ class FunctionWriter:
     def branch(self, label: str) -> None:
         """Jump to `label`."""
         self.line(f"br label %{label}")
+
+    def leave(self, text: str) -> None:
+        """Return, as `text` says; what the function stored is seen before anything that comes after it."""
+        if self.bypasses:
+            self.line("fence seq_cst")
+        self.line(text)
 
     def call(self, result: str, name: str, arguments: Sequence[tuple[str, str]], flags: str = "") -> str:
         """Call the intrinsic `name` with (type, operand) pairs, declaring it; returns the result's name."""

@@ -147,13 +147,19 @@ def transfer_write(
     indices: Sequence[Index],
     mask: SSAValue | None = None,
     ahead: int = 0,
+    bypass: bool = False,
 ) -> SSAValue:
-    """An in-bounds write of the minor dims; returns the new tensor. `ahead`: bytes further on to have fetched as well."""
+    """An in-bounds write of the minor dims; returns the new tensor.
+
+    `ahead`: bytes further on to have fetched as well; `bypass`: cache lines that are written whole need not be read first.
+    """
     assert isinstance(target.type, TensorType)
     assert isinstance(value.type, VectorType)
     in_bounds, amap = _transfer_properties(len(indices), len(value.type.get_shape()))
     op = upstream_vector.TransferWriteOp(value, target, em.indices(indices), in_bounds, mask, amap, target.type)
     prefetching(op, ahead)
+    if bypass and mask is None:
+        op.attributes["nontemporal"] = BoolAttr.from_bool(True)
     result = em.add(op).result
     assert result is not None
     return result
@@ -267,7 +273,9 @@ def _read_tile(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAVa
         indices = [em.apply(e, point.index, access.symbols) for e in access.exprs]
         crossed = transfer_read(em, access.value, indices, (lanes.shape[1], lanes.shape[0]))
         step = step_in_memory(access, inner)
-        if lanes.ahead and step is not None and isinstance(crossed.owner, Operation):
+        if lanes.fetch and isinstance(crossed.owner, Operation):
+            prefetching(crossed.owner, lanes.fetch)
+        elif lanes.ahead and step is not None and isinstance(crossed.owner, Operation):
             prefetching(crossed.owner, lanes.ahead * lanes.shape[1] * step * byte_width(access.element))
         return em.add(vector.TransposeOp(crossed, [1, 0])).result
     if lanes.mask is None and is_contiguous(access.exprs, outer):
@@ -307,19 +315,20 @@ def write_tile(
     index: Sequence[Index],
     lanes: Lanes,
     ahead: int = 0,
+    bypass: bool = False,
 ) -> SSAValue:
     """Write for two vector dims: a tile at once, or row by row."""
     value = broadcast(em, value, lanes.shape)
     outer = lanes.dims[0]
     if is_tile(exprs, lanes.dims):
-        return transfer_write(em, value, target, [em.apply(e, index) for e in exprs], lanes.mask, ahead)
+        return transfer_write(em, value, target, [em.apply(e, index) for e in exprs], lanes.mask, ahead, bypass)
     assert isinstance(value.type, VectorType)
     for i in range(lanes.shape[0]):
         at = list(index)
         at[outer] = em.apply(AffineExpr.dimension(0) + i, [at[outer]])
         kind = vector_of(value.type.element_type, lanes.shape[1])
         row = em.add(upstream_vector.ExtractOp(value, [i], kind)).result
-        target = transfer_write(em, row, target, [em.apply(e, at) for e in exprs], row_mask(em, lanes), ahead)
+        target = transfer_write(em, row, target, [em.apply(e, at) for e in exprs], row_mask(em, lanes), ahead, bypass)
     return target
 
 
@@ -409,12 +418,18 @@ def _tile_indices(em: Emitter, point: Point, dim: int, lanes: Lanes) -> SSAValue
 
 
 def write(
-    em: Emitter, value: SSAValue, target: SSAValue, indices: Sequence[Index], lanes: Lanes | None, ahead: int = 0
+    em: Emitter,
+    value: SSAValue,
+    target: SSAValue,
+    indices: Sequence[Index],
+    lanes: Lanes | None,
+    ahead: int = 0,
+    bypass: bool = False,
 ) -> SSAValue:
-    """Write a lane value at (the first lane's) indices; vectors along the last dim, fetching lines `ahead` of them."""
+    """Write a lane value at (the first lane's) indices; vectors along the last dim, as `transfer_write` does."""
     if lanes is not None:
         ahead = 0 if lanes.mask is not None else ahead
-        return transfer_write(em, broadcast(em, value, lanes.width), target, indices, lanes.mask, ahead)
+        return transfer_write(em, broadcast(em, value, lanes.width), target, indices, lanes.mask, ahead, bypass)
     return em.add(tensor.InsertOp(value, target, em.indices(indices))).result
 
 

@@ -54,6 +54,10 @@ class Machine:
     """Bytes of a row read across that a core's task copies to scratch at once, before it writes them along; 0: none."""
     run: int = 128
     """Bytes of a result's row that are written at once out of such copies."""
+    bypass: bool = False
+    """Whether results are written past the caches, a line at a time."""
+    line_bytes: int = 64
+    """Bytes of a cache line."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ class Plan:
     cost: float
     """Estimated nanoseconds per point."""
     crossed: int | None = None
-    """A second vector dim, `width` points too, along which some input is contiguous: tiles are transposed in registers."""
+    """A second vector dim, along which some input is contiguous: tiles are transposed in registers."""
+    height: int = 0
+    """Points of a tile along the second vector dim."""
     tiles: int = 4
     """Such tiles next to each other along the second dim, done before the next along the first."""
     subgroup: int = 1
@@ -82,6 +88,8 @@ class Plan:
     """Points along the vector dim and along the second one that go through scratch together; None: tiles in place."""
     block_vectors: int = 1
     """Vectors that a fold combines to one number at once."""
+    bypass: bool = False
+    """Whether whole cache lines of results go past the caches, which then do not read them first."""
 
     def unit(self, dim: int) -> int:
         """Points along a dim that tasks keep together."""
@@ -94,7 +102,7 @@ class Plan:
     @property
     def block(self) -> int:
         """Points along the second vector dim that are done together."""
-        return self.width * self.tiles
+        return self.height * self.tiles
 
     @property
     def steps_once(self) -> tuple[int, ...]:
@@ -102,6 +110,12 @@ class Plan:
         dims = (*self.outer, *self.inner)
         return dims if dims == (self.vector,) else ()
 
+
+LINES_AHEAD = 4
+"""Cache lines ahead that rows are fetched of which many are read together: hardware foresees only so many streams."""
+
+SEGMENT = 16
+"""Bytes of a register that are shuffled among themselves by the quickest instructions."""
 
 WIDE_BYTES = 64
 """Vector registers of so many bytes come in twice the number, and with masks."""
@@ -221,10 +235,10 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
 
 
 def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> Plan:
-    """The plan with square tiles when some input is contiguous along another dim than the vector's."""
+    """The plan with tiles that are turned when some input is contiguous along another dim than the vector's."""
     vector_dim = plan.vector
     assert vector_dim is not None
-    width = min(16, machine.vector_bytes // size)
+    width, height = tile_of(machine, size)
     if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
         return plan
     sizes = nests[0].sizes
@@ -234,8 +248,30 @@ def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> 
         if any(crosses(a, vector_dim, dim) for n in nests for a in n.reads):
             rest = [d for d in plan.outer if d not in (dim, vector_dim)]
             turned = replace(plan, outer=(*rest, dim, vector_dim), width=width, cost=plan.cost / 2, crossed=dim)
-            return _staged(turned, sizes, machine, size)
+            turned = replace(turned, height=height, fetch=0)
+            return _staged(_past_caches(turned, sizes[dim], machine), sizes, machine, size)
     return plan
+
+
+def tile_of(machine: Machine, size: int) -> tuple[int, int]:
+    """Points along the sides of a tile that is turned in registers: of a row of the result, and of one that is read.
+
+    Bytes and halves are turned in segments of registers, all by the same shuffles. What goes past the caches does so in whole lines.
+    """
+    square = min(16, machine.vector_bytes // size)
+    wide = (machine.line_bytes if machine.bypass else machine.vector_bytes) // size
+    if size > 2 and wide <= square:
+        return square, square
+    return wide, max(1, SEGMENT // size)
+
+
+def _past_caches(plan: Plan, across: int, machine: Machine) -> Plan:
+    """The plan with results that go past the caches, where the schedule says so; `across`: points along the second vector dim."""
+    if not machine.bypass:
+        return plan
+    plan = replace(plan, bypass=True, prefetch=0, fetch=LINES_AHEAD * machine.line_bytes if machine.fetch else 0)
+    # Without copies rows are read from end to end, those of a tile together: no line of a result waits to be whole.
+    return plan if machine.stage else replace(plan, tiles=-(-across // plan.height))
 
 
 def crosses(access: Access, along: int, across: int) -> bool:
@@ -254,14 +290,15 @@ def _staged(plan: Plan, sizes: Sequence[int], machine: Machine, size: int) -> Pl
     assert along is not None
     assert across is not None
 
-    def tiles(points: int) -> int:
-        return max(1, -(-points // plan.width)) * plan.width
+    def tiles(points: int, side: int) -> int:
+        return max(1, -(-points // side)) * side
 
-    rows, columns = tiles(machine.run // size), tiles(machine.stage // size)
+    rows, columns = tiles(machine.run // size, plan.width), tiles(machine.stage // size, plan.height)
     if machine.stage < 1 or sizes[along] * sizes[across] <= rows * columns:
         return plan
     outer = (*(d for d in plan.outer if d not in (along, across)), along, across)
-    return replace(plan, outer=outer, stage=(min(rows, tiles(sizes[along])), min(columns, tiles(sizes[across]))))
+    rows, columns = min(rows, tiles(sizes[along], plan.width)), min(columns, tiles(sizes[across], plan.height))
+    return replace(plan, outer=outer, stage=(rows, columns))
 
 
 def _lane_count(size: int, machine: Machine, bytes_per_lane: int, nests: Sequence[Nest], columns: bool) -> int:

@@ -60,16 +60,35 @@ def tiled_loop(
     body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
 ) -> Sequence[SSAValue]:
     """Full steps of `step` points, then the edge of `edge` points, known even where the extent (of a task) is not."""
-    if isinstance(extent, int):
-        main: Index = extent - extent % step
-    elif edge == 0:
-        main = extent
-    else:
-        main = em.apply(AffineExpr.dimension(0) // step * step, [extent])
-    values = em.loop(0, main, step, values, lambda iv, args: body(iv, step, args))
-    if not edge or (isinstance(extent, int) and extent % step == 0):
-        return values
-    return em.loop(main, extent, step, values, lambda iv, args: body(iv, edge, args))
+    return stepped_loop(em, extent, edge, (step,), values, body)
+
+
+def stepped_loop(
+    em: Emitter,
+    extent: Index,
+    edge: int,
+    steps: Sequence[int],
+    values: Sequence[SSAValue],
+    body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
+) -> Sequence[SSAValue]:
+    """Full steps of the first of `steps` points, then of the next, which divides it..., then the edge.
+
+    `edge`: what the longest steps leave, where they leave anything, even where the extent (of a task) is not known.
+    """
+
+    def run(first: Index, last: Index, step: int, width: int) -> Sequence[SSAValue]:
+        return em.loop(first, last, step, values, lambda iv, args: body(iv, width, args))
+
+    first: Index = 0
+    for step in steps:
+        if isinstance(extent, int):
+            last: Index = extent - extent % step
+        else:
+            last = extent if edge % step == 0 else em.apply(AffineExpr.dimension(0) // step * step, [extent])
+        values, first = run(first, last, step, step), last
+        if edge % step == 0 or (isinstance(extent, int) and extent % step == 0):
+            return values
+    return run(first, extent, steps[-1], edge % steps[-1])
 
 
 def distance_ahead(access: Access, sizes: Sequence[int], plan: Plan) -> int:
@@ -210,7 +229,8 @@ class SpaceEmitter:
         crossed, vector_dim = self.plan.crossed, self.plan.vector
         assert crossed is not None
         assert vector_dim is not None
-        width = self.plan.width
+        width, height = self.plan.width, self.plan.height
+        steps = (width, height) if height < width else (width,)
 
         def tile(at: tuple[Index, Index], shape: tuple[int, int], tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
             self._tensors.update(zip(self._stored, tensors, strict=True))
@@ -219,32 +239,33 @@ class SpaceEmitter:
                 index[dim] = self._sum(self.starts.get(dim, 0), iv)
                 self._local[dim] = self._sum(self.offsets.get(dim, 0), iv)
             saved = [dict(loaded) for loaded in self._loaded]
-            ahead = self.tiles_ahead if self.plan.prefetch and shape == (width, width) else 0
-            self._step(Point(index, Lanes((crossed, vector_dim), shape, ahead=ahead)), [])
+            ahead = self.tiles_ahead if self.plan.prefetch and shape == (height, width) else 0
+            fetch = self.plan.fetch if self.plan.bypass else 0
+            self._step(Point(index, Lanes((crossed, vector_dim), shape, ahead=ahead, fetch=fetch)), [])
             self._loaded = saved
             return [self._tensors[s] for s in self._stored]
 
         def across(i: Index, rows: int, outer: Sequence[SSAValue]) -> Sequence[SSAValue]:
             def along(j: Index, columns: int, tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                def one(k: Index, height: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
-                    return tile((self._sum(k, i), j), (height, columns), args)
+                def one(k: Index, lines: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+                    return tile((self._sum(k, i), j), (lines, columns), args)
 
-                return tiled_loop(self.em, rows, rows % width, width, tensors, one)
+                return tiled_loop(self.em, rows, rows % height, height, tensors, one)
 
-            return self._whole_and_edge(vector_dim, width, outer, along)
+            return self._whole_and_edge(vector_dim, steps, outer, along)
 
-        last = self._whole_and_edge(crossed, self.plan.block, [self._tensors[s] for s in self._stored], across)
+        last = self._whole_and_edge(crossed, (self.plan.block,), [self._tensors[s] for s in self._stored], across)
         self._tensors.update(zip(self._stored, last, strict=True))
 
     def _whole_and_edge(
         self,
         dim: int,
-        step: int,
+        steps: Sequence[int],
         values: Sequence[SSAValue],
         body: Callable[[Index, int, Sequence[SSAValue]], Sequence[SSAValue]],
     ) -> Sequence[SSAValue]:
         size = self.nests[0].sizes[dim]
-        return tiled_loop(self.em, self.extents.get(dim, size), size % step, step, values, body)
+        return stepped_loop(self.em, self.extents.get(dim, size), size % steps[0], steps, values, body)
 
     def _dim_loop(
         self,
@@ -576,11 +597,14 @@ class SpaceEmitter:
                 lanes,
                 self._ahead(output, lanes),
             )
+                self.plan.bypass and target.streams,
             return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
             lanes = None
         ahead = self.plan.prefetch if target.streams else 0
-        self._tensors[output.original] = write(self.em, value, self._tensors[output.original], indices, lanes, ahead)
+        bypass = self.plan.bypass and target.streams
+        old = self._tensors[output.original]
+        self._tensors[output.original] = write(self.em, value, old, indices, lanes, ahead, bypass)
 
     def _ahead(self, output: Output, lanes: Lanes) -> int:
         """Bytes from a tile's lines to those of a later tile."""
@@ -588,4 +612,4 @@ class SpaceEmitter:
 
         value = widen(self.em, value) if target.wide else value
 
-__all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "tiled_loop"]
+__all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "stepped_loop", "tiled_loop"]

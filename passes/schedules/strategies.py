@@ -48,6 +48,7 @@ from stepwell.passes.schedules.rows_across import AcrossRows, across_obstacle, p
 from stepwell.passes.schedules.selection import selecting
 from stepwell.passes.schedules.simt_choice import Choice, choose_simt, crosses, parameters, probe, segment_obstacle
 from stepwell.passes.schedules.subgroup_rows import SubgroupRows
+from stepwell.passes.schedules.turning_choice import turning_numbers
 from stepwell.passes.schedules.window import (
     Window,
     WindowTile,
@@ -142,8 +143,8 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     reason = _why_loops(func, machine, rows, forced)
     if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
         common["fetch"] = PAGE
-    if "prefetch" in common and _turns(func, Machine(machine.vector_bytes)):
-        common |= {"stage": PAGE, "run": 2 * machine.line_bytes}
+    if "prefetch" in common:
+        common |= turning_numbers(func, _turned_nests(func, machine), machine)
     return "loops", common, f"one parallel phase per op or pointwise run: {reason}{_in_turn(func, machine)}"
 
 
@@ -181,10 +182,10 @@ def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape 
     return "; ".join(filter(None, reasons))
 
 
-def _turns(func: kernel.FuncOp, machine: Machine) -> bool:
-    """Whether some op of a kernel reads along another dim than it writes along."""
-    generics = [op for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
-    return any(plan_space([_dry_nest(op)], machine).crossed is not None for op in generics)
+def _turned_nests(func: kernel.FuncOp, machine: MachineDescription) -> list[Nest]:
+    """The ops of a kernel that read along another dim than they write along."""
+    nests = [_dry_nest(op) for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
+    return [n for n in nests if plan_space([n], Machine(machine.vector_bytes)).crossed is not None]
 
 
 def scalar_parameters(machine: MachineDescription) -> dict[str, int]:
@@ -258,12 +259,12 @@ def _window_tiles_for(numbers: Mapping[str, int], machine: MachineDescription) -
     return lambda found: window_tile_of(found, numbers, vectors)
 
 
-def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
 def _row_nests(rows: RowShape) -> list[Nest]:
     """The ops of rows as nests over the kernel's own values."""
     return row_nests(rows, _dry_nest)
 
 
+def _costs(rows: RowShape, machine: Machine) -> tuple[float, float]:
     """Estimated work by rows, and op by op."""
     nests: dict[Operation, Nest] = {op: _dry_nest(op) for op in rows.ops}
     by_rows = rows_cost(rows, row_nests(rows, lambda op: nests[op]), machine)
@@ -406,7 +407,6 @@ def _rows_for(func: kernel.FuncOp, strategy: str, machine: Machine) -> RowShape:
     return rows
 
 
-def _row_form(strategy: str, machine: Machine) -> Callable[[KernelBuilder, RowShape, Machine], EmitsRows] | None:
 def _check_across(func: kernel.FuncOp, rows: RowShape, machine: Machine) -> None:
     """Lanes may be rows, where that is asked for."""
     problem = across_obstacle(rows, _row_nests(rows), machine)
@@ -414,6 +414,7 @@ def _check_across(func: kernel.FuncOp, rows: RowShape, machine: Machine) -> None
         raise wrong(func, "rows", f"its rows cannot be lanes: {problem}", "leave out 'across'")
 
 
+def _row_form(strategy: str, machine: Machine) -> Callable[[KernelBuilder, RowShape, Machine], EmitsRows] | None:
     """What makes the phase."""
     if strategy == "block-rows":
         return BlockRows

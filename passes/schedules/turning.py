@@ -79,7 +79,7 @@ class TurningEmitter(SpaceEmitter):
         keep = self._keep_results if self._results_turn() else self._keep_inputs
         nests = keep(point, starts, extents)
         along, across, _ = self._form()
-        plan = replace(self.plan, outer=(across, along), stage=None, tiles=1)
+        plan = replace(self.plan, outer=(across, along), stage=None, tiles=1, fetch=0)
         emitter = _Tiles(self.em, nests, plan, self.resolve, self.targets, starts, extents, offsets=begins)
         self._tensors.update(emitter.run(self._tensors, list(point.index), list(self._local)))
 
@@ -144,7 +144,7 @@ class TurningEmitter(SpaceEmitter):
         along, across, (_, columns) = self._form()
         exprs = (AffineExpr.dimension(along), AffineExpr.dimension(across))
         width = min(columns, AT_ONCE // element_bytes(nests))
-        plan = Plan((along, across), (), across, width, self.plan.cost)
+        plan = Plan((along, across), (), across, width, self.plan.cost, fetch=self.plan.fetch)
         targets = {o.original: Target(o, exprs, streams=False) for o, _ in outputs}
         emitter = SpaceEmitter(self.em, nests, plan, self.resolve, targets, starts, extents)
         last = emitter.run({o.original: home for o, home in outputs}, list(point.index))

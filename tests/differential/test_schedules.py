@@ -518,6 +518,21 @@ def test_large_transposes_go_through_scratch_in_blocks(level, form, dtype):
         assert "#kernel.scratch<worker>" in text or form == "whole rows"
 
 
+@pytest.mark.parametrize(("level", "dtype"), [("avx512", "f32"), ("avx512", "bf16"), ("avx2", "i8"), ("sse4.2", "f32")])
+@pytest.mark.parametrize("form", TURNS)
+def test_results_that_go_past_the_caches_are_written_in_whole_lines(level, dtype, form):
+    """Tiles where the input is, and blocks in scratch; a line of results less one, one, and a line more."""
+    rng = np.random.default_rng(5)
+    exprs, shapes = TURNS[form]
+    size = np.dtype(DTYPES[dtype]).itemsize
+    for shape, stage in product(shapes(64 // size), [0, 64]):
+        kernel, sizes = turning_kernel(shape, exprs, dtype, mixed=form == "a batch")
+        second = values(rng, sizes if form == "a batch" else shape, dtype)
+        args = [values(rng, shape, dtype), second, values(rng, sizes[-1:], dtype), np.zeros(sizes, DTYPES[dtype])]
+        text = check(kernel, args, level, tolerance=2e-2, grain=1, stage=stage, run=64, bypass=1)
+        assert ("nontemporal = true" in text) == (form != "whole rows")
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_rows_picked_by_an_index_are_read_whole(level):
     rng = np.random.default_rng(6)

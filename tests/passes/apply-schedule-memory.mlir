@@ -109,6 +109,54 @@ kernel.func @mixed(%x: tensor<128x128xf32>, %y: tensor<128x128xf32>, %o: tensor<
 
 // -----
 
+// Past the caches: all columns of a few rows at once, read a few lines ahead; each tile a line of sixteen rows of the result.
+// CHECK-LABEL: kernel.func @past_caches
+// CHECK: scf.for %[[R:[0-9]+]] =
+// CHECK: scf.for %[[C:[0-9]+]] =
+// CHECK: vector.transfer_read %x[%[[R]], %[[C]]], %{{.*}} {prefetch = 256 : i64, in_bounds = [true, true]} : tensor<64x96xf32>, vector<16x16xf32>
+// CHECK: vector.transfer_write %{{.*}}[%[[C]], %[[R]]] {nontemporal = true, in_bounds = [true, true]} : vector<16x16xf32>, tensor<96x64xf32>
+kernel.func @past_caches(%x: tensor<64x96xf32>, %o: tensor<96x64xf32>) -> tensor<96x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64, bypass = 1 : i64}>} {
+  %E = tensor.empty() : tensor<96x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x96xf32>) outs(%E : tensor<96x64xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    linalg.yield %a : f32
+  } -> tensor<96x64xf32>
+  kernel.return %r : tensor<96x64xf32>
+}
+
+// -----
+
+// Lines of a result that are longer than vectors, or of narrow elements, are made of columns of sixteen bytes.
+// CHECK-LABEL: kernel.func @line_of_four
+// CHECK: vector.transpose %{{.*}}, [1, 0] : vector<16x4xf32> to vector<4x16xf32>
+// CHECK: {nontemporal = true, in_bounds = [true, true]} : vector<4x16xf32>
+kernel.func @line_of_four(%x: tensor<64x64xf32>, %o: tensor<64x64xf32>) -> tensor<64x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 16 : i64, unroll = 4 : i64, bypass = 1 : i64}>} {
+  %E = tensor.empty() : tensor<64x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x64xf32>) outs(%E : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    linalg.yield %a : f32
+  } -> tensor<64x64xf32>
+  kernel.return %r : tensor<64x64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: kernel.func @bytes
+// CHECK: vector.transpose %{{.*}}, [1, 0] : vector<64x16xi8> to vector<16x64xi8>
+// CHECK: {in_bounds = [true, true]} : vector<16x64xi8>
+// CHECK: vector.transpose %{{.*}}, [1, 0] : vector<16x16xi8> to vector<16x16xi8>
+// CHECK: vector.transpose %{{.*}}, [1, 0] : vector<3x16xi8> to vector<16x3xi8>
+kernel.func @bytes(%x: tensor<83x64xi8>, %o: tensor<64x83xi8>) -> tensor<64x83xi8> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64}>} {
+  %E = tensor.empty() : tensor<64x83xi8>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<83x64xi8>) outs(%E : tensor<64x83xi8>) {
+  ^bb0(%a: i8, %d: i8):
+    linalg.yield %a : i8
+  } -> tensor<64x83xi8>
+  kernel.return %r : tensor<64x83xi8>
+}
+
+// -----
+
 // What is read once is fetched ahead, what is read for every row is not, nor is what does not fill a vector. Four vectors on,
 // of which a row has two, is two rows on.
 // CHECK-LABEL: kernel.func @fetched

@@ -163,6 +163,85 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 
 // -----
 
+// What a cache would not hold is written past it, in whole lines: turned where it is read, if a vector is a line.
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: fetch = 4096 : i64, bypass = 1 : i64, stage = 0 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, l3_bytes = 4194304 : i64}} {
+  kernel.func @turned(%x: tensor<1024x1024xf32>, %o: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<1024x1024xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1024x1024xf32>) outs(%E : tensor<1024x1024xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<1024x1024xf32>
+    kernel.return %r : tensor<1024x1024xf32>
+  }
+}
+
+// -----
+
+// In copies, if it is not...
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: bypass = 1 : i64, stage = 4096 : i64, run = 256 : i64, reason
+module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, l3_bytes = 4194304 : i64}} {
+  kernel.func @turned(%x: tensor<1024x1024xf32>, %o: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<1024x1024xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1024x1024xf32>) outs(%E : tensor<1024x1024xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<1024x1024xf32>
+    kernel.return %r : tensor<1024x1024xf32>
+  }
+}
+
+// -----
+
+// ... or if elements are narrow.
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: bypass = 1 : i64, stage = 4096 : i64, run = 256 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, l3_bytes = 4194304 : i64}} {
+  kernel.func @turned(%x: tensor<4096x1024xi8>, %o: tensor<1024x4096xi8>) -> tensor<1024x4096xi8> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<1024x4096xi8>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4096x1024xi8>) outs(%E : tensor<1024x4096xi8>) {
+    ^bb0(%a: i8, %d: i8):
+      linalg.yield %a : i8
+    } -> tensor<1024x4096xi8>
+    kernel.return %r : tensor<1024x4096xi8>
+  }
+}
+
+// -----
+
+// Not what may be read from half of the last cache again, nor lines that lie across two.
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: stage = 4096 : i64, run = 128 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, l3_bytes = 67108864 : i64}} {
+  kernel.func @turned(%x: tensor<1024x1024xf32>, %o: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<1024x1024xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1024x1024xf32>) outs(%E : tensor<1024x1024xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<1024x1024xf32>
+    kernel.return %r : tensor<1024x1024xf32>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: kernel.func @turned
+// CHECK-SAME: stage = 4096 : i64, run = 128 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64, l3_bytes = 4194304 : i64}} {
+  kernel.func @turned(%x: tensor<1030x1024xf32>, %o: tensor<1024x1030xf32>) -> tensor<1024x1030xf32> attributes {access = ["read", "write"]} {
+    %E = tensor.empty() : tensor<1024x1030xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<1030x1024xf32>) outs(%E : tensor<1024x1030xf32>) {
+    ^bb0(%a: f32, %d: f32):
+      linalg.yield %a : f32
+    } -> tensor<1024x1030xf32>
+    kernel.return %r : tensor<1024x1030xf32>
+  }
+}
+
+// -----
+
 // What is written of a row at once is two of the machine's cache lines.
 // CHECK-LABEL: kernel.func @turned
 // CHECK-SAME: stage = 4096 : i64, run = 256 : i64
