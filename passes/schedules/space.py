@@ -126,6 +126,8 @@ class Target:
     """The init is what the destination holds, read in place."""
     streams: bool = True
     """The tensor is memory that comes from afar, not a row kept in a cache."""
+    wide: bool = False
+    """Small floats are kept as the wider one that they are computed in."""
     part: int | None = None
     """The dim of the tensor that counts the parts of a split reduction; position 0 of it is this task's."""
 
@@ -145,8 +147,6 @@ def combine_lanes(em: Emitter, output: Output, value: SSAValue) -> SSAValue:
     )
     return em.add(op).results[0]
 
-    wide: bool = False
-    """Small floats are kept as the wider one that they are computed in."""
 
 def combine(em: Emitter, output: Output, init: SSAValue, value: SSAValue) -> SSAValue:
     """A reduced number with what its reduction starts from."""
@@ -586,6 +586,7 @@ class SpaceEmitter:
     def _store(self, output: Output, value: SSAValue, point: Point) -> None:
         target = self.targets[output.original]
         indices = [self.em.apply(e, self._local, target.symbols) for e in target.exprs]
+        value = widen(self.em, value) if target.wide else value
         lanes = point.lanes
         if lanes is not None and len(lanes.dims) == 2:
             self._tensors[output.original] = write_tile(
@@ -596,8 +597,8 @@ class SpaceEmitter:
                 self._local,
                 lanes,
                 self._ahead(output, lanes),
-            )
                 self.plan.bypass and target.streams,
+            )
             return
         if lanes is not None and not uses_dim(target.exprs, lanes.dim):
             lanes = None
@@ -610,6 +611,5 @@ class SpaceEmitter:
         """Bytes from a tile's lines to those of a later tile."""
         return lanes.ahead * lanes.width * byte_width(output.element)
 
-        value = widen(self.em, value) if target.wide else value
 
 __all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "stepped_loop", "tiled_loop"]
