@@ -2,16 +2,20 @@
 
 `@pytest.mark.every(n)` on a test (or on a module) runs one in n of its parameter sets, a fixed sample; `pytest --thorough` runs all.
 `pytest --gpu` has the GPU at hand run what tests have simulated: those that compile for `gpu-sim`.
+A test that runs code of an instruction set the processor lacks is skipped, whatever the compiler makes of the processor.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+import re
 import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +69,36 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         if "PYTEST_XDIST_WORKER" in os.environ:
             os._exit(1)
     return report
+
+
+_FLAGS = {"avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"), "avx2": ("avx2", "fma"), "sse4.2": ("sse4_2",)}
+"""What the system says of a processor that has a level: not what the compiler says, which is tested."""
+
+
+@functools.cache
+def _processor() -> frozenset[str]:
+    try:
+        found = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return frozenset(found[1].split() if found else ())
+
+
+def _is_missing(level: str) -> bool:
+    return not _processor().issuperset(_FLAGS.get(level, ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Skip what this machine cannot run, where the compiler says so and it is true."""
+    del item
+    try:
+        return (yield)
+    except ValueError as error:
+        refused = re.search(r"this machine has \S+, not (\S+)", str(error))
+        if refused is not None and _is_missing(refused[1]):
+            pytest.skip(refused[0])
+        raise
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
