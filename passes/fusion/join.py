@@ -32,6 +32,8 @@ MAX_STREAMS = 16
 TRIES = 3
 """How often a pair is looked at."""
 CYCLE = "a value would leave and come back"
+TILES, LINES = (20, 45), (11, 20)
+"""Cycles a core takes to read and to write a vector that comes from memory: tile by tile, and line after line."""
 
 
 @dataclass(eq=False)
@@ -193,7 +195,25 @@ class Joiner:
             if reason is not None:
                 return reason
             values.update(dict.fromkeys(op.results))
-        return _Joined("contraction", _epilogue_reason(count))
+        joined = _Joined("contraction", _epilogue_reason(count))
+        return self._better_by_lines(head, [*before.ops, *after.ops], values) or joined
+
+    def _better_by_lines(
+        self, head: linalg.GenericOp, ops: Sequence[Operation], values: dict[SSAValue, None]
+    ) -> str | None:
+        """Why maps take longer on tiles than alone: they move several tensors that no near cache holds, a piece of each line a tile."""
+        result, members = head.results[0], dict.fromkeys(ops)
+        if self.machine.subgroup > 1 or bytes_of(result) <= self.machine.l2_bytes:
+            return None
+        given = [o for op in ops if isinstance(op, linalg.GenericOp) and op is not head for o in op.inputs]
+        read = [o for o in dict.fromkeys(given) if o not in values and shape_of(o) == shape_of(result)]
+        written = [v for v in values if any(use.operation not in members for use in v.uses)]
+        # Where sums are alone, they are written and read again.
+        tiles = TILES[0] * len(read) + TILES[1] * (len(written) - 1)
+        lines = LINES[0] * (len(read) + 1) + LINES[1] * len(written)
+        if tiles <= lines:
+            return None
+        return f"{len(read)} tensors to read and {len(written)} to write take longer on tiles than line after line"
 
     def _note_refused(self, pair: Pair) -> None:
         before, after = self.groups.of[pair.first], self.groups.of[pair.second]

@@ -549,3 +549,61 @@ func.func @wanted(%x: tensor<8192x4096xf32>) -> (tensor<8192x4096xf32>, tensor<4
   } -> tensor<4096xf32>
   func.return %0, %1 : tensor<8192x4096xf32>, tensor<4096xf32>
 }
+
+// -----
+
+// A product all of whose readers turn its result, as an optimizer's do that of a gradient, writes it turned; not where one of them does not.
+
+// CHECK-LABEL: func.func @turned_by_all
+// CHECK: %[[C:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d1, d0)>]
+// CHECK: } -> tensor<5x7xf32>
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%[[C]], %{{.*}} : tensor<5x7xf32>, tensor<5x7xf32>)
+// CHECK-LABEL: func.func @turned_by_some
+// CHECK: %[[C:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>]
+// CHECK: } -> tensor<7x5xf32>
+func.func @turned_by_all(%x: tensor<9x7xf32>, %y: tensor<9x5xf32>, %m: tensor<5x7xf32>) -> (tensor<5x7xf32>, tensor<5x7xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<5x7xf32>
+  %f = tensor.empty() : tensor<7x5xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%f : tensor<7x5xf32>) -> tensor<7x5xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %y : tensor<9x7xf32>, tensor<9x5xf32>) outs(%0 : tensor<7x5xf32>) {
+  ^bb0(%a: f32, %d: f32, %acc: f32):
+    %p = arith.mulf %a, %d : f32
+    %r = arith.addf %acc, %p : f32
+    linalg.yield %r : f32
+  } -> tensor<7x5xf32>
+  %u = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c, %m : tensor<7x5xf32>, tensor<5x7xf32>) outs(%e : tensor<5x7xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %r = arith.subf %d, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<5x7xf32>
+  %v = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c : tensor<7x5xf32>) outs(%e : tensor<5x7xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<5x7xf32>
+  func.return %u, %v : tensor<5x7xf32>, tensor<5x7xf32>
+}
+func.func @turned_by_some(%x: tensor<9x7xf32>, %y: tensor<9x5xf32>, %m: tensor<5x7xf32>) -> (tensor<5x7xf32>, tensor<7x5xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<5x7xf32>
+  %f = tensor.empty() : tensor<7x5xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%f : tensor<7x5xf32>) -> tensor<7x5xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %y : tensor<9x7xf32>, tensor<9x5xf32>) outs(%0 : tensor<7x5xf32>) {
+  ^bb0(%a: f32, %d: f32, %acc: f32):
+    %p = arith.mulf %a, %d : f32
+    %r = arith.addf %acc, %p : f32
+    linalg.yield %r : f32
+  } -> tensor<7x5xf32>
+  %u = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c, %m : tensor<7x5xf32>, tensor<5x7xf32>) outs(%e : tensor<5x7xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %r = arith.subf %d, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<5x7xf32>
+  %v = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c : tensor<7x5xf32>) outs(%f : tensor<7x5xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<7x5xf32>
+  func.return %u, %v : tensor<5x7xf32>, tensor<7x5xf32>
+}

@@ -409,3 +409,47 @@ func.func @lines(%x: tensor<64x100xf32>) -> tensor<64x100xf32> {
   } -> tensor<64x100xf32>
   func.return %q : tensor<64x100xf32>
 }
+
+// -----
+
+// An optimizer's state is larger than a core's second cache: its update, of two tensors besides the gradient, is a kernel of its own. Weights
+// alone are updated on the tiles of their gradient.
+
+// CHECK-LABEL: func.func @updates
+// CHECK: kernel.group = 0 : i64, kernel.kind = "contraction"
+// CHECK: kernel.group = 1 : i64, kernel.kind = "map"
+// CHECK-SAME: 2 tensors to read and 2 to write take longer on tiles than line after line
+// CHECK: kernel.group = 2 : i64, kernel.kind = "contraction"
+// CHECK: kernel.group = 2 : i64, kernel.kind = "contraction"
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 8192 : i64}} {
+func.func @updates(%x: tensor<8x64xf32>, %y: tensor<8x64xf32>, %z: tensor<8x64xf32>, %w: tensor<64x64xf32>, %v: tensor<64x64xf32>) -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x64xf32>
+  %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %y : tensor<8x64xf32>, tensor<8x64xf32>) outs(%0 : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %acc: f32):
+    %m = arith.mulf %a, %d : f32
+    %r = arith.addf %acc, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %n:2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%c, %v, %w : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>) outs(%e, %e : tensor<64x64xf32>, tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %g: f32, %o: f32, %p: f32):
+    %m = arith.addf %d, %a : f32
+    %r = arith.subf %g, %m : f32
+    linalg.yield %m, %r : f32, f32
+  } -> (tensor<64x64xf32>, tensor<64x64xf32>)
+  %1 = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %k = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d2, d0)>, affine_map<(d0, d1, d2) -> (d2, d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %z : tensor<8x64xf32>, tensor<8x64xf32>) outs(%1 : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %acc: f32):
+    %m = arith.mulf %a, %d : f32
+    %r = arith.addf %acc, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%k, %w : tensor<64x64xf32>, tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %d: f32, %o: f32):
+    %r = arith.subf %d, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<64x64xf32>
+  func.return %n#0, %n#1, %q : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xf32>
+}
+}

@@ -190,6 +190,12 @@ def rows_of_a_product(p: Program) -> list[str]:
     return [p.generic([(map_, HERE)], MAX, "pr", ROWS), p.generic([(made, TURNED)], NEG)]
 
 
+def a_state_that_is_updated(p: Program) -> list[str]:
+    made, written = p.product(p.argument(1024, 64), p.argument(64, 512), 1024, 512), (HERE, (1024, 512))
+    state = p.generic([(made, HERE), (p.argument(1024, 512), HERE)], ADD, written=written)
+    return [state, p.generic([(state, HERE), (p.argument(1024, 512), HERE)], ADD, written=written)]
+
+
 def a_sum_of_a_product(p: Program) -> list[str]:
     return [p.generic([(a_product(p), HERE)], MAX, "pr", ROWS)]
 
@@ -333,6 +339,11 @@ CASES: dict[str, tuple[Callable[[Program], list[str]], type, str]] = {
     "the kernel is long enough": (a_long_chain, PLAN, CORES),
     "the kernel would read and write too many arrays at once": (many_arrays, PLAN, CORES),
     "it is done by rows": (rows_of_a_product, PLAN, CORES),
+    "2 tensors to read and 2 to write take longer on tiles than line after line": (
+        a_state_that_is_updated,
+        PLAN,
+        CORES,
+    ),
     "a reduction reads the result": (a_sum_of_a_product, PLAN, CORES),
     "the reader has another space": (a_product_repeated, PLAN, CORES),
     "the reader permutes the result": (a_product_written_turned, PLAN, CORES),
