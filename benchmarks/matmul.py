@@ -168,13 +168,13 @@ def measure(
         yield Row(suite, kind, m, n, k, who, middle, spread, rate, base / middle, difference, relative, right)
 
 
-def ladder(kind: str, iterations: int) -> list[Row]:
+def ladder(kind: str, iterations: int, sizes: Sequence[int] | None) -> list[Row]:
     """Squares under every rung, beside NumPy and torch."""
     import matmul_schedules as schedules
 
     rows: list[Row] = []
     slow: dict[str, float] = {}
-    for size in schedules.LADDER:
+    for size in schedules.LADDER if sizes is None else [(n, n, n) for n in sizes]:
         peers = {who: make for who, make in implementations(kind, []).items() if who != "stepwell"}
         found = list(measure("ladder", size, iterations, kind, peers | schedules.rungs(size, kind, slow)))
         # What is left out stays so.
@@ -326,9 +326,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the rows there, with date and machine")
     parser.add_argument("--plot", type=Path, help="write a picture there (PNG; needs matplotlib: the extra `bench`)")
     options = parser.parse_args()
+    by_schedule = "--ladder" if options.ladder else "--tune" if options.tune else ""
+    if by_schedule and (options.suite or options.simd or (options.size and options.tune)):
+        parser.error(f"{by_schedule} has sizes and code of its own: leave --suite, --simd or --size out")
     rows: list[Row] = []
     if options.ladder:
-        rows += ladder(options.type or "f32", options.iterations or 5)
+        rows += ladder(options.type or "f32", options.iterations or 5, options.size)
     if options.tune:
         rows += tune(options.type or "f32", options.iterations or 10, options.tune)
     for suite in [] if rows else options.suite or [name for name in SUITES if name != LEVELS]:
