@@ -25,7 +25,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -328,7 +328,7 @@ def main() -> int:
     options = parser.parse_args()
     by_schedule = "--ladder" if options.ladder else "--tune" if options.tune else ""
     if by_schedule and (options.suite or options.simd or (options.size and options.tune)):
-        parser.error(f"{by_schedule} has sizes and code of its own: leave --suite, --simd or --size out")
+        parser.error(f"{by_schedule} has sizes and code of its own: leave --suite, --simd and (with --tune) --size out")
     rows: list[Row] = []
     if options.ladder:
         rows += ladder(options.type or "f32", options.iterations or 5, options.size)

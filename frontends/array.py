@@ -264,7 +264,10 @@ def checked_alignment(alignment: Any) -> int:
     """
     good = isinstance(alignment, int) and 0 < alignment <= _MOST_ALIGNMENT and alignment & (alignment - 1) == 0
     if not good:
-        raise refuse(f"an alignment is a power of two of bytes, {_MOST_ALIGNMENT} at most, not {alignment!r}", "64 is a cache line, 4096 a page")
+        raise refuse(
+            f"an alignment is a power of two of bytes, {_MOST_ALIGNMENT} at most, not {alignment!r}",
+            "64 is a cache line, 4096 a page",
+        )
     return alignment
 
 
