@@ -11,6 +11,10 @@ LEVEL = "neon"
 
 FEATURES = ("neon", "fp-armv8", "crc", "aes", "sha2", "lse", "rdm", "dotprod", "fullfp16", "fp16fml", "bf16", "i8mm")
 """What may be added or taken away by name."""
+ALWAYS = ("neon", "fp-armv8")
+"""Vectors of 128 bits and fused multiply-adds are what the level is."""
+IMPLIED = {"fp16fml": ("fullfp16",)}
+"""What a feature needs beyond that."""
 
 _V8 = ("crc", "aes", "sha2")
 _V81 = (*_V8, "lse", "rdm")

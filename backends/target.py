@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from llvmlite import binding as llvm
 
-from stepwell.backends import arm_cpus
+from stepwell.backends import arm_cpus, x86_cpus
 from stepwell.backends.arm_cpus import ARM_CPUS
 from stepwell.backends.caches import read_caches
 from stepwell.backends.x86_cpus import CPUS
@@ -29,6 +29,8 @@ LEVELS = ("scalar", "sse4.2", "avx2", "avx512")
 X86, ARM = "x86_64", "aarch64"
 PROCESSORS = (*CPUS, *ARM_CPUS)
 """The names of all processors that code can be made for."""
+NATIVE = "native"
+"""The name of the one at hand."""
 
 _VECTOR_BITS = {"scalar": 64, "sse4.2": 128, "avx2": 256, "avx512": 512}
 _SSE42 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16")
@@ -132,11 +134,13 @@ def _known_features() -> frozenset[str]:
 def cpu_target(cpu: str, changes: str = "") -> Target:
     """A processor by name (of `CPUS`) or level, with features added or taken away: `cpu_target("haswell", "+avxvnni,-fma")`.
 
-    Its caches and cores are those of a fixed machine: the description does not depend on where this runs.
+    Its caches and cores are those of a fixed machine: the description does not depend on where this runs, but for "native".
 
     Raises:
         InvalidProgramError: no such processor or feature.
     """
+    if cpu == NATIVE:
+        return _with_features(target_for(host_level()), sorted(_host_features()), changes)
     if cpu in LEVELS:
         cpu = _CPU[cpu]
     if cpu in ARM_CPUS:
@@ -144,16 +148,24 @@ def cpu_target(cpu: str, changes: str = "") -> Target:
     if cpu not in CPUS:
         raise InvalidProgramError(f"unknown processor '{cpu}'; there are {', '.join(PROCESSORS)}")
     level, extra = CPUS[cpu]
-    features = _changed((*_FEATURES[level], *extra), changes, _known_features(), "avx512vnni")
+    return _with_features(replace(target_for(level, generic=True), cpu=cpu), (*_FEATURES[level], *extra), changes)
+
+
+def _with_features(target: Target, base: Sequence[str], changes: str) -> Target:
+    """An x86-64 target with changed features, at the level that it has with them."""
+    features = _changed(base, changes, _known_features(), "avx512vnni", x86_cpus.IMPLIED)
+    lost = next((name for name in x86_cpus.ALWAYS if not features.get(name, True)), None)
+    if lost is not None:
+        raise InvalidProgramError(f"there is no code for {target.cpu} without {lost}: every x86-64 has it")
     level = level_of(frozenset(name for name, on in features.items() if on))
-    return Target(X86, level, cpu, _feature_text(features), _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
+    return replace(target, level=level, features=_feature_text(features), vector_bits=_VECTOR_BITS[level])
 
 
 def _arm_target(cpu: str, changes: str) -> Target:
     """A processor of AArch64. Vectors of 128 bits and fused multiply-adds are what its level is: they cannot be taken away."""
-    always = ("neon", "fp-armv8")
-    features = _changed((*always, *ARM_CPUS[cpu]), changes, frozenset(arm_cpus.FEATURES), "dotprod")
-    without = [name for name in always if not features[name]]
+    base, known = (*arm_cpus.ALWAYS, *ARM_CPUS[cpu]), frozenset(arm_cpus.FEATURES)
+    features = _changed(base, changes, known, "dotprod", arm_cpus.IMPLIED)
+    without = [name for name in arm_cpus.ALWAYS if not features[name]]
     if without:
         raise InvalidProgramError(f"there is no code for {cpu} without {without[0]}")
     return Target(
@@ -170,12 +182,20 @@ def _arm_target(cpu: str, changes: str) -> Target:
     )
 
 
-def _changed(base: Sequence[str], changes: str, known: frozenset[str], such_as: str) -> dict[str, bool]:
-    """Features, those of `base` with changes such as "+a,-b", and whether each is there.
+def _changed(
+    base: Sequence[str], changes: str, known: frozenset[str], such_as: str, implied: Mapping[str, Sequence[str]]
+) -> dict[str, bool]:
+    """Features, those of `base` with changes such as "+a,-b" one after the other, and whether each is there.
+
+    What is added brings what it needs, and what is taken away takes what needs it.
 
     Raises:
         InvalidProgramError: a change is none, or of no known feature (where any are known).
     """
+    needed_by: dict[str, list[str]] = {}
+    for name, needs in implied.items():
+        for need in needs:
+            needed_by.setdefault(need, []).append(name)
     features = dict.fromkeys(base, True)
     for change in filter(None, changes.split(",")):
         sign, name = change[:1], change[1:]
@@ -183,12 +203,25 @@ def _changed(base: Sequence[str], changes: str, known: frozenset[str], such_as: 
             raise InvalidProgramError(f"a feature is added as '+name' or taken away as '-name', not '{change}'")
         if known and name not in known:
             raise InvalidProgramError(f"unknown feature '{name}' of a processor; LLVM's names, such as {such_as}")
-        features[name] = sign == "+"
+        on = sign == "+"
+        for other in _closure(name, implied if on else needed_by):
+            if on or other == name or other in features:
+                features[other] = on
     return features
 
 
+def _closure(name: str, edges: Mapping[str, Sequence[str]]) -> list[str]:
+    """A feature and all that follows from it."""
+    found = [name]
+    for reached in found:
+        found += [other for other in edges.get(reached, ()) if other not in found]
+    return found
+
+
 def _feature_text(features: dict[str, bool]) -> str:
-    return ",".join(f"{'+' if on else '-'}{name}" for name, on in features.items())
+    """LLVM's text. It goes by the order: what is added brings back what it needs, so what is not there comes last."""
+    on, off = ([name for name, there in features.items() if there is wanted] for wanted in (True, False))
+    return ",".join([f"+{name}" for name in on] + [f"-{name}" for name in off])
 
 
 def missing_here(target: Target) -> list[str]:

@@ -63,3 +63,45 @@ CPUS: dict[str, tuple[str, tuple[str, ...]]] = {
     "znver5": ("avx512", (*_CRYPTO, "adx", *_ZEN4, "avxvnni")),
 }
 """Processors by name."""
+
+ALWAYS = ("64bit", "sse", "sse2", "mmx", "fxsr", "cx8", "cmov")
+"""What every x86-64 has: there is no code without it."""
+
+_ON_AVX2 = ("avxvnni", "avxvnniint8", "avxvnniint16", "avxifma", "avxneconvert", "sha512", "sm4")
+_ON_AVX512F = (
+    "avx512cd",
+    "avx512dq",
+    "avx512bw",
+    "avx512vl",
+    "avx512vnni",
+    "avx512ifma",
+    "avx512vpopcntdq",
+    "avx512vp2intersect",
+)
+_ON_AVX512BW = ("avx512vbmi", "avx512vbmi2", "avx512bitalg", "avx512bf16", "avx512fp16")
+_ON_TILES = ("amx-int8", "amx-bf16", "amx-fp16", "amx-complex", "amx-fp8", "amx-movrs", "amx-tf32", "amx-avx512")
+IMPLIED: dict[str, tuple[str, ...]] = {
+    "ssse3": ("sse3",),
+    "sse4.1": ("ssse3",),
+    "sse4.2": ("sse4.1",),
+    "sse4a": ("sse3",),
+    "avx": ("sse4.2",),
+    "fma4": ("avx", "sse4a"),
+    "xop": ("fma4",),
+    "avx2": ("avx",),
+    "fma": ("avx",),
+    "f16c": ("avx",),
+    "sm3": ("avx",),
+    "vaes": ("avx2", "aes"),
+    "vpclmulqdq": ("avx", "pclmul"),
+    "avx512f": ("avx2", "fma", "f16c"),
+    **dict.fromkeys(_ON_AVX2, ("avx2",)),
+    **dict.fromkeys(_ON_AVX512F, ("avx512f",)),
+    **dict.fromkeys(_ON_AVX512BW, ("avx512bw",)),
+    "avx10.1": ("avx512cd", "avx512dq", "avx512vl", "avx512vnni", "avx512ifma", "avx512vpopcntdq", *_ON_AVX512BW),
+    "avx10.2": ("avx10.1",),
+    **dict.fromkeys(_ON_TILES, ("amx-tile",)),
+    "widekl": ("kl",),
+    **dict.fromkeys(("xsavec", "xsaveopt", "xsaves"), ("xsave",)),
+}
+"""What a feature needs, as LLVM has it: who has it has these, and who lacks one of these lacks it."""

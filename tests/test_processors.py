@@ -1,6 +1,7 @@
 """Code for processors by name, what this machine is, and figures of what it can do."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from stepwell.ir.parser import parse_module
 from stepwell.ir.printer import print_ir
 from stepwell.machine_limits import assumed_limits, limits_as_json, limits_from_json
 from stepwell.runtime.timed_kernels import TimedKernels
+from stepwell.target_names import parse_target
 
 ADD = """
 func.func @main(%x: tensor<64xf32>) -> tensor<64xf32> {
@@ -77,6 +79,51 @@ def test_features_change_the_level():
     assert cpu_target("avx2").cpu == "x86-64-v3"
 
 
+@pytest.mark.parametrize(
+    ("cpu", "changes", "level", "gone"),
+    [
+        ("znver4", "-avx512f", "avx2", r"zmm|\{%k"),
+        ("znver4", "-avx2", "sse4.2", r"zmm|%k\d|vpbroadcast"),
+        ("haswell", "-avx", "sse4.2", r"ymm|\bv[a-z]+[sp][sd]\b"),
+        ("haswell", "-sse4.2", "scalar", r"ymm|\bv[a-z]+[sp][sd]\b"),
+    ],
+)
+def test_what_a_processor_lacks_takes_what_needs_it(cpu, changes, level, gone):
+    target = cpu_target(cpu, changes)
+    assert target.level == level
+    assert target.has_fma == (cpu == "znver4")
+    named = [name for name in target.features.split(",") if name.startswith("+")]
+    assert not any(name.startswith("+avx512") for name in named)
+    asm = emit_asm(PROBE, target)
+    assert not re.search(gone, asm)
+    assert re.search(gone, emit_asm(PROBE, cpu_target(cpu)))
+
+
+def test_features_are_changed_one_after_the_other_with_what_they_need():
+    assert cpu_target("haswell", "+avx512vnni").features.endswith("+avx512vnni,+avx512f")
+    assert cpu_target("haswell", "-avx,+avx2").level == "sse4.2"
+    assert cpu_target("sandybridge", "+f16c,+avx2,+fma,+bmi,+bmi2,+lzcnt,+movbe").level == "avx2"
+    assert cpu_target("haswell", "+avx512f,-avx2").level == "sse4.2"
+    assert cpu_target("x86-64", "+avx512bw").has_fma
+    assert cpu_target("neoverse-n1", "-fullfp16,+fp16fml").features.endswith("+dotprod,+fullfp16,+fp16fml")
+    assert "-fp16fml" in cpu_target("neoverse-v1", "-fullfp16").features
+
+
+def test_without_a_name_the_processor_is_the_one_at_hand():
+    host = cpu_target("native")
+    assert (host.cpu, host.level, host.l2_bytes) == (
+        target_for(host_level()).cpu,
+        host_level(),
+        target_for(host_level()).l2_bytes,
+    )
+    assert parse_target("cpu:native") == parse_target("cpu")
+    without = cpu_target("native", "-sse4.2")
+    assert without.level == "scalar"
+    assert without.cores == host.cores
+    exe = stepwell.compile(ADD, target="cpu:native,-sse4.2")
+    assert exe.ir("device").count('level = "scalar"') == 1
+
+
 def test_code_for_another_processor_is_made_and_not_run(tmp_path, capsys):
     file = tmp_path / "add.mlir"
     file.write_text(ADD)
@@ -97,7 +144,10 @@ def test_code_for_another_processor_is_made_and_not_run(tmp_path, capsys):
         (["--target-cpu", "haswel"], "did you mean 'cpu:haswell'"),
         (["--target-cpu", "haswell", "--target-features", "+avx3"], "unknown feature 'avx3'"),
         (["--target-cpu", "haswell", "--target-features", "avx2"], "'+name' or taken away as '-name', not 'avx2'"),
-        (["--target-features", "+avx2"], "name it with --target-cpu"),
+        (["--target-features", "+avx3"], "unknown feature 'avx3'"),
+        (["--target-cpu", "nosuch"], "one of scalar, sse4.2, avx2, avx512, or by a processor's name (stepwell targets"),
+        (["--target-cpu", "haswell", "--target-features=-sse2"], "no code for haswell without sse2"),
+        (["--target-cpu", "haswell", "--target-features=-64bit"], "no code for haswell without 64bit"),
         (["--target-cpu", "haswell", "--target", "gpu-sim"], "two targets"),
         (["--target-cpu", "haswell", "--simd", "sse4.2"], "two instruction sets"),
     ],

@@ -81,11 +81,14 @@ def _add_program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target-features",
         metavar="FEATURES",
-        help="what it has beyond its name or lacks, as in +avx512vnni,-avx512bf16; short for --target cpu:CPU,FEATURES",
+        help="what it has beyond its name or lacks, as in +avx512vnni,-avx512bf16, with what follows from that; short for "
+        "--target cpu:CPU,FEATURES; without a CPU, of the machine at hand",
     )
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=2, help="optimization level")
     parser.add_argument(IMPORT, metavar="MODULE", action="append", default=[], dest="imports", help=IMPORT_HELP)
-    parser.add_argument("--simd", choices=SIMD, help="instruction set instead of the host's widest")
+    parser.add_argument(
+        "--simd", choices=SIMD, help="instruction set instead of the host's widest (default: STEPWELL_SIMD, if set)"
+    )
     parser.add_argument(
         "--schedules",
         metavar="FILE",
@@ -150,9 +153,7 @@ def _combined_target(arguments: argparse.Namespace) -> TargetName | None:
     target: TargetName | None = arguments.target
     if target is not None and (target.kind != "cpu" or (cpu is not None and target.variant is not None)):
         raise InvalidProgramError(f"--target {target} and --target-cpu or --target-features are two targets")
-    name = cpu or (target.variant if target is not None else None)
-    if name is None:
-        raise InvalidProgramError("--target-features changes a processor: name it with --target-cpu")
+    name = cpu or (target.variant if target is not None else None) or "native"
     return parse_target(f"cpu:{name}" + (f",{features}" if features else ""))
 
 

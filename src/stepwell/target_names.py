@@ -1,7 +1,8 @@
 """What `target=` may say: a kind of machine and, after a colon, a machine of that kind.
 
-"cpu", "cpu:avx2", "interpreter", "gpu-sim", "gpu-sim:sm_80", "cuda", "cuda:1", "cuda:sm_90", "amdgpu:gfx90a". Without one,
-`STEPWELL_TARGET` says which. Nothing here needs a program, so nothing is imported that is only needed for one.
+"cpu", "cpu:avx2", "cpu:znver4,-avx512bf16", "interpreter", "gpu-sim", "gpu-sim:sm_80", "cuda", "cuda:1", "cuda:sm_90",
+"amdgpu:gfx90a". Without one, `STEPWELL_TARGET` says which. Nothing here needs a program, so nothing is imported that
+is only needed for one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.backends.target import LEVELS, PROCESSORS, X86, Target, cpu_target, host_target, missing_here, target_for
+from stepwell.backends.target import (
+    LEVELS,
+    NATIVE,
+    PROCESSORS,
+    X86,
+    Target,
+    cpu_target,
+    host_target,
+    missing_here,
+    target_for,
+)
 from stepwell.ir.errors import InvalidProgramError
 
 CPU, INTERPRETER, SIMULATOR, CUDA, AMDGPU = "cpu", "interpreter", "gpu-sim", "cuda", "amdgpu"
@@ -90,9 +101,11 @@ def parse_target(text: Any) -> TargetName:
     if kind == CPU and (found := _cpu_of(variant)) is not None:
         return found
     if variant not in variants:
-        number = " or a GPU's number" if kind == CUDA else ""
-        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{number}"
-        near = (*variants, *PROCESSORS) if kind == CPU else variants
+        more = {CUDA: " or a GPU's number", CPU: ", or by a processor's name (stepwell targets lists them)"}.get(
+            kind, ""
+        )
+        message = f"unknown target '{text}'; '{kind}:' is followed by one of {', '.join(variants)}{more}"
+        near = (*variants, *PROCESSORS, NATIVE) if kind == CPU else variants
         raise _unknown(message, _close_name(text, [f"{kind}:{name}" for name in near]))
     return TargetName(kind, variant)
 
@@ -104,7 +117,9 @@ def _cpu_of(variant: str) -> TargetName | None:
         InvalidProgramError: a feature is none.
     """
     cpu, _, features = variant.partition(",")
-    if cpu not in PROCESSORS and cpu not in LEVELS:
+    if cpu == NATIVE and not features:
+        return TargetName(CPU)
+    if cpu not in PROCESSORS and cpu not in LEVELS and cpu != NATIVE:
         return None
     if cpu in PROCESSORS or features:
         cpu_target(cpu, features)
