@@ -30,6 +30,8 @@ PARALLEL_FOR = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p
 SPAWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 AWAIT = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 WORKERS = 8
+PATIENCE = 120
+"""Seconds to wait for what comes soon where the machine is idle; only who hangs takes so long."""
 PROCESS = os.getpid()
 fork_with_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
@@ -71,7 +73,7 @@ def spread(pool, body, n):
     assert run(pool, each, n, 1) == 0
 
 
-def exit_of(child, seconds=30):
+def exit_of(child, seconds=PATIENCE):
     """How a child process ends; it fails the test when it does not."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -101,17 +103,21 @@ class Numbers:
 
     def __init__(self):
         self.inside, self.seen, self.failures, self.most = set(), set(), [], 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._deadline = time.monotonic() + PATIENCE
 
-    def task(self, worker, seconds=0.0):
-        with self._lock:
+    def task(self, worker, seconds=0.0, together=1):
+        """One task; it stays until so many were inside `together`, however long these take to get a core."""
+        with self._changed:
             if worker in self.inside or not 0 <= worker < WORKERS:
                 self.failures.append(worker)
             self.inside.add(worker)
             self.seen.add(worker)
             self.most = max(self.most, len(self.inside))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= together, max(0.0, self._deadline - time.monotonic()))
         time.sleep(seconds)
-        with self._lock:
+        with self._changed:
             self.inside.discard(worker)
 
 
@@ -135,7 +141,7 @@ def test_every_index_runs_once(pool, n, grain):
 
 def test_workers_share_a_slow_loop_and_never_share_a_number(pool):
     numbers = Numbers()
-    spread(pool, lambda _, worker: numbers.task(worker, 0.002), 200)
+    spread(pool, lambda _, worker: numbers.task(worker, 0.002, together=2), 200)
     assert not numbers.failures
     assert len(numbers.seen) > 1
 
@@ -145,7 +151,7 @@ def test_idle_workers_take_pieces_of_a_nested_loop(pool):
 
     def outer(i, _):
         if i == 0:
-            spread(pool, lambda _, worker: numbers.task(worker, 0.002), 60)
+            spread(pool, lambda _, worker: numbers.task(worker, 0.002, together=2), 60)
 
     spread(pool, outer, 2)
     assert not numbers.failures
@@ -177,7 +183,7 @@ def test_callers_at_once_nested_loops_and_numbers_private_to_each_call(pool):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert not failures
 
@@ -211,7 +217,7 @@ def test_more_callers_than_the_pool_has_records_for_all_finish(pool):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert done == [True] * 80
 
 
@@ -244,12 +250,12 @@ def test_workers_without_work_sleep_and_wake_for_the_next_loop(pool):
     for _ in range(3):
         before = pool.sleeps()
         numbers = Numbers()
-        spread(pool, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002), 100)
+        spread(pool, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002, together=2), 100)
         assert len(numbers.seen) > 1
         until(lambda before=before: pool.sleeps() > before)
 
 
-def until(holds, seconds=30):
+def until(holds, seconds=PATIENCE):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
@@ -261,7 +267,7 @@ def test_no_more_workers_are_woken_than_there_are_cores():
     spread(fresh, lambda *_: None, 2)
     until(lambda: fresh.sleeps() >= 7)
     numbers = Numbers()
-    spread(fresh, lambda _, worker: numbers.task(worker, 0.002), 150)
+    spread(fresh, lambda _, worker: numbers.task(worker, 0.002, together=2), 150)
     assert 2 <= numbers.most <= max(2, len(os.sched_getaffinity(0)))
 
 
@@ -279,7 +285,8 @@ def test_no_more_threads_work_on_a_loop_than_may_and_all_again_afterwards(eight_
         eight_cores.limit(limit)
         time.sleep(0.02)  # who spins falls asleep
         numbers, jobs = Numbers(), eight_cores.jobs()
-        spread(eight_cores, lambda _, worker, numbers=numbers: numbers.task(worker, 0.002), 120)
+        together = min(limit, 4)
+        spread(eight_cores, lambda _, worker, n=numbers, k=together: n.task(worker, 0.002, together=k), 120)
         assert not numbers.failures
         counts.append(numbers.most)
         assert (eight_cores.jobs() > jobs) == (limit > 1)
@@ -320,7 +327,7 @@ def test_threads_that_find_work_without_end_stop_when_they_may_not(eight_cores):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
         eight_cores.limit(WORKERS)
     assert most <= 2
@@ -357,10 +364,13 @@ def test_limits_that_change_in_the_middle_of_loops_lose_no_task(eight_cores):
     threads = [threading.Thread(target=change), *(threading.Thread(target=caller, args=(i,)) for i in range(3))]
     for thread in threads:
         thread.start()
-    time.sleep(1)
-    stop.set()
+    try:
+        time.sleep(0.5)
+        until(lambda: len(set(rounds)) == 3)
+    finally:
+        stop.set()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     eight_cores.limit(WORKERS)
     assert not failures
@@ -450,7 +460,7 @@ def shares_a_loop(pool):
 
     def body(i, worker):
         counts[i] += 1
-        numbers.task(worker, 0.001)
+        numbers.task(worker, 0.001, together=2)
 
     spread(pool, body, 100)
     return (counts == 1).all() and len(numbers.seen) > 1 and not numbers.failures
@@ -485,10 +495,11 @@ def test_a_fork_in_the_middle_of_other_threads_loops_hangs_nobody(forking_pool):
     try:
         for _ in range(4):
             assert in_child(lambda: shares_a_loop(forking_pool)) == 0
+        until(lambda: results)
     finally:
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
     assert results
     assert all(results)
@@ -501,9 +512,9 @@ def test_a_child_forked_by_a_task_works_alone_and_cannot_wait_for_its_parents_th
     both, forked, children, main = threading.Barrier(2), threading.Event(), [], threading.get_ident()
 
     def body(i, _):
-        both.wait(30)  # two threads have a piece each
+        both.wait(PATIENCE)  # two threads have a piece each
         if (threading.get_ident() == main) != (forks == "the caller"):
-            assert forked.wait(30)
+            assert forked.wait(PATIENCE)
             return
         child = os.fork()
         if child == 0:
@@ -606,9 +617,8 @@ def leave_core():
 def test_a_thread_leaves_its_core_and_may_go_where_it_could(leave_core):
     _, call = leave_core
     cores = os.sched_getaffinity(0)
-    # A thread that is taken off the core between the two looks may be back on it: not in all of some calls.
-    stayed = [call() for _ in range(5)]
-    assert len(cores) == 1 or not all(stayed)
+    # A thread that is taken off the core between the two looks may be back on it: not in all of many calls.
+    assert len(cores) == 1 or not all(call() for _ in range(100))
     assert os.sched_getaffinity(0) == cores
 
 
@@ -638,7 +648,7 @@ def test_woken_threads_keep_their_cores_to_choose_from():
     for _ in range(20):
         spread(woken, body, 8)
         time.sleep(0.002)
-    assert woken.sleeps() > 0
+    until(lambda: woken.sleeps() > 0)
     assert all(place == os.sched_getaffinity(0) for place in places.values())
 
 
