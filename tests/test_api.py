@@ -219,8 +219,8 @@ def test_time_in_the_loop_does_not_depend_on_the_carry():
             best = min(best, time.perf_counter() - start)
         return best
 
-    # 20,000 copies of 64 MB would take minutes.
-    assert seconds(20000) - seconds(1) < 1.0
+    # 20,000 copies of 64 MB would take minutes on any machine, however idle; without them it is milliseconds on any, however busy.
+    assert seconds(20000) - seconds(1) < 30
 
 
 def test_donated_arguments_may_be_overwritten():

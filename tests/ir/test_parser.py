@@ -31,7 +31,9 @@ def failure(text: str | bytes, **options: Any) -> Diagnostic:
     started = time.process_time()
     with pytest.raises(ParseDiagnosticError) as caught:
         parse(text, **options)
-    assert time.process_time() - started < 2
+    assert (
+        time.process_time() - started < 20
+    )  # milliseconds on a busy machine too; what grows without end takes minutes
     assert isinstance(caught.value, InvalidProgramError)
     assert str(caught.value).startswith("t.mlir:")
     return caught.value.diagnostic
