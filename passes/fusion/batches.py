@@ -1,10 +1,11 @@
-"""Short lines of images, with the batch inside: `x[b, c, i, j]` as `x[c, i, (j, b)]`, so that rows of a product are long.
+"""Short lines of images, with the batch inside: `x[b, c, i, j]` as `x[i, c, (j, b)]`, so that rows of a product are long.
 
 Before: y[b, f, i, j] += x[b, c, i + k, j + l] * w[f, c, k, l]
-After:  z[i, m, f] += x'[c, i + k, m + l * batch] * w[f, c, k, l]   where m = j * batch + b, and a map makes y of z
+After:  z[i, m, f] += x'[i + k, c, m + l * batch] * w[f, c, k, l]   where m = j * batch + b, and a map makes y of z
 
 Lines of few points make tiles of few rows, which read the weights more often than a cache gives them; the images of a batch are
-as many points more, and what a window moves by along a line is then a line of batches.
+as many points more, and what a window moves by along a line is then a line of batches. Since the image is turned anyway, lines of
+its channels come one after the other: what a tile reads is near, however large the image.
 Where points are a step apart, lines are `x'[.., step, (j, b)]`: those at each step first, then those one further.
 """
 
@@ -28,7 +29,7 @@ from stepwell.ir.structured import indexing_maps, iterator_kinds, loop_bounds
 from stepwell.passes.fusion.classify import filled_with, shape_of
 from stepwell.passes.schedules.lanes import MOST_APART
 from stepwell.passes.schedules.nest import linear_form
-from stepwell.passes.schedules.staging import border_of
+from stepwell.passes.schedules.staging import Border, border_of
 
 OpT = TypeVar("OpT", bound=Operation)
 
@@ -164,30 +165,63 @@ class _Rewriter:
         """The image with the batch inside, turned before a border is put around it, and where it is read."""
         found, value = self.found, self.op.inputs[self.found.side]
         exprs = indexing_maps(self.op)[found.side].results
-        kept = [p for p in range(len(exprs)) if p != found.place]
+        kept = self._order(len(exprs))
         form = linear_form(exprs[found.along])
         assert form is not None
         rest: AffineExpr = AffineExpr.constant(form[1])
         for d, move in form[0].items():
             rest = rest if d == found.point else AffineDimExpr(d) * move + rest
         rest = rest.simplify(len(self.bounds), 0)
-        at = kept.index(found.along)
-        image, places = self._in_border(value, kept, at), [exprs[p] for p in kept]
+        at, places = kept.index(found.along), [exprs[p] for p in kept]
         if found.step == 1:
             places[at] = (AffineDimExpr(found.point) + rest * self.batch).simplify(len(self.bounds), 0)
-            return image, places
+            return self._in_border(value, kept, at), places
+        border = self._border(value)
+        if border is not None and border.inner[found.along] % found.step == 0:
+            more = -border.low[found.along] % found.step
+            image, rest = self._steps_in_border(value, border, kept, at), (rest + more).simplify(len(self.bounds), 0)
+        else:
+            image = self._by_step(self._in_border(value, kept, at), at)
         line = AffineDimExpr(found.point) + (rest // found.step) * self.batch
-        return self._by_step(image, at), [*places[:at], rest % found.step, line, *places[at + 1 :]]
+        return image, [*places[:at], rest % found.step, line, *places[at + 1 :]]
+
+    def _border(self, value: SSAValue) -> Border | None:
+        """The border of the image, if its batch has none."""
+        border, place = border_of(value), self.found.place
+        return border if border is not None and border.inner[place] == shape_of(value)[place] else None
+
+    def _steps_in_border(self, value: SSAValue, border: Border, kept: Sequence[int], at: int) -> SSAValue:
+        """The image turned and its points a step apart brought together at once, and a border of whole steps around that."""
+        found, source, step = self.found, border.insert.source, self.found.step
+        shape, along, place = shape_of(source), found.along, found.place
+        assert isinstance(source.type, TensorType)
+        runs = [[p] if p < along else [p, p + 1] if p == along else [p + 1] for p in range(len(shape))]
+        parts = TensorType(source.type.element_type, [*shape[:along], shape[along] // step, step, *shape[along + 1 :]])
+        apart = self._insert(tensor.ExpandShapeOp(source, [], _groups(runs), parts.get_shape(), parts)).result
+        order = [p + (p > along) for p in kept]
+        order[at : at + 1] = [along + 1, along, place + (place > along)]
+        turned = TensorType(source.type.element_type, [parts.get_shape()[p] for p in order])
+        image = self._flattened(self._moved(apart, turned, [order.index(p) for p in range(len(order))]), at + 1)
+        low = [border.low[p] for p in kept]
+        outer = [shape_of(value)[p] for p in kept]
+        more = -low[at] % step
+        low[at : at + 1] = [0, (low[at] + more) // step * self.batch]
+        outer[at : at + 1] = [step, -(-(outer[at] + more) // step) * self.batch]
+        return self._surrounded(image, border, low, outer)
 
     def _in_border(self, value: SSAValue, kept: Sequence[int], at: int) -> SSAValue:
         """The image with its batch inside, in its border, which ends lines after whole steps."""
-        found, border = self.found, border_of(value)
-        if border is None or border.inner[found.place] != shape_of(value)[found.place]:
-            return self._turned(value)
-        source = self._turned(border.insert.source)
+        found, border = self.found, self._border(value)
+        if border is None:
+            return self._turned(value, kept)
+        source = self._turned(border.insert.source, kept)
         low = [border.low[p] for p in kept]
         shape = [shape_of(value)[p] for p in kept]
         low[at], shape[at] = low[at] * self.batch, -(-shape[at] // found.step) * found.step * self.batch
+        return self._surrounded(source, border, low, shape)
+
+    def _surrounded(self, source: SSAValue, border: Border, low: Sequence[int], shape: Sequence[int]) -> SSAValue:
+        """What an image was surrounded with, around another one."""
         assert isinstance(source.type, TensorType)
         kind = TensorType(source.type.element_type, shape)
         empty = self.builder.insert(tensor.EmptyOp([], kind)).tensor
@@ -208,26 +242,33 @@ class _Rewriter:
         places = list(range(len(turned.get_shape())))
         places[at], places[at + 1] = at + 1, at
         moved = self._moved(apart, turned, places)
-        runs = [[i] if i <= at else [at + 1, at + 2] if i == at + 1 else [i + 1] for i in range(len(shape) + 1)]
-        flat = TensorType(kind.element_type, [*shape[:at], step, run * self.batch, *shape[at + 1 :]])
-        op = tensor.CollapseShapeOp.create(
-            operands=[moved], result_types=[flat], properties={"reassociation": _groups(runs)}
-        )
-        return self._insert(op).results[0]
+        return self._flattened(moved, at + 1)
 
-    def _turned(self, value: SSAValue) -> SSAValue:
-        """An image with its batch inside of its lines, as one dim."""
-        shape = shape_of(value)
-        order = [p for p in range(len(shape)) if p != self.found.place]
+    def _order(self, rank: int) -> list[int]:
+        """The dims of the image but the batch: channels, where they are not last, next to the lines."""
+        found, exprs, kinds = self.found, indexing_maps(self.op)[self.found.side].results, iterator_kinds(self.op)
+        before = [p for p in range(found.along) if p != found.place]
+        channels = [p for p in before if all(kinds[d] != "parallel" for d in exprs[p].used_dims())]
+        return [*(p for p in before if p not in channels), *channels, *range(found.along, rank)]
+
+    def _turned(self, value: SSAValue, kept: Sequence[int]) -> SSAValue:
+        """An image with its batch inside of its lines, as one dim, and its other dims in the order they are kept in."""
+        shape, order = shape_of(value), list(kept)
         at = order.index(self.found.along)
         order.insert(at + 1, self.found.place)
         assert isinstance(value.type, TensorType)
         kind = TensorType(value.type.element_type, [shape[p] for p in order])
-        moved = self._moved(value, kind, [order.index(p) for p in range(len(shape))])
-        runs = [[i] if i != at else [at, at + 1] for i in range(len(order)) if i != at + 1]
-        flat = TensorType(kind.element_type, [prod(kind.get_shape()[i] for i in run) for run in runs])
+        return self._flattened(self._moved(value, kind, [order.index(p) for p in range(len(shape))]), at)
+
+    def _flattened(self, value: SSAValue, at: int) -> SSAValue:
+        """A value with one of its dims and the next one made one."""
+        kind = value.type
+        assert isinstance(kind, TensorType)
+        shape = kind.get_shape()
+        runs = [[i] if i != at else [at, at + 1] for i in range(len(shape)) if i != at + 1]
+        flat = TensorType(kind.element_type, [prod(shape[i] for i in run) for run in runs])
         op = tensor.CollapseShapeOp.create(
-            operands=[moved], result_types=[flat], properties={"reassociation": _groups(runs)}
+            operands=[value], result_types=[flat], properties={"reassociation": _groups(runs)}
         )
         return self._insert(op).results[0]
 

@@ -108,6 +108,7 @@ def turned(found: Contraction) -> Contraction:
     Points of a window are then numbers that rows of weights are multiplied with: a line of an image is seldom as long as
     vectors want, channels are.
     """
+    found = _channels_inside(found)
     m, n, accumulator = found.m, found.n, found.accumulator
     if m is None or any(d for d in found.outer if not uses_dim(found.maps[1].results, d)):
         return found
@@ -125,6 +126,16 @@ def turned(found: Contraction) -> Contraction:
     )
     whole = found.sizes[m] * byte_width(accumulator) >= machine_of(found.op).line_bytes and starts_uniform(found)
     return exchanged if whole and (a_is_direct(exchanged) or rows_apart(exchanged)) else found
+
+
+def _channels_inside(found: Contraction) -> Contraction:
+    """The sums over taps around those over channels, where these are nearer to each other in the image than lines of it are."""
+    exprs, moves = found.maps[0].results, _moves(found)
+    windows = [d for d in found.reduced if _in_window(exprs, d)]
+    farthest = max((abs(moves[d]) for d in windows), default=0)
+    inside = [d for d in found.reduced if d not in windows and 0 < abs(moves[d]) < farthest]
+    order = (*(d for d in found.reduced if d not in inside), *inside)
+    return found if order == found.reduced else replace(found, reduced=order)
 
 
 def _in_window(exprs: Sequence[AffineExpr], dim: int) -> bool:
@@ -146,14 +157,16 @@ def _lies_near(found: Contraction) -> bool:
 
 def _on_many_pages(found: Contraction) -> bool:
     """Whether the terms of a row of A lie on more pages than a core knows the places of at once, and in few sets of its cache."""
+    return prod(found.sizes[d] for d, move in _moves(found).items() if abs(move) >= PAGE // 2) > PAGES
+
+
+def _moves(found: Contraction) -> dict[int, int]:
+    """Bytes by which steps along the dims of the sums move in A; 0 where that is not constant."""
     kind = found.op.inputs[found.a].type
     assert isinstance(kind, TensorType)
     strides = [step * byte_width(kind.element_type) for step in strides_of(kind.get_shape())]
-    moves = {
-        d: sum((coefficient(e, d) or 0) * step for e, step in zip(found.maps[0].results, strides, strict=True))
-        for d in found.reduced
-    }
-    return prod(found.sizes[d] for d, move in moves.items() if abs(move) >= PAGE // 2) > PAGES
+    places = list(zip(found.maps[0].results, strides, strict=True))
+    return {d: sum((coefficient(e, d) or 0) * step for e, step in places) for d in found.reduced}
 
 
 def starts_uniform(found: Contraction) -> bool:
