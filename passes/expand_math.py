@@ -7,8 +7,8 @@ Needs: any step from 2 on; runs on kernels. Keeps: `math.{sqrt, fma, absf, absi,
 which the targets have; vectors scale by powers of two with `math.scaleb`, and wide ones take roots from `math.rsqrt_estimate` to the
 same bits, where these are one op (`ir/machine.py` knows of the kernel's own machine). Arithmetic of small floats becomes extf, the
 f32 op, truncf, so every op still rounds to its type; `truncf {exact}` rounds nothing: extending it again is its operand.
-Without FMA products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number through its
-reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
+Without FMA products and sums stay apart. Where wide vectors are slow to divide, they are divided by one number, and by what a loop
+does not change, through the reciprocal, to the same bits. ULP bounds: docs/floating-point.md.
 Fails: a float type wider than f64.
 """
 
@@ -90,6 +90,12 @@ BINARY: dict[type[Operation], Binary] = {
 WIDE_BYTES = 64
 """Vectors of so many bytes take twice as long to divide as half of them, which other arithmetic does not."""
 
+SHORT_NANS = "short_nans"
+"""Attribute of a narrowing to bf16: the lower half of a NaN is zero, so that rounding leaves it one."""
+
+_PLAIN = (arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.DivfOp, math.ExpOp, math.SqrtOp, math.RsqrtOp)
+"""Ops that are arithmetic all through: none makes a NaN by changing bits."""
+
 _CHOOSING = (arith.MaximumfOp, arith.MinimumfOp, arith.MaxnumfOp, arith.MinnumfOp)
 _CHOOSING_KINDS = ("maximumf", "minimumf", "maxnumf", "minnumf")
 """Ops, and kinds of reductions, whose result is one of their operands."""
@@ -109,8 +115,11 @@ def is_small_float(type_: Attribute) -> bool:
     return isinstance(element, BFloat16Type | Float16Type) or is_byte_float(element)
 
 
-def _widen_small_float(op: Operation) -> list[Operation]:
-    """Rebuild `op` on f32 between extf and truncf; the new ops that may need expanding themselves."""
+def _widen_small_float(op: Operation, short: bool) -> list[Operation]:
+    """Rebuild `op` on f32 between extf and truncf; the new ops that may need expanding themselves.
+
+    `short`: what it computes of NaNs has the bits of one of them, or of the machine's own.
+    """
     builder = at(op)
     operands: list[SSAValue] = []
     for operand in op.operands:
@@ -130,6 +139,8 @@ def _widen_small_float(op: Operation) -> list[Operation]:
             narrow = builder.insert(arith.TruncFOp(new, old.type))
             if isinstance(op, _CHOOSING) or (isinstance(op, vector.ReductionOp) and op.kind.data in _CHOOSING_KINDS):
                 narrow.attributes[EXACT] = UnitAttr()
+            elif short and isinstance(op, _PLAIN):
+                narrow.attributes[SHORT_NANS] = UnitAttr()
             new = narrow.result
         results.append(new)
     Rewriter.replace_op(op, [], results)
@@ -178,7 +189,8 @@ class _Expansion:
 
     def expand(self, op: Operation) -> None:
         if _computes_on_small_floats(op):
-            for wide in _widen_small_float(op):
+            # Cores give back a NaN they are given, and of numbers make one whose fraction is its first bit.
+            for wide in _widen_small_float(op, short=self.machine.subgroup == 1):
                 self.expand(wide)
             return
         if isinstance(op, arith.ExtFOp):
@@ -191,6 +203,18 @@ class _Expansion:
         result = self._expanded(op)
         if result is not None:
             Rewriter.replace_op(op, [], [result])
+
+    def _divided(self, op: arith.DivfOp) -> SSAValue | None:
+        """A quotient by a reciprocal, where that is taken less often than the quotient."""
+        emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
+        number = division.scalar_divisor(op)
+        if number is not None:
+            return division.divide(emitter, op.lhs, op.rhs, number)
+        loop = division.invariant_divisor(op)
+        if loop is None:
+            return None
+        before = Emitter(at(loop), self.constants, op.result.type, self.machine)
+        return division.divide_in_loop(emitter, before, op.lhs, op.rhs)
 
     def _expanded(self, op: Operation) -> SSAValue | None:
         kind = type(op)
@@ -205,9 +229,7 @@ class _Expansion:
             product = builder.insert(arith.MulfOp(op.a, op.b)).result
             return builder.insert(arith.AddfOp(product, op.c)).result
         if isinstance(op, arith.DivfOp) and self.divides_slowly and self.machine.has_fma:
-            number = division.scalar_divisor(op)
-            emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
-            return None if number is None else division.divide(emitter, op.lhs, op.rhs, number)
+            return self._divided(op)
         if isinstance(op, math.SqrtOp):
             emitter = Emitter(at(op), self.constants, op.result.type, self.machine)
             return roots.sqrt(emitter, op.operand) if roots.refines_root(emitter, WIDE_BYTES) else None

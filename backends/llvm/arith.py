@@ -227,10 +227,11 @@ def _truncf(w: FunctionWriter, op: Operation) -> None:
     if "exact" in op.attributes and soft_float.halves(w, source.type, target):
         per_row(w, op, lambda a: soft_float.upper_half(w, a, lanes_of(target)))
         return
-    per_row(w, op, lambda a: convert_float(w, a, source.type, target))
+    short = "short_nans" in op.attributes
+    per_row(w, op, lambda a: convert_float(w, a, source.type, target, short))
 
 
-def convert_float(w: FunctionWriter, value: str, source: Attribute, target: Attribute) -> str:
+def convert_float(w: FunctionWriter, value: str, source: Attribute, target: Attribute, short_nans: bool = False) -> str:
     """Convert one scalar or row between float types, rounding to nearest even, without library calls."""
     if element_type(source) == element_type(target):
         return value
@@ -244,7 +245,7 @@ def convert_float(w: FunctionWriter, value: str, source: Attribute, target: Attr
     if small_out:
         if source_name == "double":
             value = soft_float.round_to_odd_f32(w, value, lanes)
-        return soft_float.truncate(w, value, element_type(target), lanes)
+        return soft_float.truncate(w, value, element_type(target), lanes, short_nans)
     target_name = scalar_type(element_type(target))
     if source_name == target_name:
         return value

@@ -38,15 +38,15 @@ def extend(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -
     return rows.cast("bitcast", rows.i("or", rows.select(special, infinite, scaled), sign), "i32", "float")
 
 
-def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None) -> str:
-    """f32 to a small float (as an integer), to nearest even."""
+def truncate(w: FunctionWriter, value: str, small: Attribute, lanes: int | None, short_nans: bool = False) -> str:
+    """f32 to a small float (as an integer), to nearest even; `short_nans`: of NaNs the lower half is zero."""
     rows = Rows(w, lanes)
     if is_byte_float(small):
         return truncate_byte_float(rows, value, small)
     if isinstance(small, BFloat16Type):
         if w.module.strategy.bfloat:
             return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "bfloat"), "bfloat", "i16")
-        return _truncate_bf16(rows, value)
+        return _truncate_bf16(rows, value, short_nans)
     if w.module.strategy.half:
         return rows.cast("bitcast", rows.cast("fptrunc", value, "float", "half"), "half", "i16")
     return _truncate_f16(rows, value)
@@ -65,10 +65,12 @@ def upper_half(w: FunctionWriter, value: str, lanes: int | None) -> str:
     return rows.cast("trunc", rows.i("lshr", bits, 16), "i32", "i16")
 
 
-def _truncate_bf16(rows: Rows, value: str) -> str:
+def _truncate_bf16(rows: Rows, value: str, short_nans: bool) -> str:
     bits = rows.cast("bitcast", value, "float", "i32")
     lowest = rows.i("and", rows.i("lshr", bits, 16), 1)
     rounded = rows.i("lshr", rows.i("add", bits, rows.i("add", lowest, 0x7FFF)), 16)
+    if short_nans:
+        return rows.cast("trunc", rounded, "i32", "i16")
     quiet = rows.i("or", rows.i("lshr", bits, 16), 0x40)
     unordered = rows.f("fcmp uno", value, 0.0)
     return rows.cast("trunc", rows.select(unordered, quiet, rounded), "i32", "i16")
