@@ -33,6 +33,19 @@ def chebyshev_fit(f: F, lo: Any, hi: Any, degree: int) -> list[Any]:
     return [solution[j] for j in reversed(range(n))]
 
 
+def rational_fit(f: F, lo: Any, hi: Any, degrees: tuple[int, int]) -> tuple[list[float], list[float]]:
+    """P and Q, of as many coefficients, with (1 + x P) / (1 + x Q) = f at Chebyshev nodes of [lo, hi], rounded to f64."""
+    n, top = sum(degrees), degrees[0]
+    nodes = [(lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * n)) for k in range(n)]
+    matrix, rhs = mp.matrix(n, n), mp.matrix(n, 1)
+    for i, x in enumerate(nodes):
+        for j in range(n):
+            matrix[i, j] = x**j if j < top else -f(x) * x ** (j - top)
+        rhs[i] = (f(x) - 1) / x
+    solution = [float(mp.nstr(c, 25)) for c in mp.lu_solve(matrix, rhs)]
+    return solution[:top][::-1], solution[top:][::-1]
+
+
 def largest_error(f: F, coefficients: list[float], lo: Any, hi: Any, relative: bool = True) -> Any:
     """The largest error of the rounded polynomial over 400 points."""
     worst = mp.mpf(0)
@@ -99,7 +112,7 @@ half = ln2 / 2 * mp.mpf("1.01")
 # name: (function, lo, hi, degree for f32 if it has this form too, degree for f64, relative)
 FITS: dict[str, tuple[F, Any, Any, int | None, int, bool]] = {
     # exp(r) = 1 + r + r^2 * EXP(r)
-    "EXP": (series(lambda r: (mp.exp(r) - 1 - r) / r**2), -half, half, 4, 10, True),
+    "EXP": (series(lambda r: (mp.exp(r) - 1 - r) / r**2), -half, half, 4, 9, True),
     # log(1+f) = f - f^2/2 + f^3 * LOG(f), f in [sqrt(1/2)-1, sqrt(2)-1]
     "LOG": (series(lambda f: (mp.log(1 + f) - f + f**2 / 2) / f**3), mp.sqrt(0.5) - 1, mp.sqrt(2) - 1, None, 20, True),
     # log(1+f) = 2s + s*z*LOG_S(z), s = f/(2+f), z = s^2
@@ -154,6 +167,12 @@ WEIGHTED: dict[str, tuple[F, F, Any, Any, int]] = {
     "ERF_TAIL": (lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), ERF_LIMIT, mp.mpf(4), 6),
 }
 
+# name: (function, lo, hi, coefficients of numerator and denominator), for f64 alone
+RATIONAL: dict[str, tuple[F, Any, Any, tuple[int, int]]] = {
+    # tan(r) = r (1 + z*TAN_TOP(z)) / (1 + z*TAN_BOTTOM(z)), z = r^2, |r| <= pi/4
+    "TAN": (series(lambda z: mp.tan(mp.sqrt(z)) / mp.sqrt(z)), mp.mpf(0), mp.mpf("0.6169"), (3, 4)),
+}
+
 # name: (fit, degree), in f64 for what is rounded to f32 in the end
 BETWEEN = {"LOG_MIDDLE": ("LOG", 12), "EXP_MIDDLE": ("EXP", 6)}
 
@@ -184,6 +203,17 @@ def main() -> None:
         rounded, error = weighted_fit(f, weight, lo, hi, degree)
         print(f"{name}_32: degree {degree}, error 2^{np.log2(error):.1f}")
         lines += [f"{name}_32 = (", *(f"    {c!r}," for c in rounded), ")"]
+    for name, (f, lo, hi, degrees) in RATIONAL.items():
+        parts = rational_fit(f, lo, hi, degrees)
+
+        def found(x: Any, parts: tuple[list[float], list[float]] = parts) -> Any:
+            top, bottom = (1 + x * mp.polyval([mp.mpf(c) for c in part], x) for part in parts)
+            return top / bottom
+
+        error = max(abs(found(x) / f(x) - 1) for x in (lo + (hi - lo) * mp.mpf(k) / 400 for k in range(1, 401)))
+        print(f"{name}: {degrees} coefficients, error 2^{mp.nstr(mp.log(error, 2), 4)}")
+        for suffix, part in zip(("TOP", "BOTTOM"), parts, strict=True):
+            lines += [f"{name}_{suffix}_64 = (", *(f"    {c!r}," for c in part), ")"]
     for name, (base, degree) in BETWEEN.items():
         f, lo, hi, *_ = FITS[base]
         rounded = [float(mp.nstr(c, 25)) for c in chebyshev_fit(f, lo, hi, degree)]

@@ -190,6 +190,15 @@ def test_logarithms_beside_special_lanes_are_the_same(op_class):
         np.testing.assert_array_equal(run(op_class, f32, np.append(x, np.float32(special)))[:-1], alone)
 
 
+@pytest.mark.parametrize("level", ["avx512", "sse4.2"])
+def test_tangent_of_f64_is_right_around_multiples_of_an_eighth_turn(level):
+    """Where it is near zero, one, or its poles: against more digits than a f64 has."""
+    rng = np.random.default_rng(12)
+    x = rng.integers(-4000, 4000, 4000) * (np.pi / 4) * (1 + rng.choice([0, 1e-15, 1e-9, 1e-3], 4000))
+    x = np.concatenate([x, np.exp(rng.uniform(-700, 0, 1000)) * rng.choice([-1, 1], 1000)])
+    assert ulps(run(math_dialect.TanOp, f64, x, level=level), np.tan(x.astype(np.longdouble))) <= 4
+
+
 def test_sine_and_cosine_of_f32_are_right_at_multiples_of_a_quarter_turn():
     rng = np.random.default_rng(8)
     turns = np.concatenate([rng.integers(1, 100, 500), rng.integers(100, 41722, 5000), rng.integers(41722, 10**7, 500)])
