@@ -102,7 +102,7 @@ def test_the_sample_is_whole():
 
 @pytest.mark.parametrize("case", sample(), ids=lambda case: case["name"])
 def test_case(case, worker):
-    record = worker.run(case, timeout=60)
+    record = worker.run(case, timeout=600)
     if record["outcome"] == "sharp" and case["name"] in SHARP:
         pytest.skip(SHARP[case["name"]])
     assert record["outcome"] == "pass", record["why"]

@@ -54,6 +54,6 @@ def test_the_site_is_built_without_a_warning(tmp_path):
         str(DOCS),
         str(tmp_path / "site"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "index.html").exists()

@@ -23,7 +23,7 @@ from filecheck.options import parse_argv_options
 ROOT = Path(__file__).resolve().parent.parent
 EXCLUDED = frozenset({"data", "Inputs"})
 RUN_LINE = re.compile(r"//\s*RUN:(.*)$", re.MULTILINE)
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 
 
 def lit_files() -> list[Path]:

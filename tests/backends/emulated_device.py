@@ -20,7 +20,7 @@ from stepwell.backends.target import host_level, target_for
 from stepwell.runtime.loader import Library
 
 PREFIXES = r"llvm\.(?:nvvm|amdgcn)\."
-PATIENCE = 60.0
+PATIENCE = 300.0
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 

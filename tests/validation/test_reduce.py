@@ -230,10 +230,9 @@ def test_a_command_that_is_not_there_is_an_error(program, capsys):
 
 
 def test_a_test_that_takes_too_long_is_ended_and_not_interesting(script):
-    test = CommandTest(script("time.sleep(60)"), timeout=0.5)
     started = time.monotonic()
-    assert not test(chain(1))
-    assert time.monotonic() - started < 20
+    assert not CommandTest(script("time.sleep(3600)"), timeout=0.5)(chain(1))
+    assert time.monotonic() - started < 600
 
 
 def test_names_of_the_program_are_no_shell_text(script, tmp_path):
