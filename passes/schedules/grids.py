@@ -75,7 +75,7 @@ def neighbours(current: kernel.ScheduleAttr, machine: MachineDescription) -> Ite
     own = {p.name: None for p in STRATEGIES[name].own}
     parameters = sorted(STRATEGIES[name].parameters(where), key=lambda p: p.name not in own)
     grid = {p.name: values_of(p, machine) for p in parameters}
-    given = _given(current)
+    given = given_by(current)
     for parameter, values in grid.items():
         for value in values:
             if given.get(parameter) != value:
@@ -89,7 +89,7 @@ def neighbours(current: kernel.ScheduleAttr, machine: MachineDescription) -> Ite
 def other_strategies(current: kernel.ScheduleAttr) -> Iterator[tuple[str, kernel.ScheduleAttr]]:
     """The schedule's common parameters under every other strategy of the same kind of machine that asks for no more."""
     where = "subgroups" if is_for_subgroups(current) else "cores"
-    given = _given(current)
+    given = given_by(current)
     for strategy in STRATEGIES.values():
         if strategy.name == current.strategy.data or strategy.where not in ("", where):
             continue
@@ -100,7 +100,7 @@ def other_strategies(current: kernel.ScheduleAttr) -> Iterator[tuple[str, kernel
         yield strategy.name, schedule(strategy.name, common, f"tuned: {strategy.name}")
 
 
-def _given(current: kernel.ScheduleAttr) -> dict[str, int | str]:
+def given_by(current: kernel.ScheduleAttr) -> dict[str, int | str]:
     """What a schedule says, but for its reason."""
     values: dict[str, int | str] = {}
     for name, attribute in current.params.data.items():
@@ -118,4 +118,4 @@ def _changed(
     return text, schedule(strategy, {**given, **change}, f"tuned: {text}")
 
 
-__all__ = ["BLOCKS", "GRIDS", "TOGETHER", "neighbours", "other_strategies", "values_of"]
+__all__ = ["BLOCKS", "GRIDS", "TOGETHER", "given_by", "neighbours", "other_strategies", "values_of"]

@@ -1,35 +1,21 @@
 """What is done with one seed: a program compiled natively and compared with the interpreter, or a mutated text compiled.
 
-Outcomes: "ok"; "refused" (an `UnsupportedError`: says what is missing); "wrong" (a result differs); "error" (any other exception).
-Whoever runs this in a process adds "crash", "timeout" and "memory".
+See `stepwell.fuzz.outcome` for what may come out.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import stepwell
 from stepwell.errors import CompileError, InternalError, UnsupportedError
 from stepwell.fuzz.generator import generate
 from stepwell.fuzz.mutation import mutant
+from stepwell.fuzz.outcome import Outcome, headline, place, unlocated
 from stepwell.fuzz.values import Array, Program, Value, mismatch
-from stepwell.ir.diagnostics import DiagnosticError
 
 OPT_LEVELS = (0, 2)
-
-
-@dataclass
-class Outcome:
-    """How a seed came out; `text` and `inputs` reproduce what is not "ok"."""
-
-    seed: int
-    kind: str
-    detail: str = ""
-    text: str = ""
-    inputs: list[Array] = field(default_factory=list[Array])
 
 
 def levels() -> list[str]:
@@ -58,17 +44,17 @@ def check_program(seed: int, opt_levels: Sequence[int] = OPT_LEVELS) -> Outcome:
         module = stepwell.parse(text)
         want = stepwell.compile(module, target="interpreter")(*program.inputs)
     except Exception as error:
-        return Outcome(seed, "error", f"interpreter: {_place(error)}: {_headline(error)}", text, program.inputs)
+        return Outcome(seed, "error", f"interpreter: {place(error)}: {headline(error)}", text, program.inputs)
     for number, opt_level in enumerate(opt_levels):
         simd = sets[(seed + number) % len(sets)]
         how = f"-O{opt_level} {simd}"
         try:
             got = stepwell.compile(module, opt_level=opt_level, simd=simd, cache=False)(*program.inputs)
         except UnsupportedError as error:
-            refused = f"{how}: {_headline(error)}"
+            refused = f"{how}: {headline(error)}"
             continue
         except Exception as error:
-            return Outcome(seed, "error", f"{how}: {_place(error)}: {_headline(error)}", text, program.inputs)
+            return Outcome(seed, "error", f"{how}: {place(error)}: {headline(error)}", text, program.inputs)
         misses = [mismatch(g, w, v) for g, w, v in zip(got, want, program.results, strict=True)]
         if any(misses):
             miss = next(filter(None, misses))
@@ -105,25 +91,15 @@ def check_mutant(seed: int, corpus: Sequence[Path]) -> Outcome:
     try:
         stepwell.compile(data, cache=False)
     except InternalError as error:
-        return Outcome(seed, "error", f"internal: {_headline(error)}", text)
+        return Outcome(seed, "error", f"internal: {headline(error)}", text)
     except CompileError as error:
         if not str(error).strip():
             return Outcome(seed, "error", "a diagnostic without words", text)
-        if isinstance(error, DiagnosticError) and error.diagnostic.location is None:
-            return Outcome(seed, "error", f"a diagnostic without a place: {_headline(error)}", text)
+        if unlocated(error):
+            return Outcome(seed, "error", f"a diagnostic without a place: {headline(error)}", text)
     except Exception as error:
-        return Outcome(seed, "error", f"{_place(error)}: {_headline(error)}", text)
+        return Outcome(seed, "error", f"{place(error)}: {headline(error)}", text)
     return Outcome(seed, "ok")
-
-
-def _headline(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()] or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}"
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
 
 
 __all__ = ["OPT_LEVELS", "Outcome", "check_mutant", "check_program", "levels"]

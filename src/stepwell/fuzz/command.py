@@ -8,7 +8,8 @@ from typing import Any
 
 DESCRIPTION = """Build random well-typed programs over the whole tensor step, compile them natively and compare them with the interpreter.
 What differs is cut down to the ops it needs and written, with its inputs, as a program that fails again. With --mutants, broken texts
-are compiled instead: each must end in code or in a diagnostic."""
+are compiled instead: each must end in code or in a diagnostic. With --schedules, kernels get schedules drawn at random: each must be
+refused with a reason, or give the same results."""
 
 
 def add_parser(commands: Any) -> None:
@@ -34,7 +35,11 @@ def add_parser(commands: Any) -> None:
         action="append",
         help="optimization level, may be repeated (default: 0 and 2)",
     )
-    parser.add_argument("--mutants", action="store_true", help="mutated texts instead of programs")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--mutants", action="store_true", help="mutated texts instead of programs")
+    other.add_argument(
+        "--schedules", action="store_true", help="programs of large ops, each kernel with a schedule drawn at random"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("fuzz-failures"), metavar="DIR", help="where failures are written"
     )
@@ -61,8 +66,9 @@ def fuzz_command(arguments: argparse.Namespace) -> int:
         budget=arguments.budget,
         timeout=6 * limit,
         cpu_limit=limit,
-        opt_levels=tuple(arguments.opt_levels or (0, 2)),
+        opt_levels=tuple(arguments.opt_levels or ((2,) if arguments.schedules else (0, 2))),
         mutants=mutants,
+        schedules=arguments.schedules,
         corpus=corpus_files(arguments.files),
     )
     return run(plan, arguments.out)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stepwell.fuzz.chains import Chains
 from stepwell.fuzz.complex_numbers import ComplexNumbers
 from stepwell.fuzz.contractions import Contractions
 from stepwell.fuzz.control_flow import ControlFlow
@@ -20,7 +21,9 @@ from stepwell.fuzz.values import MAX_ELEMENTS, MAX_LARGE, Program
 Maker = Callable[["Generator"], object]
 
 
-class Generator(Elementwise, Movement, Indexing, Reductions, Contractions, ControlFlow, ComplexNumbers, Special):
+class Generator(
+    Elementwise, Movement, Indexing, Reductions, Contractions, Chains, ControlFlow, ComplexNumbers, Special
+):
     """Grows a program op by op."""
 
     def step(self) -> None:
@@ -71,6 +74,10 @@ MAKERS: tuple[tuple[int, Maker], ...] = (
     (1, Generator.barrier),
     (1, Generator.tuple),
     (1, Generator.special_function),
+    (1, Generator.softmax),
+    (1, Generator.normalized_rows),
+    (1, Generator.attention),
+    (1, Generator.layer),
     (1, Generator.loop),
     (1, Generator.branch),
 )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.fuzz.worker import job_text
+from stepwell.schedule_files import FORMAT
 
 Record = dict[str, Any]
 FAILURES = ("wrong", "error", "crash", "timeout", "memory")
@@ -45,13 +46,14 @@ class Plan:
     mutants: bool = False
     corpus: tuple[str, ...] = ()
     """Files to mutate, beside generated programs."""
+    schedules: bool = False
 
     def job(self, seed: int) -> Record:
         """What a worker is told."""
         common: Record = {"seed": seed, "cpu_limit": self.cpu_limit}
         if self.mutants:
             return {"what": "mutant", "corpus": list(self.corpus), **common}
-        return {"what": "program", "opt_levels": list(self.opt_levels), **common}
+        return {"what": "schedules" if self.schedules else "program", "opt_levels": list(self.opt_levels), **common}
 
 
 class Worker:
@@ -198,9 +200,10 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = print) -> int:
 def write_reproducer(record: Record, plan: Plan, folder: Path) -> Path:
     """The failing program (reduced where that was possible) with how to run it, and its inputs beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    kind = "mutant" if plan.mutants else "program"
+    kind = "mutant" if plan.mutants else "scheduled" if plan.schedules else "program"
     path = folder / f"{kind}-{record['seed']}.mlir"
-    again = f"stepwell fuzz {'--mutants ' if plan.mutants else ''}--seed {record['seed']} --count 1"
+    mode = "--mutants " if plan.mutants else "--schedules " if plan.schedules else ""
+    again = f"stepwell fuzz {mode}--seed {record['seed']} --count 1"
     detail = " ".join(record["detail"].split())
     if plan.mutants:  # the bytes as they are: a comment in front would change where it fails
         path.write_bytes(record["text"].encode("utf-8", "surrogateescape"))
@@ -210,9 +213,20 @@ def write_reproducer(record: Record, plan: Plan, folder: Path) -> Path:
     if "inputs" in record:
         inputs = path.with_suffix(".npz")
         shutil.move(record["inputs"], inputs)
-        lines.append(f"// stepwell run {path.name} --inputs {inputs.name}, and with --target interpreter")
+        asked = ""
+        if "schedules" in record:
+            file = path.with_suffix(".json")
+            file.write_text(_schedule_file(record["schedules"]))
+            asked = f" --schedules {file.name}"
+        lines.append(f"// stepwell run {path.name} --inputs {inputs.name}{asked}, and with --target interpreter")
     path.write_text("\n".join([*lines, record["text"]]))
     return path
+
+
+def _schedule_file(schedules: Record) -> str:
+    """A file that `--schedules` reads (stepwell.schedule_files)."""
+    kernels = [{"kernel": key, "schedule": text} for key, text in schedules.items()]
+    return json.dumps({"format": FORMAT, "kernels": kernels}, indent=1) + "\n"
 
 
 def corpus_files(paths: Sequence[str]) -> tuple[str, ...]:

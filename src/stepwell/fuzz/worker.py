@@ -13,9 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stepwell.fuzz.check import Outcome, check_mutant, check_program
+from stepwell.fuzz.check import check_mutant, check_program, levels
 from stepwell.fuzz.generator import generate
 from stepwell.fuzz.mutation import mutant
+from stepwell.fuzz.outcome import Outcome
+from stepwell.fuzz.schedules import check_schedules, scheduled_program
 
 ADDRESS_SPACE = 6 << 30
 """Bytes a worker may map; what asks for more fails there instead of on the machine."""
@@ -32,7 +34,17 @@ def job_text(job: dict[str, Any]) -> str:
     """The text that a job is about, made again."""
     if job["what"] == "mutant":
         return mutant(job["seed"], [Path(name) for name in job["corpus"]]).decode("utf-8", "surrogateescape")
-    return generate(job["seed"]).text()
+    made = scheduled_program if job["what"] == "schedules" else generate
+    return made(job["seed"]).text()
+
+
+def _checked(job: dict[str, Any]) -> Outcome:
+    """The outcome of one job."""
+    if job["what"] == "mutant":
+        return check_mutant(job["seed"], [Path(name) for name in job["corpus"]])
+    if job["what"] == "schedules":
+        return check_schedules(job["seed"], job["opt_levels"], levels())
+    return check_program(job["seed"], job["opt_levels"])
 
 
 def _limit_memory() -> None:
@@ -67,6 +79,8 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
         "detail": outcome.detail,
         "text": outcome.text,
     }
+    if outcome.schedules:
+        record["schedules"] = outcome.schedules
     if outcome.inputs:
         from stepwell.arrays import save_arrays
 
@@ -89,10 +103,7 @@ def main() -> None:
             gc.collect()
         _forget_peak_memory()
         start = time.process_time()
-        if job["what"] == "mutant":
-            outcome = check_mutant(job["seed"], [Path(name) for name in job["corpus"]])
-        else:
-            outcome = check_program(job["seed"], job["opt_levels"])
+        outcome = _checked(job)
         seconds, peak = time.process_time() - start, _peak_memory()
         if outcome.kind == "ok" and seconds > job["cpu_limit"]:
             outcome = Outcome(outcome.seed, "timeout", f"took {seconds:.1f} s of CPU", job_text(job))
