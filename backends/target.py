@@ -140,7 +140,9 @@ def cpu_target(cpu: str, changes: str = "") -> Target:
         InvalidProgramError: no such processor or feature.
     """
     if cpu == NATIVE:
-        return _with_features(target_for(host_level()), sorted(_host_features()), changes)
+        host = target_for(host_level())
+        masked = [f"-{name}" for name in _masked(host.cpu)]
+        return _with_features(host, sorted(_host_features()), ",".join([*masked, changes]))
     if cpu in LEVELS:
         cpu = _CPU[cpu]
     if cpu in ARM_CPUS:
@@ -224,6 +226,16 @@ def _feature_text(features: dict[str, bool]) -> str:
     return ",".join([f"+{name}" for name in on] + [f"-{name}" for name in off])
 
 
+def _masked(cpu: str) -> list[str]:
+    """The features that processors of this name have and this machine has not: a hypervisor may keep AVX-512 to itself.
+
+    LLVM takes them from the name, unless it is told otherwise.
+    """
+    level, extra = CPUS.get(cpu, ("scalar", ()))
+    named = (*_FEATURES[level], *extra) if cpu in CPUS else sorted(_known_features().difference(x86_cpus.ALWAYS))
+    return [name for name in named if name not in _host_features()]
+
+
 def missing_here(target: Target) -> list[str]:
     """The features of a target that this machine lacks, or its architecture."""
     if target.arch != X86:
@@ -242,13 +254,15 @@ def target_for(level: str, *, generic: bool = False) -> Target:
         return Target(X86, level, _CPU[level], features, _VECTOR_BITS[level], 2, 32 << 10, 1 << 20, 32 << 20)
     own = level == host_level()
     cpu = llvm.get_host_cpu_name() if own else _CPU[level]
-    features = ",".join(f"+{name}" for name in (sorted(_host_features()) if own else _FEATURES[level]))
+    features = dict.fromkeys(sorted(_host_features()) if own else _FEATURES[level], True)
+    if own:
+        features |= dict.fromkeys(_masked(cpu), False)
     caches = read_caches()
     return Target(
         arch=X86,
         level=level,
         cpu=cpu,
-        features=features,
+        features=_feature_text(features),
         vector_bits=_VECTOR_BITS[level],
         cores=usable_cores(),
         l1_bytes=caches.l1_bytes,

@@ -10,6 +10,7 @@ from llvmlite import binding as llvm
 
 import stepwell
 from stepwell import machine_limits
+from stepwell.backends import target as target_module
 from stepwell.backends.caches import Caches, read_caches
 from stepwell.backends.llvm_ir import write_llvm
 from stepwell.backends.measure import KERNELS, measurement_text, symbol
@@ -107,6 +108,30 @@ def test_features_are_changed_one_after_the_other_with_what_they_need():
     assert cpu_target("x86-64", "+avx512bw").has_fma
     assert cpu_target("neoverse-n1", "-fullfp16,+fp16fml").features.endswith("+dotprod,+fullfp16,+fp16fml")
     assert "-fp16fml" in cpu_target("neoverse-v1", "-fullfp16").features
+
+
+@pytest.mark.parametrize(("cpu", "known"), [("cascadelake", True), ("brandnewlake", False)])
+def test_what_a_hypervisor_keeps_to_itself_is_not_used(monkeypatch, cpu, known):
+    """The name says AVX-512, what the processor says of itself does not: a name that LLVM knows and one that we do not."""
+    seen = frozenset(target_module._FEATURES["avx2"])
+    monkeypatch.setattr(target_module, "_host_features", lambda: seen)
+    monkeypatch.setattr(target_module, "host_level", lambda: target_module.level_of(seen))
+    monkeypatch.setattr(target_module.llvm, "get_host_cpu_name", lambda: cpu)
+    host = target_for("avx2")
+    assert (host.cpu, host.level) == (cpu, "avx2")
+    assert "-avx512f" in host.features.split(",")
+    assert host == cpu_target("native")
+    if known:
+        assert "zmm" not in emit_asm(PROBE, host)
+        assert "%ymm" in emit_asm(PROBE, host)
+
+
+def test_a_processor_that_has_what_its_name_says_is_described_as_ever(monkeypatch):
+    level, extra = CPUS["cascadelake"]
+    monkeypatch.setattr(target_module, "_host_features", lambda: frozenset((*target_module._FEATURES[level], *extra)))
+    monkeypatch.setattr(target_module, "host_level", lambda: level)
+    monkeypatch.setattr(target_module.llvm, "get_host_cpu_name", lambda: "cascadelake")
+    assert all(name.startswith("+") for name in target_for(level).features.split(","))
 
 
 def test_without_a_name_the_processor_is_the_one_at_hand():
