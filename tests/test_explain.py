@@ -75,6 +75,32 @@ func.func @main(%x: tensor<100xf32>, %n: tensor<i32>) -> tensor<100xf32> {
 """
 
 
+CHOICE = """
+func.func @main(%x: tensor<100xf32>, %n: tensor<i32>) -> tensor<100xf32> {
+  %r = "stablehlo.case"(%n) ({
+    %a = stablehlo.exponential %x : tensor<100xf32>
+    stablehlo.return %a : tensor<100xf32>
+  }, {
+    %a = stablehlo.negate %x : tensor<100xf32>
+    stablehlo.return %a : tensor<100xf32>
+  }) : (tensor<i32>) -> tensor<100xf32>
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %three = stablehlo.constant dense<3> : tensor<i32>
+  %l:2 = stablehlo.while(%i = %zero, %y = %r) : tensor<i32>, tensor<100xf32>
+    cond {
+      %c = stablehlo.compare LT, %i, %three : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    } do {
+      %j = stablehlo.add %i, %one : tensor<i32>
+      %z = stablehlo.multiply %y, %y : tensor<100xf32>
+      stablehlo.return %j, %z : tensor<i32>, tensor<100xf32>
+    }
+  return %l#1 : tensor<100xf32>
+}
+"""
+
+
 def test_a_layer_is_one_kernel_with_its_flops_and_bytes():
     found = explained()
     (kernel,) = found.kernels
@@ -152,7 +178,21 @@ def test_a_loop_is_shown_with_what_it_repeats():
     assert "loop until its condition fails" in found.text
     inside = [kernel for kernel in found.kernels if kernel.repeated]
     assert any(kernel.flops == 100 for kernel in inside)
-    assert "times and more" in found.text
+    assert "launched 0 times or more" in found.text
+    assert "launched once or more" in found.text  # the condition
+    assert "in and out of kernels if loops of unknown length go round once; at least " in " ".join(found.text.split())
+    assert found.total("seconds", certain=True) < found.total("seconds")
+
+
+def test_work_of_branches_is_said_to_be_all_of_theirs_and_no_least_time_counts_it():
+    found = stepwell.explain(CHOICE, simd="avx2")
+    assert [(kernel.launches, kernel.certain) for kernel in found.kernels] == [(1, 0), (1, 0), (4, 4), (3, 3), (3, 3)]
+    assert found.total("flops") == 500
+    assert found.total("flops", certain=True) == 300
+    text = " ".join(found.text.split())
+    assert "in and out of kernels if all branches are taken; at least" in text
+    assert text.count("launched once at most") == 2
+    assert text.count("launched 3 times,") == 2
 
 
 @pytest.mark.parametrize(

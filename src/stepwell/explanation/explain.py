@@ -19,6 +19,7 @@ from stepwell.dynamic import is_dynamic_program
 from stepwell.explanation.model import Explanation, Kernel, Node
 from stepwell.explanation.reading import (
     Names,
+    Often,
     Reader,
     entries_of,
     host_functions,
@@ -150,12 +151,10 @@ def read_explanation(
     names = Names()
     inputs = tuple(names.argument(a, i) for i, a in enumerate(main.body.block.args))
     reader = Reader(names)
-    graph = reader.block(main.body.block)
-    others, counts, repeated = _called(functions, reader)
+    graph = reader.block(main.body.block, Often())
+    others = _called(functions, reader)
     limits = limits_of(machine) if isinstance(machine, Target) else None
-    kernels = tuple(
-        _kernel(op, counts.get(op.sym_name.data, 0), op.sym_name.data in repeated, limits) for op in kernels_of(module)
-    )
+    kernels = tuple(_kernel(op, reader, limits) for op in kernels_of(module))
     terminator = main.body.block.last_op
     outputs = tuple(names.value(v) for v in terminator.operands) if terminator is not None else ()
     return Explanation(
@@ -174,32 +173,34 @@ def read_explanation(
     )
 
 
-def _called(
-    functions: dict[str, func.FuncOp], main: Reader
-) -> tuple[dict[str, tuple[Node, ...]], dict[str, int], dict[str, None]]:
-    """(the nodes of every function that is called, launches a call of the entry, what runs nobody knows how often)."""
+def _called(functions: dict[str, func.FuncOp], main: Reader) -> dict[str, tuple[Node, ...]]:
+    """The nodes of every function that is called, whose launches are added to those of the entry."""
     others: dict[str, tuple[Node, ...]] = {}
-    counts, repeated = dict(main.launches), dict(main.repeated)
-    pending = list(main.calls.items())
+    pending = [(name, _how_often(main, name)) for name in main.calls]
     while pending:
-        name, times = pending.pop(0)
+        name, often = pending.pop(0)
         function = functions.get(name)
         if function is None:
             continue
         if name in others:  # again, or by itself: not followed a second time
-            for kernel_name in Reader(Names()).launches_in(function):
-                repeated[kernel_name] = None
+            for kernel_name in main.launches_in(function):
+                main.repeated[kernel_name] = None
             continue
         names = Names()
         for i, argument in enumerate(function.body.block.args):
             names.argument(argument, i)
         reader = Reader(names)
-        others[name] = reader.block(function.body.block, times, name in repeated)
+        others[name] = reader.block(function.body.block, often)
         for kernel_name, launches in reader.launches.items():
-            counts[kernel_name] = counts.get(kernel_name, 0) + launches
-        repeated.update(reader.repeated)
-        pending.extend(reader.calls.items())
-    return others, counts, repeated
+            main.launches[kernel_name] = main.launches.get(kernel_name, 0) + launches
+            main.certain[kernel_name] = main.certain.get(kernel_name, 0) + reader.certain[kernel_name]
+        main.repeated.update(reader.repeated)
+        pending.extend((called, _how_often(reader, called)) for called in reader.calls)
+    return others
+
+
+def _how_often(reader: Reader, function: str) -> Often:
+    return Often(reader.calls[function], reader.certain[function], function in reader.repeated)
 
 
 def _name(module: ModuleOp) -> str:
@@ -213,21 +214,23 @@ def _target_text(machine: Machine) -> str:
     return machine.cpu
 
 
-def _kernel(op: kernel.FuncOp, launches: int, repeated: bool, limits: Limits | None) -> Kernel:
+def _kernel(op: kernel.FuncOp, reader: Reader, limits: Limits | None) -> Kernel:
     cost = entries_of(op.attributes.get(COST))
     schedule = op.schedule
     because = schedule.params.data.get("reason") if schedule is not None else None
     place = text_of(op, "kernel.place")
     seconds, bound = (None, "") if limits is None or not cost else _roof(op, cost, limits)
+    name = op.sym_name.data
     return Kernel(
-        name=op.sym_name.data,
+        name=name,
         hash=kernel_hash(op),
         kind=text_of(op, "kernel.kind"),
         reason=text_of(op, "kernel.reason"),
         schedule=str(schedule) if schedule is not None else "",
         because=because.data if isinstance(because, StringAttr) else "",
-        launches=launches,
-        repeated=repeated,
+        launches=reader.launches.get(name, 0),
+        certain=reader.certain.get(name, 0),
+        repeated=name in reader.repeated,
         place=place,
         flops=cost.get("flops"),
         integer_ops=cost.get("integer_ops"),

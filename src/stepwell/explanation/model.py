@@ -78,7 +78,8 @@ class Kernel:
         reason: why its ops are one kernel.
         schedule: the attribute, as text.
         because: why this schedule.
-        launches: how often it runs in one call; loops whose trips are unknown count once, see `repeated`.
+        launches: how often it runs in one call, if all branches are taken; loops whose trips are unknown count once, see `repeated`.
+        certain: how often it runs whatever is taken, and however often such loops go round.
         repeated: whether it is in a loop whose trips are unknown, or in a function that calls itself.
         place: "host" for what a GPU's program leaves to the CPU.
         flops, integer_ops, work: operations of one launch (see `estimate-costs`); None below step 3.
@@ -95,6 +96,7 @@ class Kernel:
     schedule: str
     because: str
     launches: int
+    certain: int
     repeated: bool
     place: str
     flops: int | None
@@ -168,12 +170,13 @@ class Explanation:
                 return kernel
         raise KeyError(name)
 
-    def total(self, attribute: str) -> float | None:
-        """Sum of a number of the kernels over all launches; None where one does not know it."""
+    def total(self, attribute: str, *, certain: bool = False) -> float | None:
+        """Sum of a number of the kernels over all launches, or those that are certain; None where one does not know it."""
         values = [getattr(kernel, attribute) for kernel in self.kernels]
         if any(value is None for value in values):
             return None
-        return sum(value * kernel.launches for value, kernel in zip(values, self.kernels, strict=True))
+        times = [kernel.certain if certain else kernel.launches for kernel in self.kernels]
+        return sum(value * count for value, count in zip(values, times, strict=True))
 
     def launches(self) -> Iterator[Launch]:
         """Every launch of the entry, inside of loops too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xdsl.dialects import arith, func, scf
@@ -64,6 +64,27 @@ class Names:
         return Value(name, type_text(value.type))
 
 
+@dataclass(frozen=True)
+class Often:
+    """How often a block runs.
+
+    Attributes:
+        times: where all branches are taken, and loops whose trips are unknown go round once.
+        certain: whatever is taken, and however often these go round.
+        unknown: whether it is in such a loop.
+    """
+
+    times: int = 1
+    certain: int = 1
+    unknown: bool = False
+
+    def repeated(self, trips: int | None, extra: int = 0) -> Often:
+        """In a loop: of its condition, which runs once more, `extra` is 1."""
+        if trips is None:
+            return Often(self.times, self.certain * extra, True)
+        return replace(self, times=self.times * (trips + extra), certain=self.certain * (trips + extra))
+
+
 @dataclass
 class Reader:
     """Turns blocks of a host function into nodes, counting launches and calls on the way."""
@@ -71,35 +92,37 @@ class Reader:
     names: Names
     launches: dict[str, int] = field(default_factory=dict[str, int])
     calls: dict[str, int] = field(default_factory=dict[str, int])
+    certain: dict[str, int] = field(default_factory=dict[str, int])
+    """How often kernels and functions run at least."""
     repeated: dict[str, None] = field(default_factory=dict[str, None])
     """Kernels and functions in loops whose trips are unknown."""
 
-    def block(self, block: Block, times: int = 1, unknown: bool = False) -> tuple[Node, ...]:
-        """The nodes of a block that runs so often (or, when unknown, nobody knows how often)."""
+    def block(self, block: Block, often: Often) -> tuple[Node, ...]:
+        """The nodes of a block that runs so often."""
         nodes: list[Node] = []
         for op in block.ops:
-            node = self._node(op, times, unknown)
+            node = self._node(op, often)
             if node is not None:
                 nodes.append(node)
         return tuple(nodes)
 
-    def _node(self, op: Operation, times: int, unknown: bool) -> Node | None:
+    def _node(self, op: Operation, often: Often) -> Node | None:
         if isinstance(op, kernel.LaunchOp):
-            return self._launch(op, times, unknown)
+            return self._launch(op, often)
         if isinstance(op, func.CallOp):
             name = op.callee.root_reference.data
-            self._count(self.calls, name, times, unknown)
+            self._count(self.calls, name, often)
             reads = tuple(self.names.value(v) for v in op.operands)
             return Call(name, reads, self._results(op))
         if op.regions:
-            return self._control(op, times, unknown)
+            return self._control(op, often)
         if op.name in _ALIASES and op.operands[0] in self.names.known:
             self.names.known[op.results[0]] = self.names.known[op.operands[0]]
         return None
 
-    def _launch(self, op: kernel.LaunchOp, times: int, unknown: bool) -> Launch:
+    def _launch(self, op: kernel.LaunchOp, often: Often) -> Launch:
         name = op.callee.root_reference.data
-        self._count(self.launches, name, times, unknown)
+        self._count(self.launches, name, often)
         remarks = op.attributes.get("kernel.remarks")
         texts = (
             tuple(r.data for r in remarks.data if isinstance(r, StringAttr)) if isinstance(remarks, ArrayAttr) else ()
@@ -108,9 +131,10 @@ class Reader:
         makes = self._results(op) if op.results else tuple(self.names.define(v) for v in op.outs)
         return Launch(name, reads, makes, texts, location_text(op), decisions_on(op))
 
-    def _count(self, table: dict[str, int], name: str, times: int, unknown: bool) -> None:
-        table[name] = table.get(name, 0) + times
-        if unknown:
+    def _count(self, table: dict[str, int], name: str, often: Often) -> None:
+        table[name] = table.get(name, 0) + often.times
+        self.certain[name] = self.certain.get(name, 0) + often.certain
+        if often.unknown:
             self.repeated[name] = None
 
     def launches_in(self, function: func.FuncOp) -> list[str]:
@@ -120,24 +144,23 @@ class Reader:
     def _results(self, op: Operation) -> tuple[Value, ...]:
         return tuple(self.names.define(r) for r in op.results)
 
-    def _control(self, op: Operation, times: int, unknown: bool) -> Node:
+    def _control(self, op: Operation, often: Often) -> Node:
         if isinstance(op, scf.ForOp | scf.WhileOp):
             trips = _trips(op) if isinstance(op, scf.ForOp) else _number_of(op.attributes.get(TRIPS))
-            unknown = unknown or trips is None
             inner = [
-                *self._arms(op.regions[:-1], times * (1 if trips is None else trips + 1), unknown),  # the condition
-                *self._arms(op.regions[-1:], times * (1 if trips is None else trips), unknown),
+                *self._arms(op.regions[:-1], often.repeated(trips, 1)),  # the condition
+                *self._arms(op.regions[-1:], often.repeated(trips)),
             ]
             return Loop(trips, tuple(node for arm in inner for node in arm), self._results(op))
-        return Branch(self._arms(op.regions, times, unknown), self._results(op))
+        return Branch(self._arms(op.regions, replace(often, certain=0)), self._results(op))
 
-    def _arms(self, regions: Sequence[Region], times: int, unknown: bool) -> tuple[tuple[Node, ...], ...]:
+    def _arms(self, regions: Sequence[Region], often: Often) -> tuple[tuple[Node, ...], ...]:
         arms: list[tuple[Node, ...]] = []
         for region in regions:
             for block in region.blocks:
                 for argument in block.args:
                     self.names.define(argument)
-                arms.append(self.block(block, times, unknown))
+                arms.append(self.block(block, often))
         return tuple(arms)
 
 

@@ -61,10 +61,11 @@ def _head(e: Explanation) -> str:
         *_wrapped("takes   ", _values(e.inputs)),
         *_wrapped("gives   ", _values(e.outputs)),
     ]
-    flops, moved, seconds = e.total("flops"), e.total("bytes"), e.total("seconds")
+    flops, moved, seconds = e.total("flops"), e.total("bytes"), e.total("seconds", certain=True)
     if flops is not None and moved is not None:
         known = f"; at least {duration(seconds)} by the {e.limits} limits" if seconds is not None else ""
-        lines.append(f"work    {quantity(flops, 'flop')}, {quantity(moved, 'B')} in and out of kernels{known}")
+        work = f"{quantity(flops, 'flop')}, {quantity(moved, 'B')} in and out of kernels"
+        lines.extend(_wrapped("work    ", f"{work}{_assuming(e)}{known}"))
     if e.arena_bytes is not None:
         bound = f" (no plan needs less than {quantity(e.lower_bound_bytes, 'B')})" if e.lower_bound_bytes else ""
         lines.append(
@@ -73,6 +74,14 @@ def _head(e: Explanation) -> str:
     for remark in e.remarks:
         lines.extend(_wrapped("remark  ", remark))
     return "\n".join(lines)
+
+
+def _assuming(e: Explanation) -> str:
+    """What sums over launches take for granted."""
+    loops = any(kernel.repeated for kernel in e.kernels)
+    branches = any(kernel.certain < kernel.launches and not kernel.repeated for kernel in e.kernels)
+    taken = [*["all branches are taken"] * branches, *["loops of unknown length go round once"] * loops]
+    return f" if {' and '.join(taken)}" if taken else ""
 
 
 def _order(e: Explanation) -> str:
@@ -144,9 +153,11 @@ def _table(rows: Sequence[_Row]) -> list[str]:
 
 
 def _times(kernel: Kernel) -> str:
+    count = kernel.certain if kernel.repeated else kernel.launches
+    some = "once" if count == 1 else f"{count} times"
     if kernel.repeated:
-        return f"launched {kernel.launches} times and more"
-    return {0: "never launched", 1: "launched once"}.get(kernel.launches, f"launched {kernel.launches} times")
+        return f"launched {some} or more"
+    return f"launched {some}" + (" at most" if kernel.certain < count else "") if count else "never launched"
 
 
 def _kernel(kernel: Kernel, e: Explanation) -> str:
