@@ -55,6 +55,7 @@ PASSES: dict[str, tuple[str, str]] = {
     "split-dilated-windows": ("split_dilated_windows", "SplitDilatedWindowsPass"),
     "split-long-softmax": ("split_long_softmax", "SplitLongSoftmaxPass"),
     "symbol-dce": ("symbol_dce", "SymbolDCEPass"),
+    "unroll-loops": ("unroll_loops", "UnrollLoopsPass"),
     "verify-critical-path": ("verify_critical_path", "VerifyCriticalPathPass"),
     "winograd-convolution": ("winograd_convolution", "WinogradConvolutionPass"),
 }
