@@ -85,12 +85,12 @@ def test_every_neighbour_is_a_schedule_and_differs(strategy):
 
 
 def test_what_wins_is_recorded_and_taken_again(two_rows_win):
-    found = stepwell.tune(PRODUCT, simd="avx2", budget=30)
+    found = stepwell.tune(PRODUCT, simd="avx2", budget=3600)
     (record,) = found.records
     assert "mr = 2" in record.schedule
     assert record.chosen_seconds == 2 * record.seconds
     assert record.tried >= 1
-    assert abs((datetime.now(UTC) - datetime.fromisoformat(record.measured)).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(record.measured)).total_seconds()) < 3600
     assert found.keep() == records_file()
 
     assert "mr = 2" not in chosen()
@@ -175,6 +175,24 @@ def test_a_record_replaces_that_of_the_same_kernel_and_machine(tmp_path):
     assert parse_record(record().line()) == record()
 
 
+def test_a_file_of_records_may_have_any_name(tmp_path):
+    keep_records(tmp_path / "best", [record()])
+    assert asked_schedules(tmp_path / "best").tuned == ((record().kernel, record().schedule),)
+    assert not asked_schedules(tmp_path / "best").asked
+
+
+def test_a_file_that_was_asked_for_is_there_also_without_a_record(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tuning, "neighbours", lambda current, machine: iter(()))
+    monkeypatch.setattr(tuning, "other_strategies", lambda current: iter(()))
+    (tmp_path / "p.mlir").write_text(PRODUCT)
+    words = ["tune", str(tmp_path / "p.mlir"), "--quiet", "--simd", "avx2"]
+    assert main(words) == 0
+    assert "kept" not in capsys.readouterr().out
+    assert main([*words, "-o", str(tmp_path / "none.jsonl")]) == 0
+    assert f"no records kept in {tmp_path / 'none.jsonl'}" in capsys.readouterr().out
+    stepwell.compile(PRODUCT, simd="avx2", schedules=tmp_path / "none.jsonl")
+
+
 def test_kept_records_that_do_not_fit_are_left_out():
     found = record(kernel=stepwell.explain(PRODUCT, simd="avx2").kernels[0].hash)
     fits = record(kernel=found.kernel, schedule=str(stepwell.schedule("contraction", vector=32, mr=2)))
@@ -214,7 +232,7 @@ def test_a_wrong_file_of_records_says_where(tmp_path, line, message):
 def test_the_command_keeps_records_and_says_what_it_did(tmp_path, capsys, two_rows_win):
     (tmp_path / "p.mlir").write_text(PRODUCT)
     out = tmp_path / "r.jsonl"
-    assert main(["tune", str(tmp_path / "p.mlir"), "--simd", "avx2", "--budget", "30s", "-o", str(out)]) == 0
+    assert main(["tune", str(tmp_path / "p.mlir"), "--simd", "avx2", "--budget", "3600s", "-o", str(out)]) == 0
     said = capsys.readouterr()
     assert "schedules tried" in said.out
     assert "mr = 2" in said.err
