@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import wrong_passes as wrong
@@ -75,15 +76,15 @@ def forget_columns(op: Operation) -> None:
         op.operands[0] = op.operands[1]
 
 
-def validated(item: GpuOutlineKernelsPass) -> None:
-    Pipeline((item,), [Validation(reduce=False)]).run(context(), buffers().clone())
+def validated(item: GpuOutlineKernelsPass, folder: Path) -> None:
+    Pipeline((item,), [Validation(reduce=False, folder=folder)]).run(context(), buffers().clone())
 
 
-def test_sums_in_the_order_of_lanes_are_no_miscompile(monkeypatch):
-    validated(GpuOutlineKernelsPass())
+def test_sums_in_the_order_of_lanes_are_no_miscompile(monkeypatch, tmp_path):
+    validated(GpuOutlineKernelsPass(), tmp_path)
     monkeypatch.setattr(GpuOutlineKernelsPass, "numerics", "exact")
     with pytest.raises(MiscompileError):  # so there was something to explain
-        validated(GpuOutlineKernelsPass())
+        validated(GpuOutlineKernelsPass(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +95,10 @@ def test_sums_in_the_order_of_lanes_are_no_miscompile(monkeypatch):
         (forget_columns, "the simulator stops: .*invalid launch"),
     ],
 )
-def test_a_wrong_kernel_is_found_although_sums_may_round(change, why):
+def test_a_wrong_kernel_is_found_although_sums_may_round(change, why, tmp_path):
     """Also one that does what no GPU allows, of which there is no result."""
     with pytest.raises(MiscompileError, match=f"pass 'wrong-outline' changes what @main computes(.|\n)*{why}"):
-        validated(WrongOutlinePass(change))
+        validated(WrongOutlinePass(change), tmp_path)
 
 
 def test_whole_programs_are_validated_for_gpus(tmp_path, capsys):
