@@ -105,8 +105,8 @@ def asked_schedules(schedules: Any) -> Schedules | None:
     """What a user hands over as schedules.
 
     Args:
-        schedules: the path of a file of schedules, or of tuning records (.jsonl); a mapping from a kernel's hash or name to a
-            schedule (or its text); or None.
+        schedules: the path of a file of schedules, or of tuning records (.jsonl, or another name if it begins with one); a mapping
+            from a kernel's hash or name to a schedule (or its text); or None.
 
     Raises:
         InvalidProgramError: it is none of these, or a file is wrong; says where.
@@ -115,7 +115,7 @@ def asked_schedules(schedules: Any) -> Schedules | None:
         return schedules
     if isinstance(schedules, str | Path):
         text = _read(Path(schedules))
-        if Path(schedules).suffix == ".jsonl":
+        if Path(schedules).suffix == ".jsonl" or _begins_with_record(text):
             return Schedules(tuned=_records(str(schedules), text), source=str(schedules), text=text)
         return Schedules(_file_entries(str(schedules), text), source=str(schedules), text=text)
     if not isinstance(schedules, Mapping):
@@ -128,6 +128,16 @@ def asked_schedules(schedules: Any) -> Schedules | None:
         if not isinstance(value, str) and getattr(value, "name", "") != "kernel.schedule":
             raise InvalidProgramError(f"'{key}' is given {value!r}, no schedule: make one with stepwell.schedule(...)")
     return Schedules(tuple((key, str(value)) for key, value in entries.items()))
+
+
+def _begins_with_record(text: str) -> bool:
+    from stepwell.tuning.records import parse_record
+
+    try:
+        parse_record(text.partition("\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _records(path: str, text: str) -> tuple[tuple[str, str], ...]:

@@ -69,7 +69,7 @@ def tune_command(arguments: argparse.Namespace, program: Any) -> int:
     )
     for line in tuning.lines:
         print(line)
-    if tuning.records:
+    if tuning.records or arguments.output is not None:  # a file that was asked for is there for --schedules in any case
         path = tuning.keep(arguments.output)
-        print(f"{len(tuning.records)} record{'s' if len(tuning.records) > 1 else ''} kept in {path}")
+        print(f"{len(tuning.records) or 'no'} record{'' if len(tuning.records) == 1 else 's'} kept in {path}")
     return 0
