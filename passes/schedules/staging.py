@@ -26,6 +26,9 @@ from stepwell.passes.schedules.lanes import Point, broadcast, lanes_along, read,
 from stepwell.passes.schedules.nest import Access, linear_form, scalar_of_fill
 from stepwell.passes.schedules.plan import WIDE_BYTES
 
+LINE_BYTES = 64
+"""Bytes of a cache line: where a machine has others, lines of a copy are merely elsewhere."""
+
 
 @dataclass(frozen=True)
 class Border:
@@ -95,6 +98,8 @@ class Stage:
     by_line: bool
     """Whether the order of dims may change so that what belongs to a line is together."""
     apart: Apart | None = None
+    spread: bool = False
+    """Whether lines of the copy are an odd number of cache lines apart, so that points of them spread over the sets of a cache."""
 
     def steps(self, position: int) -> dict[int, int]:
         """By how much fixed dims move the copy along a dim of the tensor."""
@@ -116,7 +121,12 @@ class Stage:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a copy."""
-        return tuple(n for p in self.order for n in self._parts(p, self.extents[p]))
+        shape = tuple(n for p in self.order for n in self._parts(p, self.extents[p]))
+        if not self.spread:
+            return shape
+        assert isinstance(self.border.insert.result.type, TensorType)
+        line = LINE_BYTES // byte_width(self.border.insert.result.type.element_type)
+        return (*shape[:-1], (-(-shape[-1] // line) // 2 * 2 + 1) * line)
 
     def _parts(self, position: int, extent: int) -> tuple[int, ...]:
         """The extents of a copy along a dim of the tensor: two where points of it are brought together."""

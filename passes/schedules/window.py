@@ -6,7 +6,7 @@ a vector, and `points` neighbours along another dim `t` of the window are done t
 
 ```
 for other dims                    tasks are runs of one of these
-  for points along t, for vectors along n
+  for points along t, for vectors along n       where n are channels of a copy of the image, their loop is around these and the rows
     for channels, if any, and taps beyond the innermost few
       the innermost taps of all points, each vector of x and w read once
 ```
@@ -14,8 +14,7 @@ for other dims                    tasks are runs of one of these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
 
@@ -26,14 +25,12 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from stepwell.ir.dtypes import byte_width
-from stepwell.ir.machine import MachineDescription, machine_of
-from stepwell.ir.structured import indexing_maps, iterator_kinds
+from stepwell.ir.machine import machine_of
 from stepwell.passes.fusion.epilogue import not_of_a_reduction
-from stepwell.passes.schedules.contraction_analysis import ops_between, product_of
+from stepwell.passes.schedules.contraction_analysis import ops_between
 from stepwell.passes.schedules.emit import Emitter, Index
-from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled, is_uniform
+from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.lanes import (
-    MOST_APART,
     Lanes,
     Point,
     broadcast,
@@ -41,189 +38,31 @@ from stepwell.passes.schedules.lanes import (
     is_vector,
     lanes_along,
     read,
-    steps_apart,
     vector_of,
     write,
 )
 from stepwell.passes.schedules.loops import escapes, schedule_around
-from stepwell.passes.schedules.nest import Access, generic_extents, is_contiguous, uses_dim
-from stepwell.passes.schedules.parameters import too_many_sums
+from stepwell.passes.schedules.nest import Access, step_in_memory, uses_dim
 from stepwell.passes.schedules.plan import WIDE_BYTES, Machine, tasks_for
 from stepwell.passes.schedules.space import tiled_loop
-from stepwell.passes.schedules.staging import Stage, Stager, border_of, copied_apart, placeholder, plan_stage
+from stepwell.passes.schedules.staging import Stage, Stager, copied_apart, placeholder
 from stepwell.passes.schedules.tasks import Cut, cut_dim, part_of
-from stepwell.passes.schedules.window_groups import WindowGroups, pick_channel, read_groups, window_groups
+from stepwell.passes.schedules.window_choice import (
+    Window,
+    WindowTile,
+    by_columns,
+    choose_window,
+    find_window,
+    most_staged,
+    stage_of,
+    staged,
+    window_tile_of,
+)
+from stepwell.passes.schedules.window_groups import WindowGroups, pick_channel, read_groups
+from stepwell.passes.schedules.window_weights import copied_weights
 
-UNROLLED = 32
-"""Taps written one after the other, at most; outer ones are loops."""
-SHORT = 4
-"""Points of the last dim below which there is no vector of it."""
 PRODUCTS_PER_LANE = 1.5
 """Products that a lane adds up in a nanosecond: half of what it can, the rest waits for memory."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A generic understood as sums over a window."""
-
-    op: linalg.GenericOp
-    sizes: tuple[int, ...]
-    image: int
-    """Position of the operand that is read through the window; the other one are the weights."""
-    casts: tuple[tuple[Operation, ...], tuple[Operation, ...]]
-    """Of the two inputs, in their order."""
-    lanes: int
-    """The vector dim."""
-    line: int | None
-    """The dim whose neighbours are done together."""
-    outer: tuple[int, ...]
-    reduced: tuple[int, ...]
-    """Outermost first: what only adds up, then what moves in the window, then the channels of a group."""
-    groups: WindowGroups | None = None
-    """Set where lanes are features of groups, which read the channels of theirs."""
-
-    @property
-    def accumulator(self) -> Attribute:
-        """The element type of the sums."""
-        kind = self.op.results[0].type
-        assert isinstance(kind, TensorType)
-        return kind.element_type
-
-    @property
-    def exprs(self) -> tuple[AffineExpr, ...]:
-        """Where a point goes in the result."""
-        return indexing_maps(self.op)[-1].results
-
-    @property
-    def looped(self) -> int:
-        """How many of the reduced dims are loops."""
-        count, taps = len(self.reduced), 1
-        while count and taps * self.sizes[self.reduced[count - 1]] <= UNROLLED:
-            count -= 1
-            taps *= self.sizes[self.reduced[count]]
-        return count
-
-
-@dataclass(frozen=True)
-class WindowTile:
-    """The numbers of a window's schedule."""
-
-    points: int
-    """Neighbours along `line`."""
-    columns: int
-    """Lanes along the last dim."""
-
-    def numbers(self) -> dict[str, int]:
-        """As parameters of a schedule."""
-        return {"points": self.points, "columns": self.columns}
-
-
-def find_window(op: Operation) -> Window | str:
-    """Read a generic as sums over a window, or say why it is none."""
-    if not isinstance(op, linalg.GenericOp) or len(op.results) != 1 or len(op.inputs) != 2:
-        return "not a generic of two inputs and one output"
-    chains = product_of(op)
-    if chains is None:
-        return "the body is no sum of products"
-    if not isinstance(op.outputs[0].owner, linalg.FillOp):
-        return "its sums do not start from one number"
-    maps, kinds, sizes = indexing_maps(op), iterator_kinds(op), generic_extents(op)
-    order = [e.position for e in maps[2].results if isinstance(e, AffineDimExpr)]
-    reduced = [d for d, kind in enumerate(kinds) if kind != "parallel"]
-    if len(order) != len(maps[2].results) or not order or not reduced or 0 in sizes:
-        return "the output is a scalar, or nothing is summed"
-    whole = [i for i in (0, 1) if all(uses_dim(maps[i].results, d) for d in order)]
-    if len(whole) != 1:
-        return "both factors, or none, have all dims of the result"
-    if any(is_uniform(x) for x in op.inputs):
-        return "a factor is the same everywhere"
-    image, n = whole[0], order[-1]
-    exprs, weights = maps[image].results, maps[1 - image].results
-    lines = [d for d in order[:-1] if _moves(exprs, d, reduced) and not uses_dim(weights, d)]
-    if not lines and not _moves(exprs, n, reduced):
-        return "nothing is read through a window"
-    groups = window_groups(exprs[-1], n, sizes) if lines else None
-    problem = _no_vectors(op, image, n, sizes[n]) if groups is None else None
-    if problem is not None:
-        return problem
-    line = lines[-1] if lines else None
-    channel = None if groups is None else groups.channel
-    reduced.sort(key=lambda d: (d == channel, any(_moves(exprs, p, [d]) for p in order)))
-    outer = tuple(d for d in order if d not in (line, n))
-    return Window(op, sizes, image, chains, n, line, outer, tuple(reduced), groups)
-
-
-def _moves(exprs: Sequence[AffineExpr], dim: int, reduced: Sequence[int]) -> bool:
-    """Whether a dim of the result and one of the sums move along the same dim of the image."""
-    return any(dim in e.used_dims() and any(d in e.used_dims() for d in reduced) for e in exprs)
-
-
-def _no_vectors(op: linalg.GenericOp, image: int, dim: int, size: int) -> str | None:
-    """Why the last dim of the result is no vector dim."""
-    if size < SHORT:
-        return "lines are too short for vectors"
-    maps = indexing_maps(op)
-    access = Access(op.inputs[image], maps[image].results)
-    if not is_contiguous(access.exprs, dim) and not 2 <= steps_apart(access, dim) <= MOST_APART:
-        return "lines of the image are not contiguous"
-    weights = maps[1 - image].results
-    if uses_dim(weights, dim) and not is_contiguous(weights, dim):
-        return "lines of the weights are not contiguous"
-    return None
-
-
-def choose_window(found: Window, machine: MachineDescription) -> WindowTile | str:
-    """The tile for a machine, or why other loops do better."""
-    if machine.vector_bytes == 0:
-        return "scalar code"
-    lanes = max(1, machine.vector_bytes // byte_width(found.accumulator))
-    most = 8 if machine.vector_bytes >= WIDE_BYTES else 4
-    extent = 1 if found.line is None else found.sizes[found.line]
-    if found.groups is not None:
-        if max(lanes, found.groups.features) % found.groups.features:
-            return "groups do not fill vectors"
-        # One vector of each point, of more points: what is shuffled out of the image is used for several of them.
-        most = machine.registers * 3 // 8
-        return WindowTile(-(-extent // -(-extent // most)), max(lanes, found.groups.features))
-    points = -(-extent // -(-extent // most))
-    vectors = min(max(1, most // 2 // points), -(-found.sizes[found.lanes] // lanes))
-    return WindowTile(points, vectors * lanes)
-
-
-def window_tile_of(found: Window, numbers: Mapping[str, int], machine: MachineDescription) -> WindowTile | str:
-    """The tile that a schedule's numbers describe, chosen where they do not say."""
-    chosen = choose_window(found, machine)
-    if isinstance(chosen, str):
-        return chosen
-    extent = 1 if found.line is None else found.sizes[found.line]
-    tile = WindowTile(min(numbers.get("points", chosen.points), extent), numbers.get("columns", chosen.columns))
-    return too_many_sums(tile.points, tile.columns, machine.vector_bytes // byte_width(found.accumulator)) or tile
-
-
-def stage_of(found: Window, tile: WindowTile, most: int) -> Stage | None:
-    """What is copied with its border at once, in at most so many bytes: down from the first dim that moves in the window."""
-    border = border_of(found.op.inputs[found.image])
-    loops = [*found.outer, *([] if found.line is None else [found.line])]
-    if border is None or not loops or not most:
-        return None
-    exprs = indexing_maps(found.op)[found.image].results
-    number = next((i for i, d in enumerate(loops) if _moves(exprs, d, found.reduced)), len(loops) - 1)
-    unit = tile.points if loops[number] == found.line else 1
-    return plan_stage(border, exprs, found.sizes, loops[:number], (loops[number], unit), most)
-
-
-def staged(op: Operation, machine: MachineDescription) -> Stage | None:
-    """How an op that is sums over an image in a border has it copied in parts, if it can be."""
-    found = find_window(op)
-    tile = choose_window(found, machine) if isinstance(found, Window) else found
-    if isinstance(found, str) or isinstance(tile, str):
-        return None
-    return stage_of(found, tile, most_staged(machine))
-
-
-def most_staged(machine: MachineDescription) -> int:
-    """Bytes of an image that are copied at once."""
-    return machine.l2_bytes // 2
 
 
 def schedule_window(
@@ -305,6 +144,8 @@ class _WindowPhase:
         self.order = [e.position for e in found.exprs if isinstance(e, AffineDimExpr)]
         self.starts: dict[int, Index] = {}
         self.extents: dict[int, Index] = {}
+        self.column: tuple[Index, int] | None = None
+        """Where the vector dim is, and how many points of it, where its loop is around all others."""
 
     def emit(self) -> None:
         """Emit the phase."""
@@ -372,11 +213,34 @@ class _WindowPhase:
 
         def part(first: Index, count: Index, image: Access, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
             saved, self.image = self.image, image
-            made = body(first, count, args)
+            if by_columns(self.found, self.tile):
+                made = self._columns(args, lambda inner: body(first, count, inner))
+            else:
+                made = body(first, count, args)
             self.image = saved
             return made
 
         return stager.parts(extent, lambda first: self._absolute(_with(local, dim, first)), outs, part)
+
+    def _columns(
+        self, outs: Sequence[SSAValue], body: Callable[[Sequence[SSAValue]], Sequence[SSAValue]]
+    ) -> Sequence[SSAValue]:
+        """The vector dim around all others of a part of the image, weights of each vector next to each other."""
+        lanes, tile = self.found.lanes, self.tile
+
+        def column(j: Index, columns: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            self.column, saved = (j, columns), self.weights
+            width, mask = self._width(columns)
+            start = self._sum(self.starts.get(lanes, 0), j)
+            dims = [(d, self.found.sizes[d]) for d in self.found.reduced]
+            self.weights = copied_weights(self.builder, self.weights, dims, start, lanes_along(lanes, width, mask))
+            made = body(args)
+            self.column, self.weights = None, saved
+            return made
+
+        return tiled_loop(
+            self.em, self.extents[lanes], self.found.sizes[lanes] % tile.columns, tile.columns, outs, column
+        )
 
     def _lines(self, local: list[Index], outs: Sequence[SSAValue]) -> Sequence[SSAValue]:
         """Tiles along the line and the vector dim; weights that are equal for all of them are read before."""
@@ -387,6 +251,8 @@ class _WindowPhase:
                 self._factor(1, self._with_taps(self._absolute(local), 0, taps), 0, None, ready)
 
         def columns(at: list[Index], points: int, args: Sequence[SSAValue]) -> Sequence[SSAValue]:
+            if self.column is not None:
+                return self._tile(_with(at, found.lanes, self.column[0]), (points, self.column[1]), ready, args)
             return tiled_loop(
                 self.em,
                 self.extents[found.lanes],
@@ -446,8 +312,16 @@ class _WindowPhase:
             self._mapped(values, [em.apply(e, self._absolute(local)) for e in exprs], width, mask)
             at = [em.apply(e, local) for e in exprs]
             for i, (_, result) in enumerate(self.stored):
-                current[i] = write(em, values[result], current[i], at, lanes)
+                current[i] = write(em, values[result], current[i], at, lanes, self._ahead(result))
         return current
+
+    def _ahead(self, result: SSAValue) -> int:
+        """Bytes to the lines of a result that the next tile writes: apart from each other, where hardware would foresee neighbours."""
+        if self.column is None or not self.machine.prefetch:
+            return 0
+        assert isinstance(result.type, TensorType)
+        step = step_in_memory(Access(result, self.found.exprs), self.found.line or 0) or 0
+        return self.tile.points * step * byte_width(result.type.element_type)
 
     def _mapped(self, values: dict[SSAValue, SSAValue], index: list[Index], width: int, mask: SSAValue | None) -> None:
         """Add what maps make of a vector of sums, which is at `index` of the result."""
