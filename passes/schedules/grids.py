@@ -28,6 +28,7 @@ GRIDS: dict[str, tuple[int, ...]] = {
     "unroll": (1, 2, 4, 8),
     "prefetch": (0, 512, 1024, 2048, 4096),
     "bypass": (0, 1),
+    "lines": (0, 2, 4, 8),
     "run": (64, 128, 256, 512),
     "parallel": (0, 1),
     "chunk": (1, 2, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
@@ -23,6 +24,7 @@ from stepwell.passes.schedules.emit import Index
 from stepwell.passes.schedules.fold import folding
 from stepwell.passes.schedules.interleaving import schedule_interleaving
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice, is_scheduled
+from stepwell.passes.schedules.lines import with_lines
 from stepwell.passes.schedules.merge import (
     Groups,
     collapse,
@@ -46,6 +48,9 @@ from stepwell.passes.schedules.sweep import is_sweep, sweep_phases
 from stepwell.passes.schedules.tasks import Cut, cut_dim, emit_task, step_of
 from stepwell.passes.schedules.updates import update_phase
 from stepwell.passes.schedules.winograd import winograd_phase
+
+LINES_A_TASK = 64
+"""Lines that a task reduces for each line of results that is merged afterwards."""
 
 Whole = Callable[[Operation], Sequence[Operation] | None]
 """Makes phases of its own of an op: returns the other ops that are done with it, or None where the op is not for it."""
@@ -261,7 +266,7 @@ def space_phase(
     nests = dense_nests(nests, lambda value, runs: collapse(builder.em, value, runs))
     if is_sweep(nests):
         return _swept(builder, nests, targets, homes, machine)
-    plan = plan_space(nests, machine)
+    plan = with_lines(plan_space(nests, machine), nests, targets, machine)
     cuts = choose_cut(plan, nests, targets, machine)
     split = _find_parts(plan, nests, targets, cuts, machine)
     if split is not None:
@@ -293,6 +298,8 @@ def _find_parts(
     """The parts of a reduction to few points, for tasks that no cut of its results would give."""
     wanted = tasks_for(_work(nests, plan), machine)
     given = cuts[0].tasks if cuts else 1
+    if plan.lines and cuts and cuts[0].dim == plan.vector and _worth_merging(nests[0], plan, wanted):
+        given = 1  # lines are read from end to end
     reductions = [n for n in nests if not n.after]
     # A schedule has four tasks a core: of fewer, which do not share out evenly, one core waits for another.
     uneven = given < wanted and given % max(1, machine.tasks // 4) > 0
@@ -302,6 +309,11 @@ def _find_parts(
     return find_split(
         plan, reductions, [t for t in targets if t.output.original in made], replace(machine, split=wanted)
     )
+
+
+def _worth_merging(nest: Nest, plan: Plan, tasks: int) -> bool:
+    """Whether merging a line of results for each task takes a few hundredths of the time at most."""
+    return prod(nest.sizes[d] for d in plan.inner) >= LINES_A_TASK * tasks
 
 
 def _split_phases(
@@ -323,7 +335,8 @@ def _split_phases(
         return emit_task(builder, [partial], split.plan, places, [split.cut], ivs, outs)
 
     results = builder.phase([split.cut.tasks], scratch, task)
-    return merge_phase(builder, nests, split, (stored, wanted), results, homes, replace(machine, tasks=1))
+    alone = replace(machine, tasks=1, lines=0)
+    return merge_phase(builder, nests, split, (stored, wanted), results, homes, alone)
 
 
 def merge_phase(

@@ -104,6 +104,8 @@ _LOOPS = (
 _STREAMS = (
     Parameter("fetch", "bytes ahead of what loops read once that its cache lines are fetched, and whether rows are before "
               "they are gathered from; 0: none", 0, most=1 << 20, where="cores"),
+    Parameter("lines", "lines of an array that are reduced at once into a line of results in a cache; 0: line after line down a "
+              "strip of columns, whose results are in registers", 0, most=64, where="cores"),
     Parameter("stage", "bytes of a row that are copied to scratch first, where rows are read along another dim than they "
               "are written along; 0: none", 0, most=1 << 16, where="cores"),
     Parameter("run", "bytes of a result's row that are written at once out of such copies", 128, least=1, most=1 << 12,

@@ -58,6 +58,8 @@ class Machine:
     """Whether results are written past the caches, a line at a time."""
     line_bytes: int = 64
     """Bytes of a cache line."""
+    lines: int = 0
+    """Lines of a large array that reductions down its columns read at once; 0: a strip of columns, line after line."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,17 @@ class Plan:
     """Points along the vector dim and along the second one that go through scratch together; None: tiles in place."""
     block_vectors: int = 1
     """Vectors that a fold combines to one number at once."""
+    lines: int = 0
+    """Lines that are reduced at once into lines of results, which are in scratch; 0: results are in registers."""
+    strip: int = 0
+    """Points along the vector dim that such a line has at most."""
     bypass: bool = False
     """Whether whole cache lines of results go past the caches, which then do not read them first."""
 
     def unit(self, dim: int) -> int:
         """Points along a dim that tasks keep together."""
+        if self.lines and dim in (self.vector, self.inner[-1]):
+            return self.strip if dim == self.vector else self.lines
         if dim == self.vector:
             return self.width * self.block_vectors if self.stage is None else self.stage[0]
         if dim == self.crossed:

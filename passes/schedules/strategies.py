@@ -40,6 +40,7 @@ from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import can_vectorize
 from stepwell.passes.schedules.loops import copy_phase, schedule_loops
+from stepwell.passes.schedules.lines import with_lines
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
 from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, too_many_sums, wrong
 from stepwell.passes.schedules.plan import Machine, plan_space
@@ -71,6 +72,9 @@ FINER = 8
 """Tasks a core of a contraction: products say well how long they take, and a core that does something else is waited for."""
 
 PAGE = 4096
+LINES = 4
+"""Lines of a large array that are reduced to one at once: what hardware foresees, and a result is read and written for."""
+
 """Bytes of memory that are translated together, and beyond which hardware foresees nothing: what is read once is fetched so
 far ahead, and a block that is turned reads as much of each row."""
 
@@ -141,11 +145,11 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             return "rows", numbers, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{how}"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = _why_loops(func, machine, rows, forced)
-    if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
-        common["fetch"] = PAGE
-    if "prefetch" in common:
-        common |= turning_numbers(func, _turned_nests(func, machine), machine)
-    return "loops", common, f"one parallel phase per op or pointwise run: {reason}{_in_turn(func, machine)}"
+    return (
+        "loops",
+        common | _from_afar(func, machine),
+        f"one parallel phase per op or pointwise run: {reason}{_in_turn(func, machine)}",
+    )
 
 
 def _in_turn(func: kernel.FuncOp, machine: MachineDescription) -> str:
@@ -186,6 +190,29 @@ def _turned_nests(func: kernel.FuncOp, machine: MachineDescription) -> list[Nest
     """The ops of a kernel that read along another dim than they write along."""
     nests = [_dry_nest(op) for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
     return [n for n in nests if plan_space([n], Machine(machine.vector_bytes)).crossed is not None]
+def _from_afar(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int]:
+    """The parameters of loops over what is read or written once and is larger than a core's second cache."""
+    numbers: dict[str, int] = {}
+    if _bytes(func.args[: func.num_inputs]) > machine.l2_bytes:
+        numbers["fetch"] = PAGE
+        if _reduces_columns(func, machine):
+            numbers["lines"] = LINES
+    if _result_bytes(func) > machine.l2_bytes:
+        numbers |= turning_numbers(func, _turned_nests(func, machine), machine)
+    return numbers
+
+
+def _reduces_columns(func: kernel.FuncOp, machine: MachineDescription) -> bool:
+    """Whether some op of a kernel reduces what is in lines to one line, of vectors."""
+    for op in func.body.block.ops:
+        if isinstance(op, linalg.GenericOp) and not is_parallel(op):
+            nest = _unfolded_nest(op)
+            plan = plan_space([nest], Machine(machine.vector_bytes))
+            if with_lines(plan, [nest], [], Machine(machine.vector_bytes, lines=LINES)).lines:
+                return True
+    return False
+
+
 
 
 def scalar_parameters(machine: MachineDescription) -> dict[str, int]:
@@ -445,5 +472,6 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
 
 
 def _copied_by(machine: Machine) -> Callable[[KernelBuilder, SSAValue, SSAValue], SSAValue]:
+        lines=numbers.get("lines", 0),
     """How a builder copies a tensor."""
     return lambda builder, source, target: copy_phase(builder, source, target, machine)

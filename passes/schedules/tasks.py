@@ -11,6 +11,7 @@ from xdsl.ir.affine import AffineExpr, AffineSymExpr
 
 from stepwell.passes.schedules.emit import Emitter, Index
 from stepwell.passes.schedules.kernel_builder import KernelBuilder, Slice
+from stepwell.passes.schedules.lines import LinesEmitter
 from stepwell.passes.schedules.nest import Nest, coefficient, uses_dim
 from stepwell.passes.schedules.plan import Plan
 from stepwell.passes.schedules.space import SpaceEmitter, Target
@@ -112,7 +113,7 @@ def emit_task(
         placed[target.output.original] = local
         places.append((offsets, extents))
     starts = {p.dim: p.start for p in parts}
-    kind = SpaceEmitter if plan.stage is None else TurningEmitter
+    kind = LinesEmitter if plan.lines else SpaceEmitter if plan.stage is None else TurningEmitter
     emitter = kind(em, nests, plan, builder.resolve, placed, starts, {p.dim: p.extent for p in parts})
     last = emitter.run(slices, [0] * len(sizes))
     em.location = nests[0].location

@@ -195,6 +195,35 @@ kernel.func @columns(%x: tensor<512x3000xf32>, %o: tensor<3000xf32>) -> tensor<3
 
 // -----
 
+// Lines as they lie in memory, four at once, into a line of results in scratch; then the rest, a line less than four, and the results.
+// Fetched is what is read of the next four.
+// CHECK-LABEL: kernel.func @lines
+// CHECK: %[[S:.*]] = tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<1024xf32>
+// CHECK: vector.transfer_write %{{.*}} : vector<64xf32>, tensor<1024xf32>
+// CHECK: scf.for %[[I:[0-9]+]] =
+// CHECK: %[[OLD:.*]] = vector.transfer_read {{.*}} : tensor<1024xf32>, vector<64xf32>
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[OLD]]) -> (vector<64xf32>)
+// CHECK: vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 16384 : i64, in_bounds = [true]} : tensor<515x1024xf32>, vector<64xf32>
+// CHECK: } {unroll = 4 : i64}
+// CHECK: vector.transfer_write %{{.*}} : vector<64xf32>, tensor<1024xf32>
+// CHECK: } {unroll = 3 : i64}
+// CHECK: vector.transfer_write %{{.*}} : vector<64xf32>, tensor<1024xf32>
+// CHECK: vector.transfer_write %{{.*}} : vector<64xf32>, tensor<1024xf32>
+// CHECK: kernel.return
+kernel.func @lines(%x: tensor<515x1024xf32>, %o: tensor<1024xf32>) -> tensor<1024xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, fetch = 4096 : i64, lines = 4 : i64}>} {
+  %e = tensor.empty() : tensor<1024xf32>
+  %cst = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%cst : f32) outs(%e : tensor<1024xf32>) -> tensor<1024xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<515x1024xf32>) outs(%f : tensor<1024xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %y = arith.addf %b, %a : f32
+    linalg.yield %y : f32
+  } -> tensor<1024xf32>
+  kernel.return %r : tensor<1024xf32>
+}
+
+// -----
+
 // Lines of scratch are an odd number of the machine's cache lines apart: three of 128 bytes here.
 // CHECK-LABEL: kernel.func @wide_lines
 // CHECK: tensor.empty() {scratch = #kernel.scratch<worker>} : tensor<16x96xf32>

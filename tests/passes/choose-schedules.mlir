@@ -163,6 +163,44 @@ module attributes {stepwell.target = {level = "avx2", vector_bits = 256 : i64, c
 
 // -----
 
+// Columns of what no core's cache holds are reduced a few lines at once...
+// CHECK-LABEL: kernel.func @columns
+// CHECK-SAME: fetch = 4096 : i64, lines = 4 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64}} {
+  kernel.func @columns(%x: tensor<512x1024xf32>, %o: tensor<1024xf32>) -> tensor<1024xf32> attributes {access = ["read", "write"]} {
+    %c = arith.constant 0.0 : f32
+    %E = tensor.empty() : tensor<1024xf32>
+    %f = linalg.fill ins(%c : f32) outs(%E : tensor<1024xf32>) -> tensor<1024xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<512x1024xf32>) outs(%f : tensor<1024xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %b, %a : f32
+      linalg.yield %y : f32
+    } -> tensor<1024xf32>
+    kernel.return %r : tensor<1024xf32>
+  }
+}
+
+// -----
+
+// ... but where registers hold a line of results.
+// CHECK-LABEL: kernel.func @columns
+// CHECK-SAME: fetch = 4096 : i64, reason
+module attributes {stepwell.target = {level = "avx512", vector_bits = 512 : i64, cores = 2 : i64, l2_bytes = 262144 : i64}} {
+  kernel.func @columns(%x: tensor<4096x128xf32>, %o: tensor<128xf32>) -> tensor<128xf32> attributes {access = ["read", "write"]} {
+    %c = arith.constant 0.0 : f32
+    %E = tensor.empty() : tensor<128xf32>
+    %f = linalg.fill ins(%c : f32) outs(%E : tensor<128xf32>) -> tensor<128xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4096x128xf32>) outs(%f : tensor<128xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.addf %b, %a : f32
+      linalg.yield %y : f32
+    } -> tensor<128xf32>
+    kernel.return %r : tensor<128xf32>
+  }
+}
+
+// -----
+
 // What a cache would not hold is written past it, in whole lines: turned where it is read, if a vector is a line.
 // CHECK-LABEL: kernel.func @turned
 // CHECK-SAME: fetch = 4096 : i64, bypass = 1 : i64, stage = 0 : i64, reason
