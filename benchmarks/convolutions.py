@@ -162,6 +162,21 @@ SWEEP = (
     Shape("grad_rhs_3x3_b1_c128_28", 1, 128, 128, 28, 3, gradient="rhs"),
     Shape("grad_lhs_5x5_b8_c32_27", 8, 32, 32, 27, 5, gradient="lhs"),
     Shape("grad_rhs_1x1_b8_c256to64_28", 8, 256, 64, 28, 1, gradient="rhs"),
+    Shape("stem7x7_s2_b1_c3to64_224", 1, 3, 64, 224, 7, 2),
+    Shape("nhwc_stem7x7_s2_b1_c3to64_224", 1, 3, 64, 224, 7, 2, nhwc=True),
+    Shape("depthwise3x3_d2_b1_c96_56", 1, 96, 96, 56, 3, groups=96, dilation=2),
+    Shape("nhwc_depthwise3x3_d2_b1_c96_56", 1, 96, 96, 56, 3, groups=96, nhwc=True, dilation=2),
+    Shape("nhwc_depthwise3x3_s2_b8_c144_56", 8, 144, 144, 56, 3, 2, groups=144, nhwc=True),
+    Shape("nhwc_grouped3x3_b8_c256_g32_28", 8, 256, 256, 28, 3, groups=32, nhwc=True),
+    Shape("nhwc_grouped3x3_s2_b8_c256_g32_56", 8, 256, 256, 56, 3, 2, groups=32, nhwc=True),
+    Shape("nhwc_grouped3x3_b1_c512_g32_14", 1, 512, 512, 14, 3, groups=32, nhwc=True),
+    Shape("nhwc_multiplied3x3_b1_c32to128_56", 1, 32, 128, 56, 3, groups=32, nhwc=True),
+    Shape("bf16_nhwc_depthwise3x3_b8_c144_56", 8, 144, 144, 56, 3, groups=144, nhwc=True, kind="bf16"),
+    Shape("bf16_conv3x3_b8_c128_28", 8, 128, 128, 28, 3, kind="bf16"),
+    Shape("grad_lhs_3x3_s2_b1_c64to128_56", 1, 64, 128, 56, 3, 2, gradient="lhs"),
+    Shape("grad_lhs_4x4_s2_b8_c64_28", 8, 64, 64, 28, 4, 2, gradient="lhs"),
+    Shape("grad_rhs_7x7_s2_b8_c3to64_112", 8, 3, 64, 112, 7, 2, gradient="rhs"),
+    Shape("grad_rhs_3x3_s2_b8_c64to128_56", 8, 64, 128, 56, 3, 2, gradient="rhs"),
 )
 SUITES = {"layers": SHAPES, "sweep": SWEEP, "all": (*SHAPES, *SWEEP)}
 
