@@ -183,3 +183,32 @@ func.func @groups(%x: tensor<2x5x15x3x4xf32>, %w: tensor<3x3x4x3x4xf32>) -> tens
   } -> tensor<2x5x15x3x4xf32>
   return %y : tensor<2x5x15x3x4xf32>
 }
+
+// -----
+
+// Groups of four features, last, on a machine with vectors of sixteen: they are lanes, and find their channels by their group.
+// CHECK-LABEL: func.func @lanes
+// CHECK:       %[[X:.*]] = tensor.collapse_shape %x {{.*}} : tensor<2x5x15x8x4xf32> into tensor<2x5x15x32xf32>
+// CHECK:       %[[P:.*]] = tensor.insert_slice %[[X]] into %{{.*}}[0, 1, 1, 0] [2, 5, 15, 32] {{.*}} into tensor<2x7x17x32xf32>
+// CHECK:       %[[W:.*]] = tensor.collapse_shape %{{.*}} : tensor<3x3x4x8x4xf32> into tensor<3x3x4x32xf32>
+// CHECK:       linalg.generic
+// CHECK-SAME:    affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, (d1 + d5), (d2 + d6), (d4 + ((d3 floordiv 4) * 4)))>, affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d5, d6, d4, d3)>
+// CHECK-SAME:    ins(%[[P]], %[[W]] :
+// CHECK:       tensor.expand_shape %{{.*}} : tensor<2x5x15x32xf32> into tensor<2x5x15x8x4xf32>
+module attributes {stepwell.target = #stepwell.target<{arch = "x86_64", level = "avx512", vector_bits = 512 : i64, cores = 2 : i64}>} {
+  func.func @lanes(%x: tensor<2x5x15x8x4xf32>, %v: tensor<8x4x3x3x4xf32>) -> tensor<2x5x15x8x4xf32> {
+    %c = arith.constant 0.0 : f32
+    %p = tensor.empty() : tensor<2x7x17x8x4xf32>
+    %q = linalg.fill ins(%c : f32) outs(%p : tensor<2x7x17x8x4xf32>) -> tensor<2x7x17x8x4xf32>
+    %i = tensor.insert_slice %x into %q[0, 1, 1, 0, 0] [2, 5, 15, 8, 4] [1, 1, 1, 1, 1] : tensor<2x5x15x8x4xf32> into tensor<2x7x17x8x4xf32>
+    %e = tensor.empty() : tensor<2x5x15x8x4xf32>
+    %z = linalg.fill ins(%c : f32) outs(%e : tensor<2x5x15x8x4xf32>) -> tensor<2x5x15x8x4xf32>
+    %y = linalg.generic {indexing_maps = [affine_map<(b, h, w, g, f, c, k, l) -> (b, h + k, w + l, g, c)>, affine_map<(b, h, w, g, f, c, k, l) -> (g, f, k, l, c)>, affine_map<(b, h, w, g, f, c, k, l) -> (b, h, w, g, f)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins(%i, %v : tensor<2x7x17x8x4xf32>, tensor<8x4x3x3x4xf32>) outs(%z : tensor<2x5x15x8x4xf32>) {
+    ^bb0(%a: f32, %d: f32, %o: f32):
+      %m = arith.mulf %a, %d : f32
+      %s = arith.addf %o, %m : f32
+      linalg.yield %s : f32
+    } -> tensor<2x5x15x8x4xf32>
+    return %y : tensor<2x5x15x8x4xf32>
+  }
+}
