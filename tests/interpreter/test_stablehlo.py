@@ -427,6 +427,17 @@ def test_convolution_of_any_layout_and_groups(features, batches, layout):
     same(run(body, lhs, rhs), want)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_infinity_times_a_weight_of_zero_is_no_number(channels, zero):
+    x = np.full((1, channels, 5), np.inf)
+    w = np.full((channels, 1, 1), zero)
+    body = f"""%r = stablehlo.convolution(%0, %1) dim_numbers = [b, f, 0]x[o, i, 0]->[b, f, 0], window = {{}}
+      {{batch_group_count = 1 : i64, feature_group_count = {channels} : i64}} : ({type_of(x)}, {type_of(w)}) -> {type_of(x)}
+    func.return %r : {type_of(x)}"""
+    assert np.isnan(run(body, x, w)).all()
+
+
 def test_dot_general_batches_and_contracts_any_dims():
     rng = np.random.default_rng(5)
     a, b = rng.integers(-9, 9, (3, 2, 4, 5)).astype(np.int8), rng.integers(-9, 9, (5, 4, 6, 2)).astype(np.int8)
