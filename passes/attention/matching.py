@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, FloatAttr
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, Float64Type, FloatAttr, IntegerType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr
 
@@ -34,6 +34,8 @@ DOT = stablehlo.DotGeneralOp
 FLOATS = (BFloat16Type, Float16Type, Float32Type, Float64Type)
 MOST_OPS = 48
 """Ops between the product and the softmax that are looked through."""
+MOST_CHANGES = 8
+"""Ops between the softmax and the values that are looked through for a reason."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,34 @@ def match_attention(last: DOT) -> Attention | str | None:
             return _match(last, (side, other), replace(softmax, ops=(*softmax.ops, *casts)))
         if isinstance(softmax, str):
             return softmax
+    if any(_changes_weights(operand) for operand in last.operands):
+        return "its weights are changed between the softmax and the values, as dropout does"
     return None
+
+
+def _changes_weights(value: SSAValue) -> bool:
+    """Whether a factor is made of a softmax's weights, point by point."""
+    pending, seen = [value], 0
+    while pending and seen < MOST_CHANGES:
+        op = pending.pop().owner
+        seen += 1
+        if isinstance(op, stablehlo.DivideOp) and isinstance(softmax_of(op.result), Softmax):
+            return True
+        if isinstance(op, stablehlo.MultiplyOp | stablehlo.DivideOp):
+            # By what is given, that is: what a softmax passes back multiplies weights too.
+            pending += [a for a, b in zip(op.operands, reversed(op.operands), strict=True) if _is_given(b)]
+        elif isinstance(op, stablehlo.SelectOp):
+            pending += op.operands[1:]
+        elif isinstance(op, stablehlo.ConvertOp):
+            pending.append(op.operands[0])
+    return False
+
+
+def _is_given(factor: SSAValue) -> bool:
+    """Whether a factor is one number, or a mask as numbers."""
+    op = factor.owner
+    converted = isinstance(op, stablehlo.ConvertOp) and element_of(op.operands[0]) == IntegerType(1)
+    return converted or splat_of(factor) is not None
 
 
 def _through_casts(value: SSAValue) -> tuple[SSAValue, list[Operation]]:

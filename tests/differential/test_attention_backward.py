@@ -279,7 +279,7 @@ NARROW = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(3)
 @pytest.mark.parametrize(("level", "program"), NARROW, ids=[f"{p.kind}-{p.form}-{level}" for level, p in NARROW])
 def test_operands_narrower_than_the_softmax(level, program):
     """Scores and sums are f32, and each result is rounded once."""

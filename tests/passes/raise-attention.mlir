@@ -272,3 +272,74 @@ func.func @left_out(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %v: tensor<8x16x
   %o = stablehlo.dot_general %ww, %v, contracting_dims = [1] x [0] : (tensor<8x8xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
   func.return %o : tensor<8x16xf32>
 }
+
+// -----
+
+// Weights of which some are dropped.
+
+// CHECK-LABEL: func.func @dropout
+// CHECK-NOT: stepwell.attention
+// CHECK: stablehlo.dot_general %{{.*}}, %v, {{.*}} {kernel.remarks = ["no attention: its weights are changed between the softmax and the values, as dropout does"]}
+func.func @dropout(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %keep: tensor<8x12xi1>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %rate = stablehlo.constant dense<0.9> : tensor<8x12xf32>
+  %zeros = stablehlo.constant dense<0.0> : tensor<8x12xf32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %scaled = stablehlo.divide %w, %rate : tensor<8x12xf32>
+  %dropped = stablehlo.select %keep, %scaled, %zeros : tensor<8x12xi1>, tensor<8x12xf32>
+  %o = stablehlo.dot_general %dropped, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @dropout_by_product
+// CHECK-NOT: stepwell.attention
+// CHECK: stablehlo.dot_general %{{.*}}, %v, {{.*}} {kernel.remarks = ["no attention: its weights are changed between the softmax and the values, as dropout does"]}
+func.func @dropout_by_product(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %keep: tensor<8x12xi1>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %mask = stablehlo.convert %keep : (tensor<8x12xi1>) -> tensor<8x12xf32>
+  %dropped = stablehlo.multiply %mask, %w : tensor<8x12xf32>
+  %o = stablehlo.dot_general %dropped, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}
+
+// -----
+
+// Weights times anything are no weights: nothing is said, as of what a softmax passes back.
+
+// CHECK-LABEL: func.func @weighted
+// CHECK-NOT: stepwell.attention
+// CHECK: stablehlo.dot_general %{{.*}}, %v, {{.*}} {kernel.remarks = ["no attention: its weights are changed between the softmax and the values, as dropout does"]}
+func.func @weighted(%q: tensor<8x16xf32>, %k: tensor<12x16xf32>, %v: tensor<12x16xf32>, %keep: tensor<8x12xi1>) -> tensor<8x16xf32> {
+  %low = stablehlo.constant dense<0xff800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.dot_general %q, %k, contracting_dims = [1] x [1] : (tensor<8x16xf32>, tensor<12x16xf32>) -> tensor<8x12xf32>
+  %m = stablehlo.reduce(%s init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %mm = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %d = stablehlo.subtract %s, %mm : tensor<8x12xf32>
+  %e = stablehlo.exponential %d : tensor<8x12xf32>
+  %z = stablehlo.reduce(%e init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<8x12xf32>, tensor<f32>) -> tensor<8xf32>
+  %zz = stablehlo.broadcast_in_dim %z, dims = [0] : (tensor<8xf32>) -> tensor<8x12xf32>
+  %w = stablehlo.divide %e, %zz : tensor<8x12xf32>
+  %dropped = stablehlo.multiply %w, %d : tensor<8x12xf32>
+  %o = stablehlo.dot_general %dropped, %v, contracting_dims = [1] x [0] : (tensor<8x12xf32>, tensor<12x16xf32>) -> tensor<8x16xf32>
+  func.return %o : tensor<8x16xf32>
+}

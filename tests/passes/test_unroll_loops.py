@@ -57,7 +57,7 @@ def mixed(count: int) -> str:
 }}"""
 
 
-@pytest.mark.parametrize("count", [LEAST_NUMBERS // 2 - 5, LEAST_NUMBERS // 2, LEAST_NUMBERS + 1])
+@pytest.mark.parametrize("count", [LEAST_NUMBERS // 2 - 5, LEAST_NUMBERS // 2])
 def test_rounds_of_random_numbers_are_the_same_bits(count):
     text = mixed(count)
     rng = np.random.default_rng(count)
