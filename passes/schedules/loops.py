@@ -40,6 +40,7 @@ from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for,
 from stepwell.passes.schedules.scan import scan_phase
 from stepwell.passes.schedules.scan_rows import schedule_scan_groups
 from stepwell.passes.schedules.selection import selecting
+from stepwell.passes.schedules.short_columns import ShortColumns, find_short_columns, short_columns
 from stepwell.passes.schedules.simt import simt_phase
 from stepwell.passes.schedules.sorting import annotate, cut_sort, top_k_phase
 from stepwell.passes.schedules.space import Target
@@ -266,6 +267,9 @@ def space_phase(
     nests = dense_nests(nests, lambda value, runs: collapse(builder.em, value, runs))
     if is_sweep(nests):
         return _swept(builder, nests, targets, homes, machine)
+    columns = find_short_columns(nests, machine)
+    if columns is not None:
+        return _short_columns(builder, nests, columns, targets, homes, machine)
     plan = with_lines(plan_space(nests, machine), nests, targets, machine)
     cuts = choose_cut(plan, nests, targets, machine)
     split = _find_parts(plan, nests, targets, cuts, machine)
@@ -276,6 +280,35 @@ def space_phase(
         return emit_task(builder, nests, plan, targets, cuts, ivs, outs)
 
     return builder.phase([c.tasks for c in cuts] or [1], homes, task)
+
+
+def _short_columns(
+    builder: KernelBuilder,
+    nests: Sequence[Nest],
+    columns: ShortColumns,
+    targets: Sequence[Target],
+    homes: Sequence[SSAValue],
+    machine: Machine,
+) -> Sequence[SSAValue]:
+    """Reductions along lines shorter than a vector, several of them at once."""
+    stored = {t.output.original: t for t in targets}
+
+    def phase(nests: Sequence[Nest], targets: Sequence[Target], homes: Sequence[SSAValue], machine: Machine):
+        return space_phase(builder, nests, targets, homes, machine)
+
+    def merge(
+        nests: Sequence[Nest], split: Split, wanted: Sequence[Target], parts: Sequence[SSAValue], machine: Machine
+    ) -> Sequence[SSAValue]:
+        places = [_ending(w, stored) for w in wanted]
+        return merge_phase(builder, nests, split, (stored, places), parts, homes, machine)
+
+    return short_columns(builder, nests, columns, machine, phase, merge)
+
+
+def _ending(target: Target, stored: Mapping[SSAValue, Target]) -> Target:
+    """Where a result goes in the end; it no longer starts from what is there where it starts from something else."""
+    known = stored.get(target.output.original, target)
+    return replace(known, output=target.output, reads_old=known.reads_old and target.output.init is known.output.init)
 
 
 def _swept(

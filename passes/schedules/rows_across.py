@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 
 from xdsl.dialects.builtin import ComplexType, TensorType, i1
 from xdsl.ir import Attribute, SSAValue
@@ -57,11 +56,11 @@ def pays_across(rows: RowShape, nests: Sequence[Nest], machine: Machine) -> bool
         return False
     own = {o.original for n in nests for o in n.outputs}
     read = {a.value: a for n in nests for a in n.inputs if isinstance(a, Access) and a.value not in own}
-    turned = [prod(a.shape[-1:]) for a in read.values() if not _plain(a, count - 1)]
+    turned = [a.shape[-1] for a in read.values() if not _plain(a, count - 1)]
     turned += [o.shape[-1] for n in nests for o in n.outputs if _leaves(rows, o) and is_row(o, count)]
     reductions = [o for n in nests for o in n.outputs if o.reduced]
     steps = (machine.vector_bytes // max(4, element_bytes(nests))).bit_length() - 1
-    return bool(reductions) and sum(turned) * TURN <= WAIT * steps * len(reductions)
+    return bool(reductions and turned) and sum(turned) * TURN <= WAIT * steps * len(reductions)
 
 
 def across_obstacle(rows: RowShape, nests: Sequence[Nest], machine: Machine) -> str | None:

@@ -66,7 +66,7 @@ def partial_targets(
     builder: KernelBuilder, nest: Nest, split: Split, targets: Sequence[Target], homes: Sequence[SSAValue]
 ) -> tuple[Nest, list[Target], list[SSAValue]]:
     """The nest that reduces from neutral elements, where its results go, and the tensors they go to."""
-    outputs = [_from_neutral(builder, o) for o in nest.outputs]
+    outputs = [from_neutral(builder, o) for o in nest.outputs]
     places: list[Target] = []
     tensors: list[SSAValue] = []
     by_result = {o.original: o for o in outputs}
@@ -85,7 +85,8 @@ def partial_targets(
     return replace(nest, outputs=outputs, fold=fold), places, tensors
 
 
-def _from_neutral(builder: KernelBuilder, output: Output) -> Output:
+def from_neutral(builder: KernelBuilder, output: Output) -> Output:
+    """A result of a part, which starts from what changes nothing."""
     if output.combiner is None:
         return output  # it selects, and any number of parts may start from the same, or it starts with an element
     return replace(output, init=builder.em.constant(neutral(output.combiner, output.element), output.element))
@@ -149,4 +150,4 @@ def _merging_body(nest: Nest, outputs: Sequence[Output]) -> tuple[Block, Sequenc
     return body, combiners, replace(nest.fold, outputs=places)
 
 
-__all__ = ["Split", "find_split", "merging_nest", "partial_targets"]
+__all__ = ["Split", "find_split", "from_neutral", "merging_nest", "partial_targets"]

@@ -15,6 +15,7 @@ from stepwell.ir.dtypes import byte_width
 from stepwell.ir.machine import MachineDescription, machine_of
 from stepwell.ir.structured import indexing_maps, iterator_kinds
 from stepwell.passes.fusion.classify import is_parallel
+from stepwell.passes.fusion.epilogue import not_of_a_reduction
 from stepwell.passes.schedules.attention import schedule_attention
 from stepwell.passes.schedules.attention_choice import (
     AnyAttention,
@@ -139,11 +140,14 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
         across = pays_across(rows, _row_nests(rows), Machine(machine.vector_bytes))
-        if forced or across or costs[0] <= 1.25 * costs[1]:
+        points = not_of_a_reduction(rows.ops) is None
+        if forced or across or (costs[0] <= 1.25 * costs[1] and not points):
             how = ", short: lanes are rows" if across else _in_turn(func, machine)
             numbers = {**common, "across": 1} if across else common
             return "rows", numbers, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{how}"
         rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
+        if points:
+            rows = "nothing of a row is kept, but maps of what it is reduced to"
     reason = _why_loops(func, machine, rows, forced)
     return (
         "loops",
