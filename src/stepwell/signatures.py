@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from stepwell.frontends.pytree import TreeDef, exact, flatten
 from stepwell.frontends.tracer import Tracer, is_scalar, scalar_array
 
 NumpyArray: TypeAlias = np.ndarray[Any, Any]
+T = TypeVar("T", int, str)
 Ints: TypeAlias = int | Sequence[int]
 Names: TypeAlias = str | Sequence[str]
 
@@ -165,14 +166,26 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
+def _listed(given: T | Iterable[T], kind: type[T], expected: str) -> list[T]:
+    """One value, or some, as a list.
+
+    Raises:
+        TracingError: it is not of that kind.
+    """
+    values: Any = [given] if isinstance(given, str | int) else given
+    if not isinstance(values, Iterable) or not all(type(value) is kind for value in values):
+        raise refuse(f"{expected} not {given!r}")
+    return list(values)
+
+
 class Chosen:
     """Some parameters of a function, by position and, for who passes them so, by name."""
 
     def __init__(self, parameters: Sequence[inspect.Parameter], numbers: Ints, names: Names, option: str):
         known = [p.name for p in parameters]
         kinds = {p.kind for p in parameters}
-        wanted = (names,) if isinstance(names, str) else tuple(names)
-        places = [numbers] if isinstance(numbers, int) else list(numbers)
+        wanted = _listed(names, str, f"{option}_argnames is a name of a parameter, or some,")
+        places = _listed(numbers, int, f"{option}_argnums is a position of an argument, or some,")
         for place in places:
             if parameters and inspect.Parameter.VAR_POSITIONAL not in kinds and not -len(known) <= place < len(known):
                 raise refuse(f"{option}_argnums: the function has no parameter {place}")

@@ -173,6 +173,10 @@ def test_arguments_are_donated_by_name_too(options: dict[str, Any]):
     ("options", "message"),
     [
         ({"static_argnums": 2}, "static_argnums: the function has no parameter 2"),
+        ({"static_argnums": "a"}, "static_argnums is a position of an argument, or some, not 'a'"),
+        ({"static_argnums": (1.0,)}, r"static_argnums is a position of an argument, or some, not \(1.0,\)"),
+        ({"donate_argnums": None}, "donate_argnums is a position of an argument, or some, not None"),
+        ({"donate_argnames": 0}, "donate_argnames is a name of a parameter, or some, not 0"),
         ({"donate_argnums": (-3,)}, "donate_argnums: the function has no parameter -3"),
         ({"static_argnames": ["c"]}, "static_argnames: the function has no parameter 'c'"),
         ({"donate_argnames": "c"}, "donate_argnames: the function has no parameter 'c'"),
