@@ -201,7 +201,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
     pack_a = must_pack_a(found, word) or (
         columns >= 4 * nr and _better_packed(found, mr, small) and not _lies_near(found)
     )
-    kc = _terms(found, machine, (mr, nr), pack_b, width)
+    kc = _terms(found, machine, (mr, nr), (pack_a, pack_b), width)
     if found.rows < FEW and b_is_direct(found):
         kc = min(kc, STREAMED)
     panel_bytes = kc * nr * width
@@ -414,19 +414,23 @@ def _is_plain(found: Contraction) -> bool:
     return len(found.reduced) == 1 and not any(_in_window(m.results, found.reduced[0]) for m in found.maps)
 
 
-def _terms(found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack_b: bool, width: int) -> int:
+def _terms(
+    found: Contraction, machine: MachineDescription, tile: tuple[int, int], pack: tuple[bool, bool], width: int
+) -> int:
     """Terms of one pass: blocks of equal length, as long as the rows of A that many tiles read stay in the L1 cache.
 
     Where the results do not stay near from pass to pass, or A is an image, whose parts would be copied in each pass, and few tiles
     read a row of A, all terms are done at once.
     """
     depth, columns = found.depth, found.sizes[found.n]
+    pack_a, pack_b = pack
     if not is_contiguous(found.maps[2].results, found.n):
         return depth  # results are turned: they are not read again
     most = max(16, machine.l1_bytes * 13 // 32 // (tile[0] * width))
     if pack_b:
-        # Results that are read and written seldom are worth longer panels than half stay in the L1 cache.
-        longest = (4 if _is_plain(found) and columns > 4 * tile[1] else 2) * machine.l1_bytes
+        # Results that are read and written seldom are worth longer panels than half stay in the L1 cache, unless fewer of these
+        # stay in the L2 cache then and A is packed once more for each so many.
+        longest = (4 if _is_plain(found) and columns > 4 * tile[1] and not pack_a else 2) * machine.l1_bytes
         most = min(most, max(16, longest // (tile[1] * width)))
     results = prod(found.sizes[d] for e in found.maps[2].results for d in e.used_dims()) * width
     far = results > machine.l2_bytes // 2 or any(_in_window(found.maps[0].results, d) for d in found.reduced)
