@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Protocol
 
 from xdsl.dialects.builtin import TensorType
@@ -24,10 +25,11 @@ from stepwell.passes.schedules.fold import folding
 from stepwell.passes.schedules.kernel_builder import RESHAPES, KernelBuilder, Slice, is_scheduled
 from stepwell.passes.schedules.nest import Access, Nest, Output, generic_extents, renumber, step_in_memory
 from stepwell.passes.schedules.plan import Machine, Plan, plan_space, tasks_for, traffic
+from stepwell.passes.schedules.small_floats import wide_type
 from stepwell.passes.schedules.space import SpaceEmitter, Target
 
 LONGEST_AHEAD = 16 << 10
-"""Bytes of a row that is fetched while the one before is worked on: both have to stay in the L1 cache or near it."""
+"""Bytes of a row that is fetched while the one before is worked on, or kept: both have to stay in the L1 cache or near it."""
 
 
 @dataclass(frozen=True)
@@ -327,12 +329,17 @@ class RowsPhase:
             return
         if not self.is_kept(output, number):
             return
-        targets[original] = Target(output, output.exprs[self.count :], streams=False)
-        tensors[original] = self.builder.scratch(self.row_type(output), self.scope)
+        kind = self.row_type(output)
+        wide = kind.element_type != output.element
+        targets[original] = Target(output, output.exprs[self.count :], streams=False, wide=wide)
+        tensors[original] = self.builder.scratch(kind, self.scope)
 
     def row_type(self, output: Output) -> TensorType[Attribute]:
-        """A row of a result."""
-        return TensorType(output.element, output.shape[self.count :])
+        """A row of a result that later passes read: of small floats as they are computed with, where it stays next to the core."""
+        shape = output.shape[self.count :]
+        wide = wide_type(output.element)
+        near = self.machine.subgroup == 1 and prod(shape) * byte_width(wide) <= LONGEST_AHEAD
+        return TensorType(wide if near else output.element, shape)
 
     def is_kept(self, output: Output, number: int) -> bool:
         """Whether a later pass than `number` reads more than one number of a row of a result."""
@@ -399,7 +406,8 @@ class RowsPhase:
         local: list[Index],
     ) -> Access:
         if access.value in kept:
-            return Access(kept[access.value], access.exprs[self.count :])
+            held = Access(kept[access.value], access.exprs[self.count :])
+            return held if held.element == access.element else replace(held, small=access.element)
         row = tuple(AffineExpr.symbol(i) for i in range(self.count))
         symbols = tuple(self.builder.em.indices(local))
         return Access(current[access.value], (*row, *access.exprs[self.count :]), symbols)
