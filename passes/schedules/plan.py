@@ -6,7 +6,7 @@ reassociated (lanes are combined at the end).
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -90,6 +90,8 @@ class Plan:
     """Points along the vector dim and along the second one that go through scratch together; None: tiles in place."""
     block_vectors: int = 1
     """Vectors that a fold combines to one number at once."""
+    next_rows: bool = False
+    """Whether what tiles fetch ahead, which go past the caches, is of the rows below, not further on in theirs."""
     lines: int = 0
     """Lines that are reduced at once into lines of results, which are in scratch; 0: results are in registers."""
     strip: int = 0
@@ -121,6 +123,9 @@ class Plan:
 
 LINES_AHEAD = 4
 """Cache lines ahead that rows are fetched of which many are read together: hardware foresees only so many streams."""
+
+MOST_REPEATED = 4
+"""How often each number of a tensor is read at most where it is from memory."""
 
 SEGMENT = 16
 """Bytes of a register that are shuffled among themselves by the quickest instructions."""
@@ -239,7 +244,28 @@ def plan_space(nests: Sequence[Nest], machine: Machine, fixed: Sequence[int] = (
                 best = replace(best, block_vectors=fold_vectors(first.sizes[dim] // width, nests))
     if best.vector is None or reduced:
         return best
-    return _crossed(best, nests, machine, bytes_per_lane)
+    return _crossed(_few_streams(best, nests, machine), nests, machine, bytes_per_lane)
+
+
+def _few_streams(plan: Plan, nests: Sequence[Nest], machine: Machine) -> Plan:
+    """The plan with outer dims in the order of results, or of something large that is read, whichever needs fewer streams at once."""
+    vector_dim = plan.vector
+    assert vector_dim is not None
+    if not machine.fetch or any(op.name == "tensor.extract" for n in nests for b in n.bodies for op in b.ops):
+        return plan
+    sizes, outer = nests[0].sizes, [d for d in plan.outer if d != vector_dim]
+    moved = [a for n in nests for a in (*n.reads, *n.outputs) if prod(a.shape) * MOST_REPEATED >= n.points]
+    steps = [{d: step_in_memory(a, d) or 0 for d in outer} for a in moved]
+    orders = [outer, *(sorted(outer, key=lambda d: -step[d]) for step in steps if all(s > 0 for s in step.values()))]
+    best = min(orders, key=lambda order: sum(_streams(order, step, sizes) for step in steps))
+    return replace(plan, outer=(*best, vector_dim))
+
+
+def _streams(order: Sequence[int], steps: Mapping[int, int], sizes: Sequence[int]) -> int:
+    """Places of a tensor that loops come back to in turn, each time a little further on."""
+    moving = [d for d in order if steps[d] > 0 and sizes[d] > 1]
+    nearest = min(moving, key=lambda d: steps[d], default=None)
+    return prod(sizes[d] for d in order[order.index(nearest) + 1 :] if steps[d] > 0) if nearest is not None else 1
 
 
 def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> Plan:
@@ -257,7 +283,7 @@ def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> 
             rest = [d for d in plan.outer if d not in (dim, vector_dim)]
             turned = replace(plan, outer=(*rest, dim, vector_dim), width=width, cost=plan.cost / 2, crossed=dim)
             turned = replace(turned, height=height, fetch=0)
-            return _staged(_past_caches(turned, sizes[dim], machine), sizes, machine, size)
+            return _staged(_past_caches(turned, sizes[dim], size, machine), sizes, machine, size)
     return plan
 
 
@@ -273,11 +299,13 @@ def tile_of(machine: Machine, size: int) -> tuple[int, int]:
     return wide, max(1, SEGMENT // size)
 
 
-def _past_caches(plan: Plan, across: int, machine: Machine) -> Plan:
+def _past_caches(plan: Plan, across: int, size: int, machine: Machine) -> Plan:
     """The plan with results that go past the caches, where the schedule says so; `across`: points along the second vector dim."""
     if not machine.bypass:
         return plan
-    plan = replace(plan, bypass=True, prefetch=0, fetch=LINES_AHEAD * machine.line_bytes if machine.fetch else 0)
+    ahead = LINES_AHEAD * machine.line_bytes if machine.fetch else 0
+    # Rows that are soon at an end are fetched while those before them are read.
+    plan = replace(plan, bypass=True, prefetch=0, fetch=ahead, next_rows=across * size < LINES_AHEAD * ahead)
     # Without copies rows are read from end to end, those of a tile together: no line of a result waits to be whole.
     return plan if machine.stage else replace(plan, tiles=-(-across // plan.height))
 

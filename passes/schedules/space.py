@@ -241,6 +241,8 @@ class SpaceEmitter:
             saved = [dict(loaded) for loaded in self._loaded]
             ahead = self.tiles_ahead if self.plan.prefetch and shape == (height, width) else 0
             fetch = self.plan.fetch if self.plan.bypass else 0
+            if fetch and self.plan.next_rows:
+                ahead, fetch = 1, 0
             self._step(Point(index, Lanes((crossed, vector_dim), shape, ahead=ahead, fetch=fetch)), [])
             self._loaded = saved
             return [self._tensors[s] for s in self._stored]
@@ -609,7 +611,7 @@ class SpaceEmitter:
 
     def _ahead(self, output: Output, lanes: Lanes) -> int:
         """Bytes from a tile's lines to those of a later tile."""
-        return lanes.ahead * lanes.width * byte_width(output.element)
+        return 0 if self.plan.bypass else lanes.ahead * lanes.width * byte_width(output.element)
 
 
 __all__ = ["SpaceEmitter", "Target", "combine", "combine_lanes", "distance_ahead", "stepped_loop", "tiled_loop"]

@@ -529,7 +529,7 @@ def test_results_that_go_past_the_caches_are_written_in_whole_lines(level, dtype
         kernel, sizes = turning_kernel(shape, exprs, dtype, mixed=form == "a batch")
         second = values(rng, sizes if form == "a batch" else shape, dtype)
         args = [values(rng, shape, dtype), second, values(rng, sizes[-1:], dtype), np.zeros(sizes, DTYPES[dtype])]
-        text = check(kernel, args, level, tolerance=2e-2, grain=1, stage=stage, run=64, bypass=1)
+        text = check(kernel, args, level, tolerance=2e-2, grain=1, stage=stage, run=64, bypass=1, fetch=256 + stage)
         assert ("nontemporal = true" in text) == (form != "whole rows")
 
 

@@ -113,15 +113,67 @@ kernel.func @mixed(%x: tensor<128x128xf32>, %y: tensor<128x128xf32>, %o: tensor<
 // CHECK-LABEL: kernel.func @past_caches
 // CHECK: scf.for %[[R:[0-9]+]] =
 // CHECK: scf.for %[[C:[0-9]+]] =
-// CHECK: vector.transfer_read %x[%[[R]], %[[C]]], %{{.*}} {prefetch = 256 : i64, in_bounds = [true, true]} : tensor<64x96xf32>, vector<16x16xf32>
-// CHECK: vector.transfer_write %{{.*}}[%[[C]], %[[R]]] {nontemporal = true, in_bounds = [true, true]} : vector<16x16xf32>, tensor<96x64xf32>
-kernel.func @past_caches(%x: tensor<64x96xf32>, %o: tensor<96x64xf32>) -> tensor<96x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64, bypass = 1 : i64}>} {
-  %E = tensor.empty() : tensor<96x64xf32>
-  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x96xf32>) outs(%E : tensor<96x64xf32>) {
+// CHECK: vector.transfer_read %x[%[[R]], %[[C]]], %{{.*}} {prefetch = 256 : i64, in_bounds = [true, true]} : tensor<64x288xf32>, vector<16x16xf32>
+// CHECK: vector.transfer_write %{{.*}}[%[[C]], %[[R]]] {nontemporal = true, in_bounds = [true, true]} : vector<16x16xf32>, tensor<288x64xf32>
+kernel.func @past_caches(%x: tensor<64x288xf32>, %o: tensor<288x64xf32>) -> tensor<288x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64, bypass = 1 : i64}>} {
+  %E = tensor.empty() : tensor<288x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<64x288xf32>) outs(%E : tensor<288x64xf32>) {
   ^bb0(%a: f32, %d: f32):
     linalg.yield %a : f32
-  } -> tensor<96x64xf32>
-  kernel.return %r : tensor<96x64xf32>
+  } -> tensor<288x64xf32>
+  kernel.return %r : tensor<288x64xf32>
+}
+
+// -----
+
+// Rows that are soon at an end: what is fetched is the same of the sixteen rows below.
+// CHECK-LABEL: kernel.func @short_rows
+// CHECK: vector.transfer_read %x[%{{.*}}, %{{.*}}], %{{.*}} {prefetch = 2048 : i64, in_bounds = [true, true]} : tensor<256x32xf32>, vector<16x16xf32>
+// CHECK: vector.transfer_write %{{.*}} {nontemporal = true, in_bounds = [true, true]} : vector<16x16xf32>, tensor<32x256xf32>
+kernel.func @short_rows(%x: tensor<256x32xf32>, %o: tensor<32x256xf32>) -> tensor<32x256xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64, bypass = 1 : i64}>} {
+  %E = tensor.empty() : tensor<32x256xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<256x32xf32>) outs(%E : tensor<32x256xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    linalg.yield %a : f32
+  } -> tensor<32x256xf32>
+  kernel.return %r : tensor<32x256xf32>
+}
+
+// -----
+
+// Pieces of rows that change places are copied in the order in which they are read: results are written in sixteen places, a
+// little further on each time; in the order of the results they would be read in sixty-four.
+// CHECK-LABEL: kernel.func @heads
+// CHECK: scf.for
+// CHECK: scf.for %[[A:[0-9]+]] = %{{.*}} to %{{.*}} step
+// CHECK: scf.for %[[B:[0-9]+]] = %{{.*}} to %{{.*}} step
+// CHECK: vector.transfer_read %x[%{{.*}}, %[[A]], %[[B]], %{{.*}}], %{{.*}} {prefetch = 4096 : i64
+// CHECK: vector.transfer_write %{{.*}}[%{{.*}}, %[[B]], %[[A]], %{{.*}}] {prefetch = 2048 : i64
+kernel.func @heads(%x: tensor<4x64x16x64xf32>, %o: tensor<4x16x64x64xf32>) -> tensor<4x16x64x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64}>} {
+  %E = tensor.empty() : tensor<4x16x64x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d2, d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%x : tensor<4x64x16x64xf32>) outs(%E : tensor<4x16x64x64xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x16x64x64xf32>
+  kernel.return %r : tensor<4x16x64x64xf32>
+}
+
+// -----
+
+// Back again they are in the order of the results, which are sixteen streams of reads.
+// CHECK-LABEL: kernel.func @heads_back
+// CHECK: scf.for
+// CHECK: scf.for %[[A:[0-9]+]] = %{{.*}} to %{{.*}} step
+// CHECK: scf.for %[[B:[0-9]+]] = %{{.*}} to %{{.*}} step
+// CHECK: vector.transfer_read %x[%{{.*}}, %[[B]], %[[A]], %{{.*}}]
+// CHECK: vector.transfer_write %{{.*}}[%{{.*}}, %[[A]], %[[B]], %{{.*}}]
+kernel.func @heads_back(%x: tensor<4x16x64x64xf32>, %o: tensor<4x64x16x64xf32>) -> tensor<4x64x16x64xf32> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64, prefetch = 2048 : i64, fetch = 4096 : i64}>} {
+  %E = tensor.empty() : tensor<4x64x16x64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d2, d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%x : tensor<4x16x64x64xf32>) outs(%E : tensor<4x64x16x64xf32>) {
+  ^bb0(%a: f32, %d: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x64x16x64xf32>
+  kernel.return %r : tensor<4x64x16x64xf32>
 }
 
 // -----
