@@ -144,7 +144,7 @@ kernel.func @short_rows(%x: tensor<256x32xf32>, %o: tensor<32x256xf32>) -> tenso
 // Pieces of rows that change places are copied in the order in which they are read: results are written in sixteen places, a
 // little further on each time; in the order of the results they would be read in sixty-four.
 // CHECK-LABEL: kernel.func @heads
-// CHECK: scf.for
+// CHECK: scf.for %
 // CHECK: scf.for %[[A:[0-9]+]] = %{{.*}} to %{{.*}} step
 // CHECK: scf.for %[[B:[0-9]+]] = %{{.*}} to %{{.*}} step
 // CHECK: vector.transfer_read %x[%{{.*}}, %[[A]], %[[B]], %{{.*}}], %{{.*}} {prefetch = 4096 : i64
@@ -162,7 +162,7 @@ kernel.func @heads(%x: tensor<4x64x16x64xf32>, %o: tensor<4x16x64x64xf32>) -> te
 
 // Back again they are in the order of the results, which are sixteen streams of reads.
 // CHECK-LABEL: kernel.func @heads_back
-// CHECK: scf.for
+// CHECK: scf.for %
 // CHECK: scf.for %[[A:[0-9]+]] = %{{.*}} to %{{.*}} step
 // CHECK: scf.for %[[B:[0-9]+]] = %{{.*}} to %{{.*}} step
 // CHECK: vector.transfer_read %x[%{{.*}}, %[[B]], %[[A]], %{{.*}}]
