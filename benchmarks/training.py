@@ -174,8 +174,6 @@ def stepwell_runner(case: Case, raised: bool = True) -> Step:
         held[:] = made
         return float(value)
 
-    run.exe = exe  # pyright: ignore[reportFunctionMemberAccess]
-    run.arguments = [*held, *arguments[1:]]  # pyright: ignore[reportFunctionMemberAccess]
     return run
 
 
