@@ -58,8 +58,8 @@ class RowPass:
     alone: bool = False
 
 
-def find_rows(func: kernel.FuncOp) -> RowShape | str:
-    """The rows of a kernel with the most leading dims, or why there are none."""
+def find_rows(func: kernel.FuncOp, least: int = 2) -> RowShape | str:
+    """The rows of a kernel of so many ops at `least` with the most leading dims, or why there are none."""
     ops: list[linalg.GenericOp] = []
     for op in func.body.block.ops:
         if isinstance(op, linalg.FillOp):
@@ -71,7 +71,7 @@ def find_rows(func: kernel.FuncOp) -> RowShape | str:
             return f"{op.name} does not work by rows"
         elif any(o.owner in ops for o in op._operands) and not _only_returned(op):  # pyright: ignore[reportPrivateUsage]
             return f"{op.name} of a value computed here"
-    if len(ops) < 2:
+    if len(ops) < least:
         return "fewer than two ops to keep a row for"
     rank = min(len(_shape(r)) for op in ops for r in op.results)
     for count in range(rank, 0, -1):

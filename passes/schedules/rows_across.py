@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ComplexType, TensorType, i1
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineExpr
@@ -37,7 +38,9 @@ VECTORS = 2
 TURN = 0.5
 """Cycles that an element takes to be turned, to scratch or from there."""
 WAIT = 7
-"""Cycles for each of the steps that reduce a vector to one number."""
+"""Cycles for each of the steps that reduce a vector to one number, which other work waits for."""
+ALONE = 3
+"""Such a step where nothing waits for it: the next row is begun meanwhile. Of floats that are compared each is several ops."""
 
 
 def block_rows(machine: Machine, nests: Sequence[Nest]) -> int:
@@ -60,7 +63,9 @@ def pays_across(rows: RowShape, nests: Sequence[Nest], machine: Machine) -> bool
     turned += [o.shape[-1] for n in nests for o in n.outputs if _leaves(rows, o) and is_row(o, count)]
     reductions = [o for n in nests for o in n.outputs if o.reduced]
     steps = (machine.vector_bytes // max(4, element_bytes(nests))).bit_length() - 1
-    return bool(reductions and turned) and sum(turned) * TURN <= WAIT * steps * len(reductions)
+    compared = any(isinstance(o.combiner, arith.MaximumfOp | arith.MinimumfOp) for o in reductions)
+    wait = ALONE if len(nests) == 1 and not compared else WAIT
+    return bool(reductions and turned) and sum(turned) * TURN <= wait * steps * len(reductions)
 
 
 def across_obstacle(rows: RowShape, nests: Sequence[Nest], machine: Machine) -> str | None:

@@ -136,6 +136,9 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
                 "epilogue on the tile" if parts == 1 else f"in {parts} parts that are added up then, with the epilogue"
             )
             return "contraction", {**common, **tiled}, f"sum of products in register tiles, {how}"
+    short = _short_reduction(func, machine) if forced in ("", "rows") else None
+    if short is not None:
+        return "rows", {**common, "across": 1}, "a reduction of short rows: lanes are rows"
     rows = find_rows(func)
     if isinstance(rows, RowShape) and forced in ("", "rows"):
         costs = _costs(rows, Machine(machine.vector_bytes))
@@ -290,6 +293,16 @@ def _window_tiles_for(numbers: Mapping[str, int], machine: MachineDescription) -
     return lambda found: window_tile_of(found, numbers, vectors)
 
 
+def _short_reduction(func: kernel.FuncOp, machine: MachineDescription) -> RowShape | None:
+    """The rows of a kernel that reduces short ones, and nothing else."""
+    rows = find_rows(func, least=1)
+    if not isinstance(rows, RowShape) or len(rows.ops) != 1:
+        return None
+    nests = _row_nests(rows)
+    known = all(o.combiner is not None for o in nests[0].outputs)
+    return rows if known and pays_across(rows, nests, Machine(machine.vector_bytes)) else None
+
+
 def _row_nests(rows: RowShape) -> list[Nest]:
     """The ops of rows as nests over the kernel's own values."""
     return row_nests(rows, _dry_nest)
@@ -332,7 +345,7 @@ def carry_out(func: kernel.FuncOp, schedule: kernel.ScheduleAttr) -> None:
     _check_subgroup(func, strategy, machine, description)
     builder = KernelBuilder(func, _copied_by(machine if machine.subgroup > 1 else COPYING))
     if strategy in ("rows", "block-rows"):
-        rows = _rows_for(func, strategy, machine)
+        rows = _rows_for(func, strategy, machine, least=2 - numbers.get("across", 0))
         across = bool(numbers.get("across", 0)) and 0 not in rows.sizes
         if across:
             _check_across(func, rows, machine)
@@ -426,9 +439,9 @@ def _check_subgroup(func: kernel.FuncOp, strategy: str, machine: Machine, descri
         raise wrong(func, strategy, problem, f"say subgroup = {description.subgroup} : i64")
 
 
-def _rows_for(func: kernel.FuncOp, strategy: str, machine: Machine) -> RowShape:
+def _rows_for(func: kernel.FuncOp, strategy: str, machine: Machine, least: int = 2) -> RowShape:
     """The rows of a kernel that is to be done by rows."""
-    rows = find_rows(func)
+    rows = find_rows(func, least)
     if not isinstance(rows, RowShape):
         raise wrong(func, strategy, f"the kernel has no rows: {rows}", "use 'loops'")
     if strategy == "block-rows" and 0 not in rows.sizes:

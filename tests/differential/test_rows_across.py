@@ -130,6 +130,13 @@ def test_rows_that_lie_next_to_each_other_are_read_as_they_lie():
     assert "vector<16x16xf32>, tensor<17x64xf32>" not in text
 
 
+def test_one_reduction_of_short_rows_is_that_of_each_row():
+    x = np.random.default_rng(7).standard_normal((71, 17)).astype(np.float32)
+    x[3, 16], x[70, 0] = np.nan, -np.inf
+    (got,), (want,) = run(lambda x: sn.max(x, axis=1), [x], "avx512", True)
+    np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "problem"),
     [((31, 17), "f32", "31 next to each other, fewer than 32"), ((64, 17), "i1", "numbers are i1")],
