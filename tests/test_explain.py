@@ -329,6 +329,14 @@ def test_a_schedule_asked_for_comes_before_one_that_the_program_brings():
     assert "mr = 3" in stepwell.compile(brought, simd="avx2", schedules=wanted).ir("scheduled")
 
 
+def test_schedules_that_are_carried_out_are_not_written(tmp_path, capsys):
+    file = tmp_path / "p.mlir"
+    file.write_text(stepwell.compile(LAYER, simd="avx2").ir("scheduled"))
+    for _ in range(2):  # the second explanation is a kept one
+        assert main(["explain", str(file), "--simd", "avx2", "--emit-schedules"]) == 1
+        assert "p.mlir: error: its schedules are carried out already" in capsys.readouterr().err
+
+
 def test_schedules_for_a_program_whose_schedules_are_carried_out_are_refused(schedules):
     program = stepwell.compile(LAYER, simd="avx2").ir("scheduled")
     with pytest.raises(

@@ -229,6 +229,14 @@ def test_a_wrong_file_of_records_says_where(tmp_path, line, message):
     assert message in str(error.value)
 
 
+def test_a_program_whose_schedules_are_carried_out_is_not_tuned():
+    program = stepwell.compile(PRODUCT, simd="avx2").ir("buffers")
+    with pytest.raises(
+        stepwell.InvalidProgramError, match="comes in on step 'buffers', where its schedules are carried"
+    ):
+        tuning.tune(program, simd="avx2", budget=1)
+
+
 def test_the_command_keeps_records_and_says_what_it_did(tmp_path, capsys, two_rows_win):
     (tmp_path / "p.mlir").write_text(PRODUCT)
     out = tmp_path / "r.jsonl"

@@ -196,7 +196,7 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
 
     asked = {key: _attribute(key, text, schedules) for key, text in schedules.asked}
     if asked:
-        _check_step(module)
+        check_before_schedules(module, "leave schedules out")
         module.attributes[SCHEDULES] = DictionaryAttr(asked)
     tuned: dict[str, ScheduleAttr] = {}
     for key, text in schedules.tuned:
@@ -209,13 +209,18 @@ def attach(module: ModuleOp, schedules: Schedules | None) -> None:
         module.attributes[TUNED] = DictionaryAttr(tuned)
 
 
-def _check_step(module: ModuleOp) -> None:
+def check_before_schedules(module: ModuleOp, otherwise: str) -> None:
+    """Refuse a module whose schedules are carried out already.
+
+    Raises:
+        InvalidProgramError: they are; the hint says to give an earlier step, or `otherwise`.
+    """
     from stepwell.ir.diagnostics import invalid
     from stepwell.steps import STEP_NAMES, current_step
 
     step = current_step(module)
     if step > STEP_NAMES.index("kernels"):
-        hint = "give the program of an earlier step, or leave schedules out"
+        hint = f"give the program of an earlier step, or {otherwise}"
         raise invalid(
             module, f"comes in on step '{STEP_NAMES[step]}', where its schedules are carried out already", hint
         )
@@ -263,9 +268,13 @@ def _located(path: str, text: str, position: int, message: str, hint: str | None
 
 
 def schedules_text(module: ModuleOp, machine: Machine) -> str:
-    """The schedule file of a module whose kernels have schedules: what `asked_schedules` reads."""
+    """The schedule file of a module whose kernels have schedules: what `asked_schedules` reads; empty where these are carried out."""
     from stepwell.dialects import kernel
     from stepwell.passes.schedules.records import kernel_hash
+    from stepwell.steps import STEP_NAMES, current_step
+
+    if current_step(module) > STEP_NAMES.index("kernels"):
+        return ""  # the hashes are those of other kernels
 
     entries = [
         {
@@ -286,6 +295,7 @@ __all__ = [
     "Schedules",
     "asked_schedules",
     "attach",
+    "check_before_schedules",
     "schedule",
     "schedules_for",
     "schedules_text",

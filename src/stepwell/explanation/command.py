@@ -25,12 +25,28 @@ def add_parser(commands: Any, add_program_arguments: Callable[[argparse.Argument
 
 
 def explain_command(arguments: argparse.Namespace, program: Any) -> str:
-    """`stepwell explain`: what to write."""
+    """`stepwell explain`: what to write.
+
+    Raises:
+        InvalidProgramError: the program or an option is wrong, or the schedules asked for are carried out already.
+    """
+    from stepwell.ir.errors import InvalidProgramError
+
+    form = "schedules" if arguments.emit_schedules else "json" if arguments.json else "text"
+    text = _explanation(arguments, program, form)
+    if form == "schedules" and not text:
+        raise InvalidProgramError(
+            f"{arguments.file}: error: its schedules are carried out already\nhint: give the program at step 'kernels' or before"
+        )
+    return text
+
+
+def _explanation(arguments: argparse.Namespace, program: Any, form: str) -> str:
+    """One form of the explanation of a program, from the cache if it is there."""
     from stepwell.compiling import place_of  # here: other commands are not to wait for it
     from stepwell.explanation.kept import keep_explanation, kept_explanation
     from stepwell.request import checked_request
 
-    form = "schedules" if arguments.emit_schedules else "json" if arguments.json else "text"
     request = checked_request(
         arguments.entry,
         arguments.target,

@@ -23,6 +23,7 @@ from stepwell.ir.errors import CompileError, InvalidProgramError, UnsupportedErr
 from stepwell.ir.machine import machine_of
 from stepwell.passes.schedules.grids import neighbours, other_strategies
 from stepwell.passes.schedules.records import kernel_hash
+from stepwell.schedule_files import check_before_schedules
 from stepwell.source import parse
 from stepwell.tuning.alone import SAME, Bench, Candidate
 from stepwell.tuning.records import Record, keep_records, machine_name, now, records_file
@@ -80,6 +81,7 @@ def tune(
         raise InvalidProgramError(f"the budget is a number of seconds, not {budget!r}")
     with no_garbage_collection():
         module = parse(program)
+        check_before_schedules(module, "run it as it is: there is nothing to tune")
         if is_dynamic_program(module):
             raise UnsupportedError(
                 "a program with unknown extents has no kernels to tune\nhint: run refine-shapes first"
