@@ -48,6 +48,8 @@ STREAMED = 32
 """Rows of a large B that are read in place at once."""
 MEDIUM = 512
 """Terms of sums up to which lines of large results come too late when they are asked for as they are written."""
+SHORT_SUMS, LONG_LINE = 192, 64
+"""Terms of sums over a window up to which turning results takes long beside them, and points of a line that are two tiles."""
 FULL = 14
 """Rows of two wide vectors whose sums leave three registers: worth it where B is read a third less often."""
 PRODUCTS_PER_LANE = 4.5
@@ -113,6 +115,8 @@ def turned(found: Contraction) -> Contraction:
     if m is None or any(d for d in found.outer if not uses_dim(found.maps[1].results, d)):
         return found
     window = [e for e in found.maps[1].results if uses_dim([e], n)]
+    if _lines_are_copied(found) and found.sizes[n] >= LONG_LINE:
+        return found
     if len(window) != 1 or not any(uses_dim(window, d) for d in found.reduced) or found.a_casts or found.b_casts:
         return found
     exchanged = replace(
@@ -126,6 +130,14 @@ def turned(found: Contraction) -> Contraction:
     )
     whole = found.sizes[m] * byte_width(accumulator) >= machine_of(found.op).line_bytes and starts_uniform(found)
     return exchanged if whole and (a_is_direct(exchanged) or rows_apart(exchanged)) else found
+
+
+def _lines_are_copied(found: Contraction) -> bool:
+    """Whether B are lines of an image that are copied into its border, so few for a line of the result that they stay near.
+
+    Turning results would take longer than what sums of so few terms gain by it.
+    """
+    return found.depth <= SHORT_SUMS and border_of(found.op.inputs[found.b]) is not None
 
 
 def _channels_inside(found: Contraction) -> Contraction:
@@ -197,7 +209,7 @@ def choose_tiling(found: Contraction, machine: MachineDescription) -> Tiling | s
         nr = lanes  # few lines of B side by side
     width //= word
     again = -(-found.rows // mr) * prod(found.sizes[d] for d in found.outer if not uses_dim(found.maps[1].results, d))
-    pack_b = must_pack_b(found) or bool(found.b_casts) or again >= 4
+    pack_b = must_pack_b(found) or bool(found.b_casts) or (again >= 4 and not _lines_are_copied(found))
     pack_a = must_pack_a(found, word) or (
         columns >= 4 * nr and _better_packed(found, mr, small) and not _lies_near(found)
     )

@@ -357,6 +357,26 @@ def test_images_of_groups_with_few_features_are_copied_into_their_border_in_part
         np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
 
 
+LONG_LINES = [
+    # (batch, channels, rows, columns), (features, rows, columns), what else, level: lines of 64 points and more, few terms
+    ((1, 3, 6, 131), (21, 7, 7), {"stride": (2, 2), "pad": ((3, 3), (3, 3))}, "avx512"),
+    ((2, 3, 4, 67), (19, 3, 3), {}, "avx512"),
+    ((1, 5, 5, 70), (17, 2, 3), {"rhs_dilate": (2, 1), "pad": ((1, 1), (2, 0))}, "avx2"),
+    ((1, 4, 3, 200), (16, 3, 4), {"stride": (1, 3), "pad": ((1, 1), (0, 3))}, "sse4.2"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(LONG_LINES)))
+def test_sums_of_few_terms_over_long_lines_read_these_in_the_copy_of_the_image(number):
+    image, weights, rest, level = LONG_LINES[number]
+    text, args = case("nchw", image, weights, **rest)
+    scheduled = stepwell.compile(text, simd=level).ir("scheduled")
+    assert "border = " in scheduled
+    assert "pack_b = 0" in scheduled
+    args[0][0, 1, 2, 5], args[1][1, 0, 0, 0] = np.inf, np.nan
+    same(text, args, level, rtol=2e-5)
+
+
 def gradient_of_weights(stride):
     """As JAX writes it: channels are the batch, the gradient of the result is the window."""
     size, taps = 11, 3
