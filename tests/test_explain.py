@@ -378,6 +378,17 @@ def test_a_tile_that_would_be_endless_code_is_refused():
             '{"format": "stepwell-schedules-1",\n "kernels": [{"kernel": "k", "schedule": "fast"}]}',
             "schedules.json:2:42: error: 'fast' is no schedule",
         ),
+        ('{"format": 1' + 5000 * "0" + "}", "schedules.json:1:1: error: no file of schedules: a number is too long"),
+        *[
+            (
+                f'{{"format": "stepwell-schedules-1", "kernels": [{{"kernel": "k", "schedule": {json.dumps(wrong)}}}]}}',
+                "is no schedule, as in",
+            )
+            for wrong in (
+                '#kernel.schedule<"loops", {tasks = 99999999999999999999 : i64}>',
+                '#kernel.schedule<"loops", {}> {}',
+            )
+        ],
         (
             '{"format": "stepwell-schedules-1", "kernels": [{"kernel": "k", "schedule": ""}, {"kernel": "k", "schedule": ""}]}',
             "has two entries",
@@ -399,7 +410,9 @@ def test_a_wrong_file_says_where(schedules, content, message):
         (lambda: stepwell.schedule("loops", vector=48), "must be a power of two"),
         (lambda: stepwell.schedule("loops", vector=8), "vector = 8 must be 0 or at least 16"),
         (lambda: stepwell.schedule("loops", vector=512), "must be at most 256"),
-        (lambda: stepwell.schedule("loops", vector=1.5), "neither a number nor a text"),
+        (lambda: stepwell.schedule("loops", vector=1.5), "neither a number of 64 bits nor a text"),
+        (lambda: stepwell.schedule("loops", tasks=1 << 63), "neither a number of 64 bits nor a text"),
+        (lambda: stepwell.compile(LAYER, schedules="a\0b"), "is no path of a file of schedules"),
         (lambda: stepwell.compile(LAYER, schedules={"k": 3}), "no schedule: make one with stepwell.schedule"),
         (lambda: stepwell.compile(LAYER, schedules={3: "x"}), "by hash or name, not for 3"),
         (lambda: stepwell.compile(LAYER, schedules=3), "not int"),

@@ -59,10 +59,10 @@ def schedule(strategy: str, **parameters: int | str) -> ScheduleAttr:
     for name, value in parameters.items():
         if isinstance(value, str):
             entries[name] = StringAttr(value)
-        elif type(value) in (int, bool):
+        elif type(value) in (int, bool) and abs(value) < 1 << 63:
             entries[name] = IntegerAttr(int(value), i64)
         else:
-            raise InvalidProgramError(f"{name} = {value!r} of a schedule is neither a number nor a text")
+            raise InvalidProgramError(f"{name} = {value!r} of a schedule is neither a number of 64 bits nor a text")
     made = ScheduleAttr(strategy, entries)
     problem = problem_of(made)
     if problem is not None:
@@ -99,6 +99,8 @@ def _read(path: Path) -> str:
         raise InvalidProgramError(f"{path}: error: cannot read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidProgramError(f"{path}: error: is no text, so no file of schedules") from None
+    except ValueError as error:
+        raise InvalidProgramError(f"{str(path)!r} is no path of a file of schedules: {error}") from None
 
 
 def asked_schedules(schedules: Any) -> Schedules | None:
@@ -164,6 +166,8 @@ def _file_entries(path: str, text: str) -> tuple[tuple[str, str], ...]:
         raise _located(path, text, error.pos, f"no file of schedules: {error.msg}") from None
     except RecursionError:
         raise _located(path, text, 0, "no file of schedules: nested too deep") from None
+    except ValueError:  # Python reads no numbers of more than some thousand digits
+        raise _located(path, text, 0, "no file of schedules: a number is too long") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         hint = "'stepwell explain --emit-schedules' writes such files"
         raise _located(path, text, 0, f'no file of schedules: its "format" is not "{FORMAT}"', hint)
@@ -233,16 +237,17 @@ def _attribute(key: str, text: str, schedules: Schedules) -> ScheduleAttr:
         InvalidProgramError: it is none.
     """
     from xdsl.parser import Parser
-    from xdsl.utils.exceptions import ParseError
+    from xdsl.utils.exceptions import ParseError, VerifyException
 
     from stepwell.dialects.kernel import ScheduleAttr
     from stepwell.dialects.registry import context
 
     try:
-        value = Parser(context(), text + " ").parse_attribute()
-        if isinstance(value, ScheduleAttr):
+        parser = Parser(context(), text + " ")
+        value = parser.parse_attribute()
+        if isinstance(value, ScheduleAttr) and not text[parser.pos :].strip():
             return value
-    except (ParseError, ValueError):
+    except (ParseError, ValueError, VerifyException):
         pass
     message = f"'{text}' is no schedule, as in '#kernel.schedule<\"loops\", {{vector = 32 : i64}}>'"
     if schedules.source is None:
