@@ -119,7 +119,7 @@ def _count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
 
 def _mean(x: Tracer, dims: tuple[int, ...], keepdims: bool, correction: float = 0) -> Tracer:
     total = reduced(x, dims, "add", 0, keepdims)
-    count = _count(x.shape, dims) - correction
+    count = builtins.max(_count(x.shape, dims) - correction, 0)
     return divide(total, broadcast(current_trace().lift(count, total.dtype), total.shape))
 
 
@@ -137,26 +137,34 @@ def mean(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     return converted(_mean(a, axes(axis, len(a.shape)), keepdims), dtype)
 
 
-def _var(a: Tracer, axis: Any, correction: float, keepdims: bool) -> Tracer:
-    if kind(a.dtype) == 3:
-        raise refuse("the variance of complex numbers is not there yet", "take it of real and imag")
+def _var(x: Any, axis: Any, count: tuple[Any, Any], keepdims: bool) -> tuple[Tracer, DType]:
+    """(the variance, the dtype of results); of complex numbers that of their distances, a real number."""
+    correction, ddof = count
+    if ddof is not None and correction is not None:
+        raise refuse("ddof is another name of correction: give one of them")
+    less = (0 if correction is None else correction) if ddof is None else ddof
+    if not isinstance(less, int | builtins.float | np.number):
+        raise refuse(f"the correction of a variance is a number, not {less!r}")
+    a, dtype = _wide(x)
     dims = axes(axis, len(a.shape))
     centered = subtract(a, _mean(a, dims, True))
-    return _mean(emit("binary", "multiply", centered, centered), dims, keepdims, correction)
+    parts = [centered] if kind(a.dtype) < 3 else [emit("unary", part, centered) for part in ("real", "imag")]
+    squares = [emit("binary", "multiply", part, part) for part in parts]
+    total = squares[0] if len(squares) == 1 else emit("binary", "add", *squares)
+    return _mean(total, dims, keepdims, builtins.float(less)), dtype if kind(a.dtype) < 3 else total.dtype
 
 
 @api()
-def var(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
-    """The variance along axes, over `count - correction`."""
-    a, dtype = _wide(x)
-    return converted(_var(a, axis, correction, keepdims), dtype)
+def var(x: Any, /, axis: Any = None, *, correction: Any = None, keepdims: bool = False, ddof: Any = None) -> Any:
+    """The variance along axes, over `count - correction` (which NumPy also calls `ddof`), by default `count`."""
+    return converted(*_var(x, axis, (correction, ddof), keepdims))
 
 
 @api()
-def std(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
-    """The standard deviation along axes."""
-    a, dtype = _wide(x)
-    return converted(sqrt(_var(a, axis, correction, keepdims)), dtype)
+def std(x: Any, /, axis: Any = None, *, correction: Any = None, keepdims: bool = False, ddof: Any = None) -> Any:
+    """The standard deviation along axes, from the variance over `count - correction` (also `ddof`), by default `count`."""
+    made, dtype = _var(x, axis, (correction, ddof), keepdims)
+    return converted(sqrt(made), dtype)
 
 
 def _argument(x: Any, axis: Any, keepdims: bool, direction: str, largest: bool) -> Tracer:

@@ -514,3 +514,21 @@ def test_shapes_that_depend_on_data_are_refused_inside_and_outside_of_jit(name: 
             call(X)
         assert "test_numpy_api.py" in str(caught.value)
         assert caught.value.diagnostic.hint
+
+
+def test_variances_take_numpys_names_and_complex_numbers():
+    z = (X[0] + 1j * X[1]).astype(np.complex64)
+    for name in ("var", "std"):
+        ours, theirs = getattr(snp, name), getattr(np, name)
+        for options in ({"ddof": 1}, {"correction": 1}, {"axis": 0, "ddof": 2, "keepdims": True}):
+            for x in (X[0], z):
+                got, want = ours(x, **options), theirs(x, **options)
+                assert (got.dtype, got.shape) == (np.float32, want.shape)
+                np.testing.assert_allclose(got, want, rtol=1e-5)
+        with pytest.raises(stepwell.TracingError, match="ddof is another name of correction"):
+            ours(X, ddof=1, correction=1)
+        with pytest.raises(stepwell.TracingError, match="is a number, not 'x'"):
+            ours(X, ddof="x")
+    assert np.isnan(float(snp.var(np.zeros(0, np.complex64))))
+    assert float(snp.var(np.float64(3), ddof=0)) == 0
+    assert np.isinf(float(snp.var(np.arange(2.0), ddof=3)))
