@@ -255,7 +255,8 @@ def test_unknown_extents_and_no_budget_are_refused():
     dynamic = "func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> { return %x : tensor<?xf32> }"
     with pytest.raises(stepwell.UnsupportedError, match="unknown extents"):
         tuning.tune(dynamic)
-    with pytest.raises(stepwell.InvalidProgramError, match="budget"):
-        tuning.tune(PRODUCT, budget=0)
+    for budget in (0, float("nan"), "1m", True):
+        with pytest.raises(stepwell.InvalidProgramError, match="the budget is a number of seconds, not"):
+            tuning.tune(PRODUCT, budget=budget)
     with pytest.raises(stepwell.InvalidProgramError, match="level 1 to 3"):
         tuning.tune(PRODUCT, opt_level=0)

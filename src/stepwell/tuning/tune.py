@@ -77,7 +77,7 @@ def tune(
     """
     if opt_level not in (1, 2, 3):
         raise InvalidProgramError(f"what is tuned is compiled at level 1 to 3, not {opt_level!r}")
-    if not budget > 0:
+    if type(budget) not in (int, float) or not budget > 0:
         raise InvalidProgramError(f"the budget is a number of seconds, not {budget!r}")
     with no_garbage_collection():
         module = parse(program)
