@@ -1,7 +1,7 @@
 """Time what works by rows beside its peers: rows.py [--only RE] [--peers a,b] [--threads 1,2] [--rounds N].
 
-Normalizations and softmax with their gradients, math functions, top-k, gathers and running sums, in f32 and bf16, small
-enough for the L2 cache and too large for it. Measured as `peers.py` does it, each library in its own process and asked
+Normalizations and softmax with their gradients, math functions, top-k, gathers and running sums, lines of a few numbers, in
+f32 and bf16, small enough for the L2 cache and too large for it. Measured as `peers.py` does it, each library in its own process and asked
 in turn; a line has the times, GB/s of the least a result needs to move, and the best peer's time over Stepwell's.
 `copy` moves what it must and nothing else: what the machine gives on the day.
 """
@@ -167,11 +167,45 @@ def choices() -> dict[str, Callable[[], dict[str, Any]]]:
     return found
 
 
+def short_lines() -> dict[str, Callable[[], dict[str, Any]]]:
+    """Rows and columns of a vector or less, and one long row, of f32 and bf16."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+    import torch.nn.functional as F
+
+    def layer_norm(x: Any) -> Any:
+        m = x.mean(-1, keepdims=True)
+        v = ((x - m) ** 2).mean(-1, keepdims=True)
+        return (x - m) * jax.lax.rsqrt(v + 1e-5)
+
+    found = {}
+
+    def add(name: str, j: Callable[..., Any], t: Callable[..., Any], *shape: int, results: int = 0) -> None:
+        for suffix, kind in (("", np.asarray), ("_bf16", bf16)):
+            moved = (math.prod(shape) + results) * (2 if suffix else 4)
+            found["{}_{}x{}{}".format(name, *shape, suffix)] = lambda m=moved, kind=kind: workload(
+                j, t, [kind(normal(*shape))], m
+            )
+
+    for n in (3, 17, 33):
+        count = 65536 * n
+        add("short_softmax", lambda x: jax.nn.softmax(x, -1), lambda x: F.softmax(x, -1), 65536, n, results=count)
+        add("short_layernorm", layer_norm, lambda x: F.layer_norm(x, x.shape[-1:]), 65536, n, results=count)
+        add("short_max", lambda x: jnp.max(x, -1), lambda x: torch.amax(x, -1), 65536, n)
+    for n in (3, 7):
+        add("columns_sum", lambda x: jnp.sum(x, 0), lambda x: torch.sum(x, 0), 1000000, n)
+        add("columns_var", lambda x: jnp.var(x, 0), lambda x: torch.var(x, 0, correction=0), 1000000, n)
+    add("columns_mean", lambda x: jnp.mean(x, 0), lambda x: torch.mean(x, 0), 4096, 1024)
+    add("one_row_sum", lambda x: jnp.sum(x, -1), lambda x: torch.sum(x, -1), 1, 1000000)
+    return found
+
+
 class Workloads(Mapping[str, dict[str, Any]]):
     """All workloads by name, inputs made when one is asked for."""
 
     def __init__(self):
-        self._made = {**normalizations(), **functions(), **choices()}
+        self._made = {**normalizations(), **functions(), **choices(), **short_lines()}
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         return {"name": name, **self._made[name]()}
