@@ -368,6 +368,23 @@ def test_a_tile_that_would_be_endless_code_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("tile", "message"),
+    [
+        ({"queries": 4096, "keys": 40}, "a tile of 40 x 4096 is 40960 vectors"),
+        ({"queries": 4096, "keys": 1, "columns": 40}, "a tile of 40 x 4096 is 40960 vectors"),
+        ({"queries": 4096, "few": 1, "columns": 1024}, "a tile of 160 x 1024 is 40960 vectors"),
+    ],
+)
+def test_tiles_of_attention_have_bounds_too(tile, message):
+    q, k = (np.zeros((1, n, heads, 48), np.float32) for n, heads in ((40, 4), (40, 1)))
+    attention = stepwell.jit(stepwell.nn.dot_product_attention).lower(q, k, k).as_text()
+    (kernel,) = [k for k in stepwell.explain(attention).kernels if k.kind == "attention"]
+    wanted = {kernel.name: stepwell.schedule("attention", vector=16, **tile)}
+    with pytest.raises(stepwell.InvalidProgramError, match=f"{message}, and 1024 are the most"):
+        stepwell.compile(attention, schedules=wanted)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "schedules.json:1:2: error: no file of schedules"),
