@@ -41,6 +41,7 @@ from stepwell.schedule_files import asked_schedules, attach, schedules_for
 from stepwell.sections import phase
 from stepwell.source import parse
 from stepwell.steps import STAGING
+from stepwell.target_names import INTERPRETER
 
 
 def _array_type(text: str, op: Operation) -> ArrayType:
@@ -311,7 +312,12 @@ def emit(
     watchers: list[Instrumentation] = [watcher for watcher in (validation, timer) if watcher is not None]
     with no_garbage_collection():
         module = parse(program)
-        machine = machine_for(choose(asked, module), simd, reproducible=reproducible)
+        name = choose(asked, module)
+        if name.kind == INTERPRETER and what not in STEP_NAMES:
+            raise InvalidProgramError(
+                f"'{what}' is code of a machine, not for the interpreter\nhint: take --target cpu"
+            )
+        machine = machine_for(name, simd, reproducible=reproducible)
         attach(module, schedules_for(asked_schedules(schedules), opt_level, machine))
         allow_contraction(module, fp_contract)
         allow_winograd(module, winograd)

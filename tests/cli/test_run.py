@@ -307,6 +307,14 @@ def test_an_option_that_would_do_nothing_is_refused(capsys, option):
     assert f"{option.split('=')[0]} does nothing without {needed}" in capsys.readouterr().err
 
 
+def test_the_interpreter_has_steps_and_no_code(tmp_path, capsys):
+    (tmp_path / "p.mlir").write_text("func.func @main(%x: tensor<f32>) -> tensor<f32> { return %x : tensor<f32> }")
+    words = ["compile", str(tmp_path / "p.mlir"), "--target", "interpreter"]
+    assert main([*words, "--emit=kernels"]) == 0
+    assert main([*words, "--emit=asm"]) == 1
+    assert "'asm' is code of a machine, not for the interpreter\nhint: take --target cpu" in capsys.readouterr().err
+
+
 def test_help_has_examples(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
