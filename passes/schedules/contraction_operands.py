@@ -300,7 +300,8 @@ class Packer:
     ) -> SSAValue:
         """A piece of an operand, converted."""
         em = self.em
-        value = read(em, source, Point(list(at), Lanes(dims, shape, mask))) if isinstance(source, Access) else source
+        lanes = Lanes(dims, shape, mask, picks=True)
+        value = read(em, source, Point(list(at), lanes)) if isinstance(source, Access) else source
         return broadcast(em, self.converted(value, casts, shape), shape)
 
     def converted(self, value: SSAValue, casts: Sequence[Operation], shape: tuple[int, ...]) -> SSAValue:

@@ -291,7 +291,8 @@ def _read_lines(em: Emitter, access: Access, point: Point, lanes: Lanes) -> SSAV
     for i in range(lanes.shape[0]):
         index = list(point.index)
         index[outer] = em.apply(AffineExpr.dimension(0) + i, [index[outer]])
-        value = read(em, access, Point(index, Lanes((inner,), (lanes.shape[1],), row_mask(em, lanes))))
+        line = Lanes((inner,), (lanes.shape[1],), row_mask(em, lanes), picks=lanes.picks)
+        value = read(em, access, Point(index, line))
         rows.append(broadcast(em, value, lanes.shape[1]))
     tile = em.splat(number(access.element, 0), vector_of(access.element, lanes.shape))
     for i, row in enumerate(rows):
