@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.lanes import MOST_APART, can_vectorize, steps_apart
-from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, step_in_memory, uses_dim
+from stepwell.passes.schedules.nest import Access, Nest, Output, is_contiguous, step_in_memory, strides_of, uses_dim
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> 
     """The plan with tiles that are turned when some input is contiguous along another dim than the vector's."""
     vector_dim = plan.vector
     assert vector_dim is not None
-    width, height = tile_of(machine, size)
+    width, height = tile_of(machine, size, _on_lines(nests, machine.line_bytes))
     if width < 2 or any(n.body is not None and any(o.name == "tensor.extract" for o in n.body.ops) for n in nests):
         return plan
     sizes = nests[0].sizes
@@ -287,13 +287,23 @@ def _crossed(plan: Plan, nests: Sequence[Nest], machine: Machine, size: int) -> 
     return plan
 
 
-def tile_of(machine: Machine, size: int) -> tuple[int, int]:
+def _on_lines(nests: Sequence[Nest], line: int) -> bool:
+    """Whether all rows of results begin as far into a cache line as the first."""
+    return all(
+        step * byte_width(o.element) % line == 0 for n in nests for o in n.outputs for step in strides_of(o.shape)[:-1]
+    )
+
+
+def tile_of(machine: Machine, size: int, on_lines: bool = True) -> tuple[int, int]:
     """Points along the sides of a tile that is turned in registers: of a row of the result, and of one that is read.
 
-    Bytes and halves are turned in segments of registers, all by the same shuffles. What goes past the caches does so in whole lines.
+    Bytes and halves are turned in segments of registers, all by the same shuffles. What goes past the caches does so in whole lines;
+    rows of tiles that are not on lines are half as long, since a store across two of them takes twice the time.
     """
     square = min(16, machine.vector_bytes // size)
     wide = (machine.line_bytes if machine.bypass else machine.vector_bytes) // size
+    if size <= 2 and not (on_lines or machine.bypass) and machine.vector_bytes == machine.line_bytes:
+        wide //= 2
     if size > 2 and wide <= square:
         return square, square
     return wide, max(1, SEGMENT // size)

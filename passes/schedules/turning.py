@@ -32,6 +32,10 @@ AT_ONCE = 128
 """Bytes of a row that are copied at once."""
 
 
+ROWS_AHEAD = 16
+"""Rows of a result below those that are written whose lines are fetched, at least."""
+
+
 class TurningEmitter(SpaceEmitter):
     """Emits the loops of a plan with `stage`."""
 
@@ -166,7 +170,7 @@ class _Tiles(SpaceEmitter):
         across = self.plan.crossed
         assert across is not None
         step = step_in_memory(output, across) if self.plan.prefetch else 0
-        return lanes.shape[0] * (step or 0) * byte_width(output.element)
+        return max(lanes.shape[0], ROWS_AHEAD) * (step or 0) * byte_width(output.element)
 
 
 __all__ = ["TurningEmitter"]

@@ -196,9 +196,24 @@ kernel.func @line_of_four(%x: tensor<64x64xf32>, %o: tensor<64x64xf32>) -> tenso
 // CHECK-LABEL: kernel.func @bytes
 // CHECK: vector.transpose %{{.*}}, [1, 0] : vector<64x16xi8> to vector<16x64xi8>
 // CHECK: {in_bounds = [true, true]} : vector<16x64xi8>
+kernel.func @bytes(%x: tensor<128x64xi8>, %o: tensor<64x128xi8>) -> tensor<64x128xi8> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64}>} {
+  %E = tensor.empty() : tensor<64x128xi8>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<128x64xi8>) outs(%E : tensor<64x128xi8>) {
+  ^bb0(%a: i8, %d: i8):
+    linalg.yield %a : i8
+  } -> tensor<64x128xi8>
+  kernel.return %r : tensor<64x128xi8>
+}
+
+// -----
+
+// Half a line at once where rows of the result are not on lines, then a segment, then the rest.
+// CHECK-LABEL: kernel.func @bytes_off_lines
+// CHECK: vector.transpose %{{.*}}, [1, 0] : vector<32x16xi8> to vector<16x32xi8>
+// CHECK: {in_bounds = [true, true]} : vector<16x32xi8>
 // CHECK: vector.transpose %{{.*}}, [1, 0] : vector<16x16xi8> to vector<16x16xi8>
 // CHECK: vector.transpose %{{.*}}, [1, 0] : vector<3x16xi8> to vector<16x3xi8>
-kernel.func @bytes(%x: tensor<83x64xi8>, %o: tensor<64x83xi8>) -> tensor<64x83xi8> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64}>} {
+kernel.func @bytes_off_lines(%x: tensor<83x64xi8>, %o: tensor<64x83xi8>) -> tensor<64x83xi8> attributes {access = ["read", "write"], schedule = #kernel.schedule<"loops", {vector = 64 : i64, unroll = 4 : i64}>} {
   %E = tensor.empty() : tensor<64x83xi8>
   %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<83x64xi8>) outs(%E : tensor<64x83xi8>) {
   ^bb0(%a: i8, %d: i8):
