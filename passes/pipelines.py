@@ -27,7 +27,10 @@ TENSOR = Step(
         ("prepare-entry", "mark the entry and record its signature as the user wrote it"),
         ("inline", "one function: fusion sees across calls"),
         ("symbol-dce", "drop what the entry does not reach"),
-        ("unroll-loops", "few trips of pointwise ops are one map, not so many sweeps over memory: rounds of random numbers"),
+        (
+            "unroll-loops",
+            "few trips of pointwise ops are one map, not so many sweeps over memory: rounds of random numbers",
+        ),
         ("canonicalize", "fold constants, identities and reshapes while ops are few"),
         ("cse", "JAX repeats constants and broadcasts"),
         ("raise-attention-gradient", "makes scores again, so that attention has no other readers of its weights"),

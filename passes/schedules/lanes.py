@@ -41,7 +41,6 @@ from stepwell.dialects import structured, vector
 from stepwell.ir.dtypes import byte_width
 from stepwell.passes.schedules.emit import INDEX, Emitter, Index, number
 from stepwell.passes.schedules.gathered_rows import RowLoops, fetch_next_row
-from stepwell.passes.schedules.small_floats import narrow
 from stepwell.passes.schedules.nest import (
     Access,
     Nest,
@@ -51,6 +50,7 @@ from stepwell.passes.schedules.nest import (
     strides_of,
     uses_dim,
 )
+from stepwell.passes.schedules.small_floats import narrow
 
 
 @dataclass(frozen=True)

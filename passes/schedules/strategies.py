@@ -40,8 +40,8 @@ from stepwell.passes.schedules.dots import DotTile, dot_tile_of, first_dots, sch
 from stepwell.passes.schedules.fold import fold_obstacle, folding
 from stepwell.passes.schedules.kernel_builder import KernelBuilder
 from stepwell.passes.schedules.lanes import can_vectorize
-from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.lines import with_lines
+from stepwell.passes.schedules.loops import copy_phase, schedule_loops
 from stepwell.passes.schedules.nest import Access, Nest, generic_extents, generic_outputs
 from stepwell.passes.schedules.parameters import GRAIN, checked, numbers_of, too_many_sums, wrong
 from stepwell.passes.schedules.plan import Machine, plan_space
@@ -72,10 +72,10 @@ AHEAD = 2048
 FINER = 8
 """Tasks a core of a contraction: products say well how long they take, and a core that does something else is waited for."""
 
-PAGE = 4096
 LINES = 4
 """Lines of a large array that are reduced to one at once: what hardware foresees, and a result is read and written for."""
 
+PAGE = 4096
 """Bytes of memory that are translated together, and beyond which hardware foresees nothing: what is read once is fetched so
 far ahead, and a block that is turned reads as much of each row."""
 
@@ -193,10 +193,6 @@ def _why_loops(func: kernel.FuncOp, machine: MachineDescription, rows: RowShape 
     return "; ".join(filter(None, reasons))
 
 
-def _turned_nests(func: kernel.FuncOp, machine: MachineDescription) -> list[Nest]:
-    """The ops of a kernel that read along another dim than they write along."""
-    nests = [_dry_nest(op) for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
-    return [n for n in nests if plan_space([n], Machine(machine.vector_bytes)).crossed is not None]
 def _from_afar(func: kernel.FuncOp, machine: MachineDescription) -> dict[str, int]:
     """The parameters of loops over what is read or written once and is larger than a core's second cache."""
     numbers: dict[str, int] = {}
@@ -220,6 +216,10 @@ def _reduces_columns(func: kernel.FuncOp, machine: MachineDescription) -> bool:
     return False
 
 
+def _turned_nests(func: kernel.FuncOp, machine: MachineDescription) -> list[Nest]:
+    """The ops of a kernel that read along another dim than they write along."""
+    nests = [_dry_nest(op) for op in func.body.block.ops if isinstance(op, linalg.GenericOp)]
+    return [n for n in nests if plan_space([n], Machine(machine.vector_bytes)).crossed is not None]
 
 
 def scalar_parameters(machine: MachineDescription) -> dict[str, int]:
@@ -485,10 +485,10 @@ def _machine(numbers: Mapping[str, int]) -> Machine:
         stage=numbers.get("stage", 0),
         run=numbers.get("run", 128),
         bypass=bool(numbers.get("bypass", 0)),
+        lines=numbers.get("lines", 0),
     )
 
 
 def _copied_by(machine: Machine) -> Callable[[KernelBuilder, SSAValue, SSAValue], SSAValue]:
-        lines=numbers.get("lines", 0),
     """How a builder copies a tensor."""
     return lambda builder, source, target: copy_phase(builder, source, target, machine)
