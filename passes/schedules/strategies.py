@@ -148,9 +148,9 @@ def choose(func: kernel.FuncOp, machine: MachineDescription, forced: str = "") -
             how = ", short: lanes are rows" if across else _in_turn(func, machine)
             numbers = {**common, "across": 1} if across else common
             return "rows", numbers, f"{len(rows.ops)} ops share {len(rows.sizes)} leading dims{how}"
-        rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
-        if points:
-            rows = "nothing of a row is kept, but maps of what it is reduced to"
+        rows = "nothing of a row is kept, but maps of what it is reduced to"
+        if not points:
+            rows = f"row by row is estimated at {costs[0] / costs[1]:.1f} times its cost"
     reason = _why_loops(func, machine, rows, forced)
     return (
         "loops",
