@@ -174,7 +174,8 @@ class _ContractionPhase:
         lines = self.pack_b and words is None and not self.stages_b
         self.b_lines = term_lines(self.packer, self.b) if lines else None
         on_b = found.maps[1].results
-        self.outer_b = [d for d in found.outer if uses_dim(on_b, d)]
+        fixed = stage.fixed if stage is not None and self.stages_b else ()
+        self.outer_b = sorted((d for d in found.outer if uses_dim(on_b, d)), key=lambda d: d not in fixed)
         self.outer_a = [d for d in found.outer if d not in self.outer_b]
         self.starts: dict[int, Index] = {}
         self.extents: dict[int, Index] = {}

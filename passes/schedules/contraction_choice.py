@@ -34,6 +34,8 @@ WAYS = 8
 """Lines that a set of an L1 cache holds; some are for others."""
 PAGES = 64
 """Pages whose places a core knows at once."""
+FOLLOWED = 4
+"""Lines far apart that hardware follows at once for certain."""
 FEW = 4
 """Rows from which on products take longer than reading B once, were it near."""
 FEW_FAR = 16
@@ -141,10 +143,15 @@ def _lines_are_copied(found: Contraction) -> bool:
 
 
 def _channels_inside(found: Contraction) -> Contraction:
-    """The sums over taps around those over channels, where these are nearer to each other in the image than lines of it are."""
+    """The sums over taps around those over channels, where these are nearer to each other in the image than its many lines are.
+
+    Weights seldom lie in that order, and are gathered as they are packed: hardware foresees a few lines as well.
+    """
     exprs, moves = found.maps[0].results, _moves(found)
     windows = [d for d in found.reduced if _in_window(exprs, d)]
     farthest = max((abs(moves[d]) for d in windows), default=0)
+    if prod(found.sizes[d] for d in windows if abs(moves[d]) >= PAGE) <= FOLLOWED:
+        return found
     inside = [d for d in found.reduced if d not in windows and 0 < abs(moves[d]) < farthest]
     order = (*(d for d in found.reduced if d not in inside), *inside)
     return found if order == found.reduced else replace(found, reduced=order)

@@ -52,6 +52,9 @@ def _planned(
     if border is None or not most:
         return None
     in_window = [d for d in dims if any(d in e.used_dims() and len(e.used_dims()) > 1 for e in exprs)]
+    if position == found.b:
+        # Of a B with groups a task has some, and copies no others: what does not move in the window is fixed.
+        dims = [*(d for d in dims if d not in in_window), *in_window]
     block = next(iter(in_window), dims[-1] if dims else None)
     if block is None:
         return None

@@ -357,6 +357,36 @@ def test_images_of_groups_with_few_features_are_copied_into_their_border_in_part
         np.testing.assert_allclose(np.asarray(packed(*args)), np.asarray(exe(*args)), rtol=1e-5, atol=1e-5)
 
 
+def test_a_task_copies_the_groups_that_it_does_and_no_others():
+    text, args = case("nhwc", (2, 20, 12, 18), (20, 3, 3), groups=4)
+    exe = stepwell.compile(text, simd="avx512")
+    copies = re.findall(r"scratch = #kernel.scratch<worker>} : tensor<([^>]*)>", exe.ir("scheduled"))
+    # A line of 18 points and its border, of the 5 channels of one group.
+    assert any(sorted(c.split("x")[:-1], key=int)[:2] == ["1", "1"] and "x5x20x" in f"x{c}" for c in copies), copies
+    same(text, args, "avx512")
+
+
+@pytest.mark.parametrize(("dims", "inside"), [("2", False), ("3", True)])
+def test_channels_are_summed_inside_of_taps_on_more_lines_than_hardware_follows(dims, inside):
+    from stepwell.passes.schedules.contraction_analysis import find_contraction
+    from stepwell.passes.schedules.contraction_choice import turned
+
+    image, window = "x".join(["14"] * int(dims)), "x".join(["3"] * int(dims))
+    result = "x".join(["7"] * int(dims))
+    axes = ", ".join(str(i) for i in range(int(dims)))
+    text = f"""func.func @main(%x: tensor<2x64x{image}xf32>, %w: tensor<48x64x{window}xf32>) -> tensor<2x48x{result}xf32> {{
+      %0 = stablehlo.convolution(%x, %w) dim_numbers = [b, f, {axes}]x[o, i, {axes}]->[b, f, {axes}],
+        window = {{stride = {[2] * int(dims)}, pad = {[[1, 1]] * int(dims)}}} {{batch_group_count = 1 : i64, feature_group_count = 1 : i64}}
+        : (tensor<2x64x{image}xf32>, tensor<48x64x{window}xf32>) -> tensor<2x48x{result}xf32>
+      return %0 : tensor<2x48x{result}xf32>
+    }}"""
+    module = stepwell.parse(stepwell.compile(text, simd="avx512").ir("kernels"))
+    products = [c for op in module.walk() if not isinstance(c := find_contraction(op), str)]
+    found = turned(products[0])
+    channel = next(d for d in found.reduced if found.sizes[d] == 64)
+    assert (found.reduced[-1] == channel) == inside
+
+
 LONG_LINES = [
     # (batch, channels, rows, columns), (features, rows, columns), what else, level: lines of 64 points and more, few terms
     ((1, 3, 6, 131), (21, 7, 7), {"stride": (2, 2), "pad": ((3, 3), (3, 3))}, "avx512"),
