@@ -172,10 +172,11 @@ def _listed(given: T | Iterable[T], kind: type[T], expected: str) -> list[T]:
     Raises:
         TracingError: it is not of that kind.
     """
-    values: Any = [given] if isinstance(given, str | int) else given
-    if not isinstance(values, Iterable) or not all(type(value) is kind for value in values):
+    several: Any = [given] if isinstance(given, str | int) else given
+    values = list(several) if isinstance(several, Iterable) else None
+    if values is None or not all(type(value) is kind for value in values):
         raise refuse(f"{expected} not {given!r}")
-    return list(values)
+    return values
 
 
 class Chosen:

@@ -133,6 +133,11 @@ def test_the_cache_is_bounded():
     assert newest == [(3,), (4,), (5,)]
 
 
+def test_positions_of_static_arguments_may_come_from_an_iterator():
+    f = stepwell.jit(lambda x, k: x * (2 if k == "twice" else 3), static_argnums=iter((1,)))
+    assert f(np.ones(1, np.float32), "twice").numpy()[0] == 2
+
+
 def test_equal_static_values_of_different_types_are_different_programs():
     f = stepwell.jit(lambda x, k: x * k, static_argnums=1)
     ints = np.arange(3, dtype=np.int32)

@@ -93,7 +93,7 @@ def check_schedules(seed: int, opt_levels: Sequence[int], sets: Sequence[str]) -
             exe = stepwell.compile(module, opt_level=opt_level, simd=simd, cache=False, schedules=asked)
             got = exe(*program.inputs)
         except InternalError as error:
-            return failed("error", f"{headline(error)}")
+            return failed("error", headline(error))
         except CompileError as error:
             if unlocated(error):
                 return failed("error", f"a diagnostic without a place: {headline(error)}")
